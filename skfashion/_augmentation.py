@@ -1,0 +1,75 @@
+"""Random changes of training images, as Keras layers on images from 0 to 255."""
+
+from collections.abc import Mapping
+from numbers import Real
+
+from ._backbones import unknown_name
+
+_FLIPS = {"horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
+
+# name -> (default amount, largest amount); the order is the order in which they are applied
+_AMOUNTS: dict[str, tuple[float | str, float | None]] = {
+    "flip": ("horizontal", None),
+    "rotate": (15.0, 180.0),
+    "zoom": (0.1, 0.9),
+    "shift": (0.1, 1.0),
+    "erase": (0.5, 1.0),
+}
+
+
+def parse_augmentation(augmentation) -> tuple[tuple[str, float | str], ...]:
+    """Return (name, amount) pairs in the order in which they are applied.
+
+    Parameters
+    ----------
+    augmentation : str, sequence of str, mapping of str to amount, or None
+        As the parameter of `TransferClassifier`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or an amount out of range.
+    """
+    if augmentation is None:
+        return ()
+    if isinstance(augmentation, str):
+        augmentation = [augmentation]
+    if not isinstance(augmentation, Mapping):
+        augmentation = dict.fromkeys(augmentation)
+    for name, amount in augmentation.items():
+        if name not in _AMOUNTS:
+            raise ValueError(unknown_name("augmentation", name, _AMOUNTS))
+        if amount is not None:
+            _check_amount(name, amount)
+    return tuple(
+        (name, default if augmentation[name] is None else augmentation[name])
+        for name, (default, _) in _AMOUNTS.items()
+        if name in augmentation
+    )
+
+
+def _check_amount(name, amount):
+    most = _AMOUNTS[name][1]
+    if most is None:
+        if amount not in _FLIPS:
+            raise ValueError(unknown_name(f"augmentation[{name!r}]", amount, _FLIPS))
+    elif not isinstance(amount, Real) or not 0 < amount <= most:
+        raise ValueError(
+            f"augmentation[{name!r}] must be a number above 0 and at most {most:g}, "
+            f"got {amount!r}. Leave the name out for none of it."
+        )
+
+
+def build_augmentation(augmentation, dtype) -> list:
+    """Build the layers for parsed (name, amount) pairs."""
+    from ._tensorflow import keras
+
+    common = {"dtype": dtype, "data_format": "channels_last"}
+    makers = {
+        "flip": lambda amount: keras.layers.RandomFlip(_FLIPS[amount], **common),
+        "rotate": lambda amount: keras.layers.RandomRotation(amount / 360, **common),
+        "zoom": lambda amount: keras.layers.RandomZoom(amount, amount, **common),
+        "shift": lambda amount: keras.layers.RandomTranslation(amount, amount, **common),
+        "erase": lambda amount: keras.layers.RandomErasing(amount, **common),
+    }
+    return [makers[name](amount) for name, amount in augmentation]

@@ -1,0 +1,251 @@
+"""The steps of a fit: which network, from which weights, on which rows, in which phases."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ._architecture import Architecture
+from ._augmentation import parse_augmentation
+from ._backbones import get_backbone
+from ._callbacks import FitProgress
+from ._classes import ClassSplit, encode
+from ._images import ImageFormat
+from ._network import Network, Weights, get_network
+from ._samples import Samples
+from ._seeds import Seeds
+from ._trainer import Rows
+from ._training import History, OptimizerState, Phase, Recipe, Trained
+
+OUTPUT_LAYER = "output/"
+
+
+class Fit:
+    """One call of `fit` or `partial_fit`, and what its steps share.
+
+    Parameters
+    ----------
+    estimator : TransferClassifier
+        Where the parameters come from. Nothing is written to it.
+    image_format : ImageFormat
+        How rows become images.
+    samples, watched : Samples
+        Images to train on, and images to watch, which may be `None`.
+    split : ClassSplit
+        The labels of both tasks.
+    progress : FitProgress
+        Who is told.
+    """
+
+    def __init__(self, estimator, image_format, samples, watched, split, progress):
+        self.params = estimator
+        self.image_format: ImageFormat = image_format
+        self.split: ClassSplit = split
+        self.progress: FitProgress = progress
+        self.seeds = Seeds(estimator.random_state)
+        self.augmentation = parse_augmentation(estimator.augmentation)
+        self.architecture = Architecture(
+            get_backbone(estimator.backbone),
+            image_format.image_shape,
+            estimator.input_size,
+            len(split.target),
+            estimator.hidden_units,
+            estimator.dropout,
+            estimator.feature_dropout,
+            estimator.dtype,
+        )
+        self.network = get_network(self.architecture)
+        self.freeze_point = self.network.freeze_point(self._freeze_until())
+        self._check_output_layer()
+        self.samples: Samples = self._as_images(samples)
+        self.watched: Samples | None = watched and self._as_images(watched)
+
+    def _as_images(self, samples):
+        return replace(
+            samples, X=self.image_format.images(samples.X, self.architecture.float_type)
+        )
+
+    def _check_output_layer(self):
+        n_source, n_target = len(self.split.source), len(self.split.target)
+        if self.params.output_layer == "keep" and self.split.pretrains and n_source != n_target:
+            raise ValueError(
+                'output_layer="keep" takes the output layer over to the target task, so both '
+                f"tasks need the same number of classes; the source task has {n_source}, the "
+                f'target task {n_target}. Use output_layer="new".'
+            )
+
+    def _freeze_until(self):
+        if self.params.freeze_until != "auto":
+            return self.params.freeze_until
+        keeps = self.params.weights is not None or self.split.pretrains
+        return self.architecture.backbone.default_freeze if keeps else None
+
+    # -- Whole fits ------------------------------------------------------------------------
+
+    def from_scratch(self, epochs, keep_optimizer=False) -> dict:
+        """Pretrain, if there is a source task, and fine-tune; return the fitted attributes."""
+        history: History = {}
+        if self.split.pretrains:
+            pretrained = self.pretrain()
+            history, weights = pretrained.history, self.transfer(pretrained.weights)
+        else:
+            weights = self.initial_weights(self.network)
+        trained = self.fine_tune(weights, epochs)
+        return {
+            "pretrain_history_": history,
+            **self._attributes(trained, trained.history, keep_optimizer),
+        }
+
+    def go_on(self, fitted, epochs, keep_optimizer=False) -> dict:
+        """Fine-tune from where a fitted estimator stands; return the fitted attributes."""
+        self._check_same_network(fitted)
+        optimizer = fitted._optimizer if keep_optimizer else None
+        trained = self.fine_tune(fitted._weights, epochs, fitted.n_iter_, optimizer)
+        history = {
+            key: fitted.history_.get(key, []) + values for key, values in trained.history.items()
+        }
+        return self._attributes(trained, history or fitted.history_, keep_optimizer)
+
+    def _check_same_network(self, fitted):
+        before = get_network(fitted._architecture)
+        same_backbone = fitted._architecture.backbone == self.architecture.backbone
+        if not same_backbone or before.shapes != self.network.shapes:
+            raise ValueError(
+                "Training goes on with the network of the first fit, but backbone, input_size or "
+                "hidden_units were changed since. Set warm_start=False, or fit a new estimator."
+            )
+
+    def _attributes(self, trained: Trained, history, keep_optimizer) -> dict:
+        frozen, trainable = count_parameters(self.network, self.freeze_point)
+        return {
+            "source_classes_": self.split.source,
+            "history_": history,
+            "freeze_point_": self.freeze_point,
+            "n_frozen_params_": frozen,
+            "n_trainable_params_": trainable,
+            "n_iter_": len(history.get("loss", [])),
+            "_optimizer": trained.optimizer if keep_optimizer else None,
+            **self._predicting(self.network, trained.weights, self.split),
+        }
+
+    def _predicting(self, network: Network, weights: Weights, split: ClassSplit) -> dict:
+        """Return the attributes that prediction and scoring read."""
+        return {
+            "classes_": split.target,
+            "image_shape_": self.image_format.image_shape,
+            "pixel_range_": self.image_format.pixel_range,
+            "_split": split,
+            "_architecture": network.architecture,
+            "_weights": weights,
+            "_model": None,
+        }
+
+    # -- Steps -----------------------------------------------------------------------------
+
+    def initial_weights(self, network: Network) -> Weights:
+        """Draw weights; the body's come from a file where one is given."""
+        weights = network.initial_weights(self.seeds)
+        if self.params.weights is not None:
+            weights.update(network.load_body(self.params.weights))
+        return weights
+
+    def pretrain(self) -> Trained:
+        """Train the whole network on the source task."""
+        network = get_network(replace(self.architecture, n_classes=len(self.split.source)))
+        recipe = self._recipe(self.params.pretrain_epochs)
+        return self._train(
+            Phase("pretrain", network, None, recipe, self.seeds),
+            self.initial_weights(network),
+            replace(self.split, source=self.split.target, target=self.split.source),
+        )
+
+    def transfer(self, weights: Weights) -> Weights:
+        """Take pretrained weights over to the target task."""
+        if self.params.output_layer == "keep":
+            return weights
+        fresh = self.network.initial_weights(self.seeds, stream="new output layer")
+        return {
+            path: drawn if path.startswith(OUTPUT_LAYER) else weights[path]
+            for path, drawn in fresh.items()
+        }
+
+    def fine_tune(
+        self,
+        weights: Weights,
+        epochs: int,
+        first_epoch: int = 0,
+        optimizer: OptimizerState | None = None,
+    ) -> Trained:
+        """Train what lies behind the freeze point on the target task."""
+        recipe = self._recipe(epochs)
+        return self._train(
+            Phase(
+                "fine-tune", self.network, self.freeze_point, recipe, self.seeds, first_epoch
+            ),
+            weights,
+            self.split,
+            optimizer,
+        )
+
+    # -- What they stand on ----------------------------------------------------------------
+
+    def _recipe(self, epochs):
+        params = self.params
+        return Recipe(
+            epochs,
+            params.batch_size,
+            params.optimizer,
+            params.learning_rate,
+            self.augmentation,
+            params.early_stopping,
+            params.n_iter_no_change,
+            params.tol,
+        )
+
+    def _train(self, phase: Phase, weights, split: ClassSplit, optimizer=None) -> Trained:
+        """Train a phase on the target task of `split`."""
+        classes = split.target
+        training, validation = self._take_apart(phase.name, classes)
+        with self.progress.phase(
+            phase.name,
+            phase.recipe.epochs,
+            training.index,
+            lambda current: self._predicting(phase.network, current, split),
+        ) as begin_epoch:
+            return phase.train(
+                weights,
+                self._rows(training, classes),
+                None if validation is None else self._rows(validation, classes),
+                optimizer,
+                begin_epoch,
+            )
+
+    def _take_apart(self, phase_name, classes):
+        """Return the task's rows to train on, and those to watch, or `None`."""
+        own = self.samples.of_classes(classes)
+        own = own.weighted_by_class(self.params.class_weight, classes)
+        watched = None if self.watched is None else self.watched.of_classes(classes)
+        if watched is not None and len(watched):
+            return own, watched
+        if not self.params.early_stopping:
+            return own, None
+        seed = self.seeds.integer("validation split", phase_name)
+        return own.hold_out(self.params.validation_fraction, seed)
+
+    def _rows(self, samples: Samples, classes) -> Rows:
+        weights = samples.weight / samples.weight.mean()
+        return Rows(
+            samples.X,
+            encode(classes, samples.y),
+            weights.astype(self.architecture.float_type),
+        )
+
+
+def count_parameters(network: Network, freeze_point) -> tuple[int, int]:
+    """Return how many numbers are frozen, and how many train."""
+    front, back = network.cut_at(freeze_point)
+    frozen = [] if front is None else front.weights
+    return _size(frozen), _size(back.trainable_variables)
+
+
+def _size(variables):
+    return int(sum(np.prod(variable.shape) for variable in variables))

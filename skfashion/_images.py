@@ -1,0 +1,204 @@
+"""From `X` to images: folding of flat rows, the range of pixel values, the network's input."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+
+WHITE = 255.0
+
+
+def as_rows(X):
+    """Flatten images to rows; flat data, DataFrames and the rest pass through.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, h, w), (n, h, w, c) or (n, n_features)
+        Images or flat rows.
+
+    Returns
+    -------
+    rows : array-like of shape (n, n_features)
+        What scikit-learn's validation can take.
+    shape : tuple of (h, w, c) or None
+        The shape of an image, `None` for flat rows.
+
+    Raises
+    ------
+    ValueError
+        If `X` has more than four dimensions, or looks channels-first.
+    """
+    if not hasattr(X, "ndim"):
+        X = np.asarray(X)
+    if X.ndim <= 2:
+        return X, None
+    if X.ndim > 4:
+        raise ValueError(
+            "X must be images of shape (n, h, w) or (n, h, w, c), or flat rows of shape "
+            f"(n, h*w*c), got an array of shape {X.shape}."
+        )
+    X = np.asanyarray(X)
+    n, height, width = X.shape[:3]
+    channels = X.shape[3] if X.ndim == 4 else 1
+    if height in (1, 3) and channels > 4:
+        raise ValueError(
+            f"X has shape {X.shape}, which looks like channels first. Channels come last: "
+            "pass np.moveaxis(X, 1, -1)."
+        )
+    return X.reshape(n, height * width * channels), (height, width, channels)
+
+
+def find_image_shape(shape, n_features, image_shape, min_side) -> tuple[int, int, int]:
+    """Return the shape (h, w, c) of images of this shape, or of what flat rows fold into.
+
+    Parameters
+    ----------
+    shape : tuple of (h, w, c) or None
+        As `as_rows` returns it.
+    n_features, image_shape, min_side
+        As for `fold_shape`.
+
+    Raises
+    ------
+    ValueError
+        If `image_shape` is not that of the images.
+    """
+    if shape is None:
+        return fold_shape(n_features, image_shape, min_side)
+    if image_shape is not None and whole_shape(image_shape) != shape:
+        raise ValueError(
+            f"image_shape={tuple(image_shape)} is not the shape of the images in X, {shape}. "
+            "Leave image_shape out: it says how flat rows fold."
+        )
+    return shape
+
+
+def fold_shape(n_features, image_shape, min_side) -> tuple[int, int, int]:
+    """Return the shape (h, w, c) of the image that a flat row folds into.
+
+    A row folds into a square grey or RGB image if it can and that is at least `min_side` pixels
+    a side; else into the smallest grey square that holds it, padded, of at least that side.
+
+    Parameters
+    ----------
+    n_features : int
+        Numbers in a row.
+    image_shape : tuple of (h, w) or (h, w, c), or None
+        The user's own wish.
+    min_side : int
+        The smallest image that the backbone takes, in pixels.
+
+    Raises
+    ------
+    ValueError
+        If `image_shape` does not multiply up to `n_features`.
+    """
+    if image_shape is not None:
+        shape = whole_shape(image_shape)
+        if int(np.prod(shape)) != n_features:
+            raise ValueError(
+                f"image_shape={tuple(image_shape)} multiplies up to {int(np.prod(shape))} "
+                f"numbers an image, but the rows of X have {n_features}. Give the height, width "
+                "and, for colour, channels whose product that is."
+            )
+        return shape
+    for channels in (1, 3):
+        side = round((n_features / channels) ** 0.5)
+        if side * side * channels == n_features and side >= min_side:
+            return side, side, channels
+    side = max(int(np.ceil(n_features**0.5)), min_side)
+    return side, side, 1
+
+
+def whole_shape(image_shape) -> tuple[int, int, int]:
+    """Return (h, w) or (h, w, c) as (h, w, c)."""
+    sizes = tuple(image_shape)
+    if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+        raise ValueError(
+            "image_shape must be (height, width) or (height, width, channels), in whole pixels, "
+            f"got {image_shape!r}."
+        )
+    return sizes[0], sizes[1], sizes[2] if len(sizes) == 3 else 1
+
+
+def learn_pixel_range(rows) -> tuple[float, float]:
+    """Return the values that mean black and white in these rows.
+
+    uint8 is 0 to 255. Other numbers are 0 to 1 or 0 to 255 if they lie there, else the data's
+    own minimum and maximum.
+    """
+    if rows.dtype == np.uint8:
+        return 0.0, WHITE
+    low, high = float(rows.min()), float(rows.max())
+    for white in (1.0, WHITE):
+        if 0 <= low and high <= white:
+            return 0.0, white
+    return low, high
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """How rows become images, learned in `fit`.
+
+    Parameters
+    ----------
+    image_shape : tuple of (h, w, c)
+        The shape of an image; room beyond a row's numbers is filled with black.
+    pixel_range : tuple of (black, white)
+        The values that mean black and white.
+    """
+
+    image_shape: tuple[int, int, int]
+    pixel_range: tuple[float, float]
+
+    @classmethod
+    def learn(cls, rows, shape, image_shape, min_side) -> "ImageFormat":
+        """Learn the format of validated rows; parameters as of `find_image_shape`."""
+        image_shape = find_image_shape(shape, rows.shape[1], image_shape, min_side)
+        return cls(image_shape, learn_pixel_range(rows))
+
+    def warn_if_outside(self, rows) -> None:
+        """Warn about pixels further outside the learned range than the range is wide."""
+        low, high = self.pixel_range
+        width = high - low
+        if self._is_network_input(rows) or not width:
+            return
+        least, most = float(rows.min()), float(rows.max())
+        if least < low - width or most > high + width:
+            warnings.warn(
+                f"X has pixel values from {least:g} to {most:g}, but the estimator was fitted on "
+                f"the range {low:g} to {high:g}. Scale X as in fit.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def images(self, rows, float_type) -> np.ndarray:
+        """Return images as the network takes them: 0 is black and 255 is white.
+
+        uint8 data stays uint8, without a copy; everything else becomes `float_type`.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, n_features)
+            Validated rows.
+        float_type : str
+            Type of what is not uint8.
+
+        Returns
+        -------
+        ndarray of shape (n, h, w, c)
+            The images.
+        """
+        if not self._is_network_input(rows):
+            low, high = self.pixel_range
+            scaled = np.subtract(rows, low, dtype=np.float64)
+            scaled *= WHITE / (high - low if high > low else 1.0)
+            rows = scaled.astype(float_type, copy=False)
+        padding = int(np.prod(self.image_shape)) - rows.shape[1]
+        if padding:
+            rows = np.pad(rows, ((0, 0), (0, padding)))
+        return rows.reshape(len(rows), *self.image_shape)
+
+    def _is_network_input(self, rows):
+        return rows.dtype == np.uint8 and self.pixel_range == (0.0, WHITE)

@@ -1,0 +1,343 @@
+"""Keras graphs: body and head, cut in two at a freeze point, as functions of their weights.
+
+A `Network` is shared by every estimator of one architecture in the process. It is never fitted:
+weights go in as arguments and results come out, so estimators, threads and callbacks can use it
+at the same time. The variables that Keras keeps in the graph are scratch space.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+
+import numpy as np
+
+from ._architecture import Architecture
+from ._backbones import unknown_name
+from ._random_state import global_random_state_kept
+from ._tensorflow import keras, tf
+
+PREDICTION_BATCH = 128
+MOST_NETWORKS = 8
+WEIGHTS_SUFFIX = ".weights.h5"
+
+Weights = dict[str, np.ndarray]
+
+
+@lru_cache(maxsize=MOST_NETWORKS)
+def get_network(architecture: Architecture) -> "Network":
+    """Return the process's network of this architecture; the least recently used one goes."""
+    return Network(architecture)
+
+
+def build_model(architecture: Architecture):
+    """Build a Keras model from images (0 to 255) to logits; return it with its body's output."""
+    with global_random_state_kept():
+        images = keras.Input(
+            architecture.image_shape, name="images", dtype=architecture.float_type
+        )
+        body_output = _add_body(images, architecture)
+        logits = _add_head(body_output, architecture)
+        return keras.Model(images, logits, name=architecture.backbone.name), body_output
+
+
+def _add_body(images, architecture):
+    dtype = architecture.dtype
+    if architecture.body_size != architecture.image_shape[:2]:
+        images = keras.layers.Resizing(
+            *architecture.body_size, data_format="channels_last", name="resize", dtype=dtype
+        )(images)
+    return architecture.backbone.build(images, dtype)
+
+
+def _add_head(x, architecture):
+    layers, dtype = keras.layers, architecture.dtype
+    x = layers.Dropout(architecture.feature_dropout, name="feature_dropout", dtype=dtype)(x)
+    if architecture.backbone.pooling == "flatten":
+        x = layers.Flatten(data_format="channels_last", name="flatten", dtype=dtype)(x)
+    else:
+        x = layers.GlobalAveragePooling2D(
+            data_format="channels_last", name="average", dtype=dtype
+        )(x)
+    if architecture.hidden_units:
+        x = layers.Dense(
+            architecture.hidden_units, activation="relu", name="dense", dtype=dtype
+        )(x)
+        x = layers.Dropout(architecture.dropout, name="dropout", dtype=dtype)(x)
+    return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
+
+
+def infer(model, weights, inputs):
+    """Return a Keras model's output in inference mode; `weights` stand as in `model.weights`."""
+    known = {id(v): value for v, value in zip(model.weights, weights, strict=True)}
+    outputs, _ = model.stateless_call(
+        [known[id(v)] for v in model.trainable_variables],
+        # The seeds of dropout are variables too. Nothing reads them in inference.
+        [known.get(id(v), v.value) for v in model.non_trainable_variables],
+        inputs,
+        training=False,
+    )
+    return outputs
+
+
+def build_fitted_model(architecture: Architecture, weights: Weights, pixel_range):
+    """Build a Keras model from images in the user's units to probabilities."""
+    low, high = pixel_range
+    scale = 255.0 / (high - low if high > low else 1.0)
+    dtype = architecture.float_type
+    model, _ = build_model(architecture)
+    for variable in model.weights:
+        variable.assign(weights[variable.path])
+    with global_random_state_kept():
+        images = keras.Input(architecture.image_shape, name="pixels", dtype=dtype)
+        x = keras.layers.Rescaling(scale, -low * scale, name="pixel_range", dtype=dtype)(images)
+        x = keras.layers.Softmax(name="probabilities", dtype=dtype)(model(x))
+        return keras.Model(images, x, name="transfer_classifier")
+
+
+class BatchFunction:
+    """A Keras model in inference mode, as a function of weights and images.
+
+    It runs in batches of one fixed size, the last one padded, so that a row's result does not
+    depend on how many others there are, and nothing is ever traced again.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Graph with one input and one output.
+    finish : callable, default=tf.identity
+        What follows on the model's output.
+    """
+
+    def __init__(self, model, finish=tf.identity):
+        self._paths = [variable.path for variable in model.weights]
+        (images,) = model.inputs
+        self._batch_type = images.dtype
+        self._output_shape = tuple(model.outputs[0].shape[1:])
+        self._output_type = "float32" if model.outputs[0].dtype == "bfloat16" else model.outputs[0].dtype
+        signature = [
+            [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
+            tf.TensorSpec((PREDICTION_BATCH, *images.shape[1:]), images.dtype),
+        ]
+
+        @tf.function(input_signature=signature)
+        def run(weights, batch):
+            return finish(infer(model, weights, batch))
+
+        self._run = run
+
+    def __call__(self, weights: Weights, images) -> np.ndarray:
+        """Return the model's outputs for images of shape (n, h, w, c), in their order."""
+        tensors = [tf.convert_to_tensor(weights[path]) for path in self._paths]
+        outputs = np.empty((len(images), *self._output_shape), self._output_type)
+        batch = np.zeros((PREDICTION_BATCH, *images.shape[1:]), self._batch_type)
+        for start in range(0, len(images), PREDICTION_BATCH):
+            rows = images[start : start + PREDICTION_BATCH]
+            batch[: len(rows)] = rows
+            result = self._run(tensors, tf.convert_to_tensor(batch))
+            outputs[start : start + len(rows)] = result[: len(rows)]
+        return outputs
+
+
+class Network:
+    """The graph of an architecture, as pure functions.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What to build.
+    """
+
+    def __init__(self, architecture: Architecture):
+        self.architecture = architecture
+        self.model, body_output = build_model(architecture)
+        self.body = keras.Model(self.model.inputs[0], body_output, name="body")
+        self._body_end = self._producer(body_output)
+        self._built = {variable.path: np.asarray(variable) for variable in self.model.weights}
+        self._scratch = Lock()
+        self._probabilities = BatchFunction(self.model, finish=tf.nn.softmax)
+        self._fronts: dict[str, BatchFunction] = {}
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight, by path."""
+        return {path: array.shape for path, array in self._built.items()}
+
+    def initial_weights(self, seeds, stream="weights") -> Weights:
+        """Draw weights from each layer's own initialiser, from named seeds.
+
+        A weight without an initialiser that can be found keeps the value it was built with.
+        """
+        weights = dict(self._built)
+        for layer in self.model._flatten_layers(include_self=False):
+            for variable in layer._trainable_variables + layer._non_trainable_variables:
+                initializer = getattr(layer, f"{variable.name}_initializer", None)
+                if initializer is None or variable.path not in weights:
+                    continue
+                config = initializer.get_config()
+                if "seed" in config:
+                    config["seed"] = seeds.integer(stream, variable.path)
+                drawn = type(initializer).from_config(config)(variable.shape, variable.dtype)
+                weights[variable.path] = np.asarray(drawn)
+        return weights
+
+    def predict_proba(self, weights: Weights, images) -> np.ndarray:
+        """Return class probabilities, of shape (n, n_classes), in the network's float type."""
+        return self._probabilities(weights, images)
+
+    def features(self, point, weights: Weights, images) -> np.ndarray:
+        """Return the frozen part's outputs at a freeze point."""
+        if point not in self._fronts:
+            self._fronts[point] = BatchFunction(self.cut_at(point)[0])
+        return self._fronts[point](weights, images)
+
+    def feature_bytes(self, point) -> int:
+        """Return the bytes that the frozen part's output of one image takes."""
+        shape = self.cut_at(point)[0].outputs[0].shape[1:]
+        return int(np.prod(shape)) * np.dtype(self.architecture.float_type).itemsize
+
+    # -- Freeze points ---------------------------------------------------------------------
+
+    def freeze_point(self, freeze_until) -> str | None:
+        """Return the name of a freeze point, `None` for nothing frozen.
+
+        Parameters
+        ----------
+        freeze_until : str, int or None
+            A stage or layer, a number of body stages, "features" or `None`.
+
+        Returns
+        -------
+        str or None
+            "features" for the whole body, a stage's or a layer's name, or `None`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such point, or nothing behind it is left to train.
+        """
+        stages = self.architecture.backbone.stages
+        if freeze_until is None or freeze_until == "features":
+            return freeze_until
+        if isinstance(freeze_until, str):
+            self._cut_layer(freeze_until)
+            return freeze_until
+        count = freeze_until + len(stages) if freeze_until < 0 else freeze_until
+        if not 0 <= count <= len(stages):
+            raise ValueError(
+                f"freeze_until={freeze_until} is out of range: backbone "
+                f"{self.architecture.backbone.name!r} has {len(stages)} stages, {list(stages)}. "
+                f"Give a number from {-len(stages)} to {len(stages)}, or a name."
+            )
+        if count == len(stages):
+            return "features"
+        return stages[count - 1] if count else None
+
+    def _cut_layer(self, point):
+        """Return the layer that a named freeze point stands for."""
+        if point == "features":
+            return self._body_end
+        names = [layer.name for layer in self.model.layers]
+        if point not in names:
+            backbone = self.architecture.backbone
+            hidden = [name for name in names if name == "dense"]
+            usual = [*backbone.stages, "features", *hidden]
+            others = [name for name in names if name not in usual and name != "output"]
+            raise ValueError(
+                unknown_name("freeze_until", point, usual + others)
+                + f" The stages of backbone {backbone.name!r} are {list(backbone.stages)}; None "
+                "freezes nothing."
+            )
+        layer = self.model.get_layer(point)
+        if not self._behind(layer.output)[1].trainable_variables:
+            raise ValueError(
+                f"freeze_until={point!r} leaves nothing to train: freeze up to a layer in front "
+                "of the output layer."
+            )
+        return layer
+
+    def cut_at(self, point):
+        """Cut the network in two behind a freeze point.
+
+        The cut moves on past layers that have no variables (activations, pooling) up to the
+        first that learns or is random in training: what lies in front of it is a constant
+        function of the image.
+
+        Parameters
+        ----------
+        point : str or None
+            As `freeze_point` returns it.
+
+        Returns
+        -------
+        front, back : keras.Model or None, keras.Model
+            The frozen part, `None` where nothing is frozen, and the part that trains.
+        """
+        if point is None:
+            return None, self.model
+        tensor = self._cut_layer(point).output
+        while (following := self._only_consumer(tensor)) is not None and not following.variables:
+            tensor = following.output
+        return self._behind(tensor)
+
+    def _behind(self, tensor):
+        try:
+            front = keras.Model(self.model.inputs[0], tensor, name="front")
+            return front, keras.Model(tensor, self.model.outputs[0], name="back")
+        except ValueError as error:
+            raise ValueError(
+                f"freeze_until={self._producer(tensor).name!r} is no freeze point: other paths "
+                "through the network go round it. Use one of "
+                f"{list(self.architecture.backbone.stages)}."
+            ) from error
+
+    def _producer(self, tensor):
+        """Return the layer that a tensor of the graph comes out of."""
+        return next(layer for layer in self.model.layers if layer.output is tensor)
+
+    def _only_consumer(self, tensor):
+        """Return the layer that alone takes this tensor, and nothing else; or `None`."""
+        consumers = [
+            layer
+            for layer in self.model.layers
+            if any(taken is tensor for taken in keras.tree.flatten(layer.input))
+        ]
+        if len(consumers) != 1 or consumers[0].input is not tensor:
+            return None
+        return consumers[0]
+
+    # -- Weight files ----------------------------------------------------------------------
+
+    def save_body(self, weights: Weights, path) -> None:
+        """Write the body's weights as a Keras `.weights.h5` file, or leave what is there."""
+        path = Path(path)
+        if not path.name.endswith(WEIGHTS_SUFFIX):
+            raise ValueError(f"path={str(path)!r} must end in {WEIGHTS_SUFFIX!r}.")
+        with TemporaryDirectory(dir=path.parent, prefix=".skfashion-") as folder:
+            written = Path(folder, path.name)
+            with self._scratch:
+                for variable in self.body.weights:
+                    variable.assign(weights[variable.path])
+                self.body.save_weights(written)
+            written.replace(path)
+
+    def load_body(self, path) -> Weights:
+        """Read the body's weights from a Keras `.weights.h5` file."""
+        path = Path(path)
+        if not path.name.endswith(WEIGHTS_SUFFIX):
+            raise ValueError(
+                f"weights={str(path)!r} must be None or the path of a {WEIGHTS_SUFFIX!r} file, as "
+                "save_backbone_weights writes it."
+            )
+        if not path.is_file():
+            raise FileNotFoundError(f"weights={str(path)!r}: there is no such file.")
+        with self._scratch:
+            try:
+                self.body.load_weights(path)
+            except (ValueError, OSError, KeyError) as error:
+                raise ValueError(
+                    f"weights={str(path)!r} does not fit the body of backbone "
+                    f"{self.architecture.backbone.name!r} on images of shape "
+                    f"{self.architecture.image_shape}: {error}"
+                ) from error
+            return {variable.path: np.array(variable) for variable in self.body.weights}

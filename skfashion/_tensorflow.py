@@ -1,0 +1,60 @@
+"""TensorFlow and Keras, imported without their start-up noise.
+
+Importing this module imports TensorFlow, so only modules that build or run networks do, and
+`TransferClassifier` imports those inside its methods.
+"""
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+
+
+@contextmanager
+def _silent_start_up():
+    """Hold back what TensorFlow's C++ side writes to standard error while it is imported.
+
+    Its notices on oneDNN and missing GPUs come before any log level is read, so the file
+    descriptor itself is turned aside. After a failure all of it is shown.
+    """
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(shown, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
+
+
+try:
+    with _silent_start_up():
+        import tensorflow as tf
+
+        # The first operation starts the runtime, which has notices of its own.
+        tf.zeros(())
+except ModuleNotFoundError as error:
+    if error.name != "tensorflow":
+        raise
+    raise ModuleNotFoundError(
+        "TransferClassifier trains with TensorFlow, which is not installed: "
+        'run `pip install "skfashion[tensorflow]"`.',
+        name="tensorflow",
+    ) from None
+
+import keras  # noqa: E402
+
+if keras.backend.backend() != "tensorflow":
+    raise RuntimeError(
+        "TransferClassifier needs Keras to run on TensorFlow, but Keras runs on "
+        f"{keras.backend.backend()!r}. Set the environment variable KERAS_BACKEND=tensorflow "
+        "before Python starts."
+    )
+
+__all__ = ["keras", "tf"]

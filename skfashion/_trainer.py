@@ -1,0 +1,249 @@
+"""Whole epochs inside one traced function, over the part of a network that trains.
+
+A `Trainer` holds TensorFlow variables, so one fit at a time may use it: `borrow_trainer` hands
+out an idle one, or builds one, and takes it back afterwards. What a fit leaves in it is
+overwritten before the next one starts.
+"""
+
+from collections import OrderedDict
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from ._architecture import Architecture
+from ._augmentation import build_augmentation
+from ._network import PREDICTION_BATCH, Weights, get_network, infer
+from ._random_state import global_random_state_kept
+from ._tensorflow import keras, tf
+
+MOST_IDLE_TRAINERS = 12
+
+
+@dataclass(frozen=True)
+class Program:
+    """What determines a traced training function: two equal ones are interchangeable.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network.
+    freeze_point : str or None
+        Where it is cut.
+    optimizer : str
+        Name of a Keras optimizer.
+    augmentation : tuple of (name, amount)
+        Random changes of the images, new in every epoch.
+    from_features : bool
+        Whether the trainer is fed with the frozen part's outputs, or with images that go
+        through the frozen part in every epoch.
+    input_type : str
+        Type of what it is fed with.
+    """
+
+    architecture: Architecture
+    freeze_point: str | None
+    optimizer: str
+    augmentation: tuple[tuple[str, float | str], ...]
+    from_features: bool
+    input_type: str
+
+
+@dataclass
+class Rows:
+    """What a trainer is fed with: inputs, encoded labels, and weights that average one."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class Trainer:
+    """The trainable part of a network, its optimizer, and their traced functions.
+
+    Parameters
+    ----------
+    program : Program
+        What to build.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        self._float_type = program.architecture.float_type
+        self._front, self._back = get_network(program.architecture).cut_at(program.freeze_point)
+        with global_random_state_kept():
+            self._augmentation = build_augmentation(program.augmentation, self._float_type)
+            self._trained = [_own(variable) for variable in self._back.trainable_variables]
+            self._moving = [_own(variable) for variable in self._back.non_trainable_variables]
+            self._optimizer = keras.optimizers.get(program.optimizer)
+            self._optimizer.build(self._trained)
+        self._paths = [v.path for v in self._back.trainable_variables]
+        self._moving_paths = [v.path for v in self._back.non_trainable_variables]
+        self._weight_paths = {v.path for v in self._back.weights}
+        self._through_front = self._front is not None and not program.from_features
+        self._frozen: list = []
+        self._fresh_optimizer = self.optimizer_state()
+        rows = self._row_signature()
+        self._epoch = tf.function(
+            self._train_rows,
+            input_signature=[*rows, tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)],
+        )
+        self._losses = tf.function(self._score_rows, input_signature=rows)
+
+    def _row_signature(self):
+        entrance = self._front if self._through_front else self._back
+        frozen = self._front.weights if self._through_front else []
+        return [
+            tf.TensorSpec((None, *entrance.inputs[0].shape[1:]), self.program.input_type),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None], self._float_type),
+            [tf.TensorSpec(v.shape, v.dtype) for v in frozen],
+        ]
+
+    # -- State -----------------------------------------------------------------------------
+
+    def start(self, weights: Weights, learning_rate=None, optimizer_state=None) -> None:
+        """Begin anew from these weights; with a fresh optimizer unless its state is given."""
+        for path, variable in self._variables():
+            if path in weights:
+                variable.assign(weights[path])
+        if self._through_front:
+            self._frozen = [tf.convert_to_tensor(weights[v.path]) for v in self._front.weights]
+        state = self._fresh_optimizer if optimizer_state is None else optimizer_state
+        for variable, value in zip(self._optimizer.variables, state, strict=True):
+            variable.assign(value)
+        if learning_rate is not None:
+            self._optimizer.learning_rate.assign(learning_rate)
+
+    def _variables(self):
+        yield from zip(self._paths, self._trained, strict=True)
+        yield from zip(self._moving_paths, self._moving, strict=True)
+
+    def release(self) -> None:
+        """Let go of what belongs to the fit that ends."""
+        self._frozen = []
+
+    def weights(self) -> Weights:
+        """Return a copy of the weights that train."""
+        return {path: np.array(v) for path, v in self._variables() if path in self._weight_paths}
+
+    def optimizer_state(self) -> list[np.ndarray]:
+        """Return a copy of the optimizer's variables."""
+        return [np.array(variable) for variable in self._optimizer.variables]
+
+    def seed(self, seeds, *stream) -> None:
+        """Seed dropout and augmentation for one epoch."""
+        random_states = [
+            (path, v) for path, v in self._variables() if path not in self._weight_paths
+        ]
+        for layer in self._augmentation:
+            random_states += [(layer.name.rstrip("_0123456789"), v) for v in layer.variables]
+        for path, variable in random_states:
+            variable.assign(np.array([seeds.integer(*stream, path), 0], "uint32"))
+
+    # -- Training --------------------------------------------------------------------------
+
+    def run_epoch(self, rows: Rows, order, batch_size: int) -> tuple[float, float]:
+        """Train on rows in this order; return mean loss and accuracy while training."""
+        loss, accuracy = self._epoch(*self._arguments(rows), order.astype("int32"), batch_size)
+        return float(loss), float(accuracy)
+
+    def evaluate(self, rows: Rows) -> tuple[float, float]:
+        """Return mean loss and accuracy, in inference mode."""
+        loss, accuracy = self._losses(*self._arguments(rows))
+        return float(loss), float(accuracy)
+
+    def _arguments(self, rows):
+        return rows.inputs, rows.targets, rows.weights, self._frozen
+
+    def _train_rows(self, inputs, targets, weights, frozen, order, batch_size):
+        totals = tf.zeros(3, tf.float64)
+        for start in tf.range(0, tf.size(order), batch_size):
+            rows = order[start : start + batch_size]
+            x = self._enter(tf.gather(inputs, rows), frozen, training=True)
+            totals += self._step(x, tf.gather(targets, rows), tf.gather(weights, rows))
+        return totals[1] / totals[0], totals[2] / totals[0]
+
+    def _score_rows(self, inputs, targets, weights, frozen):
+        totals = tf.zeros(3, tf.float64)
+        for start in tf.range(0, tf.size(targets), PREDICTION_BATCH):
+            rows = slice(start, start + PREDICTION_BATCH)
+            x = self._enter(inputs[rows], frozen, training=False)
+            logits, _, _ = self._forward(x, training=False)
+            totals += _totals(logits, targets[rows], weights[rows])
+        return totals[1] / totals[0], totals[2] / totals[0]
+
+    def _enter(self, inputs, frozen, training):
+        """Bring inputs up to the cut: augmented if training, through the frozen part."""
+        if self.program.from_features:
+            return inputs
+        x = tf.cast(inputs, self._float_type)
+        if training:
+            for layer in self._augmentation:
+                x = layer(x, training=True)
+        return infer(self._front, frozen, x) if self._through_front else x
+
+    def _step(self, x, targets, weights):
+        variables = [variable.value for variable in self._trained]
+        with tf.GradientTape() as tape:
+            logits, moved, penalties = self._forward(x, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_mean(losses * weights)
+            for penalty in penalties:
+                loss += tf.cast(penalty, loss.dtype)
+        self._optimizer.apply(tape.gradient(loss, variables))
+        for variable, value in zip(self._moving, moved, strict=True):
+            variable.assign(value)
+        return _totals(logits, targets, weights)
+
+    def _forward(self, x, training):
+        return self._back.stateless_call(
+            [variable.value for variable in self._trained],
+            [variable.value for variable in self._moving],
+            x,
+            training=training,
+            return_losses=True,
+        )
+
+
+def _own(variable):
+    return keras.Variable(
+        np.zeros(variable.shape, variable.dtype), dtype=variable.dtype, name=variable.name
+    )
+
+
+def _totals(logits, targets, weights):
+    """Return the sums of weights, weighted losses and weighted hits."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    hits = tf.argmax(logits, axis=-1, output_type=tf.int32) == targets
+    columns = [weights, weights * losses, weights * tf.cast(hits, weights.dtype)]
+    return tf.stack([tf.reduce_sum(tf.cast(column, tf.float64)) for column in columns])
+
+
+_idle: OrderedDict[Program, list[Trainer]] = OrderedDict()
+_idle_lock = Lock()
+
+
+@contextmanager
+def borrow_trainer(program: Program):
+    """Lend an idle trainer of this program, or a new one, for the time of a `with` block."""
+    with _idle_lock:
+        idle = _idle.get(program)
+        trainer = idle.pop() if idle else None
+    trainer = trainer or Trainer(program)
+    try:
+        yield trainer
+    finally:
+        trainer.release()
+        with _idle_lock:
+            _idle.setdefault(program, []).append(trainer)
+            _idle.move_to_end(program)
+            while sum(map(len, _idle.values())) > MOST_IDLE_TRAINERS:
+                oldest = next(iter(_idle))
+                _idle[oldest].pop()
+                if not _idle[oldest]:
+                    del _idle[oldest]
