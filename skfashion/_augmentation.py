@@ -53,7 +53,7 @@ def _check_amount(name, amount):
     if most is None:
         if amount not in _FLIPS:
             raise ValueError(unknown_name(f"augmentation[{name!r}]", amount, _FLIPS))
-    elif not isinstance(amount, Real) or not 0 < amount <= most:
+    elif not isinstance(amount, Real) or not 0 < float(amount) <= most:
         raise ValueError(
             f"augmentation[{name!r}] must be a number above 0 and at most {most:g}, "
             f"got {amount!r}. Leave the name out for none of it."

@@ -60,9 +60,7 @@ class Fit:
         self.watched: Samples | None = watched and self._as_images(watched)
 
     def _as_images(self, samples):
-        return replace(
-            samples, X=self.image_format.images(samples.X, self.architecture.float_type)
-        )
+        return replace(samples, X=self.image_format.images(samples.X, self.architecture.float_type))
 
     def _check_output_layer(self):
         n_source, n_target = len(self.split.source), len(self.split.target)
@@ -178,9 +176,7 @@ class Fit:
         """Train what lies behind the freeze point on the target task."""
         recipe = self._recipe(epochs)
         return self._train(
-            Phase(
-                "fine-tune", self.network, self.freeze_point, recipe, self.seeds, first_epoch
-            ),
+            Phase("fine-tune", self.network, self.freeze_point, recipe, self.seeds, first_epoch),
             weights,
             self.split,
             optimizer,

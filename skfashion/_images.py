@@ -114,7 +114,7 @@ def fold_shape(n_features, image_shape, min_side) -> tuple[int, int, int]:
 def whole_shape(image_shape) -> tuple[int, int, int]:
     """Return (h, w) or (h, w, c) as (h, w, c)."""
     sizes = tuple(image_shape)
-    if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+    if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) and int(n) > 0 for n in sizes):
         raise ValueError(
             "image_shape must be (height, width) or (height, width, channels), in whole pixels, "
             f"got {image_shape!r}."
@@ -132,7 +132,7 @@ def learn_pixel_range(rows) -> tuple[float, float]:
         return 0.0, WHITE
     low, high = float(rows.min()), float(rows.max())
     for white in (1.0, WHITE):
-        if 0 <= low and high <= white:
+        if low >= 0 and high <= white:
             return 0.0, white
     return low, high
 

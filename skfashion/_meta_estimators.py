@@ -1,6 +1,7 @@
 """A class split cannot live inside every meta-estimator."""
 
 import sys
+from types import FrameType
 
 from ._classes import META_ESTIMATOR_REMEDY
 
@@ -24,7 +25,7 @@ def refuse_class_split_inside() -> None:
     ValueError
         With the way round it.
     """
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.startswith(_MODULES):

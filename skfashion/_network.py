@@ -33,9 +33,7 @@ def get_network(architecture: Architecture) -> "Network":
 def build_model(architecture: Architecture):
     """Build a Keras model from images (0 to 255) to logits; return it with its body's output."""
     with global_random_state_kept():
-        images = keras.Input(
-            architecture.image_shape, name="images", dtype=architecture.float_type
-        )
+        images = keras.Input(architecture.image_shape, name="images", dtype=architecture.float_type)
         body_output = _add_body(images, architecture)
         logits = _add_head(body_output, architecture)
         return keras.Model(images, logits, name=architecture.backbone.name), body_output
@@ -56,13 +54,11 @@ def _add_head(x, architecture):
     if architecture.backbone.pooling == "flatten":
         x = layers.Flatten(data_format="channels_last", name="flatten", dtype=dtype)(x)
     else:
-        x = layers.GlobalAveragePooling2D(
-            data_format="channels_last", name="average", dtype=dtype
-        )(x)
+        x = layers.GlobalAveragePooling2D(data_format="channels_last", name="average", dtype=dtype)(
+            x
+        )
     if architecture.hidden_units:
-        x = layers.Dense(
-            architecture.hidden_units, activation="relu", name="dense", dtype=dtype
-        )(x)
+        x = layers.Dense(architecture.hidden_units, activation="relu", name="dense", dtype=dtype)(x)
         x = layers.Dropout(architecture.dropout, name="dropout", dtype=dtype)(x)
     return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
 
@@ -105,32 +101,32 @@ class BatchFunction:
     ----------
     model : keras.Model
         Graph with one input and one output.
+    float_type : str
+        Type of inputs and outputs.
     finish : callable, default=tf.identity
         What follows on the model's output.
     """
 
-    def __init__(self, model, finish=tf.identity):
+    def __init__(self, model, float_type, finish=tf.identity):
         self._paths = [variable.path for variable in model.weights]
-        (images,) = model.inputs
-        self._batch_type = images.dtype
+        self._float_type = float_type
         self._output_shape = tuple(model.outputs[0].shape[1:])
-        self._output_type = "float32" if model.outputs[0].dtype == "bfloat16" else model.outputs[0].dtype
         signature = [
             [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
-            tf.TensorSpec((PREDICTION_BATCH, *images.shape[1:]), images.dtype),
+            tf.TensorSpec((PREDICTION_BATCH, *model.inputs[0].shape[1:]), float_type),
         ]
 
         @tf.function(input_signature=signature)
         def run(weights, batch):
-            return finish(infer(model, weights, batch))
+            return tf.cast(finish(infer(model, weights, batch)), float_type)
 
         self._run = run
 
     def __call__(self, weights: Weights, images) -> np.ndarray:
         """Return the model's outputs for images of shape (n, h, w, c), in their order."""
         tensors = [tf.convert_to_tensor(weights[path]) for path in self._paths]
-        outputs = np.empty((len(images), *self._output_shape), self._output_type)
-        batch = np.zeros((PREDICTION_BATCH, *images.shape[1:]), self._batch_type)
+        outputs = np.empty((len(images), *self._output_shape), self._float_type)
+        batch = np.zeros((PREDICTION_BATCH, *images.shape[1:]), self._float_type)
         for start in range(0, len(images), PREDICTION_BATCH):
             rows = images[start : start + PREDICTION_BATCH]
             batch[: len(rows)] = rows
@@ -155,7 +151,9 @@ class Network:
         self._body_end = self._producer(body_output)
         self._built = {variable.path: np.asarray(variable) for variable in self.model.weights}
         self._scratch = Lock()
-        self._probabilities = BatchFunction(self.model, finish=tf.nn.softmax)
+        self._probabilities = BatchFunction(
+            self.model, architecture.float_type, finish=tf.nn.softmax
+        )
         self._fronts: dict[str, BatchFunction] = {}
 
     @property
@@ -188,7 +186,7 @@ class Network:
     def features(self, point, weights: Weights, images) -> np.ndarray:
         """Return the frozen part's outputs at a freeze point."""
         if point not in self._fronts:
-            self._fronts[point] = BatchFunction(self.cut_at(point)[0])
+            self._fronts[point] = BatchFunction(self.cut_at(point)[0], self.architecture.float_type)
         return self._fronts[point](weights, images)
 
     def feature_bytes(self, point) -> int:

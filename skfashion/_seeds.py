@@ -1,5 +1,6 @@
 """Named random streams, all from one `random_state`."""
 
+import secrets
 from zlib import crc32
 
 import numpy as np
@@ -20,7 +21,7 @@ class Seeds:
 
     def __init__(self, random_state):
         if random_state is None:
-            self._root = np.random.SeedSequence().entropy
+            self._root = secrets.randbits(64)
         elif isinstance(random_state, np.random.RandomState):
             self._root = int(random_state.randint(np.iinfo(np.int32).max))
         else:

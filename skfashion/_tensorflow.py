@@ -9,14 +9,20 @@ import sys
 import tempfile
 from contextlib import contextmanager
 
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_ERRORS_ONLY = "2"
+
 
 @contextmanager
 def _silent_start_up():
     """Hold back what TensorFlow's C++ side writes to standard error while it is imported.
 
     Its notices on oneDNN and missing GPUs come before any log level is read, so the file
-    descriptor itself is turned aside. After a failure all of it is shown.
+    descriptor itself is turned aside. After a failure all of it is shown. The log level that
+    TensorFlow keeps is errors only, unless the user has set one.
     """
+    user_level = os.environ.get(_LOG_LEVEL)
+    os.environ.setdefault(_LOG_LEVEL, _ERRORS_ONLY)
     sys.stderr.flush()
     shown = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -31,6 +37,8 @@ def _silent_start_up():
         finally:
             os.dup2(shown, 2)
             os.close(shown)
+            if user_level is None:
+                del os.environ[_LOG_LEVEL]
 
 
 try:

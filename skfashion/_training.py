@@ -39,6 +39,10 @@ class OptimizerState:
     program: Program
     values: list[np.ndarray]
 
+    def values_for(self, program: Program) -> list[np.ndarray] | None:
+        """Return the values if they belong to this program, else `None`."""
+        return self.values if self.program == program else None
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -107,10 +111,8 @@ class Phase:
         stopping = _EarlyStopping(self.recipe) if self.recipe.early_stopping else None
         history: History = {}
         with borrow_trainer(program) as trainer:
-            goes_on = optimizer is not None and optimizer.program == program
-            trainer.start(
-                weights, self.recipe.learning_rate, optimizer.values if goes_on else None
-            )
+            resumed = optimizer and optimizer.values_for(program)
+            trainer.start(weights, self.recipe.learning_rate, resumed)
 
             def current_weights():
                 return {**weights, **trainer.weights()}

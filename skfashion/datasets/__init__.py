@@ -1,0 +1,5 @@
+"""Fashion-MNIST: a bundled sample, and the whole of it."""
+
+from ._fashion_mnist import fetch_fashion_mnist, load_fashion_sample
+
+__all__ = ["fetch_fashion_mnist", "load_fashion_sample"]

@@ -1,0 +1,245 @@
+"""Fashion-MNIST, as scikit-learn's data sets come."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import get_data_home
+from sklearn.utils import Bunch
+from sklearn.utils._optional_dependencies import check_pandas_support
+from sklearn.utils._param_validation import StrOptions, validate_params
+
+from ._idx import IdxFile
+
+HOME_VARIABLE = "SKFASHION_DATA"
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+UPSTREAM = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+FOLDER = "fashion-mnist"
+DATA = files("skfashion.datasets") / "data"
+IMAGE_SHAPE = (28, 28)
+
+TARGET_NAMES = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+]
+
+# (images, labels) of each subset; sha256 of the IDX bytes, md5 of upstream's compressed files
+_FILES = {
+    "train": (
+        IdxFile(
+            "train-images-idx3-ubyte",
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        ),
+        IdxFile(
+            "train-labels-idx1-ubyte",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "25c81989df183df01b3e8a0aad5dffbe",
+        ),
+    ),
+    "test": (
+        IdxFile(
+            "t10k-images-idx3-ubyte",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "bef4ecab320f06d8554ea6380940ec79",
+        ),
+        IdxFile(
+            "t10k-labels-idx1-ubyte",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ),
+    ),
+}
+
+_SUBSET = StrOptions({"train", "test", "all"})
+
+
+@validate_params(
+    {
+        "subset": [_SUBSET],
+        "return_X_y": ["boolean"],
+        "as_frame": ["boolean"],
+        "flatten": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def load_fashion_sample(*, subset="train", return_X_y=False, as_frame=False, flatten=False):
+    """Load the bundled sample of Fashion-MNIST: real images, no download.
+
+    The sample is the first 500 training and the first 100 test images of each class, in the
+    order of the whole data set.
+
+    Parameters
+    ----------
+    subset : {"train", "test", "all"}, default="train"
+        Which images: 5,000 to train on, 1,000 to test with, or the former and then the latter.
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a `Bunch`.
+    as_frame : bool, default=False
+        Return a pandas DataFrame of flat rows, and a Series. Needs ``flatten=True``.
+    flatten : bool, default=False
+        Return images as flat rows of 784 pixels.
+
+    Returns
+    -------
+    Bunch
+        With `data`, uint8, of shape (n, 28, 28) or (n, 784); `images`, of shape (n, 28, 28);
+        `target`, int64, of shape (n,); `target_names`; `DESCR`; and `frame`, if ``as_frame``.
+    (data, target) : tuple if ``return_X_y``
+        The first two of these.
+
+    References
+    ----------
+    Xiao, Rasul, Vollgraf: "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine
+    Learning Algorithms", arXiv:1708.07747, 2017. MIT licence.
+
+    Examples
+    --------
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> fashion = load_fashion_sample()
+    >>> fashion.data.shape
+    (5000, 28, 28)
+    >>> fashion.target_names[fashion.target[0]]
+    'Ankle boot'
+    """
+    with (
+        (DATA / "fashion_sample.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as sample,
+    ):
+        parts = {
+            name: (sample[f"{name}_images"], sample[f"{name}_labels"]) for name in ("train", "test")
+        }
+    return _bunch(parts, subset, return_X_y, as_frame, flatten, "bundled sample")
+
+
+@validate_params(
+    {
+        "subset": [_SUBSET],
+        "data_home": [str, os.PathLike, None],
+        "download_if_missing": ["boolean"],
+        "return_X_y": ["boolean"],
+        "as_frame": ["boolean"],
+        "flatten": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def fetch_fashion_mnist(
+    subset="train",
+    *,
+    data_home=None,
+    download_if_missing=True,
+    return_X_y=False,
+    as_frame=False,
+    flatten=False,
+):
+    """Load Fashion-MNIST, from this machine if it is here, else from upstream (30 MB).
+
+    Files are looked for in `data_home`, the folder that the environment variable
+    ``SKFASHION_DATA`` names, scikit-learn's data home, and where Debian's package
+    ``dataset-fashion-mnist`` puts them. Every file is checked by the sha256 of its content.
+
+    Parameters
+    ----------
+    subset : {"train", "test", "all"}, default="train"
+        Which images: 60,000 to train on, 10,000 to test with, or the former and then the latter.
+    data_home : str or path-like, optional
+        Folder to look in first, and to download to.
+    download_if_missing : bool, default=True
+        Fetch what is not found. If `False`, that is an error.
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a `Bunch`.
+    as_frame : bool, default=False
+        Return a pandas DataFrame of flat rows, and a Series. Needs ``flatten=True``.
+    flatten : bool, default=False
+        Return images as flat rows of 784 pixels.
+
+    Returns
+    -------
+    Bunch
+        As `load_fashion_sample` returns it.
+    (data, target) : tuple if ``return_X_y``
+        The first two of its fields.
+
+    Raises
+    ------
+    OSError
+        If a file is neither here nor to be had.
+    ValueError
+        If a file is damaged. The message names it.
+
+    References
+    ----------
+    Xiao, Rasul, Vollgraf: "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine
+    Learning Algorithms", arXiv:1708.07747, 2017. MIT licence.
+
+    Examples
+    --------
+    >>> from skfashion.datasets import fetch_fashion_mnist
+    >>> X, y = fetch_fashion_mnist("test", return_X_y=True)  # doctest: +SKIP
+    >>> X.shape  # doctest: +SKIP
+    (10000, 28, 28)
+    """
+    folders = _folders(data_home)
+    wanted = _FILES if subset == "all" else {subset: _FILES[subset]}
+    parts = {
+        name: tuple(_locate(file, folders, download_if_missing) for file in pair)
+        for name, pair in wanted.items()
+    }
+    return _bunch(parts, subset, return_X_y, as_frame, flatten, "whole data set")
+
+
+def _folders(data_home):
+    """Return the folders to look in, the first of which downloads go to."""
+    homes = [data_home, os.environ.get(HOME_VARIABLE)]
+    folders = [Path(home).expanduser() for home in homes if home]
+    return [*folders, Path(get_data_home()) / FOLDER, DEBIAN_FOLDER]
+
+
+def _locate(file: IdxFile, folders, download_if_missing):
+    for folder in folders:
+        path = file.find_in(folder)
+        if path is not None:
+            return file.read(path)
+    if not download_if_missing:
+        looked_in = ", ".join(map(str, folders))
+        raise OSError(
+            f"{file.name} (or {file.name}.gz) is in none of {looked_in}. Put it there, install "
+            "Debian's package dataset-fashion-mnist, or pass download_if_missing=True."
+        )
+    return file.read(file.download(UPSTREAM, folders[0]))
+
+
+def _bunch(parts, subset, return_X_y, as_frame, flatten, what):
+    if as_frame and not flatten:
+        raise ValueError("as_frame=True needs flat rows: pass flatten=True, too.")
+    names = ("train", "test") if subset == "all" else (subset,)
+    images = np.concatenate([parts[name][0] for name in names])
+    target = np.concatenate([parts[name][1] for name in names]).astype(np.int64)
+    data = images.reshape(len(images), -1) if flatten else images
+    frame = None
+    if as_frame:
+        pd = check_pandas_support("as_frame=True")
+        data = pd.DataFrame(data, columns=[f"pixel{i}" for i in range(data.shape[1])])
+        target = pd.Series(target, name="target")
+        frame = pd.concat([data, target], axis=1)
+    if return_X_y:
+        return data, target
+    return Bunch(
+        data=data,
+        target=target,
+        frame=frame,
+        images=images,
+        target_names=list(TARGET_NAMES),
+        DESCR=(DATA / "fashion_mnist.rst")
+        .read_text(encoding="utf-8")
+        .format(what=what, n_images=len(images)),
+    )
