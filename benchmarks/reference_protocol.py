@@ -78,7 +78,7 @@ def report(title, settings, seeds, train, test, published):
                     f"{np.median(seconds):.2f}",
                 )
             )
-    columns = "direction phase published mean seeds spread s/epoch".split()
+    columns = ["direction", "phase", "published", "mean", "seeds", "spread", "s/epoch"]
     print_table(title, columns, rows)
 
 

@@ -2,27 +2,25 @@
 
 import os
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
 from ._backbones import Backbone, get_backbone
 from ._callbacks import CallbackSupportMixin, FitProgress
 from ._classes import split_classes, split_first_batch
-from ._images import ImageFormat, as_rows
+from ._images import ImageFormat
 from ._meta_estimators import refuse_class_split_inside
-from ._samples import Samples
+from ._validation import check_rows, check_samples, check_watched
 
 _OPTIMIZERS = {
     "adadelta",
@@ -43,7 +41,139 @@ _OPTIMIZERS = {
 class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Image classifier that learns one task and is fine-tuned on another.
 
-    [docstring]
+    The class-split protocol of transfer learning: the network is pretrained on the rows of some
+    classes (the source task), its early layers are frozen, and the rest is fine-tuned on the rows
+    of the others (the target task). Without `pretrain_classes` it is trained on all rows, from
+    random weights or from those of a file.
+
+    Parameters
+    ----------
+    backbone : str or Backbone, default="small_cnn"
+        The network's body: a name of `list_backbones`, or a `Backbone`.
+    weights : str or path-like, default=None
+        Where the body starts: `None` for random weights, or the path of a ``.weights.h5`` file
+        that `save_backbone_weights` wrote.
+    pretrain_classes : array-like, default=None
+        Labels of the source task; `None` for no pretraining.
+    target_classes : array-like, default=None
+        Labels of the target task; `None` for all that are not in `pretrain_classes`. Rows in
+        neither are ignored.
+    freeze_until : str, int or None, default="auto"
+        The last frozen point, before fine-tuning: `None` freezes nothing, "features" the whole
+        body, the name of a stage or layer all up to it, a number so many of the body's stages (0
+        nothing, -1 all but the last). Layers of the head (``"dense"``) go by name only. "auto" is
+        "features" for the small CNN where there is something worth keeping (`weights` or
+        `pretrain_classes`), else nothing. What is frozen is bit-identical after `fit`.
+    output_layer : {"new", "keep"}, default="new"
+        After pretraining the head's hidden layer stays. "keep" keeps the output layer, too, as the
+        reference protocol does; both tasks then need the same number of classes.
+    pretrain_epochs, epochs : int, default=5
+        Passes over the source rows, and over the target rows.
+    batch_size : int, default=128
+        Rows in a step of training.
+    optimizer : str, default="adam"
+        Name of a Keras optimizer.
+    learning_rate : float, default=None
+        `None` is the optimizer's own default.
+    hidden_units : int, default=128
+        Width of the head's hidden layer; 0 for none.
+    dropout, feature_dropout : float, default=0.5, 0.25
+        Dropout behind the hidden layer, and between body and head. The latter always lies behind
+        the freeze point.
+    augmentation : str, list of str or dict, default=None
+        Random changes of the training images: "flip", "rotate", "zoom", "shift", "erase". A dict
+        gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the image
+        (0.1, 0.1); the probability (0.5).
+    early_stopping : bool, default=False
+        Stop a phase when its validation loss has not improved for `n_iter_no_change` epochs, and
+        take back the weights of its best epoch. Off, exactly as many epochs run as are asked for.
+    validation_fraction : float, default=0.1
+        Share of its rows, stratified, that each phase holds out for early stopping, unless `fit`
+        is given `X_val`. They are not augmented.
+    n_iter_no_change : int, default=5
+        Epochs without improvement before a phase stops.
+    tol : float, default=1e-4
+        What the validation loss must fall by to count as improved.
+    class_weight : dict or "balanced", default=None
+        Weights of classes, of both tasks; "balanced" is computed for each phase.
+    warm_start : bool, default=False
+        A further `fit` trains `epochs` more from where it stands, with a fresh optimizer and
+        without pretraining. `freeze_until` may change in between.
+    random_state : int, RandomState instance or None, default=None
+        Seeds initial weights, dropout, shuffles, augmentation and validation split. Pass an int
+        for the same bits in every fit, on the same machine. `None` takes fresh entropy from the
+        operating system; no global random state is read or changed.
+    verbose : int, default=0
+        1 logs a line an epoch, through the logger ``skfashion``.
+    image_shape : tuple, default=None
+        (height, width) or (height, width, channels) that flat rows fold into; by default a square
+        grey or RGB image if their length allows it, else a padded square.
+    input_size : int, default=None
+        Side, in pixels, that images are resized to; by default they stay as they are, but for
+        such as are smaller than the backbone takes.
+    dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
+        What the network computes in. Keras' global setting is neither read nor changed.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the target task.
+    source_classes_ : ndarray of shape (n_source_classes,)
+        Labels of the source task; empty without one.
+    n_features_in_ : int
+        Numbers in an image, height x width x channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of columns, if `X` had any.
+    image_shape_ : tuple of (height, width, channels)
+        Shape of an image.
+    pixel_range_ : tuple of (black, white)
+        The values that mean black and white: 0 and 255 for uint8; for other numbers 0 and 1, or 0
+        and 255, if all lie there, else their minimum and maximum.
+    model_ : keras.Model
+        The fitted network, built on first access.
+    history_, pretrain_history_ : dict of str to list of float
+        For each epoch on the target and on the source task: "loss", "accuracy", "val_loss",
+        "val_accuracy" where rows are watched, and "seconds". The first epoch's seconds have the
+        pass through the frozen part in them.
+    freeze_point_ : str or None
+        What `freeze_until` came to.
+    n_frozen_params_, n_trainable_params_ : int
+        Numbers in front of the freeze point, and numbers that were trained behind it.
+    n_iter_ : int
+        Epochs on the target task.
+
+    See Also
+    --------
+    skfashion.model_selection.ClassSplitCV : Cross-validation on a class split.
+    skfashion.model_selection.target_scorer : Scorers on a class split.
+
+    Notes
+    -----
+    The small CNN has 600,165 parameters with five classes, 9,568 of them in its body. Splitting
+    classes into a source and a target task is how [1]_ measured what layers have in common.
+
+    Inside meta-estimators that encode, binarise or re-score `y` (voting, stacking, bagging,
+    boosting, calibration, one-vs-rest) a class split is an error: pretrain once, and pass
+    ``weights=path``.
+
+    References
+    ----------
+    .. [1] Yosinski, Clune, Bengio, Lipson: "How transferable are features in deep neural
+       networks?", NIPS 2014, arXiv:1411.1792.
+
+    Examples
+    --------
+    >>> from skfashion import TransferClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
+    >>> clf = TransferClassifier(pretrain_classes=[5, 6, 7, 8, 9], epochs=2, random_state=0)
+    >>> clf.fit(X, y).classes_
+    array([0, 1, 2, 3, 4])
+    >>> clf.n_frozen_params_, clf.n_trainable_params_
+    (9568, 590597)
+    >>> clf.score(X_test, y_test) > 0.7
+    True
     """
 
     _parameter_constraints: dict = {
@@ -161,7 +291,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If data or parameters do not fit together, or training diverges.
         """
         goes_on = self.warm_start and hasattr(self, "classes_")
-        watched = _given_together(X_val, y_val, sample_weight_val)
+        watched = X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, watched, goes_on=goes_on, epochs=self.epochs)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -205,19 +335,31 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"{self.classes_.tolist()}. Fit a new estimator for other classes."
             )
         return self._fit(
-            X, y, sample_weight, None, goes_on=goes_on, epochs=1, classes=classes, partial=True
+            X, y, sample_weight, goes_on=goes_on, epochs=1, classes=classes, partial=True
         )
 
-    def _fit(self, X, y, sample_weight, watched, *, epochs, goes_on, classes=None, partial=False):
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        watched=(None, None, None),
+        *,
+        epochs,
+        goes_on,
+        classes=None,
+        partial=False,
+    ):
         from ._fitting import Fit
 
         if self.pretrain_classes is not None:
             refuse_class_split_inside()
-        samples, shape = self._check_samples(X, y, sample_weight, reset=not goes_on)
+        image_shape = self.image_shape_ if goes_on else None
+        samples, shape = check_samples(self, X, y, sample_weight, image_shape)
         split = self._split_labels(samples.y, goes_on, classes, partial)
         samples = samples.of_classes(split.used)
         image_format = self._image_format(samples.X, shape, goes_on)
-        watched = watched and self._check_watched(watched, image_format, split)
+        watched = check_watched(self, watched, image_format.image_shape)
 
         progress = FitProgress(self, 1 + (split.pretrains and not goes_on), X, y, sample_weight)
         fit = Fit(self, image_format, samples, watched, split, progress)
@@ -225,38 +367,10 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             fitted = fit.go_on(self, epochs, keep_optimizer=partial)
         else:
             fitted = fit.from_scratch(epochs, keep_optimizer=partial)
-        vars(self).update(fitted)
+        for name, value in fitted.items():
+            setattr(self, name, value)
         progress.finish()
         return self
-
-    def _check_samples(self, X, y, sample_weight, reset, image_shape=None):
-        """Validate rows with labels; return them, without those of weight zero, and their shape."""
-        rows, shape = self._check_rows(X, reset, image_shape, y=y)
-        rows, y = rows
-        check_classification_targets(y)
-        if sample_weight is None:
-            weight = np.ones(len(y))
-        else:
-            weight = _check_sample_weight(
-                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-            )
-        return Samples.of_positive_weight(rows, y, weight), shape
-
-    def _check_rows(self, X, reset, image_shape=None, **y):
-        """Validate `X`, as images or flat; the same for fit and predict."""
-        rows, shape = as_rows(X)
-        if None not in (shape, image_shape) and shape != image_shape:
-            raise ValueError(
-                f"X has images of shape {shape}, but {type(self).__name__} was fitted on images "
-                f"of shape {image_shape}. Resize or crop them to that."
-            )
-        return validate_data(self, rows, reset=reset, **y), shape
-
-    def _check_watched(self, watched, image_format, split):
-        samples, _ = self._check_samples(
-            *watched, reset=False, image_shape=image_format.image_shape
-        )
-        return samples.of_classes(split.used)
 
     def _split_labels(self, y, goes_on, classes, partial):
         if goes_on:
@@ -296,7 +410,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         from ._network import get_network
 
         check_is_fitted(self)
-        rows, _ = self._check_rows(X, reset=False, image_shape=self.image_shape_)
+        rows, _ = check_rows(self, X, self.image_shape_)
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
         image_format.warn_if_outside(rows)
         images = image_format.images(rows, self._architecture.float_type)
@@ -369,7 +483,9 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"This {type(self).__name__} instance is not fitted yet: model_ is there after fit."
             )
         if self._model is None:
-            self._model = build_fitted_model(self._architecture, self._weights, self.pixel_range_)
+            self._model: Any = build_fitted_model(
+                self._architecture, self._weights, self.pixel_range_
+            )
         return self._model
 
     def save_backbone_weights(self, path):
@@ -398,11 +514,3 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _given_together(X_val, y_val, sample_weight_val):
-    """Return validation data as a tuple, or `None`; half of it is an error."""
-    if (X_val is None) != (y_val is None):
-        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-        raise ValueError(f"{given} was passed to fit without {missing}. Pass both or neither.")
-    return None if X_val is None else (X_val, y_val, sample_weight_val)

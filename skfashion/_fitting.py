@@ -1,6 +1,7 @@
 """The steps of a fit: which network, from which weights, on which rows, in which phases."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Fit:
     """
 
     def __init__(self, estimator, image_format, samples, watched, split, progress):
-        self.params = estimator
+        self.params: Any = estimator
         self.image_format: ImageFormat = image_format
         self.split: ClassSplit = split
         self.progress: FitProgress = progress

@@ -63,6 +63,11 @@ def _add_head(x, architecture):
     return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
 
 
+def to_numpy(variable) -> np.ndarray:
+    """Return a copy of a Keras variable."""
+    return np.array(variable.value.numpy())
+
+
 def infer(model, weights, inputs):
     """Return a Keras model's output in inference mode; `weights` stand as in `model.weights`."""
     known = {id(v): value for v, value in zip(model.weights, weights, strict=True)}
@@ -149,11 +154,12 @@ class Network:
         self.model, body_output = build_model(architecture)
         self.body = keras.Model(self.model.inputs[0], body_output, name="body")
         self._body_end = self._producer(body_output)
-        self._built = {variable.path: np.asarray(variable) for variable in self.model.weights}
+        self._built = {variable.path: to_numpy(variable) for variable in self.model.weights}
         self._scratch = Lock()
         self._probabilities = BatchFunction(
             self.model, architecture.float_type, finish=tf.nn.softmax
         )
+        self._cuts: dict[str | None, tuple] = {None: (None, self.model)}
         self._fronts: dict[str, BatchFunction] = {}
 
     @property
@@ -176,7 +182,7 @@ class Network:
                 if "seed" in config:
                     config["seed"] = seeds.integer(stream, variable.path)
                 drawn = type(initializer).from_config(config)(variable.shape, variable.dtype)
-                weights[variable.path] = np.asarray(drawn)
+                weights[variable.path] = np.array(drawn)
         return weights
 
     def predict_proba(self, weights: Weights, images) -> np.ndarray:
@@ -218,7 +224,11 @@ class Network:
         if freeze_until is None or freeze_until == "features":
             return freeze_until
         if isinstance(freeze_until, str):
-            self._cut_layer(freeze_until)
+            if not self.cut_at(freeze_until)[1].trainable_variables:
+                raise ValueError(
+                    f"freeze_until={freeze_until!r} leaves nothing to train: freeze up to a layer "
+                    "in front of the output layer."
+                )
             return freeze_until
         count = freeze_until + len(stages) if freeze_until < 0 else freeze_until
         if not 0 <= count <= len(stages):
@@ -231,29 +241,6 @@ class Network:
             return "features"
         return stages[count - 1] if count else None
 
-    def _cut_layer(self, point):
-        """Return the layer that a named freeze point stands for."""
-        if point == "features":
-            return self._body_end
-        names = [layer.name for layer in self.model.layers]
-        if point not in names:
-            backbone = self.architecture.backbone
-            hidden = [name for name in names if name == "dense"]
-            usual = [*backbone.stages, "features", *hidden]
-            others = [name for name in names if name not in usual and name != "output"]
-            raise ValueError(
-                unknown_name("freeze_until", point, usual + others)
-                + f" The stages of backbone {backbone.name!r} are {list(backbone.stages)}; None "
-                "freezes nothing."
-            )
-        layer = self.model.get_layer(point)
-        if not self._behind(layer.output)[1].trainable_variables:
-            raise ValueError(
-                f"freeze_until={point!r} leaves nothing to train: freeze up to a layer in front "
-                "of the output layer."
-            )
-        return layer
-
     def cut_at(self, point):
         """Cut the network in two behind a freeze point.
 
@@ -264,29 +251,49 @@ class Network:
         Parameters
         ----------
         point : str or None
-            As `freeze_point` returns it.
+            "features", the name of a stage or layer, or `None`.
 
         Returns
         -------
         front, back : keras.Model or None, keras.Model
             The frozen part, `None` where nothing is frozen, and the part that trains.
-        """
-        if point is None:
-            return None, self.model
-        tensor = self._cut_layer(point).output
-        while (following := self._only_consumer(tensor)) is not None and not following.variables:
-            tensor = following.output
-        return self._behind(tensor)
 
-    def _behind(self, tensor):
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or paths go round it.
+        """
+        if point not in self._cuts:
+            tensor = self._layer_at(point).output
+            while (layer := self._only_consumer(tensor)) is not None and not layer.variables:
+                tensor = layer.output
+            self._cuts[point] = self._cut_behind(tensor, point)
+        return self._cuts[point]
+
+    def _layer_at(self, point):
+        """Return the layer that a freeze point stands for."""
+        if point == "features":
+            return self._body_end
+        names = [layer.name for layer in self.model.layers]
+        if point not in names:
+            backbone = self.architecture.backbone
+            usual = [*backbone.stages, "features", *(name for name in names if name == "dense")]
+            others = [name for name in names if name not in (*usual, "output")]
+            raise ValueError(
+                unknown_name("freeze_until", point, usual + others)
+                + f" The stages of backbone {backbone.name!r} are {list(backbone.stages)}; None "
+                "freezes nothing."
+            )
+        return self.model.get_layer(point)
+
+    def _cut_behind(self, tensor, point):
         try:
             front = keras.Model(self.model.inputs[0], tensor, name="front")
             return front, keras.Model(tensor, self.model.outputs[0], name="back")
         except ValueError as error:
             raise ValueError(
-                f"freeze_until={self._producer(tensor).name!r} is no freeze point: other paths "
-                "through the network go round it. Use one of "
-                f"{list(self.architecture.backbone.stages)}."
+                f"freeze_until={point!r} is no freeze point: other paths through the network go "
+                f"round it. Use one of {list(self.architecture.backbone.stages)}."
             ) from error
 
     def _producer(self, tensor):
@@ -338,4 +345,4 @@ class Network:
                     f"{self.architecture.backbone.name!r} on images of shape "
                     f"{self.architecture.image_shape}: {error}"
                 ) from error
-            return {variable.path: np.array(variable) for variable in self.body.weights}
+            return {variable.path: to_numpy(variable) for variable in self.body.weights}

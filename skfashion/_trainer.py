@@ -14,7 +14,7 @@ import numpy as np
 
 from ._architecture import Architecture
 from ._augmentation import build_augmentation
-from ._network import PREDICTION_BATCH, Weights, get_network, infer
+from ._network import PREDICTION_BATCH, Weights, get_network, infer, to_numpy
 from ._random_state import global_random_state_kept
 from ._tensorflow import keras, tf
 
@@ -129,11 +129,11 @@ class Trainer:
 
     def weights(self) -> Weights:
         """Return a copy of the weights that train."""
-        return {path: np.array(v) for path, v in self._variables() if path in self._weight_paths}
+        return {path: to_numpy(v) for path, v in self._variables() if path in self._weight_paths}
 
     def optimizer_state(self) -> list[np.ndarray]:
         """Return a copy of the optimizer's variables."""
-        return [np.array(variable) for variable in self._optimizer.variables]
+        return [to_numpy(variable) for variable in self._optimizer.variables]
 
     def seed(self, seeds, *stream) -> None:
         """Seed dropout and augmentation for one epoch."""

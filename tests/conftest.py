@@ -1,0 +1,68 @@
+import os
+
+# Lets scikit-learn's array API check run instead of being skipped; SciPy reads it when imported.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import numpy as np
+import pytest
+
+from skfashion import TransferClassifier
+from skfashion.datasets import load_fashion_sample
+
+
+def first_of_each(X, y, n):
+    rows = np.sort(np.concatenate([np.flatnonzero(y == label)[:n] for label in np.unique(y)]))
+    return X[rows], y[rows]
+
+
+@pytest.fixture(scope="session")
+def fashion():
+    """Real images, read-only: 20 of each of the ten classes."""
+    X, y = first_of_each(*load_fashion_sample(return_X_y=True), 20)
+    X.setflags(write=False)
+    y.setflags(write=False)
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def fashion_test():
+    return first_of_each(*load_fashion_sample(subset="test", return_X_y=True), 10)
+
+
+@pytest.fixture(scope="session")
+def lt5(fashion):
+    """Real images of classes 0 to 4 only."""
+    X, y = fashion
+    return X[y < 5], y[y < 5]
+
+
+GTE5 = [5, 6, 7, 8, 9]
+
+
+@pytest.fixture
+def make():
+    """Build an estimator that is quick to fit, and deterministic."""
+
+    def make(**params):
+        quick = {"pretrain_epochs": 1, "epochs": 2, "random_state": 0}
+        return TransferClassifier(**{**quick, **params})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fitted(fashion):
+    """Fitted on a class split: 5-9, then 0-4. Not to be changed."""
+    return TransferClassifier(
+        pretrain_classes=GTE5, pretrain_epochs=1, epochs=2, random_state=0
+    ).fit(*fashion)
+
+
+@pytest.fixture(scope="session")
+def body_path(fashion, tmp_path_factory):
+    """A file of body weights pretrained on classes 5 to 9."""
+    X, y = fashion
+    source = TransferClassifier(epochs=1, random_state=0).fit(X[y >= 5], y[y >= 5])
+    path = tmp_path_factory.mktemp("weights") / "body.weights.h5"
+    source.save_backbone_weights(path)
+    return path
