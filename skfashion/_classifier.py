@@ -130,7 +130,9 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The values that mean black and white: 0 and 255 for uint8; for other numbers 0 and 1, or 0
         and 255, if all lie there, else their minimum and maximum.
     model_ : keras.Model
-        The fitted network, built on first access.
+        The fitted network as a model of its own, built on first access: from images of
+        `image_shape_`, in the units of the `X` of `fit`, to probabilities. Changing it does not
+        change what the estimator predicts.
     history_, pretrain_history_ : dict of str to list of float
         For each epoch on the target and on the source task: "loss", "accuracy", "val_loss",
         "val_accuracy" where rows are watched, and "seconds". The first epoch's seconds have the
@@ -469,20 +471,14 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     # -- The network -----------------------------------------------------------------------
 
-    @property
-    def model_(self):
-        """The fitted network as a Keras model of its own, from images to probabilities.
-
-        It takes images of shape `image_shape_` in the units of the `X` of `fit`. It is built on
-        first access. Changing it does not change what the estimator predicts.
-        """
-        from ._network import build_fitted_model
-
-        if not hasattr(self, "_weights"):
-            raise AttributeError(
-                f"This {type(self).__name__} instance is not fitted yet: model_ is there after fit."
-            )
+    def __getattr__(self, name):
+        # model_ is no property, because scikit-learn's notebook representation reads every
+        # attribute that dir() lists, and reading this one builds a network.
+        if name != "model_" or "_weights" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if self._model is None:
+            from ._network import build_fitted_model
+
             self._model: Any = build_fitted_model(
                 self._architecture, self._weights, self.pixel_range_
             )

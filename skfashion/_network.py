@@ -5,6 +5,7 @@ weights go in as arguments and results come out, so estimators, threads and call
 at the same time. The variables that Keras keeps in the graph are scratch space.
 """
 
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -224,11 +225,7 @@ class Network:
         if freeze_until is None or freeze_until == "features":
             return freeze_until
         if isinstance(freeze_until, str):
-            if not self.cut_at(freeze_until)[1].trainable_variables:
-                raise ValueError(
-                    f"freeze_until={freeze_until!r} leaves nothing to train: freeze up to a layer "
-                    "in front of the output layer."
-                )
+            self.cut_at(freeze_until)
             return freeze_until
         count = freeze_until + len(stages) if freeze_until < 0 else freeze_until
         if not 0 <= count <= len(stages):
@@ -261,10 +258,15 @@ class Network:
         Raises
         ------
         ValueError
-            If there is no such layer, or paths go round it.
+            If there is no such layer, paths go round it, or nothing is left to train.
         """
         if point not in self._cuts:
             tensor = self._layer_at(point).output
+            if tensor is self.model.outputs[0]:
+                raise ValueError(
+                    f"freeze_until={point!r} leaves nothing to train: freeze up to a layer in "
+                    "front of the output layer."
+                )
             while (layer := self._only_consumer(tensor)) is not None and not layer.variables:
                 tensor = layer.output
             self._cuts[point] = self._cut_behind(tensor, point)
@@ -323,7 +325,10 @@ class Network:
             with self._scratch:
                 for variable in self.body.weights:
                     variable.assign(weights[variable.path])
-                self.body.save_weights(written)
+                with warnings.catch_warnings():
+                    # Keras 3.15 lets NumPy 2.4 complain about its variables' __array__.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    self.body.save_weights(written)
             written.replace(path)
 
     def load_body(self, path) -> Weights:

@@ -1,0 +1,88 @@
+"""Same seed, same bits; global random state is left alone."""
+
+import hashlib
+import random
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+
+ALL_RANDOM = {
+    "pretrain_classes": GTE5,
+    "augmentation": ["flip", "rotate", "erase"],
+    "early_stopping": True,
+    "batch_size": 32,
+}
+
+
+@pytest.mark.parametrize("params", [{"pretrain_classes": GTE5}, ALL_RANDOM], ids=["plain", "all"])
+def test_same_bits_after_other_fits_in_between(make, fashion, lt5, params):
+    X, y = fashion
+    first = make(**params).fit(X, y)
+    make(random_state=5, epochs=1).fit(*lt5)
+    make(**{**params, "random_state": 3}).fit(X, y)
+    np.random.random(7)
+    second = make(**params).fit(X, y)
+    assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+    other = make(**{**params, "random_state": 1}).fit(X, y)
+    assert not np.array_equal(first.predict_proba(X), other.predict_proba(X))
+
+
+def test_same_bits_in_a_fresh_process(make, fashion):
+    X, y = fashion
+    here = make(**ALL_RANDOM).fit(X, y).predict_proba(X)
+    program = f"""
+        import hashlib, sys
+        sys.path.insert(0, "tests")
+        from conftest import first_of_each
+        from skfashion import TransferClassifier
+        from skfashion.datasets import load_fashion_sample
+        X, y = first_of_each(*load_fashion_sample(return_X_y=True), 20)
+        clf = TransferClassifier(pretrain_epochs=1, epochs=2, random_state=0, **{ALL_RANDOM!r})
+        print(hashlib.sha256(clf.fit(X, y).predict_proba(X).tobytes()).hexdigest())
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == hashlib.sha256(here.tobytes()).hexdigest()
+    assert run.stderr == ""
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+def test_global_random_state_is_untouched(make, fashion, random_state):
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(3)
+    states = random.getstate(), np.random.get_state(), tf.random.get_global_generator().state
+    expected_tf = tf.random.uniform([3]).numpy()
+    expected_keras = np.array(keras.random.uniform([3]))
+
+    keras.utils.set_random_seed(3)
+    # Other sizes than anywhere else, so that networks and trainers are built here.
+    clf = make(**{**ALL_RANDOM, "hidden_units": 11, "random_state": random_state}).fit(*fashion)
+    clf.predict(fashion[0])
+    _ = clf.model_
+    assert random.getstate() == states[0]
+    assert_array_equal(np.random.get_state()[1], states[1][1])
+    assert_array_equal(tf.random.get_global_generator().state, states[2])
+    assert_array_equal(tf.random.uniform([3]), expected_tf)
+    assert_array_equal(np.array(keras.random.uniform([3])), expected_keras)
+
+
+def test_no_seed_means_other_bits(make, lt5):
+    first, second = (make(random_state=None, epochs=1).fit(*lt5) for _ in range(2))
+    assert not np.array_equal(first.predict_proba(lt5[0]), second.predict_proba(lt5[0]))
+
+
+def test_random_state_instance_moves_on(make, lt5):
+    one, same = (np.random.RandomState(4) for _ in range(2))
+    first = make(random_state=one, epochs=1).fit(*lt5).predict_proba(lt5[0])
+    again = make(random_state=same, epochs=1).fit(*lt5).predict_proba(lt5[0])
+    further = make(random_state=one, epochs=1).fit(*lt5).predict_proba(lt5[0])
+    assert_array_equal(first, again)
+    assert not np.array_equal(first, further)
