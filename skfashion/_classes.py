@@ -53,6 +53,21 @@ class ClassSplit:
             )
         return scored
 
+    def check_class_weight(self, class_weight) -> None:
+        """Check that a dict of class weights names labels of `y` only.
+
+        Raises
+        ------
+        ValueError
+            For any other label.
+        """
+        known = np.union1d(self.used, self.ignored)
+        if isinstance(class_weight, dict) and (unknown := set(class_weight) - set(known.tolist())):
+            raise ValueError(
+                f"class_weight names labels that y lacks: {_listed(sorted(unknown, key=str))}; y "
+                f"has the classes {_listed(known)}."
+            )
+
     def check_further(self, y, all_classes=False) -> None:
         """Check the labels of data to go on with.
 
@@ -167,7 +182,10 @@ def _select(labels, wanted, parameter):
     """Return those of the sorted `labels` that are wanted; all wanted ones must be there."""
     if wanted is None:
         return labels[:0]
-    wanted = set(np.asarray(wanted).ravel().tolist())
+    try:
+        wanted = set(wanted)
+    except TypeError:
+        raise ValueError(f"{parameter} must be a flat list of labels, got {wanted!r}.") from None
     missing = wanted.difference(labels.tolist())
     if missing:
         raise ValueError(

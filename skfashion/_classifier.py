@@ -503,6 +503,9 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         get_network(self._architecture).save_body(self._weights, path)
 
+    def __sklearn_is_fitted__(self):
+        return "_weights" in vars(self)
+
     def __getstate__(self):
         return {**super().__getstate__(), "_model": None}
 

@@ -57,6 +57,7 @@ class Fit:
         self.network = get_network(self.architecture)
         self.freeze_point = self.network.freeze_point(self._freeze_until())
         self._check_output_layer()
+        split.check_class_weight(estimator.class_weight)
         self.samples: Samples = self._as_images(samples)
         self.watched: Samples | None = watched and self._as_images(watched)
 

@@ -341,10 +341,12 @@ class Network:
             )
         if not path.is_file():
             raise FileNotFoundError(f"weights={str(path)!r}: there is no such file.")
-        with self._scratch:
+        with self._scratch, warnings.catch_warnings():
+            # Keras only warns where a file has no weights for a layer.
+            warnings.simplefilter("error", UserWarning)
             try:
                 self.body.load_weights(path)
-            except (ValueError, OSError, KeyError) as error:
+            except (ValueError, OSError, KeyError, UserWarning) as error:
                 raise ValueError(
                     f"weights={str(path)!r} does not fit the body of backbone "
                     f"{self.architecture.backbone.name!r} on images of shape "

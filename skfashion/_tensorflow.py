@@ -23,7 +23,8 @@ def _silent_start_up():
     """
     user_level = os.environ.get(_LOG_LEVEL)
     os.environ.setdefault(_LOG_LEVEL, _ERRORS_ONLY)
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     shown = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
@@ -56,13 +57,17 @@ except ModuleNotFoundError as error:
         name="tensorflow",
     ) from None
 
-import keras  # noqa: E402
+_REMEDY = "Set the environment variable KERAS_BACKEND=tensorflow before Python starts."
+
+try:
+    import keras
+except ImportError as error:
+    raise ImportError(f"TransferClassifier needs Keras on TensorFlow: {error}. {_REMEDY}") from error
 
 if keras.backend.backend() != "tensorflow":
-    raise RuntimeError(
-        "TransferClassifier needs Keras to run on TensorFlow, but Keras runs on "
-        f"{keras.backend.backend()!r}. Set the environment variable KERAS_BACKEND=tensorflow "
-        "before Python starts."
+    raise ImportError(
+        "TransferClassifier needs Keras on TensorFlow, but it runs on "
+        f"{keras.backend.backend()!r}. {_REMEDY}"
     )
 
 __all__ = ["keras", "tf"]

@@ -5,9 +5,9 @@ import hashlib
 import os
 import zlib
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import numpy as np
@@ -80,7 +80,7 @@ class IdxFile:
         try:
             with urlopen(address, timeout=60) as response:
                 content = response.read()
-        except (URLError, OSError) as error:
+        except (OSError, HTTPException) as error:
             raise OSError(
                 f"{address} could not be fetched ({error}). Put {self.name}.gz into {folder}, or "
                 "use load_fashion_sample, which is bundled."

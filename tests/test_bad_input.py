@@ -1,0 +1,191 @@
+"""Bad input: each error states the parameter, the rule, what was received and a remedy."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
+
+from skfashion import TransferClassifier
+
+IMAGES = np.zeros((6, 9, 8), np.uint8)
+LABELS = [0, 1, 2, 0, 1, 2]
+
+
+def with_value(value):
+    X = np.zeros((6, 9, 8))
+    X[2, 3, 4] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (IMAGES[0, 0], LABELS, "Reshape your data"),
+        (np.zeros((6, 2, 2, 2, 2)), LABELS, r"must be images of shape \(n, h, w\) .* \(6, 2, 2, 2"),
+        (IMAGES[:0], [], "Found array with 0 sample"),
+        (np.zeros((6, 0, 8)), LABELS, "0 feature"),
+        (with_value(np.nan), LABELS, "Input X contains NaN"),
+        (with_value(np.inf), LABELS, "Input X contains infinity"),
+        (with_value(1).astype(complex), LABELS, "Complex data not supported"),
+        (np.array([["a", "b"]] * 6), LABELS, "numeric"),
+        ([[1, 2], [3]], [0, 1], "inhomogeneous"),
+        (np.zeros((6, 3, 32, 32)), LABELS, r"looks like channels first.*np.moveaxis\(X, 1, -1\)"),
+        (IMAGES, LABELS[:-1], "inconsistent numbers of samples"),
+        (IMAGES, None, "requires y to be passed, but the target y is None"),
+        (IMAGES, [0.5, 1.5, 2.5, 0.1, 1.1, 2.1], "Unknown label type: continuous"),
+        (IMAGES, [1] * 6, r"at least two classes, got 1 class: \[1\]; y has the classes \[1\]"),
+    ],
+)
+def test_data(make, X, y, message):
+    with pytest.raises(ValueError, match=message):
+        make(epochs=1).fit(X, y)
+
+
+def test_object_arrays(make):
+    with pytest.raises(TypeError, match=r"argument must be a string.* number"):
+        make().fit(np.array([[{}, 1.0]] * 6, dtype=object), LABELS)
+    numbers = make(epochs=1).fit(IMAGES.astype(object), LABELS)
+    assert numbers.image_shape_ == (9, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"pretrain_classes": [1, 7]}, r"pretrain_classes names labels that y lacks: \[7\]; y has"),
+        ({"target_classes": [0, "1"]}, r"target_classes names labels that y lacks: \['1'\]"),
+        ({"pretrain_classes": [0, 1, 2]}, "names every class that y has.*leaves none"),
+        ({"pretrain_classes": [0, 1]}, r"got 1 class: \[2\]; y has the classes \[0, 1, 2\]"),
+        ({"pretrain_classes": [0]}, r"pretrain_classes must name at least two classes, got \[0\]"),
+        ({"pretrain_classes": []}, r"pretrain_classes must name at least two classes, got \[\]"),
+        ({"target_classes": [0]}, "at least two classes, got 1 class"),
+        ({"epochs": -1}, "'epochs' parameter .* must be an int in the range"),
+        ({"pretrain_epochs": -1}, "'pretrain_epochs' parameter .* must be an int in the range"),
+        ({"batch_size": 0}, "'batch_size' parameter"),
+        ({"learning_rate": 0.0}, "'learning_rate' parameter"),
+        ({"dropout": 1.0}, "'dropout' parameter"),
+        ({"optimizer": "adamm"}, "'optimizer' parameter"),
+        ({"output_layer": "old"}, "'output_layer' parameter"),
+        ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
+        ({"backbone": "small_cn"}, r"backbone='small_cn' is not one of .* mean 'small_cnn'\?"),
+        ({"image_shape": (3, 3)}, r"image_shape=\(3, 3\) is not the shape .* \(9, 8, 1\)"),
+        ({"augmentation": "flop"}, r"augmentation='flop' is not one of .* mean 'flip'\?"),
+        ({"augmentation": {"rotate": 400}}, "must be a number above 0 and at most 180, got 400"),
+        ({"augmentation": {"flip": "sideways"}}, "'sideways' is not one of"),
+        ({"class_weight": {0: 1, 9: 1}}, r"class_weight names labels that y lacks: \[9\]"),
+        ({"pretrain_classes": [[0, 1]]}, r"pretrain_classes must be a flat list of labels"),
+        ({"weights": "imagenet"}, r"must be None or the path of a '.weights.h5' file"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_parameters(make, params, message):
+    with pytest.raises(ValueError, match=message):
+        make(**params).fit(IMAGES, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "message"),
+    [
+        ((9, 9), r"image_shape=\(9, 9\) multiplies up to 81 numbers .* rows of X have 72"),
+        ((72,), r"must be \(height, width\) or \(height, width, channels\)"),
+        ((9.0, 8), "in whole pixels"),
+        ((-9, -8), "in whole pixels"),
+    ],
+)
+def test_image_shape_must_multiply_up(make, image_shape, message):
+    with pytest.raises(ValueError, match=message):
+        make(image_shape=image_shape).fit(IMAGES.reshape(6, -1), LABELS)
+
+
+def test_weights_file(make, lt5, body_path, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        make(weights=tmp_path / "none.weights.h5").fit(*lt5)
+    damaged = tmp_path / "damaged.weights.h5"
+    damaged.write_bytes(body_path.read_bytes()[:5000])
+    with pytest.raises(ValueError, match="does not fit the body of backbone 'small_cnn'"):
+        make(weights=damaged).fit(*lt5)
+    colour = np.repeat(lt5[0][..., None], 3, axis=3)
+    with pytest.raises(ValueError, match=r"on images of shape \(28, 28, 3\)"):
+        make(weights=body_path).fit(colour, lt5[1])
+
+
+def test_save_needs_the_ending_and_leaves_the_old_file(fitted, tmp_path):
+    with pytest.raises(ValueError, match=r"must end in '.weights.h5'"):
+        fitted.save_backbone_weights(tmp_path / "body.h5")
+    path = tmp_path / "body.weights.h5"
+    path.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        fitted.save_backbone_weights(path)
+    assert [found.name for found in tmp_path.iterdir()] == ["body.weights.h5"]
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.ones(5), "Sample weights|sample_weight"),
+        (-np.ones(6), "Negative values"),
+        (np.zeros(6), "zero"),
+        (np.array([1.0, 1, 0, 1, 1, 0]), None),
+        (np.array([1.0, 0, 0, 1, 0, 0]), r"1 class: \[0\]; .* Rows of sample weight zero"),
+    ],
+)
+def test_sample_weight(make, weight, message):
+    if message is None:
+        assert make().fit(IMAGES, LABELS, sample_weight=weight).classes_.tolist() == [0, 1]
+        return
+    with pytest.raises(ValueError, match=message):
+        make().fit(IMAGES, LABELS, sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2, 27, 28), r"images of shape \(27, 28, 1\), but TransferClassifier .* \(28, 28, 1\)"),
+        ((2, 28, 27), r"images of shape \(28, 27, 1\)"),
+        ((2, 28, 28, 3), r"images of shape \(28, 28, 3\)"),
+        ((2, 14, 56), r"images of shape \(14, 56, 1\)"),
+        ((2, 783), "X has 783 features, but TransferClassifier is expecting 784 features"),
+    ],
+)
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_shape_changes_after_fit(fitted, shape, message, method):
+    with pytest.raises(ValueError, match=message):
+        getattr(fitted, method)(np.zeros(shape))
+
+
+def test_bad_pixels_at_predict(fitted):
+    with pytest.raises(ValueError, match="contains NaN"):
+        fitted.predict(np.full((1, 28, 28), np.nan))
+    with pytest.warns(UserWarning, match=r"values from 0 to 1000, but .* range 0 to 255"):
+        fitted.predict(np.linspace(0, 1000, 784).reshape(1, 28, 28))
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_not_fitted(method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(TransferClassifier(), method)(IMAGES)
+    with pytest.raises(NotFittedError):
+        TransferClassifier().score(IMAGES, LABELS)
+    with pytest.raises(NotFittedError):
+        TransferClassifier().save_backbone_weights("body.weights.h5")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_arrays_of_the_caller_are_never_changed(make, fashion, dtype):
+    X, y = (np.array(part) for part in fashion)
+    X = X.astype(dtype)
+    weight = np.linspace(0, 1, len(y))
+    copies = X.copy(), y.copy(), weight.copy()
+    clf = make(pretrain_classes=np.array([5, 6, 7, 8, 9]), augmentation="flip")
+    clf.fit(X, y, sample_weight=weight)
+    clf.predict(X)
+    clf.score(X, y, sample_weight=weight)
+    for array, copy in zip((X, y, weight), copies, strict=True):
+        assert_array_equal(array, copy)
+
+
+def test_failed_first_fit_leaves_an_unfitted_estimator(make):
+    clf = make(freeze_until="nowhere")
+    with pytest.raises(ValueError, match="nowhere"):
+        clf.fit(IMAGES, LABELS)
+    with pytest.raises(NotFittedError):
+        clf.predict(IMAGES)

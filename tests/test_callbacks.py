@@ -1,0 +1,95 @@
+"""scikit-learn's own callbacks on the estimator alone, in a pipeline and inside a grid."""
+
+import numpy as np
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.model_selection import GridSearchCV
+
+from skfashion.model_selection import ClassSplitCV
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*experimental.*")
+
+
+def test_progress_bar_alone(make, fashion, capsys):
+    make(pretrain_classes=GTE5).set_callbacks(ProgressBar(max_propagation_depth=None)).fit(*fashion)
+    shown = capsys.readouterr().out
+    assert "TransferClassifier - pretrain #0" in shown
+    assert "TransferClassifier - fine-tune #1" in shown
+    assert "100%" in shown
+
+
+def test_progress_bar_in_a_grid(make, fashion, capsys):
+    search = GridSearchCV(
+        make(pretrain_classes=GTE5),
+        {"freeze_until": ["conv1", "features"]},
+        cv=ClassSplitCV(2, pretrain_classes=GTE5),
+    ).set_callbacks(ProgressBar(max_propagation_depth=None))
+    search.fit(*fashion)
+    shown = capsys.readouterr().out
+    assert "GridSearchCV" in shown
+    assert "fine-tune" in shown
+
+
+def test_scoring_monitor_scores_every_epoch_of_its_own_task(make, fashion):
+    X, y = fashion
+    monitor = ScoringMonitor(scoring="accuracy")
+    clf = make(pretrain_classes=GTE5, epochs=3).set_callbacks(monitor).fit(X, y)
+    rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    scores = [row["accuracy"] for row in rows]
+    assert len(scores) == 4
+    target = y < 5
+    assert scores[-1] == np.mean(clf.predict(X[target]) == y[target])
+    assert scores[0] > 0.3  # of the source task, five classes, after its only epoch
+
+
+def test_scoring_monitor_with_sample_weight(make, fashion):
+    X, y = fashion
+    monitor = ScoringMonitor(scoring="accuracy")
+    weight = np.tile([1.0, 0.0], 100)
+    clf = make(pretrain_classes=GTE5).set_callbacks(monitor).fit(X, y, sample_weight=weight)
+    last = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"][-1]
+    assert last == pytest.approx(clf.score(X, y, sample_weight=weight))
+
+
+def test_scoring_monitor_in_a_grid(make, fashion):
+    monitor = ScoringMonitor(scoring="accuracy")
+    search = GridSearchCV(
+        make(pretrain_classes=GTE5).set_callbacks(monitor),
+        {"freeze_until": ["conv1", "features"]},
+        cv=ClassSplitCV(2, pretrain_classes=GTE5),
+    )
+    search.fit(*fashion)
+    logs = monitor.get_logs(select="all")
+    epochs = [row for log in logs for row in log.data if row["task_name"] == "epoch"]
+    # Two candidates in two folds, and the refit: one epoch of pretraining and two more each.
+    assert len(epochs) == (2 * 2 + 1) * 3
+
+
+def test_a_callback_can_stop_a_phase(make, fashion):
+    class StopAfterFirst:
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context):
+            return context.task_name == "epoch"
+
+    clf = make(pretrain_classes=GTE5, pretrain_epochs=4, epochs=4)
+    clf.set_callbacks(StopAfterFirst()).fit(*fashion)
+    assert clf.n_iter_ == 1
+    assert len(clf.pretrain_history_["loss"]) == 1
+
+
+def test_callbacks_change_no_bit(make, fashion):
+    watched = make(pretrain_classes=GTE5).set_callbacks(ScoringMonitor(scoring="accuracy"))
+    watched.fit(*fashion)
+    plain = make(pretrain_classes=GTE5).fit(*fashion)
+    assert_array_equal(watched.predict_proba(fashion[0]), plain.predict_proba(fashion[0]))
+    assert not hasattr(watched, "_callback_fit_ctx")

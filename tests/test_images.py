@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skfashion._images import ImageFormat, as_rows, fold_shape, learn_pixel_range
+
+
+@pytest.mark.parametrize(
+    ("n_features", "shape"),
+    [
+        (784, (28, 28, 1)),
+        (64, (8, 8, 1)),
+        (3072, (32, 32, 3)),
+        (192, (8, 8, 3)),
+        (1, (8, 8, 1)),
+        (3, (8, 8, 1)),
+        (27, (8, 8, 1)),
+        (49, (8, 8, 1)),
+        (65, (9, 9, 1)),
+        (785, (29, 29, 1)),
+    ],
+)
+def test_rows_fold_into_squares(n_features, shape):
+    assert fold_shape(n_features, None, min_side=8) == shape
+
+
+def test_rows_fold_as_told():
+    assert fold_shape(12, (3, 4), 8) == (3, 4, 1)
+    assert fold_shape(36, (3, 4, 3), 8) == (3, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (np.array([[3, 4]], np.uint8), (0, 255)),
+        (np.array([[0, 255]]), (0, 255)),
+        (np.array([[0, 1]]), (0, 1)),
+        (np.array([[0.25, 0.5]]), (0, 1)),
+        (np.array([[0.0, 3.5]]), (0, 255)),
+        (np.array([[-1.0, 1.0]]), (-1, 1)),
+        (np.array([[0, 256]]), (0, 256)),
+        (np.array([[True, False]]), (0, 1)),
+    ],
+)
+def test_pixel_range(rows, expected):
+    assert learn_pixel_range(rows) == expected
+
+
+def test_uint8_is_not_copied():
+    rows = np.arange(36, dtype=np.uint8).reshape(4, 9)
+    images = ImageFormat((3, 3, 1), (0.0, 255.0)).images(rows, "float32")
+    assert images.dtype == np.uint8
+    assert np.shares_memory(images, rows)
+
+
+def test_other_numbers_become_0_to_255():
+    rows = np.array([[-1.0, 0.0, 1.0]])
+    images = ImageFormat((2, 2, 1), (-1.0, 1.0)).images(rows, "float32")
+    assert images.dtype == np.float32
+    assert_array_equal(images.ravel(), [0, 127.5, 255, 0])
+
+
+def test_constant_pixels_divide_by_nothing():
+    rows = np.full((2, 4), 300.0)
+    images = ImageFormat((2, 2, 1), learn_pixel_range(rows)).images(rows, "float64")
+    assert_array_equal(images, np.zeros((2, 2, 2, 1)))
+
+
+def test_as_rows_shows_the_same_numbers():
+    images = np.arange(24).reshape(2, 3, 4)
+    rows, shape = as_rows(images)
+    assert shape == (3, 4, 1)
+    assert np.shares_memory(rows, images)
+    assert as_rows(rows) == (rows, None) or as_rows(rows)[1] is None

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+from sklearn import config_context
+from sklearn.metrics import accuracy_score, f1_score, make_scorer
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneOut,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
+
+from skfashion.model_selection import ClassSplitCV, target_scorer
+
+Y = np.tile(np.arange(10), 6)
+X = np.arange(60)
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        3,
+        KFold(4),
+        StratifiedKFold(3, shuffle=True, random_state=0),
+        RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0),
+        StratifiedShuffleSplit(2, test_size=10, random_state=0),
+        LeaveOneOut(),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("names", [np.arange(10), np.array(list("abcdefghij"))], ids=["int", "str"])
+def test_source_rows_are_in_every_training_fold_and_target_rows_are_split(cv, names):
+    y = names[Y]
+    splitter = ClassSplitCV(cv, pretrain_classes=names[5:])
+    folds = list(splitter.split(X, y))
+    assert len(folds) == splitter.get_n_splits(X, y)
+    source, target = np.flatnonzero(Y >= 5), np.flatnonzero(Y < 5)
+    for train, test in folds:
+        assert_array_equal(train, np.unique(train))
+        assert set(source) <= set(train)
+        assert set(test) <= set(target)
+        assert not set(train) & set(test)
+
+
+def test_folds_are_those_of_the_wrapped_splitter():
+    target = np.flatnonzero(Y < 5)
+    wrapped = StratifiedKFold(3).split(target, Y[target])
+    for (train, test), (inner_train, inner_test) in zip(
+        ClassSplitCV(3, pretrain_classes=GTE5).split(X, Y), wrapped, strict=True
+    ):
+        assert_array_equal(test, target[inner_test])
+        assert_array_equal(train[Y[train] < 5], target[inner_train])
+
+
+def test_target_classes_alone_are_enough():
+    for train, test in ClassSplitCV(2, target_classes=[0, 1]).split(X, Y):
+        assert set(Y[test]) == {0, 1}
+        assert set(Y[train]) == set(range(10))
+
+
+def test_groups_reach_the_wrapped_splitter(make, fashion):
+    groups = np.arange(60) % 4
+    splitter = ClassSplitCV(GroupKFold(4), pretrain_classes=GTE5)
+    for train, test in splitter.split(X, Y, groups):
+        in_target = train[Y[train] < 5]
+        assert not set(groups[in_target]) & set(groups[test])
+    images, y = fashion
+    with config_context(enable_metadata_routing=True):
+        scores = cross_val_score(
+            make(pretrain_classes=GTE5, epochs=1),
+            images,
+            y,
+            cv=ClassSplitCV(GroupKFold(2), pretrain_classes=GTE5),
+            params={"groups": np.arange(200) % 2},
+            error_score="raise",
+        )
+    assert len(scores) == 2
+
+
+def test_representation_and_errors():
+    assert repr(ClassSplitCV(3, pretrain_classes=[1])) == (
+        "ClassSplitCV(cv=3, pretrain_classes=[1], target_classes=None)"
+    )
+    assert ClassSplitCV(7, pretrain_classes=[1]).get_n_splits() == 7
+    with pytest.raises(ValueError, match="needs y, and pretrain_classes or target_classes"):
+        next(ClassSplitCV(3).split(X, Y))
+    with pytest.raises(ValueError, match="needs y"):
+        next(ClassSplitCV(3, pretrain_classes=GTE5).split(X))
+    with pytest.raises(ValueError, match=r"labels that y lacks: \[11\]"):
+        next(ClassSplitCV(3, pretrain_classes=[5, 11]).split(X, Y))
+
+
+def test_target_scorer_leaves_out_source_rows(fitted, fashion):
+    images, y = fashion
+    rows = y < 5
+    expected = f1_score(y[rows], fitted.predict(images[rows]), average="macro")
+    assert target_scorer("f1_macro")(fitted, images, y) == expected
+    assert target_scorer(make_scorer(accuracy_score))(fitted, images, y) == fitted.score(images, y)
+
+    def error(estimator, X, y):
+        return -float(np.mean(estimator.predict(X) != y))
+
+    assert target_scorer(error)(fitted, images, y) == pytest.approx(fitted.score(images, y) - 1)
+
+
+def test_target_scorer_cuts_weights_too(fitted, fashion):
+    images, y = fashion
+    weight = np.linspace(0.1, 1, len(y))
+    scorer = target_scorer("accuracy")
+    expected = fitted.score(images, y, sample_weight=weight)
+    assert scorer(fitted, images, y, sample_weight=weight) == pytest.approx(expected)
+
+
+def test_target_scorer_finds_the_classifier_in_a_pipeline(fitted, fashion):
+    images, y = fashion
+    pipe = make_pipeline(FunctionTransformer(), fitted)
+    assert target_scorer("accuracy")(pipe, images, y) == fitted.score(images, y)
+
+
+def test_target_scorer_says_what_it_needs(fashion):
+    images, y = fashion
+    flat = images.reshape(len(images), -1)
+    with pytest.raises(TypeError, match=r"scores a fitted TransferClassifier.* got SVC"):
+        target_scorer("accuracy")(SVC().fit(flat, y), flat, y)
+    with pytest.raises(ValueError, match="accuracyy"):
+        target_scorer("accuracyy")

@@ -1,0 +1,131 @@
+"""What a process shares between estimators is never a weight."""
+
+import gc
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import psutil
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+
+from skfashion import _network, _trainer
+
+
+def test_estimators_of_one_architecture_never_alias(make, fashion):
+    X, y = fashion
+    one = make(pretrain_classes=GTE5).fit(X, y)
+    alone = one.predict_proba(X)
+    two = make(pretrain_classes=GTE5, random_state=1).fit(X, y)
+    assert_array_equal(one.predict_proba(X), alone)
+    both = two.predict_proba(X)
+    for _ in range(3):
+        assert_array_equal(one.predict_proba(X), alone)
+        assert_array_equal(two.predict_proba(X), both)
+    one.set_params(random_state=7).fit(X, y)
+    assert_array_equal(two.predict_proba(X), both)
+    assert not np.array_equal(one.predict_proba(X), alone)
+
+
+def test_predictions_in_threads_are_bit_equal(make, fashion):
+    X, y = fashion
+    estimators = [make(pretrain_classes=GTE5, random_state=seed).fit(X, y) for seed in range(3)]
+    alone = [clf.predict_proba(X) for clf in estimators]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda i: estimators[i % 3].predict_proba(X), range(30)))
+    for i, probabilities in enumerate(together):
+        assert_array_equal(probabilities, alone[i % 3])
+
+
+def test_fits_in_threads_are_bit_equal(make, fashion):
+    X, y = fashion
+
+    def fit(seed):
+        return make(pretrain_classes=GTE5, random_state=seed, batch_size=50).fit(X, y)
+
+    alone = [fit(seed).predict_proba(X) for seed in range(3)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(fit, [0, 1, 2, 0, 1, 2]))
+    for i, clf in enumerate(together):
+        assert_array_equal(clf.predict_proba(X), alone[i % 3])
+
+
+def test_fitting_while_another_predicts(make, fashion, fitted):
+    X, y = fashion
+    alone = fitted.predict_proba(X)
+    with ThreadPoolExecutor(2) as pool:
+        fits = [pool.submit(make(pretrain_classes=GTE5, random_state=5).fit, X, y) for _ in "ab"]
+        while not all(fit.done() for fit in fits):
+            assert_array_equal(fitted.predict_proba(X), alone)
+        assert_array_equal(fits[0].result().predict_proba(X), fits[1].result().predict_proba(X))
+
+
+def test_a_second_fit_builds_and_traces_nothing(make, fashion, monkeypatch):
+    X, y = fashion
+    make(pretrain_classes=GTE5).fit(X, y).predict(X)
+
+    def fail(*args, **kwargs):
+        raise AssertionError("built anew")
+
+    monkeypatch.setattr(_network, "build_model", fail)
+    monkeypatch.setattr(_trainer, "Trainer", fail)
+    traced = _network.get_network.cache_info().misses
+    clf = make(pretrain_classes=GTE5, random_state=9, learning_rate=0.01, batch_size=64)
+    clf.fit(X[:150], y[:150]).predict(X)
+    assert _network.get_network.cache_info().misses == traced
+
+
+def test_registries_are_bounded(make, lt5):
+    for hidden_units in range(1, _trainer.MOST_IDLE_TRAINERS + 3):
+        make(hidden_units=hidden_units, epochs=1).fit(*lt5)
+    assert sum(map(len, _trainer._idle.values())) == _trainer.MOST_IDLE_TRAINERS
+    assert _network.get_network.cache_info().currsize == _network.MOST_NETWORKS
+
+
+def test_an_estimator_outlives_its_network_in_the_registry(make, fashion):
+    X, y = fashion
+    clf = make(hidden_units=13).fit(X, y)
+    before = clf.predict_proba(X)
+    _network.get_network.cache_clear()
+    assert_array_equal(clf.predict_proba(X), before)
+
+
+def test_memory_does_not_grow_with_fits(make, fashion):
+    X, y = fashion
+    process = psutil.Process()
+    for _ in range(5):
+        make(pretrain_classes=GTE5, epochs=1).fit(X, y)
+    gc.collect()
+    before = process.memory_info().rss
+    for _ in range(30):
+        make(pretrain_classes=GTE5, epochs=1).fit(X, y)
+    gc.collect()
+    assert (process.memory_info().rss - before) / 30 < 1e6
+
+
+def test_idle_trainers_keep_no_weights_of_a_fit(make, lt5):
+    make(freeze_until="conv1", augmentation="flip", epochs=1).fit(*lt5)
+    assert all(not t._frozen for trainers in _trainer._idle.values() for t in trainers)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_interrupted_fit_changes_no_later_one(make, fashion, error):
+    X, y = fashion
+    before = make(pretrain_classes=GTE5).fit(X, y).predict_proba(X)
+
+    class Interrupt:
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context):
+            raise error
+
+    with pytest.raises(error):
+        make(pretrain_classes=GTE5).set_callbacks(Interrupt()).fit(X, y)
+    assert_array_equal(make(pretrain_classes=GTE5).fit(X, y).predict_proba(X), before)

@@ -1,0 +1,208 @@
+"""Real scikit-learn workflows on a class split, on 3-D and on flat images."""
+
+import numpy as np
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+from sklearn import config_context
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    cross_val_score,
+    cross_validate,
+    learning_curve,
+)
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from skfashion.model_selection import ClassSplitCV, target_scorer
+
+NAMES = np.array(list("abcdefghij"))
+LABELS = {"int": np.arange(10), "str": NAMES}
+
+
+@pytest.fixture(params=LABELS)
+def task(request, fashion):
+    """Images, labels, source and target classes; integer and string labels."""
+    X, y = fashion
+    names = LABELS[request.param]
+    return X, names[y], names[5:].tolist(), names[:5].tolist()
+
+
+@pytest.fixture(params=["images", "flat"])
+def shaped(request, task):
+    X, *rest = task
+    return (X if request.param == "images" else X.reshape(len(X), -1), *rest)
+
+
+def halve(X):
+    return X / 2
+
+
+def test_pipeline_with_function_transformer(make, shaped):
+    X, y, source, target = shaped
+    pipe = make_pipeline(FunctionTransformer(halve), make(pretrain_classes=source))
+    pipe.fit(X, y)
+    assert_array_equal(pipe.classes_, target)
+    assert 0 <= pipe.score(X, y) <= 1
+    in_target = np.isin(y, target)
+    assert pipe.score(X, y) == pipe.score(X[in_target], y[in_target])
+
+
+def test_pipeline_with_standard_scaler(make, task):
+    X, y, source, target = task
+    flat = X.reshape(len(X), -1).astype(float)
+    pipe = make_pipeline(StandardScaler(), make(pretrain_classes=source)).fit(flat, y)
+    low, high = pipe[-1].pixel_range_
+    assert low < 0 < high < 255
+    assert set(pipe.predict(flat)) <= set(target)
+
+
+def test_grid_search_through_a_pipeline(make, shaped):
+    X, y, source, target = shaped
+    pipe = Pipeline([("half", FunctionTransformer(halve)), ("clf", make(target_classes=target))])
+    grid = {
+        "clf__freeze_until": ["conv1", "features"],
+        "clf__pretrain_classes": [source, source[:3]],
+        "clf__epochs": [1, 2],
+    }
+    cv = ClassSplitCV(2, target_classes=target)
+    search = GridSearchCV(pipe, grid, cv=cv, error_score="raise").fit(X, y)
+    scores = search.cv_results_["mean_test_score"]
+    assert scores.shape == (8,)
+    assert len(set(scores.tolist())) > 1
+    assert search.best_params_["clf__epochs"] in (1, 2)
+    assert set(search.predict(X)) <= set(target)
+    assert search.score(X, y) == search.best_estimator_.score(X, y)
+
+
+def test_default_score_agrees_with_stock_scorers_on_target_rows(make, task):
+    X, y, source, _ = task
+    clf = make(pretrain_classes=source)
+    cv = ClassSplitCV(2, pretrain_classes=source)
+    own = cross_val_score(clf, X, y, cv=cv)
+    stock = cross_val_score(clf, X, y, cv=cv, scoring="accuracy")
+    assert_array_equal(own, stock)
+
+
+def test_cross_validate_with_stock_scorers(make, task):
+    X, y, source, _ = task
+    scoring = ["accuracy", "f1_macro", "neg_log_loss", "roc_auc_ovr", "balanced_accuracy"]
+    results = cross_validate(
+        make(pretrain_classes=source),
+        X,
+        y,
+        cv=ClassSplitCV(StratifiedKFold(2, shuffle=True, random_state=0), pretrain_classes=source),
+        scoring=scoring,
+        error_score="raise",
+        return_indices=True,
+    )
+    for name in scoring:
+        assert np.isfinite(results[f"test_{name}"]).all()
+    for train in results["indices"]["train"]:
+        assert_array_equal(train, np.sort(train))
+
+
+def test_cross_validate_with_target_scorers(make, task):
+    X, y, source, target = task
+    names = ["accuracy", "f1_macro", "roc_auc_ovr"]
+    results = cross_validate(
+        make(pretrain_classes=source),
+        X,
+        y,
+        cv=StratifiedKFold(2),
+        scoring={name: target_scorer(name) for name in names}
+        | {"default": target_scorer("accuracy")},
+        error_score="raise",
+        return_estimator=True,
+        return_indices=True,
+    )
+    for fold, clf in enumerate(results["estimator"]):
+        test = results["indices"]["test"][fold]
+        rows = test[np.isin(y[test], target)]
+        assert results["test_accuracy"][fold] == np.mean(clf.predict(X[rows]) == y[rows])
+        assert np.isfinite(results["test_roc_auc_ovr"][fold])
+
+
+def test_learning_curve(make, shaped):
+    X, y, source, _ = shaped
+    cv = ClassSplitCV(StratifiedShuffleSplit(2, random_state=0), pretrain_classes=source)
+    sizes, train, test = learning_curve(
+        make(pretrain_classes=source), X, y, cv=cv, train_sizes=[0.6, 1.0], error_score="raise"
+    )
+    assert sizes[0] < sizes[1] == 190
+    assert np.isfinite(train).all()
+    assert np.isfinite(test).all()
+
+
+def test_halving_grid_search_over_epochs(make, task):
+    X, y, source, _ = task
+    search = HalvingGridSearchCV(
+        make(pretrain_classes=source),
+        {"freeze_until": [0, "conv1", "features"], "learning_rate": [1e-3, 1e-2]},
+        resource="epochs",
+        max_resources=4,
+        min_resources=1,
+        factor=2,
+        cv=ClassSplitCV(2, pretrain_classes=source),
+        random_state=0,
+        error_score="raise",
+    ).fit(X, y)
+    assert search.n_resources_ == [1, 2, 4]
+    assert search.best_estimator_.n_iter_ == 4
+
+
+def test_grid_search_in_two_processes(make, fashion):
+    X, y = fashion
+    search = GridSearchCV(
+        make(pretrain_classes=GTE5),
+        {"freeze_until": ["conv1", "features"]},
+        cv=ClassSplitCV(2, pretrain_classes=GTE5),
+        error_score="raise",
+    )
+    serial = search.fit(X, y).cv_results_["mean_test_score"]
+    parallel = search.set_params(n_jobs=2).fit(X, y).cv_results_["mean_test_score"]
+    assert_array_equal(serial, parallel)
+
+
+def test_metadata_routing_of_sample_weight(make, fashion):
+    X, y = fashion
+    weight = np.where(y == 3, 0.0, 1.0)
+    with config_context(enable_metadata_routing=True):
+        clf = make(pretrain_classes=GTE5).set_fit_request(sample_weight=True)
+        pipe = make_pipeline(FunctionTransformer(halve), clf)
+        pipe.fit(X, y, sample_weight=weight)
+        assert_array_equal(pipe.classes_, [0, 1, 2, 4])
+        clf.set_score_request(sample_weight=True)
+        scorer = target_scorer("accuracy").set_score_request(sample_weight=True)
+        for scoring in (None, scorer, {"target": scorer}):
+            results = cross_validate(
+                clf,
+                X,
+                y,
+                cv=ClassSplitCV(2, pretrain_classes=GTE5),
+                scoring=scoring,
+                params={"sample_weight": weight},
+                return_estimator=True,
+                error_score="raise",
+            )
+            assert_array_equal(results["estimator"][0].classes_, [0, 1, 2, 4])
+            key = "test_target" if isinstance(scoring, dict) else "test_score"
+            assert (results[key] > 0).all()
+
+
+def test_search_inside_a_pipeline_step_and_nested_searches(make, fashion):
+    X, y = fashion
+    inner = GridSearchCV(
+        make(pretrain_classes=GTE5),
+        {"freeze_until": ["conv1", "features"]},
+        cv=ClassSplitCV(2, pretrain_classes=GTE5),
+        scoring=target_scorer("f1_macro"),
+    )
+    scores = cross_val_score(
+        inner, X, y, cv=ClassSplitCV(2, pretrain_classes=GTE5), error_score="raise"
+    )
+    assert np.isfinite(scores).all()
