@@ -9,6 +9,7 @@ import argparse
 
 import numpy as np
 from _report import DIRECTIONS, print_table
+from sklearn.callback import FitCallback
 
 from skfashion import TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
@@ -23,20 +24,11 @@ REFERENCE = {"optimizer": "adadelta", "learning_rate": 0.001, "output_layer": "k
 SHARED = {"pretrain_epochs": 5, "epochs": 5, "batch_size": 128}
 
 
-class Watch:
-    """A callback of scikit-learn's that scores the source task when pretraining ends."""
+class Watch(FitCallback):
+    """Scores the source task when pretraining ends."""
 
     def __init__(self, X, y):
         self.X, self.y, self.score = X, y, None
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         last = context.parent and context.task_id + 1 == context.parent.max_subtasks

@@ -62,7 +62,9 @@ _REMEDY = "Set the environment variable KERAS_BACKEND=tensorflow before Python s
 try:
     import keras
 except ImportError as error:
-    raise ImportError(f"TransferClassifier needs Keras on TensorFlow: {error}. {_REMEDY}") from error
+    raise ImportError(
+        f"TransferClassifier needs Keras on TensorFlow: {error}. {_REMEDY}"
+    ) from error
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import GTE5
 from numpy.testing import assert_array_equal
-from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 
 from skfashion.model_selection import ClassSplitCV
@@ -68,16 +68,7 @@ def test_scoring_monitor_in_a_grid(make, fashion):
 
 
 def test_a_callback_can_stop_a_phase(make, fashion):
-    class StopAfterFirst:
-        def setup(self, estimator, context):
-            pass
-
-        def teardown(self, estimator, context):
-            pass
-
-        def on_fit_task_begin(self, estimator, context):
-            pass
-
+    class StopAfterFirst(FitCallback):
         def on_fit_task_end(self, estimator, context):
             return context.task_name == "epoch"
 

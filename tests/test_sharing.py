@@ -8,6 +8,7 @@ import psutil
 import pytest
 from conftest import GTE5
 from numpy.testing import assert_array_equal
+from sklearn.callback import FitCallback
 
 from skfashion import _network, _trainer
 
@@ -113,16 +114,7 @@ def test_an_interrupted_fit_changes_no_later_one(make, fashion, error):
     X, y = fashion
     before = make(pretrain_classes=GTE5).fit(X, y).predict_proba(X)
 
-    class Interrupt:
-        def setup(self, estimator, context):
-            pass
-
-        def teardown(self, estimator, context):
-            pass
-
-        def on_fit_task_begin(self, estimator, context):
-            pass
-
+    class Interrupt(FitCallback):
         def on_fit_task_end(self, estimator, context):
             raise error
 

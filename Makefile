@@ -1,0 +1,48 @@
+# Every target sets up what it needs, in .venv. PYTHON chooses the interpreter (3.11 or newer).
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+
+.PHONY: demo test test-slow lint check bench docs clean
+
+demo: .venv/demo
+	$(BIN)/python examples/demo_class_split.py $(if $(FULL),--full)
+
+test: lint .venv/test
+	$(BIN)/python -m pytest
+
+test-slow: .venv/test
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: .venv/lint
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/mypy
+
+bench: .venv/test
+	cd benchmarks && for script in repeated_fits few_images reference_protocol; do \
+		../$(BIN)/python $$script.py || exit 1; \
+	done
+
+docs: .venv/docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+clean:
+	rm -rf .venv build dist demo-output docs/_build docs/auto_examples docs/api/generated
+	rm -f docs/sg_execution_times.rst
+
+# One virtual environment; a file in it for each set of extras that is installed.
+.venv/python:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("skfashion needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/demo .venv/test .venv/lint .venv/docs: .venv/%: .venv/python pyproject.toml
+	$(INSTALL) '.[$*]'
+	@touch $@
