@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 .PHONY: demo test test-slow lint check bench docs clean
 
 demo: .venv/demo
-	$(BIN)/python examples/demo_class_split.py $(if $(FULL),--full)
+	$(BIN)/python examples/demo/class_split.py $(if $(FULL),--full)
 
 test: lint .venv/test
 	$(BIN)/python -m pytest

@@ -122,7 +122,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Labels of the source task; empty without one.
     n_features_in_ : int
         Numbers in an image, height x width x channels.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of columns, if `X` had any.
     image_shape_ : tuple of (height, width, channels)
         Shape of an image.

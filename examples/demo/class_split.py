@@ -73,20 +73,20 @@ def draw(results, path):
     figure, axes = plt.subplots(1, len(results), figsize=(10, 4), sharey=True, layout="tight")
     for ax, (direction, fitted) in zip(axes, results.items(), strict=True):
         source = fitted["transfer"].pretrain_history_["val_accuracy"]
-        curves = {
-            "pretrain (source task)": (0, source, "C0--"),
-            "fine-tune (target task)": (len(source), fitted["transfer"].history_, "C1-"),
-            "from scratch (target task)": (len(source), fitted["scratch"].history_, "C2:"),
-        }
-        for label, (start, history, style) in curves.items():
-            accuracy = history if isinstance(history, list) else history["val_accuracy"]
+        before = len(source)
+        for label, start, accuracy, style in (
+            ("pretrain (source task)", 0, source, "C0--"),
+            ("fine-tune", before, fitted["transfer"].history_["val_accuracy"], "C1-"),
+            ("from scratch", before, fitted["scratch"].history_["val_accuracy"], "C2:"),
+        ):
             epochs = np.arange(start + 1, start + len(accuracy) + 1)
             ax.plot(epochs, accuracy, style, marker=".", label=label)
-        ax.axvline(len(source) + 0.5, color="0.7", linewidth=1)
-        ax.annotate("freeze", (len(source) + 0.6, ax.get_ylim()[0]), color="0.4")
-        ax.set(title=direction, xlabel="epoch")
+        ax.axvline(before + 0.5, color="0.7", linewidth=1)
+        ax.text(before + 0.6, 0.95, "freeze", color="0.4", transform=ax.get_xaxis_transform())
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set(title=f"classes {direction}", xlabel="epoch")
     axes[0].set_ylabel("test accuracy")
-    axes[0].legend(loc="lower left")
+    axes[-1].legend(loc="lower right")
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=120)
 
@@ -102,11 +102,12 @@ def main():
 
     console = Console()
     images = f"{len(train[1]):,} training and {len(test[1]):,} test images, {epochs} epochs a phase"
-    table = Table(title=f"Class-split transfer on Fashion-MNIST: {images}")
-    for column in ("direction", "phase"):
-        table.add_column(column)
-    for column in ("rows", "trainable", "frozen", "s/epoch", "test accuracy"):
-        table.add_column(column, justify="right")
+    console.print(f"Class-split transfer on Fashion-MNIST: {images}")
+    table = Table()
+    for column in ("classes", "phase"):
+        table.add_column(column, no_wrap=True)
+    for column in ("rows", "trainable", "frozen", "s/epoch", "test acc."):
+        table.add_column(column, justify="right", no_wrap=True)
     results = {}
     for direction, source, target in (("5-9 -> 0-4", GTE5, LT5), ("0-4 -> 5-9", LT5, GTE5)):
         console.print(f"[bold]{direction}[/bold]: pretrain and fine-tune, then from scratch")

@@ -1,0 +1,50 @@
+"""Sphinx configuration. The build needs no network."""
+
+import os
+
+# Examples run in the build: keep them to their figures and output.
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import skfashion
+
+project = "skfashion"
+author = "the skfashion developers"
+copyright = "2026, the skfashion developers"
+version = release = skfashion.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build"]
+default_role = "literal"
+nitpicky = False
+
+autosummary_generate = True
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "abort_on_example_error": True,
+    "show_memory": False,
+    "show_signature": False,
+    "reference_url": {"skfashion": None},
+    "doc_module": ("skfashion",),
+    "backreferences_dir": None,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skfashion"
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
