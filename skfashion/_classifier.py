@@ -67,8 +67,10 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     output_layer : {"new", "keep"}, default="new"
         After pretraining the head's hidden layer stays. "keep" keeps the output layer, too, as the
         reference protocol does; both tasks then need the same number of classes.
-    pretrain_epochs, epochs : int, default=5
-        Passes over the source rows, and over the target rows.
+    pretrain_epochs : int, default=5
+        Passes over the source rows.
+    epochs : int, default=5
+        Passes over the target rows.
     batch_size : int, default=128
         Rows in a step of training.
     optimizer : str, default="adam"
@@ -77,9 +79,11 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         `None` is the optimizer's own default.
     hidden_units : int, default=128
         Width of the head's hidden layer; 0 for none.
-    dropout, feature_dropout : float, default=0.5, 0.25
-        Dropout behind the hidden layer, and between body and head. The latter always lies behind
-        the freeze point.
+    dropout : float, default=0.5
+        Share of the hidden layer that each step of training drops.
+    feature_dropout : float, default=0.25
+        Share of the body's output that each step of training drops. It lies behind the freeze
+        point of every part of the body.
     augmentation : str, list of str or dict, default=None
         Random changes of the training images: "flip", "rotate", "zoom", "shift", "erase". A dict
         gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the image
@@ -133,14 +137,18 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The fitted network as a model of its own, built on first access: from images of
         `image_shape_`, in the units of the `X` of `fit`, to probabilities. Changing it does not
         change what the estimator predicts.
-    history_, pretrain_history_ : dict of str to list of float
-        For each epoch on the target and on the source task: "loss", "accuracy", "val_loss",
+    history_ : dict of str to list of float
+        For each epoch on the target task: "loss" and "accuracy" while training, "val_loss" and
         "val_accuracy" where rows are watched, and "seconds". The first epoch's seconds have the
-        pass through the frozen part in them.
+        pass through the frozen part in them, and the first fit's the building of the network.
+    pretrain_history_ : dict of str to list of float
+        The same for the source task; empty without one.
     freeze_point_ : str or None
         What `freeze_until` came to.
-    n_frozen_params_, n_trainable_params_ : int
-        Numbers in front of the freeze point, and numbers that were trained behind it.
+    n_frozen_params_ : int
+        Numbers in front of the freeze point.
+    n_trainable_params_ : int
+        Numbers behind it that were trained.
     n_iter_ : int
         Epochs on the target task.
 
