@@ -15,7 +15,7 @@ import numpy as np
 
 from ._architecture import Architecture
 from ._backbones import unknown_name
-from ._random_state import global_random_state_kept
+from ._keras_globals import fresh_keras_globals
 from ._tensorflow import keras, tf
 
 PREDICTION_BATCH = 128
@@ -33,7 +33,7 @@ def get_network(architecture: Architecture) -> "Network":
 
 def build_model(architecture: Architecture):
     """Build a Keras model from images (0 to 255) to logits; return it with its body's output."""
-    with global_random_state_kept():
+    with fresh_keras_globals():
         images = keras.Input(architecture.image_shape, name="images", dtype=architecture.float_type)
         body_output = _add_body(images, architecture)
         logits = _add_head(body_output, architecture)
@@ -90,7 +90,7 @@ def build_fitted_model(architecture: Architecture, weights: Weights, pixel_range
     model, _ = build_model(architecture)
     for variable in model.weights:
         variable.assign(weights[variable.path])
-    with global_random_state_kept():
+    with fresh_keras_globals():
         images = keras.Input(architecture.image_shape, name="pixels", dtype=dtype)
         x = keras.layers.Rescaling(scale, -low * scale, name="pixel_range", dtype=dtype)(images)
         x = keras.layers.Softmax(name="probabilities", dtype=dtype)(model(x))

@@ -61,6 +61,7 @@ _REMEDY = "Set the environment variable KERAS_BACKEND=tensorflow before Python s
 
 try:
     import keras
+    from keras.src.backend.common import global_state as keras_global_state
 except ImportError as error:
     raise ImportError(
         f"TransferClassifier needs Keras on TensorFlow: {error}. {_REMEDY}"
@@ -72,4 +73,4 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()!r}. {_REMEDY}"
     )
 
-__all__ = ["keras", "tf"]
+__all__ = ["keras", "keras_global_state", "tf"]

@@ -14,8 +14,8 @@ import numpy as np
 
 from ._architecture import Architecture
 from ._augmentation import build_augmentation
+from ._keras_globals import fresh_keras_globals
 from ._network import PREDICTION_BATCH, Weights, get_network, infer, to_numpy
-from ._random_state import global_random_state_kept
 from ._tensorflow import keras, tf
 
 MOST_IDLE_TRAINERS = 12
@@ -75,7 +75,7 @@ class Trainer:
         self.program = program
         self._float_type = program.architecture.float_type
         self._front, self._back = get_network(program.architecture).cut_at(program.freeze_point)
-        with global_random_state_kept():
+        with fresh_keras_globals():
             self._augmentation = build_augmentation(program.augmentation, self._float_type)
             self._trained = [_own(variable) for variable in self._back.trainable_variables]
             self._moving = [_own(variable) for variable in self._back.non_trainable_variables]
@@ -141,7 +141,7 @@ class Trainer:
             (path, v) for path, v in self._variables() if path not in self._weight_paths
         ]
         for layer in self._augmentation:
-            random_states += [(layer.name.rstrip("_0123456789"), v) for v in layer.variables]
+            random_states += [(variable.path, variable) for variable in layer.variables]
         for path, variable in random_states:
             variable.assign(np.array([seeds.integer(*stream, path), 0], "uint32"))
 

@@ -11,6 +11,8 @@ import pytest
 from conftest import GTE5
 from numpy.testing import assert_array_equal
 
+from skfashion import _network, _trainer
+
 ALL_RANDOM = {
     "pretrain_classes": GTE5,
     "augmentation": ["flip", "rotate", "erase"],
@@ -30,6 +32,27 @@ def test_same_bits_after_other_fits_in_between(make, fashion, lt5, params):
     assert_array_equal(first.predict_proba(X), second.predict_proba(X))
     other = make(**{**params, "random_state": 1}).fit(X, y)
     assert not np.array_equal(first.predict_proba(X), other.predict_proba(X))
+
+
+def test_same_bits_from_networks_built_anew(make, fashion):
+    import keras
+
+    X, y = fashion
+    first = make(**ALL_RANDOM).fit(X, y)
+    keras.Sequential([keras.layers.Dropout(0.5), keras.layers.RandomFlip()])
+    _network.get_network.cache_clear()
+    _trainer._idle.clear()
+    second = make(**ALL_RANDOM).fit(X, y)
+    assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+
+
+def test_names_that_keras_numbers_go_on_from_where_they_were(make, lt5):
+    import keras
+
+    before = keras.layers.Dropout(0.5).name
+    make(hidden_units=17, epochs=1, augmentation="flip").fit(*lt5)
+    after = keras.layers.Dropout(0.5).name
+    assert int(after.rsplit("_", 1)[-1]) == int((before + "_0").split("_")[1]) + 1
 
 
 def test_same_bits_in_a_fresh_process(make, fashion):
