@@ -120,7 +120,8 @@ class Phase:
             for epoch in range(self.first_epoch, self.first_epoch + self.recipe.epochs):
                 end_epoch = begin_epoch()
                 record = self._run_epoch(trainer, rows, validation, epoch)
-                record["seconds"] = -started + (started := perf_counter())
+                now = perf_counter()
+                record["seconds"], started = now - started, now
                 for key, value in record.items():
                     history.setdefault(key, []).append(value)
                 stop = end_epoch(record, current_weights)
