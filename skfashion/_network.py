@@ -122,7 +122,7 @@ class BatchFunction:
             tf.TensorSpec((PREDICTION_BATCH, *model.inputs[0].shape[1:]), float_type),
         ]
 
-        @tf.function(input_signature=signature)
+        @tf.function(input_signature=signature, autograph=False)
         def run(weights, batch):
             return tf.cast(finish(infer(model, weights, batch)), float_type)
 

@@ -91,8 +91,9 @@ class Trainer:
         self._epoch = tf.function(
             self._train_rows,
             input_signature=[*rows, tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)],
+            autograph=False,
         )
-        self._losses = tf.function(self._score_rows, input_signature=rows)
+        self._losses = tf.function(self._score_rows, input_signature=rows, autograph=False)
 
     def _row_signature(self):
         entrance = self._front if self._through_front else self._back
@@ -161,21 +162,21 @@ class Trainer:
         return rows.inputs, rows.targets, rows.weights, self._frozen
 
     def _train_rows(self, inputs, targets, weights, frozen, order, batch_size):
-        totals = tf.zeros(3, tf.float64)
-        for start in tf.range(0, tf.size(order), batch_size):
+        def train_batch(start):
             rows = order[start : start + batch_size]
             x = self._enter(tf.gather(inputs, rows), frozen, training=True)
-            totals += self._step(x, tf.gather(targets, rows), tf.gather(weights, rows))
-        return totals[1] / totals[0], totals[2] / totals[0]
+            return self._step(x, tf.gather(targets, rows), tf.gather(weights, rows))
+
+        return _means_over_batches(train_batch, tf.size(order), batch_size)
 
     def _score_rows(self, inputs, targets, weights, frozen):
-        totals = tf.zeros(3, tf.float64)
-        for start in tf.range(0, tf.size(targets), PREDICTION_BATCH):
+        def score_batch(start):
             rows = slice(start, start + PREDICTION_BATCH)
             x = self._enter(inputs[rows], frozen, training=False)
             logits, _, _ = self._forward(x, training=False)
-            totals += _totals(logits, targets[rows], weights[rows])
-        return totals[1] / totals[0], totals[2] / totals[0]
+            return _totals(logits, targets[rows], weights[rows])
+
+        return _means_over_batches(score_batch, tf.size(targets), PREDICTION_BATCH)
 
     def _enter(self, inputs, frozen, training):
         """Bring inputs up to the cut: augmented if training, through the frozen part."""
@@ -214,6 +215,17 @@ def _own(variable):
     return keras.Variable(
         np.zeros(variable.shape, variable.dtype), dtype=variable.dtype, name=variable.name
     )
+
+
+def _means_over_batches(totals_of_batch, n_rows, batch_size):
+    """Loop over batches inside the graph; return weighted mean loss and accuracy of all rows."""
+    _, totals = tf.while_loop(
+        lambda start, _: start < n_rows,
+        lambda start, totals: (start + batch_size, totals + totals_of_batch(start)),
+        (tf.constant(0), tf.zeros(3, tf.float64)),
+    )
+    weight, loss, hits = tf.unstack(totals)
+    return loss / weight, hits / weight
 
 
 def _totals(logits, targets, weights):
