@@ -42,10 +42,14 @@ def parse_augmentation(augmentation) -> tuple[tuple[str, float | str], ...]:
         if amount is not None:
             _check_amount(name, amount)
     return tuple(
-        (name, default if augmentation[name] is None else augmentation[name])
+        (name, default if augmentation[name] is None else _plain(augmentation[name]))
         for name, (default, _) in _AMOUNTS.items()
         if name in augmentation
     )
+
+
+def _plain(amount):
+    return amount if isinstance(amount, str) else float(amount)
 
 
 def _check_amount(name, amount):

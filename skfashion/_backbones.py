@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+_POOLINGS = ("flatten", "average")
+
 
 @dataclass(frozen=True)
 class Backbone:
@@ -49,6 +51,13 @@ class Backbone:
     min_size: int
     pooling: str = "average"
     default_freeze: str = "features"
+
+    def __post_init__(self):
+        object.__setattr__(self, "stages", tuple(self.stages))
+        if self.pooling not in _POOLINGS:
+            raise ValueError(unknown_name("pooling", self.pooling, _POOLINGS))
+        if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
+            raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
 
 
 def _small_cnn(images, dtype):

@@ -30,6 +30,11 @@ class ClassSplit:
         return np.union1d(self.source, self.target)
 
     @property
+    def known(self) -> np.ndarray:
+        """All labels of `y`."""
+        return np.union1d(self.used, self.ignored)
+
+    @property
     def left_out(self) -> np.ndarray:
         """Labels that are known, and not the target task's."""
         return np.setdiff1d(np.union1d(self.source, self.ignored), self.target)
@@ -54,18 +59,38 @@ class ClassSplit:
         return scored
 
     def check_class_weight(self, class_weight) -> None:
-        """Check that a dict of class weights names labels of `y` only.
+        """Check that a dict of class weights has labels of `y`, and numbers from 0.
+
+        Raises
+        ------
+        ValueError
+            For any other label or number.
+        """
+        if not isinstance(class_weight, dict):
+            return
+        if unknown := set(class_weight) - set(self.known.tolist()):
+            raise ValueError(
+                f"class_weight names labels that y lacks: {_listed(sorted(unknown, key=str))}; y "
+                f"has the classes {_listed(self.known)}."
+            )
+        for label, weight in class_weight.items():
+            if not 0 <= weight < np.inf:
+                raise ValueError(
+                    f"class_weight[{label!r}] must be a number from 0 and finite, got {weight!r}."
+                )
+
+    def check_watched(self, y_val) -> None:
+        """Check that validation rows have labels of `y` only.
 
         Raises
         ------
         ValueError
             For any other label.
         """
-        known = np.union1d(self.used, self.ignored)
-        if isinstance(class_weight, dict) and (unknown := set(class_weight) - set(known.tolist())):
+        if len(unknown := np.setdiff1d(y_val, self.known)):
             raise ValueError(
-                f"class_weight names labels that y lacks: {_listed(sorted(unknown, key=str))}; y "
-                f"has the classes {_listed(known)}."
+                f"y_val has labels that y lacks: {_listed(unknown)}; y has the classes "
+                f"{_listed(self.known)}. Labels are compared with their type."
             )
 
     def check_further(self, y, all_classes=False) -> None:
@@ -84,9 +109,9 @@ class ClassSplit:
             For a label that the first fit did not see, or a target class that is missing.
         """
         labels = np.unique(y)
-        new = np.setdiff1d(labels, np.union1d(self.used, self.ignored))
+        new = np.setdiff1d(labels, self.known)
         missing = np.setdiff1d(self.target, labels)
-        if len(new) or len(missing) == len(self.target) or (all_classes and len(missing)):
+        if len(new) or (all_classes and len(missing)):
             raise ValueError(
                 f"Training goes on with the classes of the first fit, {_listed(self.target)}, "
                 f"but y has the classes {_listed(labels)}. Fit a new estimator for other classes."
@@ -166,6 +191,12 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
         raise ValueError(
             f"classes={_listed(target)} and target_classes={_listed(target_classes)} both name "
             "the target task and differ. Leave target_classes out."
+        )
+    source = () if pretrain_classes is None else pretrain_classes
+    if not set(np.unique(y).tolist()) & {*target.tolist(), *source}:
+        raise ValueError(
+            f"y has none of classes={_listed(target)}, but {_listed(np.unique(y))}. Labels are "
+            "compared with their type."
         )
     everything = np.concatenate([np.asarray(y), target])
     split = split_classes(everything, pretrain_classes, target)

@@ -15,12 +15,12 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from ._backbones import Backbone, get_backbone
+from ._backbones import Backbone
 from ._callbacks import CallbackSupportMixin, FitProgress
 from ._classes import split_classes, split_first_batch
 from ._images import ImageFormat
 from ._meta_estimators import refuse_class_split_inside
-from ._validation import check_rows, check_samples, check_watched
+from ._validation import check_rows, check_samples, check_watched, input_kept_on_failure
 
 _OPTIMIZERS = {
     "adadelta",
@@ -30,7 +30,6 @@ _OPTIMIZERS = {
     "adamax",
     "adamw",
     "ftrl",
-    "lamb",
     "lion",
     "nadam",
     "rmsprop",
@@ -302,7 +301,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         goes_on = self.warm_start and hasattr(self, "classes_")
         watched = X_val, y_val, sample_weight_val
-        return self._fit(X, y, sample_weight, watched, goes_on=goes_on, epochs=self.epochs)
+        with input_kept_on_failure(self):
+            return self._fit(X, y, sample_weight, watched, goes_on=goes_on, epochs=self.epochs)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -344,9 +344,10 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"classes={list(classes)} differs from that of the first call, "
                 f"{self.classes_.tolist()}. Fit a new estimator for other classes."
             )
-        return self._fit(
-            X, y, sample_weight, goes_on=goes_on, epochs=1, classes=classes, partial=True
-        )
+        with input_kept_on_failure(self):
+            return self._fit(
+                X, y, sample_weight, goes_on=goes_on, epochs=1, classes=classes, partial=True
+            )
 
     def _fit(
         self,
@@ -370,6 +371,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         samples = samples.of_classes(split.used)
         image_format = self._image_format(samples.X, shape, goes_on)
         watched = check_watched(self, watched, image_format.image_shape)
+        if watched is not None:
+            split.check_watched(watched.y)
 
         progress = FitProgress(self, 1 + (split.pretrains and not goes_on), X, y, sample_weight)
         fit = Fit(self, image_format, samples, watched, split, progress)
@@ -393,8 +396,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _image_format(self, rows, shape, goes_on):
         if goes_on:
             return ImageFormat(self.image_shape_, self.pixel_range_)
-        min_side = get_backbone(self.backbone).min_size
-        return ImageFormat.learn(rows, shape, self.image_shape, min_side)
+        return ImageFormat.learn(rows, shape, self.image_shape)
 
     # -- Prediction ------------------------------------------------------------------------
 
@@ -422,7 +424,6 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         rows, _ = check_rows(self, X, self.image_shape_)
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
-        image_format.warn_if_outside(rows)
         images = image_format.images(rows, self._architecture.float_type)
         return get_network(self._architecture).predict_proba(self._weights, images)
 

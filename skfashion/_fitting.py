@@ -1,6 +1,7 @@
 """The steps of a fit: which network, from which weights, on which rows, in which phases."""
 
 from dataclasses import replace
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -47,11 +48,11 @@ class Fit:
         self.architecture = Architecture(
             get_backbone(estimator.backbone),
             image_format.image_shape,
-            estimator.input_size,
+            self._input_size(),
             len(split.target),
-            estimator.hidden_units,
-            estimator.dropout,
-            estimator.feature_dropout,
+            int(estimator.hidden_units),
+            float(estimator.dropout),
+            float(estimator.feature_dropout),
             estimator.dtype,
         )
         self.network = get_network(self.architecture)
@@ -60,9 +61,23 @@ class Fit:
         split.check_class_weight(estimator.class_weight)
         self.samples: Samples = self._as_images(samples)
         self.watched: Samples | None = watched and self._as_images(watched)
+        if self.watched and self.watched.X.dtype != self.samples.X.dtype:
+            self.samples, self.watched = map(self._as_floats, (self.samples, self.watched))
 
     def _as_images(self, samples):
         return replace(samples, X=self.image_format.images(samples.X, self.architecture.float_type))
+
+    def _as_floats(self, samples):
+        return replace(samples, X=samples.X.astype(self.architecture.float_type))
+
+    def _input_size(self):
+        size, backbone = self.params.input_size, get_backbone(self.params.backbone)
+        if size is not None and size < backbone.min_size:
+            raise ValueError(
+                f"input_size={size} is smaller than what backbone {backbone.name!r} takes, "
+                f"{backbone.min_size} pixels a side. Give at least that, or None."
+            )
+        return None if size is None else int(size)
 
     def _check_output_layer(self):
         n_source, n_target = len(self.split.source), len(self.split.target)
@@ -99,11 +114,10 @@ class Fit:
         """Fine-tune from where a fitted estimator stands; return the fitted attributes."""
         self._check_same_network(fitted)
         optimizer = fitted._optimizer if keep_optimizer else None
-        trained = self.fine_tune(fitted._weights, epochs, fitted.n_iter_, optimizer)
-        history = {
-            key: fitted.history_.get(key, []) + values for key, values in trained.history.items()
-        }
-        return self._attributes(trained, history or fitted.history_, keep_optimizer)
+        weights = self.network.cast(fitted._weights)
+        trained = self.fine_tune(weights, epochs, fitted.n_iter_, optimizer)
+        history = _continued(fitted.history_, trained.history)
+        return self._attributes(trained, history, keep_optimizer)
 
     def _check_same_network(self, fitted):
         before = get_network(fitted._architecture)
@@ -203,6 +217,8 @@ class Fit:
         """Train a phase on the target task of `split`."""
         classes = split.target
         training, validation = self._take_apart(phase.name, classes)
+        if not len(training):
+            return Trained(weights, {}, optimizer)
         with self.progress.phase(
             phase.name,
             phase.recipe.epochs,
@@ -236,6 +252,15 @@ class Fit:
             encode(classes, samples.y),
             weights.astype(self.architecture.float_type),
         )
+
+
+def _continued(history: History, further: History) -> History:
+    """Return both histories one after the other; what one of them lacks is nan there."""
+    n_before, n_further = (len(part.get("seconds", [])) for part in (history, further))
+    return {
+        key: history.get(key, [nan] * n_before) + further.get(key, [nan] * n_further)
+        for key in {**history, **further}
+    }
 
 
 def count_parameters(network: Network, freeze_point) -> tuple[int, int]:

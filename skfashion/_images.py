@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 
 WHITE = 255.0
+SMALLEST_SIDE = 8
 
 
 def as_rows(X):
@@ -49,14 +50,14 @@ def as_rows(X):
     return X.reshape(n, height * width * channels), (height, width, channels)
 
 
-def find_image_shape(shape, n_features, image_shape, min_side) -> tuple[int, int, int]:
+def find_image_shape(shape, n_features, image_shape) -> tuple[int, int, int]:
     """Return the shape (h, w, c) of images of this shape, or of what flat rows fold into.
 
     Parameters
     ----------
     shape : tuple of (h, w, c) or None
         As `as_rows` returns it.
-    n_features, image_shape, min_side
+    n_features, image_shape
         As for `fold_shape`.
 
     Raises
@@ -65,7 +66,7 @@ def find_image_shape(shape, n_features, image_shape, min_side) -> tuple[int, int
         If `image_shape` is not that of the images.
     """
     if shape is None:
-        return fold_shape(n_features, image_shape, min_side)
+        return fold_shape(n_features, image_shape)
     if image_shape is not None and whole_shape(image_shape) != shape:
         raise ValueError(
             f"image_shape={tuple(image_shape)} is not the shape of the images in X, {shape}. "
@@ -74,11 +75,11 @@ def find_image_shape(shape, n_features, image_shape, min_side) -> tuple[int, int
     return shape
 
 
-def fold_shape(n_features, image_shape, min_side) -> tuple[int, int, int]:
+def fold_shape(n_features, image_shape=None) -> tuple[int, int, int]:
     """Return the shape (h, w, c) of the image that a flat row folds into.
 
-    A row folds into a square grey or RGB image if it can and that is at least `min_side` pixels
-    a side; else into the smallest grey square that holds it, padded, of at least that side.
+    A row folds into a square grey or RGB image if it can and that is at least 8 pixels a side;
+    else into the smallest grey square of at least that side that holds it, padded.
 
     Parameters
     ----------
@@ -86,8 +87,6 @@ def fold_shape(n_features, image_shape, min_side) -> tuple[int, int, int]:
         Numbers in a row.
     image_shape : tuple of (h, w) or (h, w, c), or None
         The user's own wish.
-    min_side : int
-        The smallest image that the backbone takes, in pixels.
 
     Raises
     ------
@@ -105,9 +104,9 @@ def fold_shape(n_features, image_shape, min_side) -> tuple[int, int, int]:
         return shape
     for channels in (1, 3):
         side = round((n_features / channels) ** 0.5)
-        if side * side * channels == n_features and side >= min_side:
+        if side * side * channels == n_features and side >= SMALLEST_SIDE:
             return side, side, channels
-    side = max(int(np.ceil(n_features**0.5)), min_side)
+    side = max(int(np.ceil(n_features**0.5)), SMALLEST_SIDE)
     return side, side, 1
 
 
@@ -153,30 +152,16 @@ class ImageFormat:
     pixel_range: tuple[float, float]
 
     @classmethod
-    def learn(cls, rows, shape, image_shape, min_side) -> "ImageFormat":
+    def learn(cls, rows, shape, image_shape) -> "ImageFormat":
         """Learn the format of validated rows; parameters as of `find_image_shape`."""
-        image_shape = find_image_shape(shape, rows.shape[1], image_shape, min_side)
+        image_shape = find_image_shape(shape, rows.shape[1], image_shape)
         return cls(image_shape, learn_pixel_range(rows))
-
-    def warn_if_outside(self, rows) -> None:
-        """Warn about pixels further outside the learned range than the range is wide."""
-        low, high = self.pixel_range
-        width = high - low
-        if self._is_network_input(rows) or not width:
-            return
-        least, most = float(rows.min()), float(rows.max())
-        if least < low - width or most > high + width:
-            warnings.warn(
-                f"X has pixel values from {least:g} to {most:g}, but the estimator was fitted on "
-                f"the range {low:g} to {high:g}. Scale X as in fit.",
-                UserWarning,
-                stacklevel=3,
-            )
 
     def images(self, rows, float_type) -> np.ndarray:
         """Return images as the network takes them: 0 is black and 255 is white.
 
-        uint8 data stays uint8, without a copy; everything else becomes `float_type`.
+        uint8 data stays uint8, without a copy; everything else becomes `float_type`. Pixels that
+        lie far from the learned range draw a warning.
 
         Parameters
         ----------
@@ -191,6 +176,7 @@ class ImageFormat:
             The images.
         """
         if not self._is_network_input(rows):
+            self._warn_if_outside(rows)
             low, high = self.pixel_range
             scaled = np.subtract(rows, low, dtype=np.float64)
             scaled *= WHITE / (high - low if high > low else 1.0)
@@ -199,6 +185,21 @@ class ImageFormat:
         if padding:
             rows = np.pad(rows, ((0, 0), (0, padding)))
         return rows.reshape(len(rows), *self.image_shape)
+
+    def _warn_if_outside(self, rows):
+        """Warn about pixels further off the range than it is wide, or all in its bottom 255th."""
+        low, high = self.pixel_range
+        least, most = float(rows.min()), float(rows.max())
+        margin = high - low
+        too_wide = margin > 0 and (least < low - margin or most > high + margin)
+        too_narrow = high == WHITE and rows.dtype.kind == "f" and 0 < most <= 1
+        if too_wide or too_narrow:
+            warnings.warn(
+                f"X has pixel values from {least:g} to {most:g}, but the estimator was fitted on "
+                f"the range {low:g} to {high:g}. Scale X as in fit.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _is_network_input(self, rows):
         return rows.dtype == np.uint8 and self.pixel_range == (0.0, WHITE)

@@ -20,6 +20,7 @@ from ._tensorflow import keras, tf
 
 PREDICTION_BATCH = 128
 MOST_NETWORKS = 8
+HEAD_LAYERS = ("flatten", "average", "feature_dropout", "dense", "dropout", "output")
 WEIGHTS_SUFFIX = ".weights.h5"
 
 Weights = dict[str, np.ndarray]
@@ -32,12 +33,26 @@ def get_network(architecture: Architecture) -> "Network":
 
 
 def build_model(architecture: Architecture):
-    """Build a Keras model from images (0 to 255) to logits; return it with its body's output."""
-    with fresh_keras_globals():
+    """Build a Keras model from images (0 to 255) to logits.
+
+    Returns
+    -------
+    model : keras.Model
+        The model.
+    body_output : keras.KerasTensor
+        Where the body ends.
+    initializers : dict of str to callable
+        The initialiser of each weight, by path.
+    """
+    # Keras keeps a variable's initialiser only until the variable has a value, which it gets when
+    # the stateless scope ends.
+    with fresh_keras_globals(reserved=HEAD_LAYERS), keras.StatelessScope():
         images = keras.Input(architecture.image_shape, name="images", dtype=architecture.float_type)
         body_output = _add_body(images, architecture)
         logits = _add_head(body_output, architecture)
-        return keras.Model(images, logits, name=architecture.backbone.name), body_output
+        model = keras.Model(images, logits, name="network")
+        initializers = {variable.path: variable._initializer for variable in model.weights}
+    return model, body_output, initializers
 
 
 def _add_body(images, architecture):
@@ -51,13 +66,13 @@ def _add_body(images, architecture):
 
 def _add_head(x, architecture):
     layers, dtype = keras.layers, architecture.dtype
-    x = layers.Dropout(architecture.feature_dropout, name="feature_dropout", dtype=dtype)(x)
     if architecture.backbone.pooling == "flatten":
         x = layers.Flatten(data_format="channels_last", name="flatten", dtype=dtype)(x)
     else:
         x = layers.GlobalAveragePooling2D(data_format="channels_last", name="average", dtype=dtype)(
             x
         )
+    x = layers.Dropout(architecture.feature_dropout, name="feature_dropout", dtype=dtype)(x)
     if architecture.hidden_units:
         x = layers.Dense(architecture.hidden_units, activation="relu", name="dense", dtype=dtype)(x)
         x = layers.Dropout(architecture.dropout, name="dropout", dtype=dtype)(x)
@@ -87,7 +102,7 @@ def build_fitted_model(architecture: Architecture, weights: Weights, pixel_range
     low, high = pixel_range
     scale = 255.0 / (high - low if high > low else 1.0)
     dtype = architecture.float_type
-    model, _ = build_model(architecture)
+    model, _, _ = build_model(architecture)
     for variable in model.weights:
         variable.assign(weights[variable.path])
     with fresh_keras_globals():
@@ -117,16 +132,14 @@ class BatchFunction:
         self._paths = [variable.path for variable in model.weights]
         self._float_type = float_type
         self._output_shape = tuple(model.outputs[0].shape[1:])
-        signature = [
+        run = tf.function(
+            lambda weights, batch: tf.cast(finish(infer(model, weights, batch)), float_type),
+            autograph=False,
+        )
+        self._run = run.get_concrete_function(
             [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
             tf.TensorSpec((PREDICTION_BATCH, *model.inputs[0].shape[1:]), float_type),
-        ]
-
-        @tf.function(input_signature=signature, autograph=False)
-        def run(weights, batch):
-            return tf.cast(finish(infer(model, weights, batch)), float_type)
-
-        self._run = run
+        )
 
     def __call__(self, weights: Weights, images) -> np.ndarray:
         """Return the model's outputs for images of shape (n, h, w, c), in their order."""
@@ -152,10 +165,11 @@ class Network:
 
     def __init__(self, architecture: Architecture):
         self.architecture = architecture
-        self.model, body_output = build_model(architecture)
-        self.body = keras.Model(self.model.inputs[0], body_output, name="body")
-        self._body_end = self._producer(body_output)
-        self._built = {variable.path: to_numpy(variable) for variable in self.model.weights}
+        self.model, self._body_output, self._initializers = build_model(architecture)
+        self.body = keras.Model(self.model.inputs[0], self._body_output, name="body")
+        self._check_stages()
+        # Keras cannot cut behind a layer that is called again further on.
+        self._called_again = {op for op in self.model.operations if len(op._inbound_nodes) > 1}
         self._scratch = Lock()
         self._probabilities = BatchFunction(
             self.model, architecture.float_type, finish=tf.nn.softmax
@@ -163,28 +177,40 @@ class Network:
         self._cuts: dict[str | None, tuple] = {None: (None, self.model)}
         self._fronts: dict[str, BatchFunction] = {}
 
+    def _check_stages(self):
+        names = [layer.name for layer in self.body.layers]
+        found = [name for name in names if name in self.architecture.backbone.stages]
+        if found != list(self.architecture.backbone.stages):
+            raise ValueError(
+                f"Backbone {self.architecture.backbone.name!r} has stages="
+                f"{list(self.architecture.backbone.stages)}, but the layers that it builds are "
+                f"{names}. Stages are names of these, from input to output."
+            )
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each weight, by path."""
-        return {path: array.shape for path, array in self._built.items()}
+        return {variable.path: tuple(variable.shape) for variable in self.model.weights}
 
     def initial_weights(self, seeds, stream="weights") -> Weights:
-        """Draw weights from each layer's own initialiser, from named seeds.
+        """Draw each weight from its own initialiser, by a named seed."""
+        return {
+            variable.path: self._draw(variable, seeds.integer(stream, variable.path))
+            for variable in self.model.weights
+        }
 
-        A weight without an initialiser that can be found keeps the value it was built with.
-        """
-        weights = dict(self._built)
-        for layer in self.model._flatten_layers(include_self=False):
-            for variable in layer._trainable_variables + layer._non_trainable_variables:
-                initializer = getattr(layer, f"{variable.name}_initializer", None)
-                if initializer is None or variable.path not in weights:
-                    continue
-                config = initializer.get_config()
-                if "seed" in config:
-                    config["seed"] = seeds.integer(stream, variable.path)
-                drawn = type(initializer).from_config(config)(variable.shape, variable.dtype)
-                weights[variable.path] = np.array(drawn)
-        return weights
+    def _draw(self, variable, seed):
+        initializer = self._initializers[variable.path]
+        if isinstance(initializer, keras.Initializer):
+            config = initializer.get_config()
+            if "seed" in config:
+                initializer = type(initializer).from_config({**config, "seed": seed})
+        return np.array(initializer(tuple(variable.shape), dtype=variable.dtype))
+
+    def cast(self, weights: Weights) -> Weights:
+        """Return weights in the types that this network's have."""
+        types = {variable.path: variable.dtype for variable in self.model.weights}
+        return {path: array.astype(types[path], copy=False) for path, array in weights.items()}
 
     def predict_proba(self, weights: Weights, images) -> np.ndarray:
         """Return class probabilities, of shape (n, n_classes), in the network's float type."""
@@ -222,6 +248,11 @@ class Network:
             If there is no such point, or nothing behind it is left to train.
         """
         stages = self.architecture.backbone.stages
+        if isinstance(freeze_until, bool):
+            raise ValueError(
+                f"freeze_until={freeze_until} is neither a name nor a number of stages. Use None "
+                'for nothing, or "features" for the whole body.'
+            )
         if freeze_until is None or freeze_until == "features":
             return freeze_until
         if isinstance(freeze_until, str):
@@ -261,21 +292,21 @@ class Network:
             If there is no such layer, paths go round it, or nothing is left to train.
         """
         if point not in self._cuts:
-            tensor = self._layer_at(point).output
+            tensor = self._tensor_at(point)
             if tensor is self.model.outputs[0]:
                 raise ValueError(
                     f"freeze_until={point!r} leaves nothing to train: freeze up to a layer in "
                     "front of the output layer."
                 )
-            while (layer := self._only_consumer(tensor)) is not None and not layer.variables:
-                tensor = layer.output
+            while (following := self._constant_function_of(tensor)) is not None:
+                tensor = following
             self._cuts[point] = self._cut_behind(tensor, point)
         return self._cuts[point]
 
-    def _layer_at(self, point):
-        """Return the layer that a freeze point stands for."""
+    def _tensor_at(self, point):
+        """Return the tensor that a freeze point stands for."""
         if point == "features":
-            return self._body_end
+            return self._body_output
         names = [layer.name for layer in self.model.layers]
         if point not in names:
             backbone = self.architecture.backbone
@@ -286,7 +317,24 @@ class Network:
                 + f" The stages of backbone {backbone.name!r} are {list(backbone.stages)}; None "
                 "freezes nothing."
             )
-        return self.model.get_layer(point)
+        # The first node is the one in this graph; cutting adds others.
+        return self.model.get_layer(point)._inbound_nodes[0].output_tensors[0]
+
+    def _constant_function_of(self, tensor):
+        """Return what alone is computed from a tensor, without variables and else; or `None`."""
+        takers = [
+            (operation, node)
+            for operation in self.model.operations
+            for node in operation._inbound_nodes
+            if any(taken is tensor for taken in node.input_tensors)
+        ]
+        if len(takers) != 1:
+            return None
+        operation, node = takers[0]
+        alone = len(node.input_tensors) == len(node.output_tensors) == 1
+        if not alone or operation in self._called_again or getattr(operation, "variables", None):
+            return None
+        return node.output_tensors[0]
 
     def _cut_behind(self, tensor, point):
         try:
@@ -297,21 +345,6 @@ class Network:
                 f"freeze_until={point!r} is no freeze point: other paths through the network go "
                 f"round it. Use one of {list(self.architecture.backbone.stages)}."
             ) from error
-
-    def _producer(self, tensor):
-        """Return the layer that a tensor of the graph comes out of."""
-        return next(layer for layer in self.model.layers if layer.output is tensor)
-
-    def _only_consumer(self, tensor):
-        """Return the layer that alone takes this tensor, and nothing else; or `None`."""
-        consumers = [
-            layer
-            for layer in self.model.layers
-            if any(taken is tensor for taken in keras.tree.flatten(layer.input))
-        ]
-        if len(consumers) != 1 or consumers[0].input is not tensor:
-            return None
-        return consumers[0]
 
     # -- Weight files ----------------------------------------------------------------------
 

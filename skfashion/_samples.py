@@ -67,9 +67,17 @@ class Samples:
         """
         if class_weight is None:
             return self
+        present = np.unique(self.y)
         if isinstance(class_weight, dict):
-            class_weight = {c: w for c, w in class_weight.items() if c in classes.tolist()}
-        per_class = compute_class_weight(
-            class_weight, classes=classes, y=self.y, sample_weight=self.weight
-        )
-        return replace(self, weight=self.weight * per_class[encode(classes, self.y)])
+            per_class = np.array([class_weight.get(label, 1.0) for label in present.tolist()])
+        else:
+            per_class = compute_class_weight(
+                class_weight, classes=present, y=self.y, sample_weight=self.weight
+            )
+        weight = self.weight * per_class[encode(present, self.y)]
+        if len(weight) and not weight.any():
+            raise ValueError(
+                f"class_weight={class_weight} leaves no row of the task with the classes "
+                f"{classes.tolist()} a weight above zero."
+            )
+        return replace(self, weight=weight)

@@ -21,11 +21,15 @@ def _silent_start_up():
     descriptor itself is turned aside. After a failure all of it is shown. The log level that
     TensorFlow keeps is errors only, unless the user has set one.
     """
+    try:
+        shown = os.dup(2)
+    except OSError:  # a process without standard error
+        yield
+        return
     user_level = os.environ.get(_LOG_LEVEL)
     os.environ.setdefault(_LOG_LEVEL, _ERRORS_ONLY)
     if sys.stderr is not None:
         sys.stderr.flush()
-    shown = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:

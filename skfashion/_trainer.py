@@ -8,6 +8,7 @@ overwritten before the next one starts.
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 
 import numpy as np
@@ -49,6 +50,14 @@ class Program:
     from_features: bool
     input_type: str
 
+    def trains_like(self, other: "Program") -> bool:
+        """Whether the optimizer's variables of one fit the other."""
+        return (self.optimizer, self.freeze_point, self.architecture) == (
+            other.optimizer,
+            other.freeze_point,
+            other.architecture,
+        )
+
 
 @dataclass
 class Rows:
@@ -87,13 +96,18 @@ class Trainer:
         self._through_front = self._front is not None and not program.from_features
         self._frozen: list = []
         self._fresh_optimizer = self.optimizer_state()
-        rows = self._row_signature()
-        self._epoch = tf.function(
-            self._train_rows,
-            input_signature=[*rows, tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)],
-            autograph=False,
-        )
-        self._losses = tf.function(self._score_rows, input_signature=rows, autograph=False)
+        self._own_rate = to_numpy(self._optimizer.learning_rate)
+
+    @cached_property
+    def _epoch(self):
+        order, batch_size = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+        run = tf.function(self._train_rows, autograph=False)
+        return run.get_concrete_function(*self._row_signature(), order, batch_size)
+
+    @cached_property
+    def _losses(self):
+        run = tf.function(self._score_rows, autograph=False)
+        return run.get_concrete_function(*self._row_signature())
 
     def _row_signature(self):
         entrance = self._front if self._through_front else self._back
@@ -117,8 +131,8 @@ class Trainer:
         state = self._fresh_optimizer if optimizer_state is None else optimizer_state
         for variable, value in zip(self._optimizer.variables, state, strict=True):
             variable.assign(value)
-        if learning_rate is not None:
-            self._optimizer.learning_rate.assign(learning_rate)
+        rate = self._own_rate if learning_rate is None else learning_rate
+        self._optimizer.learning_rate.assign(rate)
 
     def _variables(self):
         yield from zip(self._paths, self._trained, strict=True)
@@ -142,7 +156,7 @@ class Trainer:
             (path, v) for path, v in self._variables() if path not in self._weight_paths
         ]
         for layer in self._augmentation:
-            random_states += [(variable.path, variable) for variable in layer.variables]
+            random_states += [(f"augmentation/{v.path}", v) for v in layer.variables]
         for path, variable in random_states:
             variable.assign(np.array([seeds.integer(*stream, path), 0], "uint32"))
 
@@ -150,7 +164,9 @@ class Trainer:
 
     def run_epoch(self, rows: Rows, order, batch_size: int) -> tuple[float, float]:
         """Train on rows in this order; return mean loss and accuracy while training."""
-        loss, accuracy = self._epoch(*self._arguments(rows), order.astype("int32"), batch_size)
+        loss, accuracy = self._epoch(
+            *self._arguments(rows), tf.constant(order, tf.int32), tf.constant(batch_size)
+        )
         return float(loss), float(accuracy)
 
     def evaluate(self, rows: Rows) -> tuple[float, float]:
@@ -159,7 +175,12 @@ class Trainer:
         return float(loss), float(accuracy)
 
     def _arguments(self, rows):
-        return rows.inputs, rows.targets, rows.weights, self._frozen
+        return (
+            rows.inputs,
+            tf.convert_to_tensor(rows.targets),
+            tf.convert_to_tensor(rows.weights),
+            self._frozen,
+        )
 
     def _train_rows(self, inputs, targets, weights, frozen, order, batch_size):
         def train_batch(start):
@@ -212,9 +233,12 @@ class Trainer:
 
 
 def _own(variable):
-    return keras.Variable(
+    """Return a variable of the same kind that belongs to the trainer."""
+    own = keras.Variable(
         np.zeros(variable.shape, variable.dtype), dtype=variable.dtype, name=variable.name
     )
+    own.constraint = variable.constraint
+    return own
 
 
 def _means_over_batches(totals_of_batch, n_rows, batch_size):

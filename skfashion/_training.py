@@ -40,8 +40,8 @@ class OptimizerState:
     values: list[np.ndarray]
 
     def values_for(self, program: Program) -> list[np.ndarray] | None:
-        """Return the values if they belong to this program, else `None`."""
-        return self.values if self.program == program else None
+        """Return the values if they fit this program, else `None`."""
+        return self.values if self.program.trains_like(program) else None
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Trained:
 
     weights: Weights
     history: History
-    optimizer: OptimizerState
+    optimizer: OptimizerState | None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,27 @@
 """Validation of data: scikit-learn's own, for images as well as flat rows."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._images import as_rows
 from ._samples import Samples
+
+
+@contextmanager
+def input_kept_on_failure(estimator):
+    """Put back what scikit-learn knows of the input of the last fit, if this one fails."""
+    names = ("n_features_in_", "feature_names_in_")
+    before = {name: value for name, value in vars(estimator).items() if name in names}
+    try:
+        yield
+    except BaseException:
+        for name in names:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(before)
+        raise
 
 
 def check_rows(estimator, X, image_shape=None, **y):
@@ -71,5 +87,7 @@ def check_watched(estimator, watched, image_shape):
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was passed to fit without {missing}. Pass both or neither.")
     if X_val is None:
+        if sample_weight_val is not None:
+            raise ValueError("sample_weight_val was passed to fit without X_val and y_val.")
         return None
     return check_samples(estimator, X_val, y_val, sample_weight_val, image_shape)[0]

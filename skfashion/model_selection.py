@@ -1,9 +1,12 @@
 """Model selection on a class split: score and split the target task alone."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import column_or_1d
 
 from ._classes import split_classes
@@ -20,9 +23,8 @@ class ClassSplitCV(BaseCrossValidator):
 
     Parameters
     ----------
-    cv : int, cross-validator or iterable, default=5
-        How to split the target rows: what scikit-learn's `cv` parameters take. A number gives
-        stratified folds.
+    cv : int or cross-validator, default=5
+        How to split the target rows. A number gives stratified folds.
     pretrain_classes : array-like, optional
         Labels of the source task.
     target_classes : array-like, optional
@@ -73,11 +75,12 @@ class ClassSplitCV(BaseCrossValidator):
         ValueError
             If the classes do not fit `y`.
         """
-        X, y, groups = indexable(X, y, groups)
+        X, y, groups = indexable(X, None if y is None else column_or_1d(y), groups)
         target = self._target_rows(y)
         others = np.setdiff1d(np.arange(len(target)), np.flatnonzero(target))
         rows, (X_target, y_target, groups_target) = self._target_data(target, X, y, groups)
         for train, test in self._wrapped(y_target).split(X_target, y_target, groups_target):
+            self._check_fold(y_target, y_target[train])
             yield np.union1d(others, rows[train]), rows[test]
 
     def get_n_splits(self, X=None, y=None, groups=None):
@@ -95,6 +98,7 @@ class ClassSplitCV(BaseCrossValidator):
         """
         if y is None:
             return self._wrapped().get_n_splits(X, y, groups)
+        y = column_or_1d(y)
         _, data = self._target_data(self._target_rows(y), X, y, groups)
         return self._wrapped(data[1]).get_n_splits(*data)
 
@@ -108,7 +112,21 @@ class ClassSplitCV(BaseCrossValidator):
         """
         return self._wrapped().get_metadata_routing()
 
+    @staticmethod
+    def _check_fold(y, y_train):
+        missing = np.setdiff1d(y, y_train)
+        if len(missing):
+            raise ValueError(
+                f"A training fold has no row of the target classes {missing.tolist()}. Shuffle or "
+                "stratify the folds: a number as cv does the latter."
+            )
+
     def _wrapped(self, y=None):
+        if not (self.cv is None or isinstance(self.cv, Integral) or hasattr(self.cv, "split")):
+            raise ValueError(
+                f"cv={self.cv!r} must be a number of folds or a cross-validator. Row numbers do "
+                "not do, because it splits the target rows only."
+            )
         return check_cv(self.cv, y, classifier=True)
 
     def _target_rows(self, y):
@@ -118,7 +136,6 @@ class ClassSplitCV(BaseCrossValidator):
                 f"the target task; got pretrain_classes={self.pretrain_classes}, "
                 f"target_classes={self.target_classes}{', y=None' if y is None else ''}."
             )
-        y = column_or_1d(y)
         return np.isin(y, split_classes(y, self.pretrain_classes, self.target_classes).target)
 
     @staticmethod
@@ -156,6 +173,11 @@ def target_scorer(scoring):
 
 class _TargetScorer:
     def __init__(self, scoring):
+        if scoring is None:
+            raise ValueError(
+                'target_scorer needs a name such as "f1_macro" or a scorer, got None. The score '
+                "method of TransferClassifier needs none: it scores the target task anyway."
+            )
         self._scoring = scoring
         self._scorer = get_scorer(scoring)
 
@@ -178,7 +200,9 @@ class _TargetScorer:
 
     def get_metadata_routing(self):
         """Return the metadata routing of the wrapped scorer."""
-        return self._scorer.get_metadata_routing()
+        if hasattr(self._scorer, "get_metadata_routing"):
+            return self._scorer.get_metadata_routing()
+        return MetadataRequest(owner=self)
 
 
 def _fitted_split(estimator):

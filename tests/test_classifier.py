@@ -59,7 +59,7 @@ def test_network_is_the_reference_to_the_parameter(fitted):
     assert fitted.n_frozen_params_ == 9_568
     assert fitted.n_trainable_params_ == 590_597
     assert fitted.model_.count_params() == 600_165
-    body = [layer.count_params() for layer in fitted.model_.get_layer("small_cnn").layers]
+    body = [layer.count_params() for layer in fitted.model_.get_layer("network").layers]
     assert [count for count in body if count] == [320, 9_248, 589_952, 645]
 
 
@@ -147,7 +147,7 @@ def test_input_size_resizes_in_the_network(make, lt5):
     X, y = lt5
     clf = make(epochs=1, input_size=16).fit(X, y)
     assert clf.image_shape_ == (28, 28, 1)
-    assert clf.model_.get_layer("small_cnn").get_layer("resize").output.shape[1:3] == (16, 16)
+    assert clf.model_.get_layer("network").get_layer("resize").output.shape[1:3] == (16, 16)
 
 
 def test_image_shape_folds_rows(make, lt5):
@@ -448,7 +448,7 @@ def test_partial_fit_refuses_other_classes_later(make, lt5, fashion):
 
 def test_early_stopping_takes_back_the_best_weights(make, lt5, fashion_test):
     X, y = lt5
-    X_val, y_val = fashion_test
+    X_val, y_val = (part[fashion_test[1] < 5] for part in fashion_test)
     stopped = make(early_stopping=True, epochs=60, n_iter_no_change=3, learning_rate=0.01).fit(
         X, y, X_val=X_val, y_val=y_val
     )
@@ -554,3 +554,118 @@ def test_verbose_logs_a_line_an_epoch(make, fashion, caplog):
 
 def test_list_backbones():
     assert list_backbones() == ["small_cnn"]
+
+
+# -- Odd but reasonable --------------------------------------------------------------------
+
+
+def test_watched_rows_of_another_type(make, fashion, fashion_test):
+    X_val, y_val = fashion_test
+    params = {"pretrain_classes": GTE5}
+    same = make(**params).fit(*fashion, X_val=X_val, y_val=y_val)
+    for other in (X_val.astype(float), X_val.tolist()):
+        assert (
+            make(**params).fit(*fashion, X_val=other, y_val=y_val).history_["val_loss"]
+            == (same.history_["val_loss"])
+        )
+
+
+def test_watched_rows_must_have_known_labels(make, lt5, fashion_test):
+    X_val, y_val = fashion_test
+    with pytest.raises(ValueError, match=r"y_val has labels that y lacks: \[5, 6, 7, 8, 9\]"):
+        make().fit(*lt5, X_val=X_val, y_val=y_val)
+    with pytest.raises(ValueError, match="sample_weight_val was passed to fit without X_val"):
+        make().fit(*lt5, sample_weight_val=np.ones(3))
+
+
+def test_first_batch_of_source_rows_only(make, fashion):
+    X, y = fashion
+    clf = make(pretrain_classes=np.array(GTE5))
+    clf.partial_fit(X[y >= 5], y[y >= 5], classes=range(5))
+    assert clf.n_iter_ == 0
+    assert len(clf.pretrain_history_["loss"]) == 1
+    clf.partial_fit(X, y).partial_fit(X[y >= 5], y[y >= 5])
+    assert clf.n_iter_ == 1
+    with pytest.raises(ValueError, match=r"y has none of classes=\['0', '1'\]"):
+        make().partial_fit(X, y, classes=["0", "1"])
+
+
+def test_partial_fit_goes_on_whatever_type_the_same_pixels_have(make, lt5):
+    X, y = lt5
+    bytes_only, mixed = (make(batch_size=30).partial_fit(X, y, classes=range(5)) for _ in "ab")
+    bytes_only.partial_fit(X, y)
+    mixed.partial_fit(X.astype(float), y)
+    assert_array_equal(mixed.predict_proba(X), bytes_only.predict_proba(X))
+
+
+def test_warm_start_may_change_dtype(make, fashion):
+    clf = make(pretrain_classes=GTE5, warm_start=True).fit(*fashion)
+    clf.set_params(dtype="float64").fit(*fashion)
+    assert clf.predict_proba(fashion[0]).dtype == np.float64
+    assert clf.n_iter_ == 4
+
+
+def test_history_stays_in_step_when_rows_are_watched_later(make, lt5, fashion_test):
+    X_val, y_val = (part[fashion_test[1] < 5] for part in fashion_test)
+    clf = make(warm_start=True).fit(*lt5).fit(*lt5, X_val=X_val, y_val=y_val).fit(*lt5)
+    assert {len(values) for values in clf.history_.values()} == {6}
+    assert np.isnan(clf.history_["val_loss"]).tolist() == [True, True, False, False, True, True]
+
+
+def test_failed_refit_leaves_the_estimator_as_it_was(make, lt5):
+    X, y = lt5
+    clf = make().fit(X, y)
+    before = clf.predict_proba(X)
+    with pytest.raises(ValueError, match="diverged"):
+        clf.set_params(optimizer="sgd", learning_rate=1e20, epochs=5).fit(X[:, :14], y)
+    assert clf.n_features_in_ == 784
+    assert_array_equal(clf.predict_proba(X), before)
+
+
+def test_learning_rate_none_is_the_optimizers_own_again(make, lt5):
+    clf = make().partial_fit(*lt5, classes=range(5))
+    clf.set_params(learning_rate=0.5).partial_fit(*lt5)
+    clf.set_params(learning_rate=None).partial_fit(*lt5)
+    assert clf._optimizer.values[1] == np.float32(0.001)
+
+
+def test_numbers_of_numpy_are_numbers(make, lt5):
+    numbers = {
+        "hidden_units": np.int64(19),
+        "dropout": np.float64(0.25),
+        "input_size": np.int32(12),
+        "augmentation": {"rotate": np.float32(3)},
+        "freeze_until": np.int64(1),
+        "batch_size": np.int16(64),
+    }
+    assert make(epochs=1, **numbers).fit(*lt5).freeze_point_ == "conv1"
+    with pytest.raises(ValueError, match="freeze_until=True is neither a name nor a number"):
+        make(freeze_until=True).fit(*lt5)
+
+
+def test_digit_strings_as_labels_and_in_class_weight(make, lt5):
+    X, y = lt5
+    clf = make(class_weight={"1": 1000.0}).fit(X, y.astype(str))
+    assert np.mean(clf.predict(X) == "1") > 0.9
+
+
+@pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
+def test_class_weight_must_be_a_weight(make, lt5, weight):
+    with pytest.raises(ValueError, match=r"class_weight\[1\] must be a number from 0 and finite"):
+        make(class_weight={1: weight}).fit(*lt5)
+
+
+def test_class_weight_must_leave_something(make, lt5):
+    with pytest.raises(ValueError, match="leaves no row of the task"):
+        make(class_weight=dict.fromkeys(range(5), 0.0)).fit(*lt5)
+
+
+def test_balanced_batches_that_lack_classes(make, lt5):
+    X, y = lt5
+    clf = make(class_weight="balanced").partial_fit(X[y < 2], y[y < 2], classes=range(5))
+    assert np.isfinite(clf.history_["loss"]).all()
+
+
+def test_unit_floats_on_a_byte_fit_draw_a_warning(fitted, fashion):
+    with pytest.warns(UserWarning, match=r"values from 0 to 1, but .* range 0 to 255"):
+        fitted.predict(fashion[0] / 255)

@@ -21,12 +21,12 @@ from skfashion._images import ImageFormat, as_rows, fold_shape, learn_pixel_rang
     ],
 )
 def test_rows_fold_into_squares(n_features, shape):
-    assert fold_shape(n_features, None, min_side=8) == shape
+    assert fold_shape(n_features) == shape
 
 
 def test_rows_fold_as_told():
-    assert fold_shape(12, (3, 4), 8) == (3, 4, 1)
-    assert fold_shape(36, (3, 4, 3), 8) == (3, 4, 3)
+    assert fold_shape(12, (3, 4)) == (3, 4, 1)
+    assert fold_shape(36, (3, 4, 3)) == (3, 4, 3)
 
 
 @pytest.mark.parametrize(

@@ -131,3 +131,36 @@ def test_target_scorer_says_what_it_needs(fashion):
         target_scorer("accuracy")(SVC().fit(flat, y), flat, y)
     with pytest.raises(ValueError, match="accuracyy"):
         target_scorer("accuracyy")
+
+
+def test_a_fold_without_a_target_class_is_an_error(make, fashion):
+    y = np.sort(Y)
+    splitter = ClassSplitCV(KFold(5), pretrain_classes=GTE5)
+    with pytest.raises(ValueError, match=r"no row of the target classes \[0\]. Shuffle or strat"):
+        next(splitter.split(X, y))
+    images, labels = fashion
+    rows = labels != 3
+    with pytest.raises(ValueError, match=r"target_classes names labels that y lacks: \[3\]"):
+        make(target_classes=range(5)).fit(images[rows], labels[rows])
+
+
+def test_row_numbers_are_no_cross_validator():
+    with pytest.raises(ValueError, match="must be a number of folds or a cross-validator"):
+        next(ClassSplitCV([([0], [1])], pretrain_classes=GTE5).split(X, Y))
+
+
+def test_plain_functions_score_under_metadata_routing(make, fashion):
+    def accuracy(estimator, X, y):
+        return float(np.mean(estimator.predict(X) == y))
+
+    with config_context(enable_metadata_routing=True):
+        scores = cross_val_score(
+            make(pretrain_classes=GTE5, epochs=1),
+            *fashion,
+            cv=2,
+            scoring=target_scorer(accuracy),
+            error_score="raise",
+        )
+    assert np.isfinite(scores).all()
+    with pytest.raises(ValueError, match="target_scorer needs a name"):
+        target_scorer(None)

@@ -1,0 +1,125 @@
+"""Backbones of a user's own: everything works for them as for the small CNN."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+
+from skfashion import Backbone, TransferClassifier
+
+
+def residual(images, dtype):
+    """Batch normalisation, a residual by operator, layers without names, a shared one."""
+    import keras
+    from keras import layers
+
+    relu = layers.ReLU(dtype=dtype)
+    x = layers.Rescaling(1 / 255, dtype=dtype)(images)
+    x = layers.Conv2D(4, 3, strides=2, name="stem", dtype=dtype)(x)
+    x = relu(layers.BatchNormalization(name="norm", dtype=dtype)(x))
+    x = layers.Dropout(0.3, dtype=dtype)(x)
+    branch = layers.Conv2D(
+        4, 3, padding="same", kernel_constraint=keras.constraints.NonNeg(), name="conv", dtype=dtype
+    )(x)
+    x = x + layers.DepthwiseConv2D(3, padding="same", name="depthwise", dtype=dtype)(branch)
+    gate = layers.Dense(4, activation="sigmoid", dtype=dtype)(x)
+    x = layers.BatchNormalization(name="late_norm", dtype=dtype)(relu(x * gate))
+    return x * 2
+
+
+RESIDUAL = Backbone("residual", build=residual, stages=("stem", "norm", "late_norm"), min_size=9)
+
+
+@pytest.mark.parametrize(
+    "freeze_until", [0, "stem", "norm", "late_norm", "features", 1, 2, -1, "dense"], ids=repr
+)
+@pytest.mark.parametrize("augmentation", [None, "shift"], ids=["once", "through"])
+def test_frozen_statistics_stay_and_later_ones_move(make, fashion, freeze_until, augmentation):
+    shared = {"backbone": RESIDUAL, "pretrain_classes": GTE5, "freeze_until": freeze_until}
+    shared |= {"augmentation": augmentation, "batch_size": 32}
+    before = make(epochs=0, **shared).fit(*fashion)
+    after = make(epochs=1, **shared).fit(*fashion)
+    depth = {0: 0, "stem": 1, 1: 1, "norm": 2, 2: 2, -1: 2}.get(freeze_until, 3)
+    for n, layer in enumerate(("stem/kernel", "norm/moving_mean", "late_norm/moving_variance")):
+        same = np.array_equal(after._weights[layer], before._weights[layer])
+        assert same == (n < depth), layer
+    assert after.predict_proba(fashion[0]).shape == (200, 5)
+
+
+def test_every_weight_is_drawn_from_the_seed(make, lt5):
+    one, other = (make(backbone=RESIDUAL, epochs=0, random_state=seed).fit(*lt5) for seed in (0, 1))
+    for path, weight in one._weights.items():
+        if path.endswith("kernel"):
+            assert not np.array_equal(weight, other._weights[path]), path
+
+
+def test_constraints_hold(make, lt5):
+    clf = make(backbone=RESIDUAL, learning_rate=0.05).fit(*lt5)
+    assert clf._weights["conv/kernel"].min() >= 0
+
+
+@pytest.mark.parametrize("point", ["conv", "depthwise"])
+def test_a_branch_is_no_freeze_point(make, lt5, point):
+    with pytest.raises(
+        ValueError, match=rf"freeze_until='{point}' is no freeze point: other paths"
+    ):
+        make(backbone=RESIDUAL, freeze_until=point).fit(*lt5)
+
+
+def test_another_process_reads_the_pickle(make, lt5, tmp_path):
+    import joblib
+
+    clf = make(backbone=RESIDUAL, epochs=1).fit(*lt5)
+    joblib.dump((clf, lt5[0]), tmp_path / "clf")
+    np.save(tmp_path / "expected.npy", clf.predict_proba(lt5[0]))
+    program = f"""
+import sys; sys.path.insert(0, "tests")
+import joblib, numpy as np, keras
+keras.Sequential([keras.layers.Dense(3), keras.layers.Dropout(.1)])
+clf, X = joblib.load({str(tmp_path / "clf")!r})
+assert np.array_equal(clf.predict_proba(X), np.load({str(tmp_path / "expected.npy")!r}))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1])
+
+
+def test_flat_rows_are_the_images_whatever_the_backbone_takes(make, lt5):
+    X, y = lt5
+    large = Backbone("large", build=residual, stages=("stem",), min_size=32)
+    flat = make(backbone=large, epochs=1).fit(X.reshape(len(X), -1), y)
+    assert flat.image_shape_ == (28, 28, 1)
+    images = make(backbone=large, epochs=1).fit(X, y)
+    assert_array_equal(flat.predict_proba(X), images.predict_proba(X))
+    assert flat._architecture.body_size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pooling": "max"}, r"pooling='max' is not one of \['flatten', 'average'\]"),
+        ({"stages": ()}, "stages must be names of layers"),
+    ],
+)
+def test_backbone_is_checked(change, message):
+    with pytest.raises(ValueError, match=message):
+        Backbone(**{"name": "b", "build": residual, "stages": ["stem"], "min_size": 8, **change})
+    assert Backbone("b", build=residual, stages=["stem"], min_size=8).stages == ("stem",)
+
+
+@pytest.mark.parametrize("stages", [("stem", "conv7"), ("norm", "stem")])
+def test_stages_must_be_in_the_graph_in_order(make, lt5, stages):
+    wrong = Backbone("wrong", build=residual, stages=stages, min_size=9)
+    with pytest.raises(ValueError, match=r"has stages=.* names of these, from input to output"):
+        make(backbone=wrong).fit(*lt5)
+
+
+def test_input_size_below_the_smallest(make, lt5):
+    with pytest.raises(ValueError, match=r"input_size=4 is smaller than .* 8 pixels a side"):
+        make(input_size=4).fit(*lt5)
+
+
+def test_default_name_is_in_the_parameters():
+    assert TransferClassifier(backbone=RESIDUAL).get_params()["backbone"] is RESIDUAL
