@@ -165,7 +165,7 @@ class Trainer:
     def run_epoch(self, rows: Rows, order, batch_size: int) -> tuple[float, float]:
         """Train on rows in this order; return mean loss and accuracy while training."""
         loss, accuracy = self._epoch(
-            *self._arguments(rows), tf.constant(order, tf.int32), tf.constant(batch_size)
+            *self._arguments(rows), tf.constant(order, tf.int32), tf.constant(batch_size, tf.int32)
         )
         return float(loss), float(accuracy)
 

@@ -12,6 +12,7 @@ from conftest import GTE5
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
 
 from skfashion import TransferClassifier, list_backbones
 from skfashion.datasets import load_fashion_sample
@@ -472,6 +473,16 @@ def test_watching_does_not_change_training(make, fashion, fashion_test):
     assert_array_equal(watched.predict_proba(X_val), plain.predict_proba(X_val))
     assert watched.history_["val_accuracy"][-1] == pytest.approx(plain.score(*fashion_test))
     assert "val_loss" in watched.pretrain_history_
+
+
+@pytest.mark.parametrize("augmentation", [None, {"erase": 1.0, "rotate": 180}])
+def test_watched_rows_are_scored_as_they_are(make, fashion, fashion_test, augmentation):
+    X_val, y_val = fashion_test
+    clf = make(pretrain_classes=GTE5, augmentation=augmentation)
+    clf.fit(*fashion, X_val=X_val, y_val=y_val)
+    target = y_val < 5
+    loss = log_loss(y_val[target], clf.predict_proba(X_val[target]))
+    assert clf.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
 
 
 def test_watched_rows_come_whole(make, lt5):
