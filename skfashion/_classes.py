@@ -93,13 +93,15 @@ class ClassSplit:
                 f"{_listed(self.known)}. Labels are compared with their type."
             )
 
-    def check_further(self, y, all_classes=False) -> None:
+    def check_further(self, y, target_classes=None, all_classes=False) -> None:
         """Check the labels of data to go on with.
 
         Parameters
         ----------
         y : ndarray of shape (n,)
             Labels.
+        target_classes : array-like or None
+            The parameter, which may not have changed to other classes.
         all_classes : bool, default=False
             Whether every target class must be there.
 
@@ -108,6 +110,11 @@ class ClassSplit:
         ValueError
             For a label that the first fit did not see, or a target class that is missing.
         """
+        if target_classes is not None and set(target_classes) != set(self.target.tolist()):
+            raise ValueError(
+                f"Training goes on with the classes of the first fit, {_listed(self.target)}, but "
+                f"target_classes={_listed(target_classes)}. Fit a new estimator for other classes."
+            )
         labels = np.unique(y)
         new = np.setdiff1d(labels, self.known)
         missing = np.setdiff1d(self.target, labels)

@@ -387,7 +387,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _split_labels(self, y, goes_on, classes, partial):
         if goes_on:
-            self._split.check_further(y, all_classes=not partial)
+            self._split.check_further(y, self.target_classes, all_classes=not partial)
             return self._split
         if partial:
             return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)

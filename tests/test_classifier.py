@@ -398,6 +398,9 @@ def test_warm_start_keeps_classes_and_shape(make, fashion, lt5):
     clf = make(warm_start=True).fit(*lt5)
     with pytest.raises(ValueError, match=r"classes of the first fit, \[0, 1, 2, 3, 4\], but y has"):
         clf.fit(*fashion)
+    with pytest.raises(ValueError, match=r"but target_classes=\[0, 1\]. Fit a new estimator"):
+        clf.set_params(target_classes=[0, 1]).fit(*lt5)
+    clf.set_params(target_classes=None)
     with pytest.raises(ValueError, match=r"shape \(27, 28, 1\), but .* fitted on .* \(28, 28, 1\)"):
         clf.fit(lt5[0][:, 1:], lt5[1])
 
