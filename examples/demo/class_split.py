@@ -101,12 +101,14 @@ def main():
     epochs = 5 if full else 10
 
     console = Console()
-    images = f"{len(train[1]):,} training and {len(test[1]):,} test images, {epochs} epochs a phase"
-    console.print(f"Class-split transfer on Fashion-MNIST: {images}")
-    table = Table()
+    console.print(
+        f"Fashion-MNIST, {len(train[1]):,} training and {len(test[1]):,} test images, "
+        f"{epochs} epochs a phase"
+    )
+    table = Table(caption="accuracy: on the test images of the phase's classes")
     for column in ("classes", "phase"):
         table.add_column(column, no_wrap=True)
-    for column in ("rows", "trainable", "frozen", "s/epoch", "test acc."):
+    for column in ("rows", "trainable", "frozen", "s/epoch", "accuracy"):
         table.add_column(column, justify="right", no_wrap=True)
     results = {}
     for direction, source, target in (("5-9 -> 0-4", GTE5, LT5), ("0-4 -> 5-9", LT5, GTE5)):
