@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 
 from skfashion import TransferClassifier, list_backbones
+from skfashion._network import PREDICTION_BATCH, get_network
 from skfashion.datasets import load_fashion_sample
 
 PARAMETERS = {
@@ -122,6 +123,21 @@ def test_fitted_on_flat_rows_predicts_images(make, fitted, fashion):
     flat = make(pretrain_classes=GTE5).fit(X.reshape(len(X), -1), y)
     assert flat.image_shape_ == (28, 28, 1)
     assert_array_equal(flat.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_range_of_pixels_is_that_of_fit(make, lt5):
+    X, y = lt5[0] / 100.0 - 1, lt5[1]
+    clf = make(epochs=1).fit(X, y)
+    assert clf.pixel_range_ == (X.min(), X.max())
+    dark = np.minimum(X, 0.5)
+    both = np.concatenate([dark[:5], X])
+    assert_array_equal(clf.predict_proba(dark[:5]), clf.predict_proba(both)[:5])
+
+
+def test_prediction_runs_batches_of_one_size(fitted):
+    network = get_network(fitted._architecture)
+    (_, batch), _ = network._probabilities._run.structured_input_signature
+    assert batch.shape == (PREDICTION_BATCH, 28, 28, 1)
 
 
 def test_data_frame_and_memmap(make, fashion, tmp_path):
@@ -453,12 +469,11 @@ def test_partial_fit_refuses_other_classes_later(make, lt5, fashion):
 def test_early_stopping_takes_back_the_best_weights(make, lt5, fashion_test):
     X, y = lt5
     X_val, y_val = (part[fashion_test[1] < 5] for part in fashion_test)
-    stopped = make(early_stopping=True, epochs=60, n_iter_no_change=3, learning_rate=0.01).fit(
-        X, y, X_val=X_val, y_val=y_val
-    )
+    patience = {"early_stopping": True, "epochs": 60, "n_iter_no_change": 3, "tol": 0}
+    stopped = make(learning_rate=0.01, **patience).fit(X, y, X_val=X_val, y_val=y_val)
     losses = stopped.history_["val_loss"]
     best = int(np.argmin(losses)) + 1
-    assert best < stopped.n_iter_ < 60
+    assert stopped.n_iter_ == best + 3 < 60
     straight = make(epochs=best, learning_rate=0.01).fit(X, y)
     assert_array_equal(stopped.predict_proba(X_val), straight.predict_proba(X_val))
 
@@ -467,6 +482,12 @@ def test_early_stopping_holds_out_rows_of_each_phase(make, fashion):
     clf = make(pretrain_classes=GTE5, early_stopping=True, validation_fraction=0.2).fit(*fashion)
     for history in (clf.history_, clf.pretrain_history_):
         assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
+
+
+def test_validation_fraction_says_how_many_rows_are_held_out(make, lt5):
+    clf = make(early_stopping=True, validation_fraction=0.13, epochs=3).fit(*lt5)
+    hits = np.array(clf.history_["val_accuracy"]) * 13
+    assert_allclose(hits, hits.round(), atol=1e-6)
 
 
 def test_watching_does_not_change_training(make, fashion, fashion_test):
@@ -514,6 +535,14 @@ def test_augmentation_changes_training_alone(make, fashion, augmentation):
     assert_array_equal(augmented.predict_proba(X), again.predict_proba(X))
     assert not np.array_equal(augmented.predict_proba(X), plain.predict_proba(X))
     assert_array_equal(augmented.predict_proba(X[:5]), augmented.predict_proba(X)[:5])
+
+
+@pytest.mark.parametrize("freeze_until", [None, "features"])
+def test_fine_tuning_is_augmented_too(make, fashion, freeze_until):
+    shared = {"pretrain_classes": GTE5, "pretrain_epochs": 0, "freeze_until": freeze_until}
+    augmented = make(augmentation="flip", **shared).fit(*fashion)
+    plain = make(**shared).fit(*fashion)
+    assert augmented.history_["loss"] != plain.history_["loss"]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adadelta", "rmsprop", "nadam", "adamw", "lion"])
