@@ -86,7 +86,8 @@ class FitProgress:
         X, y, sample_weight = self._data
         metadata = None
         if sample_weight is not None:
-            metadata = {"sample_weight": np.asarray(sample_weight)[rows]}
+            weights = np.broadcast_to(np.asarray(sample_weight), len(y))
+            metadata = {"sample_weight": weights[rows]}
         return {
             "estimator": self._estimator,
             "X": lambda: _safe_indexing(X, rows),
@@ -99,7 +100,7 @@ def _show_log_lines():
     """Make INFO lines visible where the application has not set up logging itself."""
     if not logger.hasHandlers():
         logger.addHandler(logging.StreamHandler())
-    if logger.getEffectiveLevel() > logging.INFO:
+    if logger.level == logging.NOTSET and not logger.isEnabledFor(logging.INFO):
         logger.setLevel(logging.INFO)
 
 

@@ -17,6 +17,9 @@ _MODULES = (
 )
 
 
+_CROSS_VAL_PREDICT = ("sklearn.model_selection._validation", "_fit_and_predict")
+
+
 def refuse_class_split_inside() -> None:
     """Raise if the running `fit` was called by a meta-estimator that a class split breaks.
 
@@ -28,7 +31,7 @@ def refuse_class_split_inside() -> None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module.startswith(_MODULES):
+        if module.startswith(_MODULES) or (module, frame.f_code.co_name) == _CROSS_VAL_PREDICT:
             raise ValueError(
                 f"pretrain_classes does not work inside a meta-estimator of {module}, which "
                 f"expects every label of y among the predictions. {META_ESTIMATOR_REMEDY}"

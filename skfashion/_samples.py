@@ -50,9 +50,16 @@ class Samples:
 
     def hold_out(self, fraction, seed) -> tuple["Samples", "Samples"]:
         """Split off a stratified fraction; return what stays, and what is held out."""
-        stay, out = train_test_split(
-            np.arange(len(self)), test_size=fraction, stratify=self.y, random_state=seed
-        )
+        try:
+            stay, out = train_test_split(
+                np.arange(len(self)), test_size=fraction, stratify=self.y, random_state=seed
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping cannot hold out validation_fraction={fraction} of {len(self)} "
+                f"rows with {len(np.unique(self.y))} classes: {error} Pass X_val and y_val, or set "
+                "early_stopping=False."
+            ) from error
         return self.take(stay), self.take(out)
 
     def weighted_by_class(self, class_weight, classes) -> "Samples":

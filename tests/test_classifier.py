@@ -712,3 +712,72 @@ def test_balanced_batches_that_lack_classes(make, lt5):
 def test_unit_floats_on_a_byte_fit_draw_a_warning(fitted, fashion):
     with pytest.warns(UserWarning, match=r"values from 0 to 1, but .* range 0 to 255"):
         fitted.predict(fashion[0] / 255)
+
+
+# -- Each parameter in each phase ----------------------------------------------------------
+
+
+def test_pretraining_stops_early_at_its_best_weights_too(make, fashion, fashion_test):
+    X_val, y_val = fashion_test
+    patience = {"early_stopping": True, "n_iter_no_change": 2, "tol": 0, "learning_rate": 0.01}
+    shared = {"pretrain_classes": GTE5, "epochs": 0, "output_layer": "keep"}
+    stopped = make(pretrain_epochs=40, **patience, **shared).fit(*fashion, X_val=X_val, y_val=y_val)
+    best = int(np.argmin(stopped.pretrain_history_["val_loss"])) + 1
+    assert len(stopped.pretrain_history_["loss"]) == best + 2
+    straight = make(pretrain_epochs=best, learning_rate=0.01, **shared).fit(*fashion)
+    assert_array_equal(stopped.predict_proba(X_val), straight.predict_proba(X_val))
+
+
+def test_tol_is_what_counts_as_improved(make, lt5):
+    clf = make(early_stopping=True, tol=100.0, n_iter_no_change=3, epochs=20).fit(*lt5)
+    assert clf.n_iter_ == 4
+
+
+def test_pretraining_is_augmented_and_weighted_by_class(make, fashion):
+    plain = make(pretrain_classes=GTE5).fit(*fashion).pretrain_history_["loss"]
+    for params in ({"augmentation": "flip"}, {"class_weight": {7: 9.0}}):
+        changed = make(pretrain_classes=GTE5, **params).fit(*fashion)
+        assert changed.pretrain_history_["loss"] != plain
+
+
+def test_watched_rows_have_weights(make, lt5):
+    X, y = lt5
+    weight = np.where(np.arange(len(y)) < 50, 1.0, 3.0)
+    clf = make().fit(X, y, X_val=X, y_val=y, sample_weight_val=weight)
+    expected = log_loss(y, clf.predict_proba(X), sample_weight=weight)
+    assert clf.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_seconds_are_measured(make, lt5):
+    assert all(seconds > 0 for seconds in make(epochs=3).fit(*lt5).history_["seconds"])
+
+
+def test_warm_start_has_a_fresh_optimizer(make, lt5):
+    X, y = lt5
+    warm = make(epochs=1, warm_start=True).fit(X, y).fit(X, y)
+    assert warm._optimizer is None
+    streamed = make().partial_fit(X, y, classes=range(5)).partial_fit(X, y)
+    assert not np.array_equal(warm.predict_proba(X), streamed.predict_proba(X))
+
+
+def test_bfloat16_computes_otherwise(make, lt5):
+    half, single = (make(dtype=dtype).fit(*lt5) for dtype in ("mixed_bfloat16", "float32"))
+    assert not np.array_equal(half.predict_proba(lt5[0]), single.predict_proba(lt5[0]))
+
+
+def test_a_number_as_sample_weight(make, lt5):
+    assert_array_equal(
+        make().fit(*lt5, sample_weight=2.0).predict_proba(lt5[0]),
+        make().fit(*lt5).predict_proba(lt5[0]),
+    )
+
+
+def test_the_users_log_level_is_kept(make, lt5):
+    logger = logging.getLogger("skfashion")
+    before = logger.level
+    try:
+        logger.setLevel(logging.ERROR)
+        make(verbose=1, epochs=1).fit(*lt5)
+        assert logger.level == logging.ERROR
+    finally:
+        logger.setLevel(before)

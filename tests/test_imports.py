@@ -76,3 +76,8 @@ def test_keras_on_another_backend_is_an_error():
     last = done.stderr.strip().split("\n")[-1]
     assert last.startswith("ImportError: TransferClassifier needs Keras on TensorFlow")
     assert "KERAS_BACKEND=tensorflow" in last
+
+
+def test_verbose_lines_are_seen_without_any_logging_set_up():
+    done = run(FIT.replace("epochs=1,", "epochs=1, verbose=1,"))
+    assert done.stderr.startswith("fine-tune epoch 1/1: loss ")

@@ -106,6 +106,12 @@ def test_class_split_is_an_error_in_a_search_over_a_meta_estimator(make, fashion
         search.fit(X, y)
 
 
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_class_split_is_an_error_in_cross_val_predict(make, fashion, n_jobs):
+    with pytest.raises(ValueError, match="pass weights=path"):
+        cross_val_predict(make(pretrain_classes=GTE5), *fashion, cv=2, n_jobs=n_jobs)
+
+
 def test_class_split_is_an_error_in_tuned_threshold(make, fashion):
     X, y = fashion
     rows = np.isin(y, [0, 1, 8, 9])
