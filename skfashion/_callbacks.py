@@ -86,7 +86,7 @@ class FitProgress:
         X, y, sample_weight = self._data
         metadata = None
         if sample_weight is not None:
-            weights = np.broadcast_to(np.asarray(sample_weight), len(y))
+            weights = np.broadcast_to(np.asarray(sample_weight), len(np.asarray(y)))
             metadata = {"sample_weight": weights[rows]}
         return {
             "estimator": self._estimator,
