@@ -1,8 +1,18 @@
 """Transfer learning for images as an ordinary scikit-learn estimator."""
 
-from ._backbones import Backbone, list_backbones
+from ._backbone import Backbone, OfficialWeights, Recipe
+from ._backbones import list_backbones, register_backbone
 from ._classifier import TransferClassifier
+from ._features import BackboneFeatures
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["Backbone", "TransferClassifier", "list_backbones"]
+__all__ = [
+    "Backbone",
+    "BackboneFeatures",
+    "OfficialWeights",
+    "Recipe",
+    "TransferClassifier",
+    "list_backbones",
+    "register_backbone",
+]

@@ -1,13 +1,13 @@
-"""What determines a network's graph: a hashable value, free of TensorFlow."""
+"""What determines a network's graph: hashable values, free of TensorFlow."""
 
 from dataclasses import dataclass
 
-from ._backbones import Backbone
+from ._backbone import Backbone
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """Two estimators whose architectures are equal share one traced graph, never weights.
+class BodyArchitecture:
+    """What determines the graph of a network's body.
 
     Parameters
     ----------
@@ -18,24 +18,34 @@ class Architecture:
     input_size : int or None
         Side, in pixels, that the images are resized to; `None` leaves them as they are where
         the backbone can take them.
-    n_classes : int
-        Width of the output layer.
-    hidden_units : int
-        Width of the head's hidden layer; 0 for none.
-    dropout, feature_dropout : float
-        Dropout behind the hidden layer, and in front of the head.
     dtype : str
         Name of a Keras dtype policy.
+
+    Raises
+    ------
+    ValueError
+        If the backbone takes no images of this size or with so many channels.
     """
 
     backbone: Backbone
     image_shape: tuple[int, int, int]
     input_size: int | None
-    n_classes: int
-    hidden_units: int
-    dropout: float
-    feature_dropout: float
     dtype: str
+
+    def __post_init__(self):
+        size, least, takes = self.input_size, self.backbone.min_size, self.backbone.channels
+        if size is not None and size < least:
+            raise ValueError(
+                f"input_size={size} is smaller than what backbone {self.backbone.name!r} takes, "
+                f"{least} pixels a side. Give at least that, or None."
+            )
+        channels = self.image_shape[2]
+        if takes is not None and channels not in (1, takes):
+            raise ValueError(
+                f"Backbone {self.backbone.name!r} takes images with 1 channel or {takes}, but "
+                f"those in X have {channels}. Drop or convert the others (an alpha channel: "
+                "X[..., :3])."
+            )
 
     @property
     def body_size(self) -> tuple[int, int]:
@@ -47,5 +57,27 @@ class Architecture:
 
     @property
     def float_type(self) -> str:
-        """NumPy's name of the floating-point type that inputs and probabilities have."""
+        """NumPy's name of the floating-point type that inputs and outputs have."""
         return "float64" if self.dtype == "float64" else "float32"
+
+
+@dataclass(frozen=True)
+class Architecture(BodyArchitecture):
+    """Two estimators whose architectures are equal share one traced graph, never weights.
+
+    Parameters
+    ----------
+    backbone, image_shape, input_size, dtype
+        As for `BodyArchitecture`.
+    n_classes : int
+        Width of the output layer.
+    hidden_units : int
+        Width of the head's hidden layer; 0 for none.
+    dropout, feature_dropout : float
+        Dropout behind the hidden layer, and in front of the head.
+    """
+
+    n_classes: int
+    hidden_units: int
+    dropout: float
+    feature_dropout: float

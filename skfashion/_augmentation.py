@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from numbers import Real
 
-from ._backbones import unknown_name
+from ._names import unknown_name
 
 _FLIPS = {"horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
 
@@ -64,16 +64,15 @@ def _check_amount(name, amount):
         )
 
 
-def build_augmentation(augmentation, dtype) -> list:
+def build_augmentation(augmentation) -> list:
     """Build the layers for parsed (name, amount) pairs."""
     from ._tensorflow import keras
 
-    common = {"dtype": dtype, "data_format": "channels_last"}
     makers = {
-        "flip": lambda amount: keras.layers.RandomFlip(_FLIPS[amount], **common),
-        "rotate": lambda amount: keras.layers.RandomRotation(amount / 360, **common),
-        "zoom": lambda amount: keras.layers.RandomZoom(amount, amount, **common),
-        "shift": lambda amount: keras.layers.RandomTranslation(amount, amount, **common),
-        "erase": lambda amount: keras.layers.RandomErasing(amount, **common),
+        "flip": lambda amount: keras.layers.RandomFlip(_FLIPS[amount]),
+        "rotate": lambda amount: keras.layers.RandomRotation(amount / 360),
+        "zoom": lambda amount: keras.layers.RandomZoom(amount, amount),
+        "shift": lambda amount: keras.layers.RandomTranslation(amount, amount),
+        "erase": lambda amount: keras.layers.RandomErasing(amount),
     }
     return [makers[name](amount) for name, amount in augmentation]

@@ -1,88 +1,187 @@
 """The table of backbones: everything that is particular to one stands in its row."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
+import sys
+from dataclasses import is_dataclass
 
-_POOLINGS = ("flatten", "average")
+from ._backbone import Backbone, OfficialWeights, Recipe
+from ._keras_applications import KerasApplication
+from ._names import unknown_name
 
-
-@dataclass(frozen=True)
-class Backbone:
-    """A network body, and all that `TransferClassifier` needs to know of it.
-
-    Parameters
-    ----------
-    name : str
-        What `TransferClassifier(backbone=...)` and `list_backbones` call it.
-    build : callable
-        ``build(images, dtype) -> features``: adds the body's layers to a Keras graph. `images`
-        is a symbolic batch of shape (n, h, w, c) with values from 0 to 255, so the body's own
-        preprocessing belongs into the graph; `dtype` is the name of a Keras dtype policy for
-        every layer. Every layer that a user may freeze up to needs a name of its own. A module
-        level function can be pickled.
-    stages : tuple of str
-        Names of layers with parameters, from input to output, each a single-tensor cut of the
-        graph: freezing up to one freezes everything in front of it. The last one closes the
-        body.
-    min_size : int
-        Smallest side of an image, in pixels. Smaller ones are enlarged.
-    pooling : {"flatten", "average"}, default="average"
-        How the head turns the body's feature map into a vector.
-    default_freeze : str, default="features"
-        What ``freeze_until="auto"`` means where there are weights worth keeping.
-
-    Examples
-    --------
-    >>> from skfashion import Backbone
-    >>> def tiny(images, dtype):
-    ...     from keras import layers
-    ...     x = layers.Rescaling(1 / 255, name="rescale", dtype=dtype)(images)
-    ...     return layers.Conv2D(8, 3, strides=2, activation="relu", name="conv", dtype=dtype)(x)
-    >>> backbone = Backbone("tiny", build=tiny, stages=("conv",), min_size=8)
-    >>> backbone.stages
-    ('conv',)
-    """
-
-    name: str
-    build: Callable[[Any, str], Any]
-    stages: tuple[str, ...]
-    min_size: int
-    pooling: str = "average"
-    default_freeze: str = "features"
-
-    def __post_init__(self):
-        object.__setattr__(self, "stages", tuple(self.stages))
-        if self.pooling not in _POOLINGS:
-            raise ValueError(unknown_name("pooling", self.pooling, _POOLINGS))
-        if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
-            raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
+_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
-def _small_cnn(images, dtype):
+def _small_cnn(images):
     """Build the feature layers of the reference's small CNN."""
     from keras import layers
 
-    common = {"dtype": dtype, "data_format": "channels_last"}
-    x = layers.Rescaling(1 / 255, name="rescale", dtype=dtype)(images)
-    x = layers.Conv2D(32, 3, activation="relu", name="conv1", **common)(x)
-    x = layers.Conv2D(32, 3, activation="relu", name="conv2", **common)(x)
-    return layers.MaxPooling2D(2, name="pool", **common)(x)
+    x = layers.Rescaling(1 / 255, name="rescale")(images)
+    x = layers.Conv2D(32, 3, activation="relu", name="conv1")(x)
+    x = layers.Conv2D(32, 3, activation="relu", name="conv2")(x)
+    return layers.MaxPooling2D(2, name="pool")(x)
 
 
-_BACKBONES = {
-    backbone.name: backbone
-    for backbone in (
-        Backbone(
-            "small_cnn",
-            build=_small_cnn,
-            stages=("conv1", "conv2"),
-            min_size=8,
-            pooling="flatten",
+# Rates are multiples of the optimizer's own, Adam's being 0.001.
+_NORMALISED_FROM_SCRATCH = Recipe(schedule="cosine", warmup=0.05, clip_norm=1.0)
+_NORMALISED_FINE_TUNING = Recipe(
+    body_learning_rate=0.3, schedule="cosine", warmup=0.05, clip_norm=1.0
+)
+# Without normalisation in it, the same rates make the body diverge.
+_PLAIN_FROM_SCRATCH = Recipe(learning_rate=0.1, schedule="cosine", warmup=0.1, clip_norm=1.0)
+_PLAIN_FINE_TUNING = Recipe(body_learning_rate=0.05, schedule="cosine", warmup=0.05, clip_norm=1.0)
+
+_BUILT_IN = (
+    Backbone(
+        "small_cnn",
+        build=_small_cnn,
+        stages=("conv1", "conv2"),
+        min_size=8,
+        pooling="flatten",
+    ),
+    Backbone(
+        "vgg16",
+        build=KerasApplication("VGG16", "caffe"),
+        stages=tuple(f"block{n}_pool" for n in range(1, 6)),
+        min_size=32,
+        channels=3,
+        default_freeze="block3_pool",
+        official=OfficialWeights(
+            f"{_KERAS}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "6d6bbae143d832006294945121d1f1fc",
         ),
-    )
-}
+        from_scratch=_PLAIN_FROM_SCRATCH,
+        fine_tuning=_PLAIN_FINE_TUNING,
+    ),
+    Backbone(
+        "resnet50",
+        build=KerasApplication("ResNet50", "caffe"),
+        stages=(
+            "pool1_pool",
+            "conv2_block3_out",
+            "conv3_block4_out",
+            "conv4_block6_out",
+            "conv5_block3_out",
+        ),
+        min_size=32,
+        channels=3,
+        default_freeze="conv2_block3_out",
+        official=OfficialWeights(
+            f"{_KERAS}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "4d473c1dd8becc155b73f8504c6f6626",
+        ),
+        from_scratch=_NORMALISED_FROM_SCRATCH,
+        fine_tuning=_NORMALISED_FINE_TUNING,
+    ),
+    Backbone(
+        "inception_v3",
+        build=KerasApplication("InceptionV3", "tf"),
+        stages=tuple(f"mixed{n}" for n in range(11)),
+        min_size=75,
+        channels=3,
+        default_freeze="mixed2",
+        official=OfficialWeights(
+            f"{_KERAS}/inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "bcbd6486424b2319ff4ef7d526e38f63",
+        ),
+        from_scratch=_NORMALISED_FROM_SCRATCH,
+        fine_tuning=_NORMALISED_FINE_TUNING,
+    ),
+    Backbone(
+        "densenet121",
+        build=KerasApplication("DenseNet121", "torch"),
+        stages=("pool1", "pool2_pool", "pool3_pool", "pool4_pool", "relu"),
+        min_size=32,
+        channels=3,
+        default_freeze="pool3_pool",
+        official=OfficialWeights(
+            f"{_KERAS}/densenet/densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "30ee3e1110167f948a6b9946edeeb738",
+        ),
+        from_scratch=_NORMALISED_FROM_SCRATCH,
+        fine_tuning=_NORMALISED_FINE_TUNING,
+    ),
+    Backbone(
+        "efficientnet_b0",
+        build=KerasApplication("EfficientNetB0", "inside"),
+        stages=(
+            "block1a_project_bn",
+            "block2b_add",
+            "block3b_add",
+            "block4c_add",
+            "block5c_add",
+            "block6d_add",
+            "top_activation",
+        ),
+        min_size=32,
+        channels=3,
+        default_freeze="block3b_add",
+        official=OfficialWeights(
+            "https://storage.googleapis.com/keras-applications/efficientnetb0_notop.h5",
+            "50bc09e76180e00e4465e1a485ddc09d",
+        ),
+        from_scratch=_NORMALISED_FROM_SCRATCH,
+        fine_tuning=_NORMALISED_FINE_TUNING,
+    ),
+    Backbone(
+        "efficientnet_v2_b0",
+        build=KerasApplication("EfficientNetV2B0", "inside"),
+        stages=(
+            "block1a_project_activation",
+            "block2b_add",
+            "block3b_add",
+            "block4c_add",
+            "block5e_add",
+            "block6h_add",
+            "top_activation",
+        ),
+        min_size=32,
+        channels=3,
+        default_freeze="block3b_add",
+        official=OfficialWeights(
+            f"{_KERAS}/efficientnet_v2/efficientnetv2-b0_notop.h5",
+            "893217f2bb855e2983157299931e43ff",
+        ),
+        from_scratch=_NORMALISED_FROM_SCRATCH,
+        fine_tuning=_NORMALISED_FINE_TUNING,
+    ),
+    # Keras publishes no hash of its MobileNetV2 weights, so they cannot be fetched by name.
+    Backbone(
+        "mobilenet_v2",
+        build=KerasApplication("MobileNetV2", "tf"),
+        stages=(
+            "block_2_add",
+            "block_5_add",
+            "block_9_add",
+            "block_12_add",
+            "block_15_add",
+            "out_relu",
+        ),
+        min_size=32,
+        channels=3,
+        default_freeze="block_5_add",
+        from_scratch=_NORMALISED_FROM_SCRATCH,
+        fine_tuning=_NORMALISED_FINE_TUNING,
+    ),
+    Backbone(
+        "convnext_tiny",
+        build=KerasApplication("ConvNeXtTiny", "inside"),
+        stages=(
+            "convnext_tiny_stage_0_block_2_identity",
+            "convnext_tiny_stage_1_block_2_identity",
+            "convnext_tiny_stage_2_block_8_identity",
+            "convnext_tiny_stage_3_block_2_identity",
+        ),
+        min_size=32,
+        channels=3,
+        default_freeze="convnext_tiny_stage_1_block_2_identity",
+        official=OfficialWeights(
+            f"{_KERAS}/convnext/convnext_tiny_notop.h5",
+            "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+        ),
+        from_scratch=_PLAIN_FROM_SCRATCH,
+        fine_tuning=_PLAIN_FINE_TUNING,
+    ),
+)
+_BACKBONES = {backbone.name: backbone for backbone in _BUILT_IN}
 
 
 def list_backbones() -> list[str]:
@@ -96,10 +195,69 @@ def list_backbones() -> list[str]:
     Examples
     --------
     >>> import skfashion
-    >>> skfashion.list_backbones()
-    ['small_cnn']
+    >>> skfashion.list_backbones()[:4]
+    ['small_cnn', 'vgg16', 'resnet50', 'inception_v3']
     """
     return list(_BACKBONES)
+
+
+def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
+    """Add a backbone to the table, so that its name can be used like those that ship.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The new row. Where its `build` is a module level function, worker processes of a search
+        get to know it, too.
+    overwrite : bool, default=False
+        Whether it may take the place of one that was registered under the same name. Those that
+        ship stay.
+
+    Raises
+    ------
+    TypeError
+        If it is no `Backbone`.
+    ValueError
+        If there is another one of this name.
+
+    Examples
+    --------
+    >>> import skfashion
+    >>> def tiny(images):
+    ...     from keras import layers
+    ...     x = layers.Rescaling(1 / 255, name="rescale")(images)
+    ...     return layers.Conv2D(8, 3, strides=2, activation="relu", name="conv")(x)
+    >>> backbone = skfashion.Backbone("tiny", build=tiny, stages=("conv",), min_size=8)
+    >>> skfashion.register_backbone(backbone)
+    >>> skfashion.list_backbones()[-1]
+    'tiny'
+    """
+    if not isinstance(backbone, Backbone):
+        raise TypeError(f"backbone must be a Backbone, got {type(backbone).__name__}.")
+    known = _BACKBONES.get(backbone.name)
+    if known in _BUILT_IN:
+        raise ValueError(
+            f"There is a backbone {backbone.name!r} that ships with skfashion. Use another name."
+        )
+    if known is not None and known != backbone and not overwrite:
+        raise ValueError(
+            f"There is another backbone {backbone.name!r}. Use another name, or overwrite=True."
+        )
+    _BACKBONES[backbone.name] = backbone
+
+
+def registered_backbones() -> tuple[Backbone, ...]:
+    """Return the rows that were added and that another process can be told of."""
+    return tuple(row for row in _BACKBONES.values() if row not in _BUILT_IN and _is_portable(row))
+
+
+def _is_portable(backbone):
+    """Whether pickle finds `build`: a function of a module's, or an instance of a dataclass."""
+    build = backbone.build
+    if is_dataclass(build):
+        return True
+    module = sys.modules.get(getattr(build, "__module__", None) or "")
+    return getattr(module, getattr(build, "__qualname__", ""), None) is build
 
 
 def get_backbone(backbone) -> Backbone:
@@ -113,13 +271,8 @@ def get_backbone(backbone) -> Backbone:
     if isinstance(backbone, Backbone):
         return backbone
     if backbone not in _BACKBONES:
-        raise ValueError(unknown_name("backbone", backbone, _BACKBONES))
+        raise ValueError(
+            unknown_name("backbone", backbone, _BACKBONES)
+            + " register_backbone adds one of your own."
+        )
     return _BACKBONES[backbone]
-
-
-def unknown_name(parameter, received, known) -> str:
-    """Return the message for a name that is not among the known ones, with near misses."""
-    known = list(known)
-    near = get_close_matches(str(received), known, n=2, cutoff=0.5)
-    guess = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return f"{parameter}={received!r} is not one of {known}.{guess}"

@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from ._backbones import Backbone
+from ._backbone import SCHEDULES, Backbone
 from ._callbacks import CallbackSupportMixin, FitProgress
 from ._classes import split_classes, split_first_batch
 from ._images import ImageFormat
@@ -50,8 +50,11 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     backbone : str or Backbone, default="small_cnn"
         The network's body: a name of `list_backbones`, or a `Backbone`.
     weights : str or path-like, default=None
-        Where the body starts: `None` for random weights, or the path of a ``.weights.h5`` file
-        that `save_backbone_weights` wrote.
+        Where the body starts: `None` for random weights; "imagenet" for the official release,
+        fetched by `fit`, checked by its published hash and kept in Keras' cache; or the path of a
+        file: ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes them, a
+        ``.keras`` archive, or an ``.h5`` file as of the official releases, with or without top.
+        Only arrays are read from files, never code.
     pretrain_classes : array-like, default=None
         Labels of the source task; `None` for no pretraining.
     target_classes : array-like, default=None
@@ -75,7 +78,29 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     optimizer : str, default="adam"
         Name of a Keras optimizer.
     learning_rate : float, default=None
-        `None` is the optimizer's own default.
+        Learning rate of the head. `None` is the backbone's recipe; for the small CNN, the
+        optimizer's own default.
+    body_learning_rate : float, default=None
+        Learning rate of the body's last stage. `None` is the backbone's recipe: the same as the
+        head's from random weights, a fraction of it from pretrained ones.
+    layer_decay : float, default=None
+        What the learning rate is multiplied with from each stage of the body to the one in front
+        of it. `None` is the backbone's recipe, 1 for those that ship.
+    schedule : {"constant", "cosine"}, default=None
+        How learning rates go over a phase: as they are, or down to zero by half a cosine [2]_.
+        `None` is the backbone's recipe: "constant" for the small CNN, "cosine" for the others.
+    warmup : float, default=None
+        Share of a phase in which learning rates first rise from zero. `None` is the backbone's
+        recipe: 0 for the small CNN.
+    clip_norm : float, default=None
+        Largest norm of all gradients together; ``numpy.inf`` for no bound. `None` is the
+        backbone's recipe: no bound for the small CNN, 1 for the others.
+    head_epochs : int, default=0
+        Epochs out of `epochs` that first train the head alone, behind the frozen body.
+    epochs_per_stage : int, default=0
+        Gradual unfreezing [3]_: after `head_epochs` the body thaws from behind, a stage every so
+        many epochs, down to `freeze_until`; 0 thaws it at once. Whenever something thaws, the
+        optimizer begins afresh.
     hidden_units : int, default=128
         Width of the head's hidden layer; 0 for none.
     dropout : float, default=0.5
@@ -169,6 +194,10 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ----------
     .. [1] Yosinski, Clune, Bengio, Lipson: "How transferable are features in deep neural
        networks?", NIPS 2014, arXiv:1411.1792.
+    .. [2] Loshchilov, Hutter: "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017,
+       arXiv:1608.03983.
+    .. [3] Howard, Ruder: "Universal Language Model Fine-tuning for Text Classification", ACL 2018,
+       arXiv:1801.06146.
 
     Examples
     --------
@@ -197,6 +226,13 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "optimizer": [StrOptions(_OPTIMIZERS)],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "body_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "layer_decay": [Interval(Real, 0, None, closed="neither"), None],
+        "schedule": [StrOptions(set(SCHEDULES)), None],
+        "warmup": [Interval(Real, 0, 1, closed="left"), None],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "head_epochs": [Interval(Integral, 0, None, closed="left")],
+        "epochs_per_stage": [Interval(Integral, 0, None, closed="left")],
         "hidden_units": [Interval(Integral, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "feature_dropout": [Interval(Real, 0, 1, closed="left")],
@@ -228,6 +264,13 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         batch_size=128,
         optimizer="adam",
         learning_rate=None,
+        body_learning_rate=None,
+        layer_decay=None,
+        schedule=None,
+        warmup=None,
+        clip_norm=None,
+        head_epochs=0,
+        epochs_per_stage=0,
         hidden_units=128,
         dropout=0.5,
         feature_dropout=0.25,
@@ -255,6 +298,13 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.body_learning_rate = body_learning_rate
+        self.layer_decay = layer_decay
+        self.schedule = schedule
+        self.warmup = warmup
+        self.clip_norm = clip_norm
+        self.head_epochs = head_epochs
+        self.epochs_per_stage = epochs_per_stage
         self.hidden_units = hidden_units
         self.dropout = dropout
         self.feature_dropout = feature_dropout
@@ -499,8 +549,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         path : str or path-like
-            Where to; the name ends in ``.weights.h5``. An interrupted write leaves the old file,
-            or none.
+            Where to; the name ends in ``.weights.h5`` or ``.safetensors``. An interrupted write
+            leaves the old file, or none.
 
         Raises
         ------
@@ -508,9 +558,10 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             For another ending.
         """
         from ._network import get_network
+        from ._weight_files import save_body_weights
 
         check_is_fitted(self)
-        get_network(self._architecture).save_body(self._weights, path)
+        save_body_weights(self._weights, get_network(self._architecture), path)
 
     def __sklearn_is_fitted__(self):
         return "_weights" in vars(self)

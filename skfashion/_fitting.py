@@ -11,12 +11,15 @@ from ._augmentation import parse_augmentation
 from ._backbones import get_backbone
 from ._callbacks import FitProgress
 from ._classes import ClassSplit, encode
+from ._graph import Weights
 from ._images import ImageFormat
-from ._network import Network, Weights, get_network
+from ._network import Network, get_network
+from ._pace import Pace
 from ._samples import Samples
 from ._seeds import Seeds
-from ._trainer import Rows
-from ._training import History, OptimizerState, Phase, Recipe, Trained
+from ._trainer import Rows, own_rate
+from ._training import History, OptimizerState, Phase, Settings, Trained
+from ._weight_files import load_body_weights
 
 OUTPUT_LAYER = "output/"
 
@@ -46,14 +49,14 @@ class Fit:
         self.seeds = Seeds(estimator.random_state)
         self.augmentation = parse_augmentation(estimator.augmentation)
         self.architecture = Architecture(
-            get_backbone(estimator.backbone),
-            image_format.image_shape,
-            self._input_size(),
-            len(split.target),
-            int(estimator.hidden_units),
-            float(estimator.dropout),
-            float(estimator.feature_dropout),
-            estimator.dtype,
+            backbone=get_backbone(estimator.backbone),
+            image_shape=image_format.image_shape,
+            input_size=estimator.input_size,
+            dtype=estimator.dtype,
+            n_classes=len(split.target),
+            hidden_units=int(estimator.hidden_units),
+            dropout=float(estimator.dropout),
+            feature_dropout=float(estimator.feature_dropout),
         )
         self.network = get_network(self.architecture)
         self.freeze_point = self.network.freeze_point(self._freeze_until())
@@ -70,15 +73,6 @@ class Fit:
     def _as_floats(self, samples):
         return replace(samples, X=samples.X.astype(self.architecture.float_type))
 
-    def _input_size(self):
-        size, backbone = self.params.input_size, get_backbone(self.params.backbone)
-        if size is not None and size < backbone.min_size:
-            raise ValueError(
-                f"input_size={size} is smaller than what backbone {backbone.name!r} takes, "
-                f"{backbone.min_size} pixels a side. Give at least that, or None."
-            )
-        return None if size is None else int(size)
-
     def _check_output_layer(self):
         n_source, n_target = len(self.split.source), len(self.split.target)
         if self.params.output_layer == "keep" and self.split.pretrains and n_source != n_target:
@@ -91,8 +85,11 @@ class Fit:
     def _freeze_until(self):
         if self.params.freeze_until != "auto":
             return self.params.freeze_until
-        keeps = self.params.weights is not None or self.split.pretrains
-        return self.architecture.backbone.default_freeze if keeps else None
+        return self.architecture.backbone.default_freeze if self._has_kept_weights() else None
+
+    def _has_kept_weights(self):
+        """Whether fine-tuning starts from weights worth keeping."""
+        return self.params.weights is not None or self.split.pretrains
 
     # -- Whole fits ------------------------------------------------------------------------
 
@@ -104,7 +101,7 @@ class Fit:
             history, weights = pretrained.history, self.transfer(pretrained.weights)
         else:
             weights = self.initial_weights(self.network)
-        trained = self.fine_tune(weights, epochs)
+        trained = self.fine_tune(weights, self.thawing(), epochs)
         return {
             "pretrain_history_": history,
             **self._attributes(trained, trained.history, keep_optimizer),
@@ -113,9 +110,13 @@ class Fit:
     def go_on(self, fitted, epochs, keep_optimizer=False) -> dict:
         """Fine-tune from where a fitted estimator stands; return the fitted attributes."""
         self._check_same_network(fitted)
-        optimizer = fitted._optimizer if keep_optimizer else None
-        weights = self.network.cast(fitted._weights)
-        trained = self.fine_tune(weights, epochs, fitted.n_iter_, optimizer)
+        weights, before = self.network.cast(fitted._weights), fitted.n_iter_
+        if keep_optimizer:
+            trained = self.fine_tune(
+                weights, self.thawing(), epochs, before, before, fitted._optimizer
+            )
+        else:
+            trained = self.fine_tune(weights, (self.freeze_point,) * epochs, epochs, 0, before)
         history = _continued(fitted.history_, trained.history)
         return self._attributes(trained, history, keep_optimizer)
 
@@ -159,15 +160,16 @@ class Fit:
         """Draw weights; the body's come from a file where one is given."""
         weights = network.initial_weights(self.seeds)
         if self.params.weights is not None:
-            weights.update(network.load_body(self.params.weights))
+            weights.update(load_body_weights(self.params.weights, network))
         return weights
 
     def pretrain(self) -> Trained:
         """Train the whole network on the source task."""
         network = get_network(replace(self.architecture, n_classes=len(self.split.source)))
-        recipe = self._recipe(self.params.pretrain_epochs)
+        epochs = self.params.pretrain_epochs
+        settings = self._settings((None,) * epochs, kept_weights=self.params.weights is not None)
         return self._train(
-            Phase("pretrain", network, None, recipe, self.seeds),
+            Phase("pretrain", network, settings, self.seeds, epochs),
             self.initial_weights(network),
             replace(self.split, source=self.split.target, target=self.split.source),
         )
@@ -185,28 +187,47 @@ class Fit:
     def fine_tune(
         self,
         weights: Weights,
+        freeze_points: tuple[str | None, ...],
         epochs: int,
+        position: int = 0,
         first_epoch: int = 0,
         optimizer: OptimizerState | None = None,
     ) -> Trained:
-        """Train what lies behind the freeze point on the target task."""
-        recipe = self._recipe(epochs)
-        return self._train(
-            Phase("fine-tune", self.network, self.freeze_point, recipe, self.seeds, first_epoch),
-            weights,
-            self.split,
-            optimizer,
+        """Train what lies behind the freeze points on the target task."""
+        phase = Phase(
+            "fine-tune",
+            self.network,
+            self._settings(freeze_points, self._has_kept_weights()),
+            self.seeds,
+            epochs,
+            position,
+            first_epoch,
         )
+        return self._train(phase, weights, self.split, optimizer)
+
+    def thawing(self) -> tuple[str | None, ...]:
+        """Return the freeze point of each epoch on the target task: the head first, if asked for.
+
+        Then, if asked for, stage by stage down to the freeze point itself.
+        """
+        params, point = self.params, self.freeze_point
+        head_only, *stages = self.network.thaw_points(point) or [point]
+        points: list[str | None] = [head_only] * params.head_epochs
+        if params.epochs_per_stage:
+            points += [stage for stage in stages for _ in range(params.epochs_per_stage)]
+        points += [point] * params.epochs
+        return tuple(points[: params.epochs]) or (point,)
 
     # -- What they stand on ----------------------------------------------------------------
 
-    def _recipe(self, epochs):
-        params = self.params
-        return Recipe(
-            epochs,
+    def _settings(self, freeze_points, kept_weights):
+        params, backbone = self.params, self.architecture.backbone
+        recipe = backbone.fine_tuning if kept_weights else backbone.from_scratch
+        return Settings(
+            freeze_points,
             params.batch_size,
             params.optimizer,
-            params.learning_rate,
+            Pace.choose(params, recipe, own_rate(params.optimizer)),
             self.augmentation,
             params.early_stopping,
             params.n_iter_no_change,
@@ -221,7 +242,7 @@ class Fit:
             return Trained(weights, {}, optimizer)
         with self.progress.phase(
             phase.name,
-            phase.recipe.epochs,
+            phase.epochs,
             training.index,
             lambda current: self._predicting(phase.network, current, split),
         ) as begin_epoch:

@@ -8,18 +8,22 @@ overwritten before the next one starts.
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._architecture import Architecture
 from ._augmentation import build_augmentation
+from ._graph import PREDICTION_BATCH, Weights, infer, to_numpy
 from ._keras_globals import fresh_keras_globals
-from ._network import PREDICTION_BATCH, Weights, get_network, infer, to_numpy
+from ._network import get_network
+from ._pace import Pace
 from ._tensorflow import keras, tf
 
 MOST_IDLE_TRAINERS = 12
+MOST_IDLE_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class Program:
         Where it is cut.
     optimizer : str
         Name of a Keras optimizer.
+    rates_change : bool
+        Whether learning rates change from step to step.
+    clips : bool
+        Whether gradients are bounded.
     augmentation : tuple of (name, amount)
         Random changes of the images, new in every epoch.
     from_features : bool
@@ -46,6 +54,8 @@ class Program:
     architecture: Architecture
     freeze_point: str | None
     optimizer: str
+    rates_change: bool
+    clips: bool
     augmentation: tuple[tuple[str, float | str], ...]
     from_features: bool
     input_type: str
@@ -84,25 +94,38 @@ class Trainer:
         self.program = program
         self._float_type = program.architecture.float_type
         self._front, self._back = get_network(program.architecture).cut_at(program.freeze_point)
-        with fresh_keras_globals():
-            self._augmentation = build_augmentation(program.augmentation, self._float_type)
+        with fresh_keras_globals(self._float_type):
+            self._augmentation = build_augmentation(program.augmentation)
             self._trained = [_own(variable) for variable in self._back.trainable_variables]
             self._moving = [_own(variable) for variable in self._back.non_trainable_variables]
-            self._optimizer = keras.optimizers.get(program.optimizer)
-            self._optimizer.build(self._trained)
+            self._optimizers = self._build_optimizers()
         self._paths = [v.path for v in self._back.trainable_variables]
         self._moving_paths = [v.path for v in self._back.non_trainable_variables]
         self._weight_paths = {v.path for v in self._back.weights}
         self._through_front = self._front is not None and not program.from_features
         self._frozen: list = []
-        self._fresh_optimizer = self.optimizer_state()
-        self._own_rate = to_numpy(self._optimizer.learning_rate)
+        self._fresh_optimizer = [_compact(state) for state in self.optimizer_state()]
+
+    def _build_optimizers(self):
+        """Build an optimizer for each depth, because each has a learning rate of its own."""
+        behind = get_network(self.program.architecture).stages_behind
+        members: dict[int | None, list[int]] = {}
+        for n, variable in enumerate(self._back.trainable_variables):
+            members.setdefault(behind[variable.path], []).append(n)
+        optimizers = []
+        for depth, places in members.items():
+            optimizer = keras.optimizers.get(self.program.optimizer)
+            optimizer.build([self._trained[n] for n in places])
+            optimizers.append(_DepthOptimizer(depth, places, optimizer))
+        return optimizers
 
     @cached_property
     def _epoch(self):
         order, batch_size = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+        course = _Course(*[tf.TensorSpec([], tf.float32)] * len(_Course._fields))
+        rates = tf.TensorSpec([len(self._optimizers)], tf.float32)
         run = tf.function(self._train_rows, autograph=False)
-        return run.get_concrete_function(*self._row_signature(), order, batch_size)
+        return run.get_concrete_function(*self._row_signature(), order, batch_size, rates, course)
 
     @cached_property
     def _losses(self):
@@ -121,7 +144,7 @@ class Trainer:
 
     # -- State -----------------------------------------------------------------------------
 
-    def start(self, weights: Weights, learning_rate=None, optimizer_state=None) -> None:
+    def start(self, weights: Weights, pace: Pace, optimizer_state=None) -> None:
         """Begin anew from these weights; with a fresh optimizer unless its state is given."""
         for path, variable in self._variables():
             if path in weights:
@@ -129,10 +152,21 @@ class Trainer:
         if self._through_front:
             self._frozen = [tf.convert_to_tensor(weights[v.path]) for v in self._front.weights]
         state = self._fresh_optimizer if optimizer_state is None else optimizer_state
-        for variable, value in zip(self._optimizer.variables, state, strict=True):
+        for variable, value in zip(self._optimizer_variables(), state, strict=True):
             variable.assign(value)
-        rate = self._own_rate if learning_rate is None else learning_rate
-        self._optimizer.learning_rate.assign(rate)
+        self._pace = pace
+        self._rates = [pace.rate(part.stages_behind) for part in self._optimizers]
+        for part, rate in zip(self._optimizers, self._rates, strict=True):
+            part.optimizer.learning_rate.assign(rate)
+
+    def _optimizer_variables(self):
+        return [variable for part in self._optimizers for variable in part.optimizer.variables]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its variables take."""
+        variables = [*self._trained, *self._moving, *self._optimizer_variables()]
+        return sum(variable.value.numpy().nbytes for variable in variables)
 
     def _variables(self):
         yield from zip(self._paths, self._trained, strict=True)
@@ -148,7 +182,7 @@ class Trainer:
 
     def optimizer_state(self) -> list[np.ndarray]:
         """Return a copy of the optimizer's variables."""
-        return [to_numpy(variable) for variable in self._optimizer.variables]
+        return [to_numpy(variable) for variable in self._optimizer_variables()]
 
     def seed(self, seeds, *stream) -> None:
         """Seed dropout and augmentation for one epoch."""
@@ -162,10 +196,31 @@ class Trainer:
 
     # -- Training --------------------------------------------------------------------------
 
-    def run_epoch(self, rows: Rows, order, batch_size: int) -> tuple[float, float]:
-        """Train on rows in this order; return mean loss and accuracy while training."""
+    def run_epoch(
+        self, rows: Rows, order, batch_size: int, begin: float = 0.0, end: float = 1.0
+    ) -> tuple[float, float]:
+        """Train on rows in this order; return mean loss and accuracy while training.
+
+        Parameters
+        ----------
+        rows : Rows
+            What to train on.
+        order : ndarray of int
+            Their order.
+        batch_size : int
+            Rows in a step.
+        begin, end : float
+            Which part of the phase this epoch is, from 0 to 1.
+        """
+        pace = self._pace
+        cosine, clip_norm = pace.schedule == "cosine", pace.clip_norm or 0.0
+        course = _Course(begin, end, pace.warmup, cosine, clip_norm)
         loss, accuracy = self._epoch(
-            *self._arguments(rows), tf.constant(order, tf.int32), tf.constant(batch_size, tf.int32)
+            *self._arguments(rows),
+            tf.constant(order, tf.int32),
+            tf.constant(batch_size, tf.int32),
+            tf.constant(self._rates, tf.float32),
+            _Course(*(tf.constant(value, tf.float32) for value in course)),
         )
         return float(loss), float(accuracy)
 
@@ -182,13 +237,24 @@ class Trainer:
             self._frozen,
         )
 
-    def _train_rows(self, inputs, targets, weights, frozen, order, batch_size):
+    def _train_rows(self, inputs, targets, weights, frozen, order, batch_size, rates, course):
+        n_rows = tf.size(order)
+
         def train_batch(start):
             rows = order[start : start + batch_size]
+            if self.program.rates_change:
+                done = tf.cast(tf.stack([start, start + batch_size]) / n_rows, tf.float32)
+                self._assign_rates(rates * _height(course, *tf.unstack(done)))
             x = self._enter(tf.gather(inputs, rows), frozen, training=True)
-            return self._step(x, tf.gather(targets, rows), tf.gather(weights, rows))
+            return self._step(
+                x, tf.gather(targets, rows), tf.gather(weights, rows), course.clip_norm
+            )
 
-        return _means_over_batches(train_batch, tf.size(order), batch_size)
+        return _means_over_batches(train_batch, n_rows, batch_size)
+
+    def _assign_rates(self, rates):
+        for part, rate in zip(self._optimizers, tf.unstack(rates), strict=True):
+            part.optimizer.learning_rate.assign(rate)
 
     def _score_rows(self, inputs, targets, weights, frozen):
         def score_batch(start):
@@ -209,7 +275,7 @@ class Trainer:
                 x = layer(x, training=True)
         return infer(self._front, frozen, x) if self._through_front else x
 
-    def _step(self, x, targets, weights):
+    def _step(self, x, targets, weights, clip_norm):
         variables = [variable.value for variable in self._trained]
         with tf.GradientTape() as tape:
             logits, moved, penalties = self._forward(x, training=True)
@@ -217,7 +283,11 @@ class Trainer:
             loss = tf.reduce_mean(losses * weights)
             for penalty in penalties:
                 loss += tf.cast(penalty, loss.dtype)
-        self._optimizer.apply(tape.gradient(loss, variables))
+        gradients = tape.gradient(loss, variables)
+        if self.program.clips:
+            gradients, _ = tf.clip_by_global_norm(gradients, tf.cast(clip_norm, loss.dtype))
+        for part in self._optimizers:
+            part.optimizer.apply([gradients[n] for n in part.places])
         for variable, value in zip(self._moving, moved, strict=True):
             variable.assign(value)
         return _totals(logits, targets, weights)
@@ -230,6 +300,47 @@ class Trainer:
             training=training,
             return_losses=True,
         )
+
+
+class _DepthOptimizer(NamedTuple):
+    """An optimizer for the variables of one depth, and where they stand among all that train."""
+
+    stages_behind: int | None
+    places: list[int]
+    optimizer: Any
+
+
+class _Course(NamedTuple):
+    """What part of a phase an epoch is, and how the rates go over the phase: traced arguments."""
+
+    begin: Any
+    end: Any
+    warmup: Any
+    cosine: Any
+    clip_norm: Any
+
+
+def _height(course: _Course, before, after):
+    """Return what share of its peak a rate has in a step, from the epoch's parts done."""
+    before, after = (course.begin + (course.end - course.begin) * done for done in (before, after))
+    rising = tf.minimum(1.0, tf.math.divide_no_nan(after, course.warmup))
+    rising = tf.where(course.warmup > 0, rising, 1.0)
+    falling = tf.clip_by_value((before - course.warmup) / (1 - course.warmup), 0.0, 1.0)
+    return rising * (1 - course.cosine * (1 - tf.cos(np.pi * falling)) / 2)
+
+
+def _compact(array):
+    """Return a view that takes no memory of an array that is the same all over."""
+    if array.size and (array == array.flat[0]).all():
+        return np.broadcast_to(array.flat[0].copy(), array.shape)
+    return array
+
+
+@lru_cache
+def own_rate(optimizer: str) -> float:
+    """Return the learning rate that a Keras optimizer has of its own accord."""
+    with fresh_keras_globals():
+        return float(to_numpy(keras.optimizers.get(optimizer).learning_rate))
 
 
 def _own(variable):
@@ -278,8 +389,13 @@ def borrow_trainer(program: Program):
         with _idle_lock:
             _idle.setdefault(program, []).append(trainer)
             _idle.move_to_end(program)
-            while sum(map(len, _idle.values())) > MOST_IDLE_TRAINERS:
+            while _too_many_idle():
                 oldest = next(iter(_idle))
                 _idle[oldest].pop()
                 if not _idle[oldest]:
                     del _idle[oldest]
+
+
+def _too_many_idle():
+    sizes = [trainer.nbytes for trainers in _idle.values() for trainer in trainers]
+    return len(sizes) > MOST_IDLE_TRAINERS or (len(sizes) > 1 and sum(sizes) > MOST_IDLE_BYTES)

@@ -1,31 +1,46 @@
 """A phase of training: the frozen part once, then epochs, validation, history, early stopping."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from time import perf_counter
 
 import numpy as np
+import psutil
 
-from ._network import Network, Weights
+from ._graph import Weights
+from ._network import Network
+from ._pace import Pace
 from ._seeds import Seeds
 from ._tensorflow import tf
 from ._trainer import Program, Rows, Trainer, borrow_trainer
 
-# Larger features are not kept: images then go through the frozen part in every epoch.
-MOST_FEATURE_BYTES = 2 * 2**30
+# Features that would take more of the memory that is free are not kept: images then go through the
+# frozen part in every epoch. While they are computed, they take twice their size.
+MOST_OF_FREE_MEMORY = 0.4
 
 History = dict[str, list[float]]
 EpochEnd = Callable[[dict[str, float], Callable[[], Weights]], bool]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How to train a phase: names and numbers, as the parameters of `TransferClassifier`."""
+class Settings:
+    """How to train a phase.
 
-    epochs: int
+    Parameters
+    ----------
+    freeze_points : tuple of (str or None)
+        Where the network is cut in each epoch of the phase; what lies in front stays as it is.
+    batch_size, optimizer, augmentation, early_stopping, n_iter_no_change, tol
+        As the parameters of `TransferClassifier`, parsed.
+    pace : Pace
+        Learning rates.
+    """
+
+    freeze_points: tuple[str | None, ...]
     batch_size: int
     optimizer: str
-    learning_rate: float | None
+    pace: Pace
     augmentation: tuple[tuple[str, float | str], ...]
     early_stopping: bool
     n_iter_no_change: int
@@ -63,21 +78,24 @@ class Phase:
         Names the phase's random streams.
     network : Network
         The network, with as many outputs as the task has classes.
-    freeze_point : str or None
-        Where the network is cut; what lies in front stays as it is.
-    recipe : Recipe
+    settings : Settings
         How to train.
     seeds : Seeds
-        Where shuffles, dropout and augmentation draw from.
+        Where random streams come from.
+    epochs : int
+        How many epochs to run.
+    position : int, default=0
+        Epochs of the phase that have run before, in other calls.
     first_epoch : int, default=0
-        Number of epochs that earlier fits trained; the random streams go on from there.
+        What the first epoch's random streams are numbered by.
     """
 
     name: str
     network: Network
-    freeze_point: str | None
-    recipe: Recipe
+    settings: Settings
     seeds: Seeds
+    epochs: int
+    position: int = 0
     first_epoch: int = 0
 
     def train(
@@ -88,7 +106,7 @@ class Phase:
         optimizer: OptimizerState | None = None,
         begin_epoch: Callable[[], EpochEnd] = lambda: lambda record, get_weights: False,
     ) -> Trained:
-        """Train the part behind the freeze point.
+        """Train what lies behind the freeze point of each epoch.
 
         Parameters
         ----------
@@ -97,7 +115,8 @@ class Phase:
         rows, validation : Rows
             Images to train on, and images to watch.
         optimizer : OptimizerState, optional
-            Goes on from there if it belongs to the same program; else the optimizer is fresh.
+            Goes on from there if it belongs to the same program; else the optimizer is fresh, as
+            it is whenever the freeze point changes.
         begin_epoch : callable
             ``begin_epoch() -> end_epoch``, and ``end_epoch(record, get_weights) -> stop``.
 
@@ -106,18 +125,38 @@ class Phase:
         ValueError
             If the loss stops being a number.
         """
+        stopping = _EarlyStopping(self.settings) if self.settings.early_stopping else None
+        trained = Trained(weights, {}, optimizer)
+        for point, epochs in groupby(range(self.epochs), self._freeze_point):
+            trained, stop = self._train_behind(
+                point, list(epochs), trained, rows, validation, stopping, begin_epoch
+            )
+            if stop:
+                break
+        if stopping and stopping.best_weights is not None:
+            return replace(trained, weights=stopping.best_weights)
+        return trained
+
+    def _freeze_point(self, epoch):
+        points = self.settings.freeze_points
+        return points[min(self.position + epoch, len(points) - 1)]
+
+    def _train_behind(self, point, epochs, before, rows, validation, stopping, begin_epoch):
+        """Train some epochs behind one freeze point; return what they leave, and whether to stop.
+
+        Early stopping ends these epochs only; a callback ends the phase.
+        """
         started = perf_counter()
-        rows, validation, program = self._enter(weights, rows, validation)
-        stopping = _EarlyStopping(self.recipe) if self.recipe.early_stopping else None
-        history: History = {}
+        weights, history = before.weights, {key: [*some] for key, some in before.history.items()}
+        rows, validation, program = self._enter(point, weights, rows, validation)
         with borrow_trainer(program) as trainer:
-            resumed = optimizer and optimizer.values_for(program)
-            trainer.start(weights, self.recipe.learning_rate, resumed)
+            resumed = before.optimizer and before.optimizer.values_for(program)
+            trainer.start(weights, self.settings.pace, resumed)
 
             def current_weights():
                 return {**weights, **trainer.weights()}
 
-            for epoch in range(self.first_epoch, self.first_epoch + self.recipe.epochs):
+            for epoch in epochs:
                 end_epoch = begin_epoch()
                 record = self._run_epoch(trainer, rows, validation, epoch)
                 now = perf_counter()
@@ -125,52 +164,56 @@ class Phase:
                 for key, value in record.items():
                     history.setdefault(key, []).append(value)
                 stop = end_epoch(record, current_weights)
-                if stopping:
-                    stop |= stopping.sees(record["val_loss"], current_weights)
-                if stop:
+                enough = stopping is not None and stopping.sees(record["val_loss"], current_weights)
+                if stop or enough:
                     break
-            final = stopping.best_weights if stopping else None
-            return Trained(
-                current_weights() if final is None else final,
-                history,
-                OptimizerState(program, trainer.optimizer_state()),
-            )
+            state = OptimizerState(program, trainer.optimizer_state())
+            return Trained(current_weights(), history, state), stop
 
-    def _enter(self, weights, rows, validation):
+    def _enter(self, point, weights, rows, validation):
         """Run the frozen part once, where its outputs are constant and fit in memory."""
-        from_features = self._keeps_features(len(rows) + len(validation or ()))
+        settings = self.settings
+        from_features = self._keeps_features(point, len(rows) + len(validation or ()))
 
         def entered(some: Rows) -> Rows:
             inputs = some.inputs
             if from_features:
-                inputs = self.network.features(self.freeze_point, weights, inputs)
+                inputs = self.network.features(point, weights, inputs)
             return Rows(tf.convert_to_tensor(inputs), some.targets, some.weights)
 
         rows = entered(rows)
         program = Program(
-            self.network.architecture,
-            self.freeze_point,
-            self.recipe.optimizer,
-            self.recipe.augmentation,
-            from_features,
-            rows.inputs.dtype.name,
+            architecture=self.network.architecture,
+            freeze_point=point,
+            optimizer=settings.optimizer,
+            rates_change=settings.pace.changes,
+            clips=settings.pace.clip_norm is not None,
+            augmentation=settings.augmentation,
+            from_features=from_features,
+            input_type=rows.inputs.dtype.name,
         )
         return rows, validation and entered(validation), program
 
-    def _keeps_features(self, n_images):
-        if self.freeze_point is None or self.recipe.augmentation:
+    def _keeps_features(self, point, n_images):
+        if point is None or self.settings.augmentation:
             return False
-        return n_images * self.network.feature_bytes(self.freeze_point) <= MOST_FEATURE_BYTES
+        free = psutil.virtual_memory().available
+        return n_images * self.network.feature_bytes(point) <= MOST_OF_FREE_MEMORY * free
 
     def _run_epoch(self, trainer: Trainer, rows, validation, epoch) -> dict[str, float]:
-        order = self.seeds.generator("shuffle", self.name, epoch).permutation(len(rows))
-        trainer.seed(self.seeds, "random layers", self.name, epoch)
-        loss, accuracy = trainer.run_epoch(rows, order, self.recipe.batch_size)
+        total, number = len(self.settings.freeze_points), self.first_epoch + epoch
+        done = min(self.position + epoch, total - 1)
+        order = self.seeds.generator("shuffle", self.name, number).permutation(len(rows))
+        trainer.seed(self.seeds, "random layers", self.name, number)
+        loss, accuracy = trainer.run_epoch(
+            rows, order, self.settings.batch_size, done / total, (done + 1) / total
+        )
         if not np.isfinite(loss):
             raise ValueError(
-                f"Training diverged: the loss is {loss} in epoch {epoch + 1} of {self.name} "
-                f"with optimizer={self.recipe.optimizer!r} and "
-                f"learning_rate={self.recipe.learning_rate}. Lower learning_rate."
+                f"Training diverged: the loss is {loss} in epoch {number + 1} of {self.name} "
+                f"with optimizer={self.settings.optimizer!r}, "
+                f"learning_rate={self.settings.pace.learning_rate:g} and "
+                f"body_learning_rate={self.settings.pace.body_learning_rate:g}. Lower them."
             )
         record = {"loss": loss, "accuracy": accuracy}
         if validation:
@@ -181,10 +224,10 @@ class Phase:
 class _EarlyStopping:
     """Keeps the weights of the epoch with the lowest validation loss."""
 
-    def __init__(self, recipe: Recipe):
+    def __init__(self, settings: Settings):
         self.best_weights: Weights | None = None
         self._best = np.inf
-        self._patience, self._tol = recipe.n_iter_no_change, recipe.tol
+        self._patience, self._tol = settings.n_iter_no_change, settings.tol
         self._stale = 0
 
     def sees(self, loss, get_weights) -> bool:
@@ -192,4 +235,7 @@ class _EarlyStopping:
         self._stale = 0 if loss < self._best - self._tol else self._stale + 1
         if loss < self._best:
             self._best, self.best_weights = loss, get_weights()
-        return self._stale >= self._patience
+        if self._stale < self._patience:
+            return False
+        self._stale = 0
+        return True

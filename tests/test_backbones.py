@@ -12,22 +12,22 @@ from numpy.testing import assert_array_equal
 from skfashion import Backbone, TransferClassifier
 
 
-def residual(images, dtype):
+def residual(images):
     """Batch normalisation, a residual by operator, layers without names, a shared one."""
     import keras
     from keras import layers
 
-    relu = layers.ReLU(dtype=dtype)
-    x = layers.Rescaling(1 / 255, dtype=dtype)(images)
-    x = layers.Conv2D(4, 3, strides=2, name="stem", dtype=dtype)(x)
-    x = relu(layers.BatchNormalization(name="norm", dtype=dtype)(x))
-    x = layers.Dropout(0.3, dtype=dtype)(x)
+    relu = layers.ReLU()
+    x = layers.Rescaling(1 / 255)(images)
+    x = layers.Conv2D(4, 3, strides=2, name="stem")(x)
+    x = relu(layers.BatchNormalization(name="norm")(x))
+    x = layers.Dropout(0.3)(x)
     branch = layers.Conv2D(
-        4, 3, padding="same", kernel_constraint=keras.constraints.NonNeg(), name="conv", dtype=dtype
+        4, 3, padding="same", kernel_constraint=keras.constraints.NonNeg(), name="conv"
     )(x)
-    x = x + layers.DepthwiseConv2D(3, padding="same", name="depthwise", dtype=dtype)(branch)
-    gate = layers.Dense(4, activation="sigmoid", dtype=dtype)(x)
-    x = layers.BatchNormalization(name="late_norm", dtype=dtype)(relu(x * gate))
+    x = x + layers.DepthwiseConv2D(3, padding="same", name="depthwise")(branch)
+    gate = layers.Dense(4, activation="sigmoid")(x)
+    x = layers.BatchNormalization(name="late_norm")(relu(x * gate))
     return x * 2
 
 

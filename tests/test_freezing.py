@@ -75,7 +75,7 @@ def test_features_computed_once_give_the_bits_of_training_through(
     params = {"pretrain_classes": GTE5, "freeze_until": freeze_until, "batch_size": 50}
     once = make(**params).fit(*fashion)
     assert computed == [freeze_until]
-    monkeypatch.setattr(skfashion._training, "MOST_FEATURE_BYTES", 0)
+    monkeypatch.setattr(skfashion._training, "MOST_OF_FREE_MEMORY", 0)
     through = make(**params).fit(*fashion)
     assert computed == [freeze_until]
     assert_array_equal(once.predict_proba(fashion[0]), through.predict_proba(fashion[0]))

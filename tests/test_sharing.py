@@ -68,7 +68,7 @@ def test_a_second_fit_builds_and_traces_nothing(make, fashion, monkeypatch):
     def fail(*args, **kwargs):
         raise AssertionError("built anew")
 
-    monkeypatch.setattr(_network, "build_model", fail)
+    monkeypatch.setattr(_network, "Network", fail)
     monkeypatch.setattr(_trainer, "Trainer", fail)
     traced = _network.get_network.cache_info().misses
     clf = make(pretrain_classes=GTE5, random_state=9, learning_rate=0.01, batch_size=64)

@@ -1,0 +1,172 @@
+"""Keras graphs from images to features or logits, as pure functions of their weights."""
+
+import numpy as np
+
+from ._architecture import Architecture, BodyArchitecture
+from ._keras_globals import fresh_keras_globals
+from ._tensorflow import keras, tf
+
+PREDICTION_BATCH = 128
+HEAD_LAYERS = ("flatten", "average", "feature_dropout", "dense", "dropout", "output")
+
+Weights = dict[str, np.ndarray]
+
+
+def add_body(architecture: BodyArchitecture):
+    """Begin a graph with images (0 to 255) and a backbone; return both ends."""
+    images = keras.Input(architecture.image_shape, name="images", dtype=architecture.float_type)
+    x = images
+    if architecture.body_size != architecture.image_shape[:2]:
+        shrinks = np.less(architecture.body_size, architecture.image_shape[:2]).any()
+        x = keras.layers.Resizing(*architecture.body_size, antialias=bool(shrinks), name="resize")(
+            x
+        )
+    channels = architecture.backbone.channels
+    if channels is not None and channels != architecture.image_shape[2]:
+        x = keras.layers.Concatenate(name="grey_to_color")([x] * channels)
+    return images, architecture.backbone.build(x)
+
+
+def add_head(x, architecture: Architecture):
+    """Add the classifier behind the body's output; return logits."""
+    layers = keras.layers
+    if architecture.backbone.pooling == "flatten":
+        x = layers.Flatten(name="flatten")(x)
+    else:
+        x = layers.GlobalAveragePooling2D(name="average")(x)
+    x = layers.Dropout(architecture.feature_dropout, name="feature_dropout")(x)
+    if architecture.hidden_units:
+        x = layers.Dense(architecture.hidden_units, activation="relu", name="dense")(x)
+        x = layers.Dropout(architecture.dropout, name="dropout")(x)
+    return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
+
+
+def infer(model, weights, inputs):
+    """Return a Keras model's output in inference mode; `weights` stand as in `model.weights`."""
+    known = {id(v): value for v, value in zip(model.weights, weights, strict=True)}
+    outputs, _ = model.stateless_call(
+        [known[id(v)] for v in model.trainable_variables],
+        # The seeds of dropout are variables too. Nothing reads them in inference.
+        [known.get(id(v), v.value) for v in model.non_trainable_variables],
+        inputs,
+        training=False,
+    )
+    return outputs
+
+
+def to_numpy(variable) -> np.ndarray:
+    """Return a copy of a Keras variable."""
+    return np.array(variable.value.numpy())
+
+
+class Graph:
+    """A Keras graph that owns no weights: they go in as arguments.
+
+    The variables that Keras keeps in it are scratch space.
+
+    Parameters
+    ----------
+    architecture : BodyArchitecture
+        What to build.
+
+    Attributes
+    ----------
+    body : keras.Model
+        From images to the backbone's output.
+    model : keras.Model
+        The whole graph.
+    """
+
+    def __init__(self, architecture: BodyArchitecture):
+        self.architecture = architecture
+        # Keras keeps a variable's initialiser only until the variable has a value, which it gets
+        # when the stateless scope ends.
+        with (
+            fresh_keras_globals(architecture.dtype, reserved=HEAD_LAYERS),
+            keras.StatelessScope(),
+        ):
+            images, features = add_body(architecture)
+            self.body = keras.Model(images, features, name="body")
+            self.model = keras.Model(images, self._finish(features), name="network")
+            self._initializers = {v.path: v._initializer for v in self.model.weights}
+        self._check_stages()
+
+    def _finish(self, features):
+        """Add what follows on the body's output."""
+        return features
+
+    def _check_stages(self):
+        backbone = self.architecture.backbone
+        names = [layer.name for layer in self.body.layers]
+        if [name for name in names if name in backbone.stages] != list(backbone.stages):
+            raise ValueError(
+                f"Backbone {backbone.name!r} has stages={list(backbone.stages)}, but the layers "
+                f"that it builds are {names}. Stages are names of these, from input to output."
+            )
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight, by path."""
+        return {variable.path: tuple(variable.shape) for variable in self.model.weights}
+
+    def initial_weights(self, seeds, stream="weights") -> Weights:
+        """Draw each weight from its own initialiser, by a named seed."""
+        return {
+            variable.path: self._draw(variable, seeds.integer(stream, variable.path))
+            for variable in self.model.weights
+        }
+
+    def _draw(self, variable, seed):
+        initializer = self._initializers[variable.path]
+        if isinstance(initializer, keras.Initializer):
+            config = initializer.get_config()
+            if "seed" in config:
+                initializer = type(initializer).from_config({**config, "seed": seed})
+        return np.array(initializer(tuple(variable.shape), dtype=variable.dtype))
+
+    def cast(self, weights: Weights) -> Weights:
+        """Return weights in the types that this graph's have."""
+        types = {variable.path: variable.dtype for variable in self.model.weights}
+        return {path: array.astype(types[path], copy=False) for path, array in weights.items()}
+
+
+class BatchFunction:
+    """A Keras model in inference mode, as a function of weights and images.
+
+    It runs in batches of one fixed size, the last one padded, so that a row's result does not
+    depend on how many others there are, and nothing is ever traced again.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Graph with one input and one output.
+    float_type : str
+        Type of inputs and outputs.
+    finish : callable, default=tf.identity
+        What follows on the model's output.
+    """
+
+    def __init__(self, model, float_type, finish=tf.identity):
+        self._paths = [variable.path for variable in model.weights]
+        self._float_type = float_type
+        self._output_shape = tuple(model.outputs[0].shape[1:])
+        run = tf.function(
+            lambda weights, batch: tf.cast(finish(infer(model, weights, batch)), float_type),
+            autograph=False,
+        )
+        self._run = run.get_concrete_function(
+            [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
+            tf.TensorSpec((PREDICTION_BATCH, *model.inputs[0].shape[1:]), float_type),
+        )
+
+    def __call__(self, weights: Weights, images) -> np.ndarray:
+        """Return the model's outputs for images of shape (n, h, w, c), in their order."""
+        tensors = [tf.convert_to_tensor(weights[path]) for path in self._paths]
+        outputs = np.empty((len(images), *self._output_shape), self._float_type)
+        batch = np.zeros((PREDICTION_BATCH, *images.shape[1:]), self._float_type)
+        for start in range(0, len(images), PREDICTION_BATCH):
+            rows = images[start : start + PREDICTION_BATCH]
+            batch[: len(rows)] = rows
+            result = self._run(tensors, tf.convert_to_tensor(batch))
+            outputs[start : start + len(rows)] = result[: len(rows)]
+        return outputs

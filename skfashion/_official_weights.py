@@ -1,0 +1,62 @@
+"""Official weight files: fetched once, checked by hash, kept where Keras keeps them."""
+
+import hashlib
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ._backbone import Backbone, OfficialWeights
+from ._tensorflow import keras
+
+
+def fetch_official(backbone: Backbone) -> Path:
+    """Return the path of a backbone's official weights, fetched if they are not in Keras' cache.
+
+    Raises
+    ------
+    ValueError
+        If there is no official file for this backbone.
+    FileNotFoundError
+        If it is not in the cache and cannot be fetched.
+    """
+    official = backbone.official
+    if official is None:
+        raise ValueError(
+            f'weights="imagenet": backbone {backbone.name!r} has no official weights with a '
+            "published hash. Pass the path of a file, as weights=PATH, or None."
+        )
+    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+    kept = folder / official.file_name
+    if not (kept.is_file() and _is_intact(kept, official)):
+        _fetch(official, folder)
+    return kept
+
+
+def _is_intact(path, official: OfficialWeights) -> bool:
+    algorithm = "sha256" if len(official.file_hash) == 64 else "md5"
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest() == official.file_hash.lower()
+
+
+def _fetch(official: OfficialWeights, folder: Path) -> None:
+    """Download into the folder; an interrupted or wrong download leaves what is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder, prefix=".skfashion-") as unfinished:
+            fetched = Path(
+                keras.utils.get_file(
+                    official.file_name,
+                    official.url,
+                    cache_dir=unfinished,
+                    cache_subdir="",
+                )
+            )
+            if not _is_intact(fetched, official):
+                raise OSError(f"the file there does not have the hash {official.file_hash}")
+            fetched.replace(folder / official.file_name)
+    except Exception as error:
+        raise FileNotFoundError(
+            f'weights="imagenet" needs the file {official.file_name}, which is not in {folder} and '
+            f"could not be fetched from {official.url} ({error}). Put it into that folder, or pass "
+            "the path of a file as weights=PATH."
+        ) from error
