@@ -80,8 +80,8 @@ class OfficialWeights:
         if len(self.file_hash) not in (32, 64):
             raise ValueError(
                 "file_hash must be the 64 hexadecimal digits of a SHA-256 or the 32 of an MD5, got "
-                f"{self.file_hash!r}. Without one, no download can be checked: pass the path of the "
-                "file as weights=PATH instead."
+                f"{self.file_hash!r}. Without one, no download can be checked: pass the path "
+                "of the file as weights=PATH instead."
             )
 
     @property

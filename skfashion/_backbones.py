@@ -3,6 +3,8 @@
 import sys
 from dataclasses import is_dataclass
 
+from sklearn.base import BaseEstimator
+
 from ._backbone import Backbone, OfficialWeights, Recipe
 from ._keras_applications import KerasApplication
 from ._names import unknown_name
@@ -258,6 +260,24 @@ def _is_portable(backbone):
         return True
     module = sys.modules.get(getattr(build, "__module__", None) or "")
     return getattr(module, getattr(build, "__qualname__", ""), None) is build
+
+
+class BackboneEstimator(BaseEstimator):
+    """Base of estimators with a backbone: what is registered goes with them to other processes.
+
+    A search hands names of backbones to its workers, which know only those that ship.
+    """
+
+    def __getstate__(self):
+        """Add the rows that were registered."""
+        return {**super().__getstate__(), "_registered_backbones": registered_backbones()}
+
+    def __setstate__(self, state):
+        """Register the rows whose names are not known here."""
+        state = dict(state)
+        for backbone in state.pop("_registered_backbones", ()):
+            _BACKBONES.setdefault(backbone.name, backbone)
+        super().__setstate__(state)
 
 
 def get_backbone(backbone) -> Backbone:

@@ -5,10 +5,10 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 )
 
 from ._backbone import SCHEDULES, Backbone
+from ._backbones import BackboneEstimator
 from ._callbacks import CallbackSupportMixin, FitProgress
 from ._classes import split_classes, split_first_batch
 from ._images import ImageFormat
@@ -37,7 +38,7 @@ _OPTIMIZERS = {
 }
 
 
-class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimator):
     """Image classifier that learns one task and is fine-tuned on another.
 
     The class-split protocol of transfer learning: the network is pretrained on the rows of some
@@ -230,7 +231,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "layer_decay": [Interval(Real, 0, None, closed="neither"), None],
         "schedule": [StrOptions(set(SCHEDULES)), None],
         "warmup": [Interval(Real, 0, 1, closed="left"), None],
-        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), Options(Real, {np.inf}), None],
         "head_epochs": [Interval(Integral, 0, None, closed="left")],
         "epochs_per_stage": [Interval(Integral, 0, None, closed="left")],
         "hidden_units": [Interval(Integral, 0, None, closed="left")],

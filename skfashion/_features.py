@@ -4,7 +4,6 @@ import os
 from numbers import Integral
 
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
@@ -14,13 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._architecture import BodyArchitecture
 from ._backbone import Backbone, point_name
-from ._backbones import get_backbone
+from ._backbones import BackboneEstimator, get_backbone
 from ._images import ImageFormat
 from ._seeds import Seeds
 from ._validation import check_rows
 
 
-class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneEstimator):
     """Transformer from images to the features that a layer of a backbone sees in them.
 
     In front of any scikit-learn classifier it makes a classifier of images, with `layer` as a

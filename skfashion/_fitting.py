@@ -212,7 +212,7 @@ class Fit:
         """
         params, point = self.params, self.freeze_point
         head_only, *stages = self.network.thaw_points(point) or [point]
-        points: list[str | None] = [head_only] * params.head_epochs
+        points = [head_only] * params.head_epochs
         if params.epochs_per_stage:
             points += [stage for stage in stages for _ in range(params.epochs_per_stage)]
         points += [point] * params.epochs

@@ -92,14 +92,16 @@ class Network(Graph):
             left -= operation.name in stages
         return behind
 
-    def thaw_points(self, point) -> list[str]:
+    def thaw_points(self, point) -> list[str | None]:
         """Return the freeze points behind this one, the whole body first, then stage by stage."""
         stages = self.architecture.backbone.stages
         names = [operation.name for operation in self.model.operations]
         last = {None: -1, "features": names.index(stages[-1])}
         place = last[point] if point in last else names.index(point)
         behind = [stage for stage in stages[:-1] if names.index(stage) > place]
-        return (["features"] if place < last["features"] else []) + behind[::-1]
+        if place >= last["features"]:
+            return []
+        return ["features", *behind[::-1]]
 
     # -- Freeze points ---------------------------------------------------------------------
 

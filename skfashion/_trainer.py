@@ -243,7 +243,8 @@ class Trainer:
         def train_batch(start):
             rows = order[start : start + batch_size]
             if self.program.rates_change:
-                done = tf.cast(tf.stack([start, start + batch_size]) / n_rows, tf.float32)
+                end = tf.minimum(start + batch_size, n_rows)
+                done = tf.cast(tf.stack([start, end]) / n_rows, tf.float32)
                 self._assign_rates(rates * _height(course, *tf.unstack(done)))
             x = self._enter(tf.gather(inputs, rows), frozen, training=True)
             return self._step(
