@@ -72,7 +72,9 @@ def load_body_weights(weights, graph: Graph) -> Weights:
             f"weights={str(path)!r} does not fit the body of backbone {backbone.name!r} on images "
             f"of shape {graph.architecture.image_shape}: {misfit}"
         ) from None
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # each format has its own kinds of failure
         raise ValueError(f"weights={str(path)!r} cannot be read: {error}") from error
 
 
@@ -90,7 +92,7 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
     with TemporaryDirectory(dir=path.parent, prefix=".skfashion-") as folder:
         written = Path(folder, path.name)
         if path.name.endswith(SAFETENSORS_SUFFIX):
-            _safetensors().save_file(own, written)
+            _safetensors().numpy.save_file(own, written)
         else:
             _write_as_keras_does(graph.body, own, written)
         written.replace(path)
@@ -126,7 +128,7 @@ _Find = Callable[[object], Iterator[tuple[_Slot, np.ndarray | None]]]
 def _opened(path: Path) -> Iterator[_Find]:
     """Open a file; yield what pairs the slots of a body with the file's arrays."""
     if path.suffix == SAFETENSORS_SUFFIX:
-        yield partial(_from_safetensors, _safetensors().load_file(path))
+        yield partial(_from_safetensors, _safetensors().numpy.load_file(path))
         return
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -244,4 +246,4 @@ def _safetensors():
             'run `pip install "skfashion[safetensors]"`.',
             name="safetensors",
         ) from error
-    return safetensors.numpy
+    return safetensors

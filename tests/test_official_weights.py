@@ -1,0 +1,109 @@
+"""weights="imagenet": fetched from a real server on this machine, checked, kept."""
+
+import hashlib
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from numpy.testing import assert_array_equal
+
+from skfashion import BackboneFeatures, OfficialWeights
+from skfashion._backbones import get_backbone
+
+
+class CountingHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.server.fetched += 1
+        super().do_GET()
+
+
+@pytest.fixture
+def release(body_path, tmp_path, monkeypatch):
+    """Serve a file of weights; return the server, a backbone that asks for it, and the cache."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    handler = partial(CountingHandler, directory=body_path.parent)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.fetched = 0
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        digest = hashlib.sha256(body_path.read_bytes()).hexdigest()
+        url = f"http://127.0.0.1:{server.server_port}/{body_path.name}"
+        yield server, served(url, digest), tmp_path / "keras" / "models"
+        server.shutdown()
+        thread.join()
+
+
+def served(url, file_hash):
+    official = OfficialWeights(url, file_hash)
+    return replace(get_backbone("small_cnn"), name="served", official=official)
+
+
+def test_fetched_in_fit_only_and_once(make, lt5, release, body_path):
+    server, backbone, cache = release
+    clf = make(backbone=backbone, weights="imagenet", epochs=0)
+    assert server.fetched == 0
+    clf.fit(*lt5)
+    expected = make(weights=body_path, epochs=0).fit(*lt5)
+    assert_array_equal(clf._weights["conv1/kernel"], expected._weights["conv1/kernel"])
+    assert clf.freeze_point_ == "features"
+    BackboneFeatures(backbone, weights="imagenet").fit(lt5[0])
+    assert server.fetched == 1
+    assert [file.name for file in cache.iterdir()] == [body_path.name]
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(make, lt5, release, body_path):
+    server, backbone, cache = release
+    cache.mkdir(parents=True)
+    (cache / body_path.name).write_bytes(body_path.read_bytes()[:1000])
+    make(backbone=backbone, weights="imagenet", epochs=0).fit(*lt5)
+    assert server.fetched == 1
+    assert (cache / body_path.name).read_bytes() == body_path.read_bytes()
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
+def test_a_file_with_another_hash_is_not_kept(make, lt5, release, algorithm):
+    server, backbone, cache = release
+    wrong = served(backbone.official.url, hashlib.new(algorithm, b"other").hexdigest())
+    with pytest.raises(FileNotFoundError, match="does not have the hash"):
+        make(backbone=wrong, weights="imagenet").fit(*lt5)
+    assert server.fetched == 1
+    assert list(cache.iterdir()) == []
+
+
+def test_an_old_file_stays_when_fetching_fails(make, lt5, release, body_path):
+    server, backbone, cache = release
+    server.shutdown()
+    server.server_close()
+    cache.mkdir(parents=True)
+    (cache / body_path.name).write_bytes(b"old")
+    with pytest.raises(FileNotFoundError, match="could not be fetched"):
+        make(backbone=backbone, weights="imagenet").fit(*lt5)
+    assert (cache / body_path.name).read_bytes() == b"old"
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_offline(make, lt5, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    backbone = served("http://127.0.0.1:9/nowhere/w.weights.h5", "0" * 64)
+    with pytest.raises(FileNotFoundError) as failure:
+        make(backbone=backbone, weights="imagenet").fit(*lt5)
+    message = str(failure.value)
+    for part in ("w.weights.h5", str(Path(tmp_path, "models")), "weights=PATH"):
+        assert part in message
+
+
+@pytest.mark.parametrize("name", ["small_cnn", "mobilenet_v2"])
+def test_no_official_release_with_a_hash(make, lt5, name):
+    with pytest.raises(ValueError, match=rf"backbone '{name}' has no official weights with a"):
+        make(backbone=name, weights="imagenet").fit(*lt5)
+
+
+def test_a_hash_is_needed():
+    with pytest.raises(ValueError, match="no download can be checked"):
+        OfficialWeights("https://example.org/w.h5", "")

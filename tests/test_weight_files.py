@@ -1,0 +1,263 @@
+"""Files of body weights, as Keras and this library write them; none of them runs code."""
+
+import pickle
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skfashion import Backbone, BackboneFeatures, TransferClassifier
+from skfashion._backbones import get_backbone
+
+SHAPE = (32, 32, 3)
+
+# Keras 3.15 saves with NumPy 2.4's deprecation warnings, and warns of its own `.h5` format.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:keras"),
+]
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return np.random.default_rng(0).integers(0, 256, (6, *SHAPE), dtype="uint8")
+
+
+@pytest.fixture(scope="module")
+def mobilenet():
+    """Keras' own MobileNetV2 with a top, its statistics of batches away from their start."""
+    keras.utils.set_random_seed(0)
+    model = keras.applications.MobileNetV2(
+        weights=None, input_shape=SHAPE, classes=7, classifier_activation=None
+    )
+    scatter(model)
+    return model
+
+
+def scatter(model):
+    """Move what layers start at a constant away from it, so that a mix-up shows.
+
+    Small variances let what images differ in come through to the last layer.
+    """
+    rng = np.random.default_rng(1)
+    for variable in model.weights:
+        if "moving_variance" in variable.path:
+            variable.assign(rng.uniform(0.01, 0.1, variable.shape))
+        elif "kernel" not in variable.path:
+            variable.assign(variable.numpy() + rng.uniform(0.0, 0.2, variable.shape))
+
+
+@pytest.fixture(scope="module")
+def without_top(mobilenet):
+    return keras.Model(mobilenet.input, mobilenet.get_layer("out_relu").output)
+
+
+def legacy_file(model, path):
+    """Write the layout of the official `.h5` releases: what Keras 2 called save_weights."""
+    whole = path.with_name("whole.h5")
+    model.save(whole)
+    with h5py.File(whole) as source, h5py.File(path, "w") as target:
+        weights = source["model_weights"]
+        for name in weights:
+            source.copy(weights[name], target, name)
+        for name, value in weights.attrs.items():
+            target.attrs[name] = value
+    return path
+
+
+def write(kind, mobilenet, without_top, folder):
+    path = folder / {"keras3": "w.weights.h5"}.get(kind, f"{kind}.h5")
+    if kind == "keras3":
+        without_top.save_weights(path)
+    elif kind == "keras3 with top":
+        path = folder / "top.weights.h5"
+        mobilenet.save_weights(path)
+    elif kind == "official":
+        legacy_file(without_top, path)
+    elif kind == "official with top":
+        legacy_file(mobilenet, path)
+    elif kind == "whole model h5":
+        mobilenet.save(path)
+    elif kind == "archive":
+        path = folder / "m.keras"
+        mobilenet.save(path)
+    elif kind == "archive of a classifier around it":
+        path = folder / "c.keras"
+        nested = keras.Sequential(
+            [keras.Input(SHAPE), keras.layers.Rescaling(2.0), without_top, keras.layers.Dense(3)]
+        )
+        nested.save(path)
+    else:
+        path = folder / "w.safetensors"
+        from safetensors.numpy import save_file
+
+        save_file({v.path: v.numpy() for v in without_top.weights}, path)
+    return path
+
+
+KINDS = [
+    "keras3",
+    "keras3 with top",
+    "official",
+    "official with top",
+    "whole model h5",
+    "archive",
+    "archive of a classifier around it",
+    "safetensors",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_file_gives_keras_own_features(
+    kind, mobilenet, without_top, photos, tmp_path
+):
+    path = write(kind, mobilenet, without_top, tmp_path)
+    features = BackboneFeatures("mobilenet_v2", weights=path).fit_transform(photos)
+    preprocessed = keras.applications.mobilenet_v2.preprocess_input(photos.astype("float32"))
+    expected = without_top.predict(preprocessed, verbose=0).mean(axis=(1, 2))
+    assert np.ptp(expected, axis=0).mean() > 0.3
+    assert_allclose(features, expected, atol=0.01)
+
+
+def test_official_efficientnet_is_normalised_once(photos, tmp_path):
+    """Its file has constants of normalisation, with standard deviations for variances."""
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    model = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=SHAPE)
+    scatter(model)
+    normalization = model.get_layer("normalization")
+    normalization.set_weights([mean, std, np.array(0)])
+    path = legacy_file(model, tmp_path / "efficientnetb0_notop.h5")
+    features = BackboneFeatures("efficientnet_b0", weights=path).fit_transform(photos)
+    # What Keras computes with weights="imagenet": a further division by the root of std.
+    normalization.set_weights([mean, std**2, np.array(0)])
+    normalization.finalize_state()
+    expected = model.predict(photos.astype("float32"), verbose=0).mean(axis=(1, 2))
+    assert np.ptp(expected, axis=0).mean() > 0.3
+    assert_allclose(features, expected, atol=0.01)
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".safetensors"])
+def test_what_is_saved_is_what_is_loaded(make, lt5, tmp_path, suffix):
+    source = make(epochs=1).fit(*lt5)
+    path = tmp_path / f"body{suffix}"
+    source.save_backbone_weights(path)
+    source.save_backbone_weights(path)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    clf = make(weights=str(path), epochs=0).fit(*lt5)
+    for name in ("conv1/kernel", "conv2/bias"):
+        assert_array_equal(clf._weights[name], source._weights[name])
+
+
+def test_a_saved_model_of_ours_is_a_file_of_weights(make, lt5, tmp_path):
+    source = make(epochs=1).fit(*lt5)
+    source.model_.save(tmp_path / "model.keras")
+    clf = make(weights=tmp_path / "model.keras", epochs=0).fit(*lt5)
+    assert_array_equal(clf._weights["conv1/kernel"], source._weights["conv1/kernel"])
+
+
+@pytest.mark.parametrize("kind", ["keras3", "official", "archive", "safetensors"])
+def test_a_misfit_names_the_first_layer(kind, mobilenet, without_top, lt5, tmp_path):
+    path = write(kind, mobilenet, without_top, tmp_path)
+    message = (
+        r"weights='.*' does not fit the body of backbone 'vgg16' on images of shape "
+        r"\(28, 28, 1\): layer 'block1_conv1' is the first that differs"
+    )
+    with pytest.raises(ValueError, match=message):
+        BackboneFeatures("vgg16", weights=path).fit(lt5[0])
+
+
+def test_a_misfit_names_both_shapes(make, lt5, body_path):
+    grey = get_backbone("small_cnn")
+    color = Backbone("color", grey.build, grey.stages, 8, channels=3, pooling="flatten")
+    with pytest.raises(
+        ValueError,
+        match=r"layer 'conv1' .* kernel has the shape \(3, 3, 3, 32\); in the file there is one "
+        r"of shape \(3, 3, 1, 32\)",
+    ):
+        make(backbone=color, weights=body_path).fit(*lt5)
+
+
+def test_a_file_that_ends_early(make, lt5, body_path, tmp_path):
+    short = tmp_path / "short.weights.h5"
+    with h5py.File(body_path) as source, h5py.File(short, "w") as target:
+        source.copy("layers/conv2d", target, "layers/conv2d")
+    with pytest.raises(ValueError, match=r"layer 'conv2' is the first .* in the file there is no"):
+        make(weights=short).fit(*lt5)
+
+
+@pytest.mark.parametrize("name", ["a.weights.h5", "a.h5", "a.keras", "a.safetensors", "a.npz"])
+@pytest.mark.parametrize("content", [b"", b"no weights at all" * 9])
+def test_a_file_of_something_else(make, lt5, tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"weights='.*{name}' cannot be read"):
+        make(weights=path).fit(*lt5)
+
+
+def test_a_zip_without_weights(make, lt5, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(ValueError, match=r"cannot be read: .*model.weights.h5"):
+        make(weights=tmp_path / "a.keras").fit(*lt5)
+
+
+def test_a_pickle_is_not_run(make, lt5, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "sprung",)
+
+    path = tmp_path / "a.weights.h5"
+    path.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ValueError, match="cannot be read"):
+        make(weights=path).fit(*lt5)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_the_code_in_an_archive_is_not_run(make, lt5, tmp_path):
+    sprung = tmp_path / "sprung"
+    source = make(epochs=1).fit(*lt5)
+    images = keras.Input((28, 28, 1))
+    trap = keras.layers.Lambda(lambda x, path=str(sprung): __import__("os").mkdir(path) or x)
+    model = keras.Model(images, source.model_(trap(images)))
+    model.save(tmp_path / "trap.keras")
+    if sprung.exists():
+        sprung.rmdir()
+    clf = make(weights=tmp_path / "trap.keras", epochs=0).fit(*lt5)
+    assert_array_equal(clf._weights["conv1/kernel"], source._weights["conv1/kernel"])
+    assert not sprung.exists()
+
+
+def test_no_such_file(make, lt5, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        make(weights=tmp_path / "none.weights.h5").fit(*lt5)
+
+
+def test_path_to_save_to(fitted, tmp_path):
+    with pytest.raises(ValueError, match=r"must end in '\.weights\.h5' or '\.safetensors'"):
+        fitted.save_backbone_weights(tmp_path / "body.h5")
+
+
+def test_safetensors_is_optional(make, lt5, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    clf = make(epochs=0).fit(*lt5)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "skfashion\[safetensors\]"'):
+        clf.save_backbone_weights(tmp_path / "w.safetensors")
+
+
+def test_one_domain_then_another_for_a_pretrained_kind_of_backbone(lt5, tmp_path):
+    """Two estimators and a path, with batch statistics in between."""
+    X, y = lt5
+    quick = {"backbone": "mobilenet_v2", "epochs": 1, "random_state": 0}
+    source = TransferClassifier(**quick).fit(X[:40], y[:40])
+    source.save_backbone_weights(tmp_path / "body.weights.h5")
+    target = TransferClassifier(
+        weights=tmp_path / "body.weights.h5", freeze_until="features", **quick
+    ).fit(X[40:], y[40:])
+    name = "bn_Conv1/moving_mean"
+    assert_array_equal(target._weights[name], source._weights[name])
+    assert source._weights[name].any()
