@@ -166,15 +166,18 @@ _BUILT_IN = (
     Backbone(
         "convnext_tiny",
         build=KerasApplication("ConvNeXtTiny", "inside"),
+        # Blocks end in additions without names. The last layer has none of its own either, but
+        # Keras' counters are fresh when a body is built, and it is the only one of its kind.
         stages=(
-            "convnext_tiny_stage_0_block_2_identity",
-            "convnext_tiny_stage_1_block_2_identity",
-            "convnext_tiny_stage_2_block_8_identity",
-            "convnext_tiny_stage_3_block_2_identity",
+            "convnext_tiny_stem",
+            "convnext_tiny_downsampling_block_0",
+            "convnext_tiny_downsampling_block_1",
+            "convnext_tiny_downsampling_block_2",
+            "layer_normalization",
         ),
         min_size=32,
         channels=3,
-        default_freeze="convnext_tiny_stage_1_block_2_identity",
+        default_freeze="convnext_tiny_downsampling_block_1",
         official=OfficialWeights(
             f"{_KERAS}/convnext/convnext_tiny_notop.h5",
             "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",

@@ -1,0 +1,168 @@
+"""One sweep over the table: what holds for one backbone holds for all."""
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skfashion import TransferClassifier, list_backbones
+from skfashion._architecture import BodyArchitecture
+from skfashion._backbones import get_backbone
+from skfashion._graph import Graph
+from skfashion._network import Network, get_network
+
+NAMES = list_backbones()
+PRETRAINED = [name for name in NAMES if get_backbone(name).channels == 3]
+# Tracing the training of the others takes minutes in all; the fast suite runs the cheapest ones,
+# a plain one and one with batch normalisation.
+QUICK = ["small_cnn", "vgg16", "mobilenet_v2"]
+FITTED = [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in NAMES]
+MODULES = {
+    "vgg16": keras.applications.vgg16,
+    "resnet50": keras.applications.resnet50,
+    "inception_v3": keras.applications.inception_v3,
+    "densenet121": keras.applications.densenet,
+    "efficientnet_b0": keras.applications.efficientnet,
+    "efficientnet_v2_b0": keras.applications.efficientnet_v2,
+    "mobilenet_v2": keras.applications.mobilenet_v2,
+    "convnext_tiny": keras.applications.convnext,
+}
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """Real images of two classes: 12 of each."""
+    from skfashion.datasets import load_fashion_sample
+
+    X, y = load_fashion_sample(return_X_y=True)
+    rows = np.concatenate([np.flatnonzero(y == label)[:12] for label in (1, 8)])
+    return X[rows], y[rows]
+
+
+def quick(name, **params):
+    return TransferClassifier(
+        name, **{"epochs": 1, "batch_size": 12, "hidden_units": 8, "random_state": 0, **params}
+    )
+
+
+def test_the_table_is_complete():
+    assert set(NAMES) == {"small_cnn", *MODULES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_stage_is_a_cut(name):
+    backbone = get_backbone(name)
+    network = Network(quick_architecture(backbone))
+    assert network.body.layers[-1].name in (backbone.stages[-1], "pool")
+    everything = set(network.shapes)
+    before = set()
+    for stage in backbone.stages:
+        front, back = network.cut_at(stage)
+        frozen, rest = ({v.path for v in part.weights} for part in (front, back))
+        assert frozen | rest == everything
+        assert not frozen & rest
+        assert before <= frozen
+        before = frozen
+        behind = {network.stages_behind[path] for path in frozen}
+        assert behind <= set(range(len(backbone.stages) - 1 - backbone.stages.index(stage), 99))
+
+
+def quick_architecture(backbone):
+    from skfashion._architecture import Architecture
+
+    return Architecture(backbone, (28, 28, 1), None, "float32", 2, 8, 0.5, 0.25)
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_preprocessing_is_that_of_keras(name):
+    images = np.random.default_rng(0).uniform(0, 255, (3, 80, 80, 3)).astype("float32")
+    expected = MODULES[name].preprocess_input(images.copy())
+    body = Graph(BodyArchitecture(get_backbone(name), (80, 80, 3), None, "float32")).body
+    names = [layer.name for layer in body.layers]
+    found = images
+    if "preprocess" in names:
+        found = keras.Model(body.inputs[0], body.get_layer("preprocess").output).predict(
+            images, verbose=0
+        )
+    assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+    inside = name in ("efficientnet_b0", "efficientnet_v2_b0", "convnext_tiny")
+    assert ("preprocess" in names) != inside
+    if inside:
+        (layer,) = (part for part in body.layers if isinstance(part, keras.layers.Normalization))
+        normalised = keras.Model(body.inputs[0], layer.output).predict(images, verbose=0)
+        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+        assert_allclose(normalised, (images / 255 - mean) / std, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_the_body_is_that_of_keras(name):
+    backbone = get_backbone(name)
+    body = Graph(BodyArchitecture(backbone, (80, 80, 3), None, "float32")).body
+    constructor = getattr(keras.applications, backbone.build.constructor)
+    theirs = constructor(include_top=False, weights=None, input_shape=(80, 80, 3))
+    ours = [tuple(v.shape) for v in body.weights]
+    normalization = sum(
+        len(layer.weights)
+        for layer in theirs.layers
+        if isinstance(layer, keras.layers.Normalization)
+    )
+    assert ours == [tuple(v.shape) for v in theirs.weights][normalization:]
+    assert body.output.shape == theirs.output.shape
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_fits_at_every_freeze_depth(name, tiny):
+    """From nothing frozen to all of the body: frozen bits stay, and copies predict the same."""
+    X, y = tiny
+    backbone = get_backbone(name)
+    start = quick(name, epochs=0).fit(X, y)._weights
+    for depth in range(len(backbone.stages) + 1):
+        clf = quick(name, freeze_until=depth).fit(X, y)
+        front, _ = get_network(clf._architecture).cut_at(clf.freeze_point_)
+        frozen = set() if front is None else {variable.path for variable in front.weights}
+        assert bool(frozen) == (depth > 0)
+        for path, weight in clf._weights.items():
+            same = weight.tobytes() == start[path].tobytes()
+            assert same or path not in frozen, path
+        moved = {path for path in start if not np.array_equal(clf._weights[path], start[path])}
+        assert any("output" in path for path in moved)
+        assert depth == len(backbone.stages) or len(moved) > 4
+        probabilities = clf.predict_proba(X)
+        assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        assert_array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(X), probabilities)
+
+
+@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("shape", [(8, 8), (9, 40, 3), (64, 64), (120, 96, 3)], ids=str)
+def test_images_of_any_kind(name, shape):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (6, *shape), dtype="uint8"), np.array([0, 1] * 3)
+    clf = quick(name, freeze_until="features").fit(X, y)
+    smallest = get_backbone(name).min_size
+    assert clf._architecture.body_size == tuple(max(side, smallest) for side in shape[:2])
+    assert_array_equal(clf.predict(X.reshape(6, -1)), clf.predict(X))
+    assert clf.model_.input_shape == (None, *clf.image_shape_)
+    assert_allclose(
+        clf.model_.predict(X.reshape(6, *clf.image_shape_), verbose=0),
+        clf.predict_proba(X),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def test_shrinking_averages():
+    """A fine chessboard shrinks to grey, not to whichever pixels are hit."""
+    board = np.indices((128, 128)).sum(axis=0) % 2 * 255
+    body = Graph(BodyArchitecture(get_backbone("small_cnn"), (128, 128, 1), 32, "float32")).body
+    shrunk = keras.Model(body.inputs[0], body.get_layer("resize").output)
+    grey = shrunk.predict(board[None, ..., None].astype("float32"), verbose=0)
+    assert_allclose(grey[0, 2:-2, 2:-2], 127.5, atol=2)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_channels_that_it_does_not_take(tiny, channels):
+    X = np.zeros((4, 8, 8, channels), "uint8")
+    with pytest.raises(ValueError, match=rf"'vgg16' takes images with 1 .*have {channels}.*alpha"):
+        quick("vgg16").fit(X, [0, 1, 0, 1])
