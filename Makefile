@@ -25,7 +25,7 @@ check: .venv/lint
 	$(BIN)/mypy
 
 bench: .venv/test
-	cd benchmarks && for script in repeated_fits few_images reference_protocol; do \
+	cd benchmarks && for script in repeated_fits few_images reference_protocol report_table; do \
 		../$(BIN)/python $$script.py || exit 1; \
 	done
 
@@ -35,7 +35,7 @@ docs: .venv/docs
 
 clean:
 	rm -rf .venv build dist demo-output docs/_build docs/auto_examples docs/api/generated
-	rm -f docs/sg_execution_times.rst
+	rm -f docs/sg_execution_times.rst docs/backbone_table.inc
 
 # One virtual environment; a file in it for each set of extras that is installed.
 .venv/python:

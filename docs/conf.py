@@ -1,6 +1,7 @@
 """Sphinx configuration. The build needs no network."""
 
 import os
+from pathlib import Path
 
 # Examples run in the build: keep them to their figures and output.
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -38,6 +39,24 @@ sphinx_gallery_conf = {
     "doc_module": ("skfashion",),
     "backreferences_dir": None,
 }
+
+
+def write_backbone_table():
+    """Write the table of backbones as a list table, for docs/backbones.rst."""
+    from skfashion._backbones import get_backbone
+
+    cells = [["`backbone`", "smallest side", "stages", "frozen to", '`"imagenet"`']]
+    for row in map(get_backbone, skfashion.list_backbones()):
+        stages = ", ".join(row.stages)
+        official = "yes" if row.official else "no"
+        cells.append([row.name, str(row.min_size), stages, row.default_freeze, official])
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 16 8 48 18 10", ""]
+    for first, *others in cells:
+        lines += [f"   * - {first}", *(f"     - {cell}" for cell in others)]
+    Path(__file__).with_name("backbone_table.inc").write_text("\n".join(lines) + "\n")
+
+
+write_backbone_table()
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skfashion"

@@ -1,15 +1,25 @@
 """Backbones of a user's own: everything works for them as for the small CNN."""
 
+import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import GTE5
 from numpy.testing import assert_array_equal
+from sklearn.model_selection import GridSearchCV
 
-from skfashion import Backbone, TransferClassifier
+from skfashion import (
+    Backbone,
+    BackboneFeatures,
+    TransferClassifier,
+    _backbones,
+    list_backbones,
+    register_backbone,
+)
 
 
 def residual(images):
@@ -126,3 +136,59 @@ def test_input_size_below_the_smallest(make, lt5):
 
 def test_default_name_is_in_the_parameters():
     assert TransferClassifier(backbone=RESIDUAL).get_params()["backbone"] is RESIDUAL
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    monkeypatch.setattr(_backbones, "_BACKBONES", dict(_backbones._BACKBONES))
+    register_backbone(RESIDUAL)
+    return RESIDUAL.name
+
+
+def test_registered_by_name(make, lt5, registered):
+    assert list_backbones()[-1] == registered
+    by_name = make(backbone=registered).fit(*lt5)
+    by_row = make(backbone=RESIDUAL).fit(*lt5)
+    assert_array_equal(by_name.predict_proba(lt5[0]), by_row.predict_proba(lt5[0]))
+    features = BackboneFeatures(registered, layer="norm", random_state=0).fit_transform(lt5[0])
+    assert features.shape == (100, 4)
+
+
+def test_registered_in_the_workers_of_a_search(make, lt5, registered):
+    grid = {"backbone": ["small_cnn", registered], "freeze_until": [0, 1]}
+    search = GridSearchCV(make(epochs=1), grid, cv=2, n_jobs=2, error_score="raise").fit(*lt5)
+    alone = GridSearchCV(make(epochs=1), grid, cv=2, error_score="raise").fit(*lt5)
+    for fold in ("split0_test_score", "split1_test_score"):
+        assert_array_equal(search.cv_results_[fold], alone.cv_results_[fold])
+
+
+def test_registered_travels_with_a_pickle(make, registered, monkeypatch):
+    state = pickle.dumps(make(backbone="small_cnn"))
+    monkeypatch.setattr(_backbones, "_BACKBONES", {"small_cnn": _backbones._BUILT_IN[0]})
+    pickle.loads(state)
+    assert list_backbones() == ["small_cnn", registered]
+
+
+def test_what_pickle_cannot_find_does_not_stand_in_the_way(make, registered):
+    register_backbone(Backbone("local", lambda images: images, stages=("x",), min_size=8))
+    assert RESIDUAL in _backbones.registered_backbones()
+    pickle.loads(pickle.dumps(make()))
+
+
+def test_register_refuses(registered):
+    with pytest.raises(TypeError, match="backbone must be a Backbone, got str"):
+        register_backbone("vgg16")
+    register_backbone(RESIDUAL)
+    other = replace(RESIDUAL, min_size=12)
+    with pytest.raises(ValueError, match=r"another backbone 'residual'.* overwrite=True"):
+        register_backbone(other)
+    register_backbone(other, overwrite=True)
+    assert _backbones.get_backbone("residual") is other
+    with pytest.raises(ValueError, match="'vgg16' that ships with skfashion"):
+        register_backbone(replace(RESIDUAL, name="vgg16"), overwrite=True)
+
+
+def test_representation_leaves_defaults_out():
+    assert repr(RESIDUAL).startswith("Backbone(name='residual', build=<function residual at")
+    assert "fine_tuning" not in repr(RESIDUAL)
+    assert "default_freeze='block3_pool'" in repr(_backbones.get_backbone("vgg16"))

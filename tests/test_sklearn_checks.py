@@ -1,5 +1,6 @@
 """The whole of scikit-learn's check suite, every status asserted."""
 
+import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import (
     check_estimator,
@@ -9,6 +10,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skfashion import TransferClassifier
+from skfashion.datasets import load_fashion_sample
 
 # scikit-learn 1.9.1 runs this many on a classifier of this kind. A suite that quietly returns
 # early would have fewer.
@@ -68,3 +70,39 @@ def test_parameters_are_validated_by_scikit_learn():
 def test_expected_failures_are_checks_that_exist(name):
     names = {check.func.__name__ for _, check in estimator_checks_generator(TransferClassifier())}
     assert name in names
+
+
+@pytest.fixture(scope="module")
+def mobilenet_body(tmp_path_factory):
+    """A body whose batch statistics are those of real images: at random, next to nothing of what
+    an image differs in comes through to the last of fifty layers."""
+    X, y = load_fashion_sample(return_X_y=True)
+    path = tmp_path_factory.mktemp("weights") / "mobilenet_v2.weights.h5"
+    source = TransferClassifier("mobilenet_v2", epochs=6, batch_size=32, random_state=0)
+    source.fit(X[:1500], y[:1500]).save_backbone_weights(path)
+    return path
+
+
+@pytest.mark.slow
+def test_a_frozen_mobilenet_passes(mobilenet_body):
+    """Batch statistics of rows that are repeated and of rows that are weighted differ, so the body
+    is frozen; its head passes all there is."""
+    estimator = TransferClassifier(
+        "mobilenet_v2",
+        weights=mobilenet_body,
+        freeze_until="features",
+        hidden_units=0,
+        epochs=300,
+        batch_size=1000,
+        learning_rate=0.1,
+        schedule="constant",
+        warmup=0.0,
+        clip_norm=np.inf,
+        dropout=0.0,
+        feature_dropout=0.0,
+        dtype="float64",
+        random_state=0,
+    )
+    results = check_estimator(estimator, on_fail=None, on_skip=None)
+    assert len(results) == N_CHECKS
+    assert {r["check_name"] for r in results if r["status"] != "passed"} == set()

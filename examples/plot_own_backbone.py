@@ -1,0 +1,72 @@
+"""
+A backbone of your own
+======================
+
+A network that skfashion does not know is one entry: a function that adds its layers to a Keras
+graph. Freeze points, grids, features and weight files then work for it like for any other.
+"""
+
+# %%
+# Images come in with values from 0 to 255, so scaling belongs into the network. A stage is a name
+# of a layer that all of the network goes through. Here these are additions, behind each of which a
+# block of a small residual network ends.
+import matplotlib.pyplot as plt
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skfashion import Backbone, BackboneFeatures, TransferClassifier, register_backbone
+from skfashion.datasets import load_fashion_sample
+from skfashion.model_selection import ClassSplitCV
+
+
+def small_resnet(images):
+    from keras import layers
+
+    x = layers.Rescaling(1 / 255, name="rescale")(images)
+    x = layers.Conv2D(16, 3, padding="same", activation="relu", name="stem")(x)
+    for block in (1, 2, 3):
+        filters = 16 * block
+        x = layers.Conv2D(filters, 1, strides=2, name=f"block{block}_narrow")(x)
+        y = layers.Conv2D(filters, 3, padding="same", name=f"block{block}_conv")(x)
+        y = layers.BatchNormalization(momentum=0.9, name=f"block{block}_norm")(y)
+        y = layers.ReLU(name=f"block{block}_relu")(y)
+        x = layers.Add(name=f"block{block}")([x, y])
+    return x
+
+
+register_backbone(
+    Backbone("small_resnet", build=small_resnet, stages=("block1", "block2", "block3"), min_size=8)
+)
+
+# %%
+# By its name it can be searched beside others; numbers of stages serve all of them.
+X, y = (part[:2500] for part in load_fashion_sample(return_X_y=True))
+source = [5, 6, 7, 8, 9]
+search = GridSearchCV(
+    TransferClassifier(pretrain_classes=source, pretrain_epochs=4, epochs=4, random_state=0),
+    {"backbone": ["small_cnn", "small_resnet"], "freeze_until": [0, 1, "features"]},
+    cv=ClassSplitCV(2, pretrain_classes=source),
+).fit(X, y)
+
+points = search.param_grid["freeze_until"]
+scores = search.cv_results_["mean_test_score"].reshape(2, len(points))
+figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+for name, line in zip(search.param_grid["backbone"], scores, strict=True):
+    axes.plot(range(len(points)), line, marker="o", label=name)
+axes.set_xticks(range(len(points)), ["nothing", "first stage", "body"])
+axes.set(xlabel="frozen up to", ylabel="accuracy, 2 folds")
+axes.legend()
+
+# %%
+# Its features serve any other classifier of scikit-learn's.
+best = search.best_estimator_
+best.save_backbone_weights("body.weights.h5")
+target = y < 5
+probe = make_pipeline(
+    BackboneFeatures(best.backbone, weights="body.weights.h5", pooling="average"),
+    StandardScaler(),
+    LogisticRegression(max_iter=1000),
+).fit(X[target][:800], y[target][:800])
+probe.score(X[target][800:], y[target][800:])
