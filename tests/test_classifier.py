@@ -15,7 +15,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 
 from skfashion import TransferClassifier, list_backbones
-from skfashion._network import PREDICTION_BATCH, get_network
+from skfashion._graph import PREDICTION_BATCH
+from skfashion._network import get_network
 from skfashion.datasets import load_fashion_sample
 
 PARAMETERS = {
