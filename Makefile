@@ -24,8 +24,8 @@ check: .venv/lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy
 
-bench: .venv/test
-	cd benchmarks && for script in repeated_fits few_images reference_protocol report_table; do \
+bench: .venv/bench
+	cd benchmarks && for script in repeated_fits few_images reference_protocol report_table other_domains; do \
 		../$(BIN)/python $$script.py || exit 1; \
 	done
 
@@ -43,6 +43,6 @@ clean:
 	$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/demo .venv/test .venv/lint .venv/docs: .venv/%: .venv/python pyproject.toml
+.venv/demo .venv/test .venv/bench .venv/lint .venv/docs: .venv/%: .venv/python pyproject.toml
 	$(INSTALL) '.[$*]'
 	@touch $@

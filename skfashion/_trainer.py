@@ -166,7 +166,7 @@ class Trainer:
     def nbytes(self) -> int:
         """Bytes that its variables take."""
         variables = [*self._trained, *self._moving, *self._optimizer_variables()]
-        return sum(variable.value.numpy().nbytes for variable in variables)
+        return sum(v.value.shape.num_elements() * v.value.dtype.size for v in variables)
 
     def _variables(self):
         yield from zip(self._paths, self._trained, strict=True)
