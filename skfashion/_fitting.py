@@ -11,13 +11,14 @@ from ._augmentation import parse_augmentation
 from ._backbones import get_backbone
 from ._callbacks import FitProgress
 from ._classes import ClassSplit, encode
+from ._depth_optimizer import own_rate
 from ._graph import Weights
 from ._images import ImageFormat
 from ._network import Network, get_network
 from ._pace import Pace
 from ._samples import Samples
 from ._seeds import Seeds
-from ._trainer import Rows, own_rate
+from ._trainer import Rows
 from ._training import History, OptimizerState, Phase, Settings, Trained
 from ._weight_files import load_body_weights
 

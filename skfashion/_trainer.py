@@ -8,14 +8,14 @@ overwritten before the next one starts.
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from threading import Lock
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._architecture import Architecture
 from ._augmentation import build_augmentation
+from ._depth_optimizer import Course, DepthOptimizer
 from ._graph import PREDICTION_BATCH, Weights, infer, to_numpy
 from ._keras_globals import fresh_keras_globals
 from ._network import get_network
@@ -98,34 +98,24 @@ class Trainer:
             self._augmentation = build_augmentation(program.augmentation)
             self._trained = [_own(variable) for variable in self._back.trainable_variables]
             self._moving = [_own(variable) for variable in self._back.non_trainable_variables]
-            self._optimizers = self._build_optimizers()
+            behind = get_network(program.architecture).stages_behind
+            depths = [behind[variable.path] for variable in self._back.trainable_variables]
+            self._optimizer = DepthOptimizer(program.optimizer, self._trained, depths)
         self._paths = [v.path for v in self._back.trainable_variables]
         self._moving_paths = [v.path for v in self._back.non_trainable_variables]
         self._weight_paths = {v.path for v in self._back.weights}
         self._through_front = self._front is not None and not program.from_features
         self._frozen: list = []
-        self._fresh_optimizer = [_compact(state) for state in self.optimizer_state()]
-
-    def _build_optimizers(self):
-        """Build an optimizer for each depth, because each has a learning rate of its own."""
-        behind = get_network(self.program.architecture).stages_behind
-        members: dict[int | None, list[int]] = {}
-        for n, variable in enumerate(self._back.trainable_variables):
-            members.setdefault(behind[variable.path], []).append(n)
-        optimizers = []
-        for depth, places in members.items():
-            optimizer = keras.optimizers.get(self.program.optimizer)
-            optimizer.build([self._trained[n] for n in places])
-            optimizers.append(_DepthOptimizer(depth, places, optimizer))
-        return optimizers
 
     @cached_property
     def _epoch(self):
         order, batch_size = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
-        course = _Course(*[tf.TensorSpec([], tf.float32)] * len(_Course._fields))
-        rates = tf.TensorSpec([len(self._optimizers)], tf.float32)
+        rates, number = tf.TensorSpec([len(self._optimizer)], tf.float32), tf.TensorSpec([])
+        course = Course(*[number] * len(Course._fields))
         run = tf.function(self._train_rows, autograph=False)
-        return run.get_concrete_function(*self._row_signature(), order, batch_size, rates, course)
+        return run.get_concrete_function(
+            *self._row_signature(), order, batch_size, rates, course, number
+        )
 
     @cached_property
     def _losses(self):
@@ -151,21 +141,12 @@ class Trainer:
                 variable.assign(weights[path])
         if self._through_front:
             self._frozen = [tf.convert_to_tensor(weights[v.path]) for v in self._front.weights]
-        state = self._fresh_optimizer if optimizer_state is None else optimizer_state
-        for variable, value in zip(self._optimizer_variables(), state, strict=True):
-            variable.assign(value)
-        self._pace = pace
-        self._rates = [pace.rate(part.stages_behind) for part in self._optimizers]
-        for part, rate in zip(self._optimizers, self._rates, strict=True):
-            part.optimizer.learning_rate.assign(rate)
-
-    def _optimizer_variables(self):
-        return [variable for part in self._optimizers for variable in part.optimizer.variables]
+        self._pace, self._rates = pace, self._optimizer.start(pace, optimizer_state)
 
     @property
     def nbytes(self) -> int:
         """Bytes that its variables take."""
-        variables = [*self._trained, *self._moving, *self._optimizer_variables()]
+        variables = [*self._trained, *self._moving, *self._optimizer.variables]
         return sum(v.value.shape.num_elements() * v.value.dtype.size for v in variables)
 
     def _variables(self):
@@ -182,7 +163,7 @@ class Trainer:
 
     def optimizer_state(self) -> list[np.ndarray]:
         """Return a copy of the optimizer's variables."""
-        return [to_numpy(variable) for variable in self._optimizer_variables()]
+        return self._optimizer.state()
 
     def seed(self, seeds, *stream) -> None:
         """Seed dropout and augmentation for one epoch."""
@@ -212,15 +193,13 @@ class Trainer:
         begin, end : float
             Which part of the phase this epoch is, from 0 to 1.
         """
-        pace = self._pace
-        cosine, clip_norm = pace.schedule == "cosine", pace.clip_norm or 0.0
-        course = _Course(begin, end, pace.warmup, cosine, clip_norm)
         loss, accuracy = self._epoch(
             *self._arguments(rows),
             tf.constant(order, tf.int32),
             tf.constant(batch_size, tf.int32),
             tf.constant(self._rates, tf.float32),
-            _Course(*(tf.constant(value, tf.float32) for value in course)),
+            Course.of(self._pace, begin, end),
+            tf.constant(self._pace.clip_norm or 0.0, tf.float32),
         )
         return float(loss), float(accuracy)
 
@@ -237,25 +216,21 @@ class Trainer:
             self._frozen,
         )
 
-    def _train_rows(self, inputs, targets, weights, frozen, order, batch_size, rates, course):
+    def _train_rows(
+        self, inputs, targets, weights, frozen, order, batch_size, rates, course, clip_norm
+    ):
         n_rows = tf.size(order)
 
         def train_batch(start):
-            rows = order[start : start + batch_size]
+            end = tf.minimum(start + batch_size, n_rows)
+            rows = order[start:end]
             if self.program.rates_change:
-                end = tf.minimum(start + batch_size, n_rows)
-                done = tf.cast(tf.stack([start, end]) / n_rows, tf.float32)
-                self._assign_rates(rates * _height(course, *tf.unstack(done)))
+                before, after = (tf.cast(done / n_rows, tf.float32) for done in (start, end))
+                self._optimizer.assign_rates(tf.unstack(rates * course.height(before, after)))
             x = self._enter(tf.gather(inputs, rows), frozen, training=True)
-            return self._step(
-                x, tf.gather(targets, rows), tf.gather(weights, rows), course.clip_norm
-            )
+            return self._step(x, tf.gather(targets, rows), tf.gather(weights, rows), clip_norm)
 
         return _means_over_batches(train_batch, n_rows, batch_size)
-
-    def _assign_rates(self, rates):
-        for part, rate in zip(self._optimizers, tf.unstack(rates), strict=True):
-            part.optimizer.learning_rate.assign(rate)
 
     def _score_rows(self, inputs, targets, weights, frozen):
         def score_batch(start):
@@ -287,8 +262,7 @@ class Trainer:
         gradients = tape.gradient(loss, variables)
         if self.program.clips:
             gradients, _ = tf.clip_by_global_norm(gradients, tf.cast(clip_norm, loss.dtype))
-        for part in self._optimizers:
-            part.optimizer.apply([gradients[n] for n in part.places])
+        self._optimizer.apply(gradients)
         for variable, value in zip(self._moving, moved, strict=True):
             variable.assign(value)
         return _totals(logits, targets, weights)
@@ -301,47 +275,6 @@ class Trainer:
             training=training,
             return_losses=True,
         )
-
-
-class _DepthOptimizer(NamedTuple):
-    """An optimizer for the variables of one depth, and where they stand among all that train."""
-
-    stages_behind: int | None
-    places: list[int]
-    optimizer: Any
-
-
-class _Course(NamedTuple):
-    """What part of a phase an epoch is, and how the rates go over the phase: traced arguments."""
-
-    begin: Any
-    end: Any
-    warmup: Any
-    cosine: Any
-    clip_norm: Any
-
-
-def _height(course: _Course, before, after):
-    """Return what share of its peak a rate has in a step, from the epoch's parts done."""
-    before, after = (course.begin + (course.end - course.begin) * done for done in (before, after))
-    rising = tf.minimum(1.0, tf.math.divide_no_nan(after, course.warmup))
-    rising = tf.where(course.warmup > 0, rising, 1.0)
-    falling = tf.clip_by_value((before - course.warmup) / (1 - course.warmup), 0.0, 1.0)
-    return rising * (1 - course.cosine * (1 - tf.cos(np.pi * falling)) / 2)
-
-
-def _compact(array):
-    """Return a view that takes no memory of an array that is the same all over."""
-    if array.size and (array == array.flat[0]).all():
-        return np.broadcast_to(array.flat[0].copy(), array.shape)
-    return array
-
-
-@lru_cache
-def own_rate(optimizer: str) -> float:
-    """Return the learning rate that a Keras optimizer has of its own accord."""
-    with fresh_keras_globals():
-        return float(to_numpy(keras.optimizers.get(optimizer).learning_rate))
 
 
 def _own(variable):
