@@ -81,7 +81,9 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     >>> X, y = load_fashion_sample(return_X_y=True)
     >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
     >>> probe = make_pipeline(
-    ...     BackboneFeatures(layer="conv2", random_state=0), StandardScaler(), LogisticRegression()
+    ...     BackboneFeatures(layer="conv2", random_state=0),
+    ...     StandardScaler(),
+    ...     LogisticRegression(max_iter=1000),
     ... )
     >>> probe.fit(X[:500], y[:500]).score(X_test, y_test) > 0.5
     True

@@ -63,7 +63,10 @@ def load_body_weights(weights, graph: Graph) -> Weights:
     backbone = graph.architecture.backbone
     path = fetch_official(backbone) if weights == "imagenet" else Path(weights)
     if not path.is_file():
-        raise FileNotFoundError(f"weights={str(path)!r}: there is no such file.")
+        raise FileNotFoundError(
+            f"weights={str(path)!r}: there is no such file. Give the path of one, or "
+            '"imagenet", or None.'
+        )
     try:
         with _opened(path) as find:
             return _matched(find, graph.body)

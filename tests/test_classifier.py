@@ -31,6 +31,13 @@ PARAMETERS = {
     "batch_size": 128,
     "optimizer": "adam",
     "learning_rate": None,
+    "body_learning_rate": None,
+    "layer_decay": None,
+    "schedule": None,
+    "warmup": None,
+    "clip_norm": None,
+    "head_epochs": 0,
+    "epochs_per_stage": 0,
     "hidden_units": 128,
     "dropout": 0.5,
     "feature_dropout": 0.25,
@@ -583,7 +590,7 @@ def test_zero_epochs(make, fashion):
 
 
 def test_divergence_is_an_error(make, lt5):
-    with pytest.raises(ValueError, match=r"Training diverged: the loss is .* Lower learning_rate"):
+    with pytest.raises(ValueError, match=r"Training diverged: the loss is .* Lower them"):
         make(optimizer="sgd", learning_rate=1e20, epochs=5).fit(*lt5)
 
 

@@ -129,7 +129,7 @@ def test_official_efficientnet_is_normalised_once(photos, tmp_path):
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     model = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=SHAPE)
     scatter(model)
-    normalization = model.get_layer("normalization")
+    (normalization,) = (x for x in model.layers if isinstance(x, keras.layers.Normalization))
     normalization.set_weights([mean, std, np.array(0)])
     path = legacy_file(model, tmp_path / "efficientnetb0_notop.h5")
     features = BackboneFeatures("efficientnet_b0", weights=path).fit_transform(photos)
