@@ -10,6 +10,9 @@ graph. Freeze points, grids, features and weight files then work for it like for
 # Images come in with values from 0 to 255, so scaling belongs into the network. A stage is a name
 # of a layer that all of the network goes through. Here these are additions, behind each of which a
 # block of a small residual network ends.
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import matplotlib.pyplot as plt
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -62,11 +65,13 @@ axes.legend()
 # %%
 # Its features serve any other classifier of scikit-learn's.
 best = search.best_estimator_
-best.save_backbone_weights("body.weights.h5")
 target = y < 5
-probe = make_pipeline(
-    BackboneFeatures(best.backbone, weights="body.weights.h5", pooling="average"),
-    StandardScaler(),
-    LogisticRegression(max_iter=1000),
-).fit(X[target][:800], y[target][:800])
+with TemporaryDirectory() as folder:
+    weights = Path(folder, "body.weights.h5")
+    best.save_backbone_weights(weights)
+    probe = make_pipeline(
+        BackboneFeatures(best.backbone, weights=weights),
+        StandardScaler(),
+        LogisticRegression(max_iter=1000),
+    ).fit(X[target][:800], y[target][:800])
 probe.score(X[target][800:], y[target][800:])

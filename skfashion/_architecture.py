@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ._backbone import Backbone
+
+PREDICTION_BATCH = 128
+# Images of up to so many pixels go in batches of that size, larger ones in smaller batches.
+_PIXELS_OF_FULL_BATCH = 96 * 96
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,10 @@ class BodyArchitecture:
             )
         channels = self.image_shape[2]
         if takes is not None and channels not in (1, takes):
+            these = "1 channel" if takes == 1 else f"1 channel or {takes}"
             raise ValueError(
-                f"Backbone {self.backbone.name!r} takes images with 1 channel or {takes}, but "
-                f"those in X have {channels}. Drop or convert the others (an alpha channel: "
-                "X[..., :3])."
+                f"Backbone {self.backbone.name!r} takes images with {these}, but those in X have "
+                f"{channels}. Convert them to grey, or drop what is no colour."
             )
 
     @property
@@ -54,6 +60,14 @@ class BodyArchitecture:
         if self.input_size is not None:
             return self.input_size, self.input_size
         return max(height, self.backbone.min_size), max(width, self.backbone.min_size)
+
+    @property
+    def prediction_batch(self) -> int:
+        """Images in a batch of prediction: always as many, so that nothing depends on it."""
+        most_pixels = max(np.prod(self.body_size), np.prod(self.image_shape[:2]))
+        return int(
+            np.clip(PREDICTION_BATCH * _PIXELS_OF_FULL_BATCH // most_pixels, 1, PREDICTION_BATCH)
+        )
 
     @property
     def float_type(self) -> str:

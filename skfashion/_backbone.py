@@ -14,13 +14,13 @@ SCHEDULES = ("constant", "cosine")
 class Recipe:
     """Defaults of training that suit a backbone.
 
-    Each is overruled by the parameter of `TransferClassifier` of the same name.
+    The parameters of `TransferClassifier` overrule them.
 
     Parameters
     ----------
-    learning_rate : float, default=1.0
+    head_factor : float, default=1.0
         Learning rate of the head, as a multiple of the optimizer's own.
-    body_learning_rate : float, default=1.0
+    body_factor : float, default=1.0
         Learning rate of the body's last stage, as a multiple of the head's.
     layer_decay : float, default=1.0
         What the rate is multiplied with from each stage of the body to the one in front of it.
@@ -39,12 +39,12 @@ class Recipe:
     Examples
     --------
     >>> from skfashion import Recipe
-    >>> Recipe(body_learning_rate=0.05, schedule="cosine").clip_norm is None
+    >>> Recipe(body_factor=0.05, schedule="cosine").clip_norm is None
     True
     """
 
-    learning_rate: float = 1.0
-    body_learning_rate: float = 1.0
+    head_factor: float = 1.0
+    body_factor: float = 1.0
     layer_decay: float = 1.0
     schedule: str = "constant"
     warmup: float = 0.0
@@ -53,7 +53,7 @@ class Recipe:
     def __post_init__(self):
         if self.schedule not in SCHEDULES:
             raise ValueError(unknown_name("schedule", self.schedule, SCHEDULES))
-        for name in ("learning_rate", "body_learning_rate", "layer_decay", "clip_norm"):
+        for name in ("head_factor", "body_factor", "layer_decay", "clip_norm"):
             value = getattr(self, name)
             if not (value is None and name == "clip_norm") and not value > 0:
                 raise ValueError(f"{name} must be a number above 0, got {value!r}.")

@@ -1,8 +1,9 @@
 """The table of backbones: everything that is particular to one stands in its row."""
 
-import sys
-from dataclasses import is_dataclass
+import pickle
+from contextlib import suppress
 
+import cloudpickle
 from sklearn.base import BaseEstimator
 
 from ._backbone import Backbone, OfficialWeights, Recipe
@@ -24,12 +25,10 @@ def _small_cnn(images):
 
 # Rates are multiples of the optimizer's own, Adam's being 0.001.
 _NORMALISED_FROM_SCRATCH = Recipe(schedule="cosine", warmup=0.05, clip_norm=1.0)
-_NORMALISED_FINE_TUNING = Recipe(
-    body_learning_rate=0.3, schedule="cosine", warmup=0.05, clip_norm=1.0
-)
+_NORMALISED_FINE_TUNING = Recipe(body_factor=0.3, schedule="cosine", warmup=0.05, clip_norm=1.0)
 # Without normalisation in it, the same rates make the body diverge.
-_PLAIN_FROM_SCRATCH = Recipe(learning_rate=0.1, schedule="cosine", warmup=0.1, clip_norm=1.0)
-_PLAIN_FINE_TUNING = Recipe(body_learning_rate=0.05, schedule="cosine", warmup=0.05, clip_norm=1.0)
+_PLAIN_FROM_SCRATCH = Recipe(head_factor=0.1, schedule="cosine", warmup=0.1, clip_norm=1.0)
+_PLAIN_FINE_TUNING = Recipe(body_factor=0.05, schedule="cosine", warmup=0.05, clip_norm=1.0)
 
 _BUILT_IN = (
     Backbone(
@@ -187,6 +186,8 @@ _BUILT_IN = (
     ),
 )
 _BACKBONES = {backbone.name: backbone for backbone in _BUILT_IN}
+# What was registered in other processes and came with an estimator: the last of each name.
+_TRAVELLED: dict[str, Backbone] = {}
 
 
 def list_backbones() -> list[str]:
@@ -212,11 +213,11 @@ def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
     Parameters
     ----------
     backbone : Backbone
-        The new row. Where its `build` is a module level function, worker processes of a search
-        get to know it, too.
+        The new row. Worker processes of a search get to know it, too.
     overwrite : bool, default=False
-        Whether it may take the place of one that was registered under the same name. Those that
-        ship stay.
+        Whether it may take the place of another one that was registered under the same name. A
+        function that is defined anew, as in a notebook's cell, is no other one. Those that ship
+        stay.
 
     Raises
     ------
@@ -244,25 +245,17 @@ def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
         raise ValueError(
             f"There is a backbone {backbone.name!r} that ships with skfashion. Use another name."
         )
-    if known is not None and known != backbone and not overwrite:
+    if known is not None and not overwrite and _source(known.build) != _source(backbone.build):
         raise ValueError(
             f"There is another backbone {backbone.name!r}. Use another name, or overwrite=True."
         )
     _BACKBONES[backbone.name] = backbone
 
 
-def registered_backbones() -> tuple[Backbone, ...]:
-    """Return the rows that were added and that another process can be told of."""
-    return tuple(row for row in _BACKBONES.values() if row not in _BUILT_IN and _is_portable(row))
-
-
-def _is_portable(backbone):
-    """Whether pickle finds `build`: a function of a module's, or an instance of a dataclass."""
-    build = backbone.build
-    if is_dataclass(build):
-        return True
-    module = sys.modules.get(getattr(build, "__module__", None) or "")
-    return getattr(module, getattr(build, "__qualname__", ""), None) is build
+def _source(build):
+    """Return where a builder is defined, or the builder if it is no function."""
+    names = getattr(build, "__module__", None), getattr(build, "__qualname__", None)
+    return names if all(names) else build
 
 
 class BackboneEstimator(BaseEstimator):
@@ -272,15 +265,33 @@ class BackboneEstimator(BaseEstimator):
     """
 
     def __getstate__(self):
-        """Add the rows that were registered."""
-        return {**super().__getstate__(), "_registered_backbones": registered_backbones()}
+        """Add the rows that were registered, in a form that need not be understood."""
+        return {**super().__getstate__(), "_registered_backbones": _pack_registered()}
 
     def __setstate__(self, state):
-        """Register the rows whose names are not known here."""
+        """Take note of the rows that came along."""
         state = dict(state)
-        for backbone in state.pop("_registered_backbones", ()):
-            _BACKBONES.setdefault(backbone.name, backbone)
+        for packed in state.pop("_registered_backbones", ()):
+            _take_note(packed)
         super().__setstate__(state)
+
+
+def _pack_registered() -> tuple[bytes, ...]:
+    """Pickle each registered row by itself, functions of the main module and all."""
+    packed = []
+    for backbone in _BACKBONES.values():
+        # What cannot be pickled cannot be used in another process, nor need it be in most.
+        with suppress(Exception):
+            if backbone not in _BUILT_IN:
+                packed.append(cloudpickle.dumps(backbone))
+    return tuple(packed)
+
+
+def _take_note(packed: bytes) -> None:
+    """Know a row that came from elsewhere, unless what it stands on is not here."""
+    with suppress(Exception):
+        backbone = pickle.loads(packed)
+        _TRAVELLED[backbone.name] = backbone
 
 
 def get_backbone(backbone) -> Backbone:
@@ -293,9 +304,10 @@ def get_backbone(backbone) -> Backbone:
     """
     if isinstance(backbone, Backbone):
         return backbone
-    if backbone not in _BACKBONES:
+    known = _BACKBONES.get(backbone) or _TRAVELLED.get(backbone)
+    if known is None:
         raise ValueError(
             unknown_name("backbone", backbone, _BACKBONES)
             + " register_backbone adds one of your own."
         )
-    return _BACKBONES[backbone]
+    return known

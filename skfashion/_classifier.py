@@ -65,8 +65,9 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         The last frozen point, before fine-tuning: `None` freezes nothing, "features" the whole
         body, the name of a stage or layer all up to it, a number so many of the body's stages (0
         nothing, -1 all but the last). Layers of the head (``"dense"``) go by name only. "auto" is
-        "features" for the small CNN where there is something worth keeping (`weights` or
-        `pretrain_classes`), else nothing. What is frozen is bit-identical after `fit`.
+        the backbone's own default where there is something worth keeping (`weights` or
+        `pretrain_classes`), "features" for the small CNN; else nothing. What is frozen is
+        bit-identical after `fit`.
     output_layer : {"new", "keep"}, default="new"
         After pretraining the head's hidden layer stays. "keep" keeps the output layer, too, as the
         reference protocol does; both tasks then need the same number of classes.
@@ -83,7 +84,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         optimizer's own default.
     body_learning_rate : float, default=None
         Learning rate of the body's last stage. `None` is the backbone's recipe: the same as the
-        head's from random weights, a fraction of it from pretrained ones.
+        head's for the small CNN and from random weights, else a fraction of it.
     layer_decay : float, default=None
         What the learning rate is multiplied with from each stage of the body to the one in front
         of it. `None` is the backbone's recipe, 1 for those that ship.
@@ -349,6 +350,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         ------
         ValueError
             If data or parameters do not fit together, or training diverges.
+        FileNotFoundError
+            If there is no file of `weights`.
         """
         goes_on = self.warm_start and hasattr(self, "classes_")
         watched = X_val, y_val, sample_weight_val
@@ -361,8 +364,9 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
 
         The first call pretrains, if there are `pretrain_classes`, on the source rows of its
         batch; later calls leave such rows out. Unlike with `warm_start`, the optimizer goes on
-        where it stood: as many calls with the same rows as `fit` has epochs give the same
-        weights.
+        where it stood. Rates stay constant unless `schedule` or `warmup` are given, which then go
+        over `epochs` calls; with such rates as many calls with the same rows as `fit` has epochs
+        give the same weights.
 
         Parameters
         ----------
@@ -426,11 +430,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
             split.check_watched(watched.y)
 
         progress = FitProgress(self, 1 + (split.pretrains and not goes_on), X, y, sample_weight)
-        fit = Fit(self, image_format, samples, watched, split, progress)
-        if goes_on:
-            fitted = fit.go_on(self, epochs, keep_optimizer=partial)
-        else:
-            fitted = fit.from_scratch(epochs, keep_optimizer=partial)
+        fit = Fit(self, image_format, samples, watched, split, progress, partial)
+        fitted = fit.go_on(self, epochs) if goes_on else fit.from_scratch(epochs)
         for name, value in fitted.items():
             setattr(self, name, value)
         progress.finish()

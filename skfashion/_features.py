@@ -141,6 +141,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         ------
         ValueError
             If data, parameters and weights do not fit together.
+        FileNotFoundError
+            If there is no file of weights.
         """
         from ._extractor import get_extractor
         from ._weight_files import load_body_weights
@@ -153,13 +155,13 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         )
         extractor = get_extractor(architecture, self._layer_name(backbone), self.pooling)
         if self.weights is None:
-            weights = extractor.initial_weights(Seeds(self.random_state))
+            weights = extractor.graph.initial_weights(Seeds(self.random_state))
         else:
-            weights = load_body_weights(self.weights, extractor)
+            weights = load_body_weights(self.weights, extractor.graph)
         self.image_shape_ = image_format.image_shape
         self.pixel_range_ = image_format.pixel_range
         self._extracting = architecture, self._layer_name(backbone), self.pooling
-        self._weights = {path: weights[path] for path in extractor.shapes}
+        self._weights = {path: weights[path] for path in extractor.paths}
         self._n_features_out = extractor.n_features
         return self
 

@@ -1,5 +1,6 @@
 """The steps of a fit: which network, from which weights, on which rows, in which phases."""
 
+import warnings
 from dataclasses import replace
 from math import nan
 from typing import Any
@@ -40,13 +41,16 @@ class Fit:
         The labels of both tasks.
     progress : FitProgress
         Who is told.
+    partial : bool
+        Whether it is a call of `partial_fit`: the optimizer is kept for the next one.
     """
 
-    def __init__(self, estimator, image_format, samples, watched, split, progress):
+    def __init__(self, estimator, image_format, samples, watched, split, progress, partial):
         self.params: Any = estimator
         self.image_format: ImageFormat = image_format
         self.split: ClassSplit = split
         self.progress: FitProgress = progress
+        self.partial: bool = partial
         self.seeds = Seeds(estimator.random_state)
         self.augmentation = parse_augmentation(estimator.augmentation)
         self.architecture = Architecture(
@@ -94,7 +98,7 @@ class Fit:
 
     # -- Whole fits ------------------------------------------------------------------------
 
-    def from_scratch(self, epochs, keep_optimizer=False) -> dict:
+    def from_scratch(self, epochs) -> dict:
         """Pretrain, if there is a source task, and fine-tune; return the fitted attributes."""
         history: History = {}
         if self.split.pretrains:
@@ -102,24 +106,27 @@ class Fit:
             history, weights = pretrained.history, self.transfer(pretrained.weights)
         else:
             weights = self.initial_weights(self.network)
-        trained = self.fine_tune(weights, self.thawing(), epochs)
+        freeze_points = self.thawing()
+        trained = self.fine_tune(weights, epochs, freeze_points)
         return {
             "pretrain_history_": history,
-            **self._attributes(trained, trained.history, keep_optimizer),
+            **self._attributes(trained, trained.history, freeze_points[-1]),
         }
 
-    def go_on(self, fitted, epochs, keep_optimizer=False) -> dict:
+    def go_on(self, fitted, epochs) -> dict:
         """Fine-tune from where a fitted estimator stands; return the fitted attributes."""
         self._check_same_network(fitted)
         weights, before = self.network.cast(fitted._weights), fitted.n_iter_
-        if keep_optimizer:
+        if self.partial:
+            freeze_points = self.thawing()
             trained = self.fine_tune(
-                weights, self.thawing(), epochs, before, before, fitted._optimizer
+                weights, epochs, freeze_points, before, before, fitted._optimizer
             )
         else:
-            trained = self.fine_tune(weights, (self.freeze_point,) * epochs, epochs, 0, before)
+            freeze_points = (self.freeze_point,)
+            trained = self.fine_tune(weights, epochs, freeze_points * epochs, first_epoch=before)
         history = _continued(fitted.history_, trained.history)
-        return self._attributes(trained, history, keep_optimizer)
+        return self._attributes(trained, history, freeze_points[-1])
 
     def _check_same_network(self, fitted):
         before = get_network(fitted._architecture)
@@ -130,16 +137,16 @@ class Fit:
                 "hidden_units were changed since. Set warm_start=False, or fit a new estimator."
             )
 
-    def _attributes(self, trained: Trained, history, keep_optimizer) -> dict:
-        frozen, trainable = count_parameters(self.network, self.freeze_point)
+    def _attributes(self, trained: Trained, history, freeze_point) -> dict:
+        frozen, trainable = count_parameters(self.network, freeze_point)
         return {
             "source_classes_": self.split.source,
             "history_": history,
-            "freeze_point_": self.freeze_point,
+            "freeze_point_": freeze_point,
             "n_frozen_params_": frozen,
             "n_trainable_params_": trainable,
             "n_iter_": len(history.get("loss", [])),
-            "_optimizer": trained.optimizer if keep_optimizer else None,
+            "_optimizer": trained.optimizer if self.partial else None,
             **self._predicting(self.network, trained.weights, self.split),
         }
 
@@ -188,21 +195,16 @@ class Fit:
     def fine_tune(
         self,
         weights: Weights,
-        freeze_points: tuple[str | None, ...],
         epochs: int,
+        freeze_points: tuple[str | None, ...],
         position: int = 0,
         first_epoch: int = 0,
         optimizer: OptimizerState | None = None,
     ) -> Trained:
         """Train what lies behind the freeze points on the target task."""
+        settings = self._settings(freeze_points, self._has_kept_weights(), open_end=self.partial)
         phase = Phase(
-            "fine-tune",
-            self.network,
-            self._settings(freeze_points, self._has_kept_weights()),
-            self.seeds,
-            epochs,
-            position,
-            first_epoch,
+            "fine-tune", self.network, settings, self.seeds, epochs, position, first_epoch
         )
         return self._train(phase, weights, self.split, optimizer)
 
@@ -216,23 +218,31 @@ class Fit:
         points = [head_only] * params.head_epochs
         if params.epochs_per_stage:
             points += [stage for stage in stages for _ in range(params.epochs_per_stage)]
-        points += [point] * params.epochs
-        return tuple(points[: params.epochs]) or (point,)
+        planned = tuple([*points, *[point] * params.epochs][: params.epochs]) or (point,)
+        if planned[-1] != point and not self.partial:
+            warnings.warn(
+                f"epochs={params.epochs} end before all has thawed that freeze_until="
+                f"{params.freeze_until!r} leaves to train: that takes {len(points) + 1}, with "
+                f"head_epochs={params.head_epochs} and epochs_per_stage={params.epochs_per_stage}.",
+                UserWarning,
+                stacklevel=6,
+            )
+        return planned
 
     # -- What they stand on ----------------------------------------------------------------
 
-    def _settings(self, freeze_points, kept_weights):
+    def _settings(self, freeze_points, kept_weights, open_end=False):
         params, backbone = self.params, self.architecture.backbone
         recipe = backbone.fine_tuning if kept_weights else backbone.from_scratch
         return Settings(
-            freeze_points,
-            params.batch_size,
-            params.optimizer,
-            Pace.choose(params, recipe, own_rate(params.optimizer)),
-            self.augmentation,
-            params.early_stopping,
-            params.n_iter_no_change,
-            params.tol,
+            freeze_points=freeze_points,
+            batch_size=params.batch_size,
+            optimizer=params.optimizer,
+            pace=Pace.choose(params, recipe, own_rate(params.optimizer), open_end),
+            augmentation=self.augmentation,
+            early_stopping=params.early_stopping,
+            n_iter_no_change=params.n_iter_no_change,
+            tol=params.tol,
         )
 
     def _train(self, phase: Phase, weights, split: ClassSplit, optimizer=None) -> Trained:

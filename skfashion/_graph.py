@@ -6,7 +6,6 @@ from ._architecture import Architecture, BodyArchitecture
 from ._keras_globals import fresh_keras_globals
 from ._tensorflow import keras, tf
 
-PREDICTION_BATCH = 128
 HEAD_LAYERS = ("flatten", "average", "feature_dropout", "dense", "dropout", "output")
 
 Weights = dict[str, np.ndarray]
@@ -87,17 +86,22 @@ class Graph:
         ):
             images, features = add_body(architecture)
             self.body = keras.Model(images, features, name="body")
+            self._check_layers()
             self.model = keras.Model(images, self._finish(features), name="network")
             self._initializers = {v.path: v._initializer for v in self.model.weights}
-        self._check_stages()
 
     def _finish(self, features):
         """Add what follows on the body's output."""
         return features
 
-    def _check_stages(self):
+    def _check_layers(self):
         backbone = self.architecture.backbone
         names = [layer.name for layer in self.body.layers]
+        if taken := sorted(set(names) & set(HEAD_LAYERS)):
+            raise ValueError(
+                f"Backbone {backbone.name!r} has layers that are called {taken}, as layers of the "
+                "head are. Give them other names."
+            )
         if [name for name in names if name in backbone.stages] != list(backbone.stages):
             raise ValueError(
                 f"Backbone {backbone.name!r} has stages={list(backbone.stages)}, but the layers "
@@ -140,15 +144,16 @@ class BatchFunction:
     ----------
     model : keras.Model
         Graph with one input and one output.
-    float_type : str
-        Type of inputs and outputs.
+    architecture : BodyArchitecture
+        What it is part of.
     finish : callable, default=tf.identity
         What follows on the model's output.
     """
 
-    def __init__(self, model, float_type, finish=tf.identity):
+    def __init__(self, model, architecture: BodyArchitecture, finish=tf.identity):
         self._paths = [variable.path for variable in model.weights]
-        self._float_type = float_type
+        self._float_type = float_type = architecture.float_type
+        self._batch_size = architecture.prediction_batch
         self._output_shape = tuple(model.outputs[0].shape[1:])
         run = tf.function(
             lambda weights, batch: tf.cast(finish(infer(model, weights, batch)), float_type),
@@ -156,16 +161,16 @@ class BatchFunction:
         )
         self._run = run.get_concrete_function(
             [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
-            tf.TensorSpec((PREDICTION_BATCH, *model.inputs[0].shape[1:]), float_type),
+            tf.TensorSpec((self._batch_size, *model.inputs[0].shape[1:]), float_type),
         )
 
     def __call__(self, weights: Weights, images) -> np.ndarray:
         """Return the model's outputs for images of shape (n, h, w, c), in their order."""
         tensors = [tf.convert_to_tensor(weights[path]) for path in self._paths]
         outputs = np.empty((len(images), *self._output_shape), self._float_type)
-        batch = np.zeros((PREDICTION_BATCH, *images.shape[1:]), self._float_type)
-        for start in range(0, len(images), PREDICTION_BATCH):
-            rows = images[start : start + PREDICTION_BATCH]
+        batch = np.zeros((self._batch_size, *images.shape[1:]), self._float_type)
+        for start in range(0, len(images), self._batch_size):
+            rows = images[start : start + self._batch_size]
             batch[: len(rows)] = rows
             result = self._run(tensors, tf.convert_to_tensor(batch))
             outputs[start : start + len(rows)] = result[: len(rows)]

@@ -36,9 +36,10 @@ def fresh_keras_globals(dtype="float32", reserved=()):
 @contextmanager
 def _swapped_globals(dtype, reserved):
     random_state = random.getstate()
-    data_format = keras.config.image_data_format()
+    data_format, floatx = keras.config.image_data_format(), keras.config.floatx()
     before = {name: keras_global_state.get_global_attribute(name) for name in (_NAMES, _POLICY)}
     keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
     keras_global_state.set_global_attribute(_NAMES, defaultdict(int, dict.fromkeys(reserved, 1)))
     keras_global_state.set_global_attribute(_POLICY, keras.DTypePolicy(dtype))
     try:
@@ -47,4 +48,5 @@ def _swapped_globals(dtype, reserved):
         for name, value in before.items():
             keras_global_state.set_global_attribute(name, value)
         keras.config.set_image_data_format(data_format)
+        keras.config.set_floatx(floatx)
         random.setstate(random_state)

@@ -62,7 +62,7 @@ class Network(Graph):
 
     @cached_property
     def _probabilities(self):
-        return BatchFunction(self.model, self.architecture.float_type, finish=tf.nn.softmax)
+        return BatchFunction(self.model, self.architecture, finish=tf.nn.softmax)
 
     def predict_proba(self, weights: Weights, images) -> np.ndarray:
         """Return class probabilities, of shape (n, n_classes), in the network's float type."""
@@ -71,7 +71,7 @@ class Network(Graph):
     def features(self, point, weights: Weights, images) -> np.ndarray:
         """Return the frozen part's outputs at a freeze point."""
         if point not in self._fronts:
-            self._fronts[point] = BatchFunction(self.cut_at(point)[0], self.architecture.float_type)
+            self._fronts[point] = BatchFunction(self.cut_at(point)[0], self.architecture)
         return self._fronts[point](weights, images)
 
     def feature_bytes(self, point) -> int:
@@ -169,10 +169,9 @@ class Network(Graph):
         if point not in names:
             backbone = self.architecture.backbone
             usual = [*backbone.stages, "features", *(name for name in names if name == "dense")]
-            others = [name for name in names if name not in (*usual, "output")]
             raise ValueError(
-                unknown_name("freeze_until", point, usual + others)
-                + f" The stages of backbone {backbone.name!r} are {list(backbone.stages)}; None "
+                unknown_name("freeze_until", point, usual, also=names)
+                + f" These are the stages of backbone {backbone.name!r} and of the head; None "
                 "freezes nothing."
             )
         # The first node is the one in this graph; cutting adds others.

@@ -27,8 +27,10 @@ def fetch_official(backbone: Backbone) -> Path:
         )
     folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     kept = folder / official.file_name
-    if not (kept.is_file() and _is_intact(kept, official)):
-        _fetch(official, folder)
+    if not kept.is_file():
+        _fetch(official, kept, "is not there")
+    elif not _is_intact(kept, official):
+        _fetch(official, kept, f"does not have the hash {official.file_hash} there")
     return kept
 
 
@@ -38,8 +40,9 @@ def _is_intact(path, official: OfficialWeights) -> bool:
         return hashlib.file_digest(file, algorithm).hexdigest() == official.file_hash.lower()
 
 
-def _fetch(official: OfficialWeights, folder: Path) -> None:
-    """Download into the folder; an interrupted or wrong download leaves what is there."""
+def _fetch(official: OfficialWeights, kept: Path, why) -> None:
+    """Download to where it is kept; an interrupted or wrong download leaves what is there."""
+    folder = kept.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder, prefix=".skfashion-") as unfinished:
@@ -53,10 +56,10 @@ def _fetch(official: OfficialWeights, folder: Path) -> None:
             )
             if not _is_intact(fetched, official):
                 raise OSError(f"the file there does not have the hash {official.file_hash}")
-            fetched.replace(folder / official.file_name)
+            fetched.replace(kept)
     except Exception as error:
         raise FileNotFoundError(
-            f'weights="imagenet" needs the file {official.file_name}, which is not in {folder} and '
-            f"could not be fetched from {official.url} ({error}). Put it into that folder, or pass "
-            "the path of a file as weights=PATH."
+            f'weights="imagenet" needs the file {official.file_name} in the folder {folder}. It '
+            f"{why} and could not be fetched from {official.url} ({error}). Put it into that "
+            "folder, or pass the path of a file as weights=PATH."
         ) from error

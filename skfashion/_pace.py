@@ -1,11 +1,9 @@
 """How fast each part of a network learns, and how that goes over the steps of a phase."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from ._backbone import Recipe
-
-OPTIONS = ("learning_rate", "body_learning_rate", "layer_decay", "schedule", "warmup", "clip_norm")
 
 
 @dataclass(frozen=True)
@@ -34,29 +32,38 @@ class Pace:
     clip_norm: float | None
 
     @classmethod
-    def choose(cls, params, recipe: Recipe, own_rate: float) -> "Pace":
-        """Take each option from an estimator's parameters, or else from a recipe.
+    def choose(cls, params, recipe: Recipe, own_rate: float, open_end=False) -> "Pace":
+        """Take what an estimator's parameters leave open, being `None`, from a recipe.
 
         Parameters
         ----------
         params : TransferClassifier
-            Where an option is `None`, the recipe's holds.
+            The estimator.
         recipe : Recipe
-            Its rates are multiples: of the optimizer's own, and of the head's.
+            The recipe.
         own_rate : float
             The optimizer's own learning rate.
+        open_end : bool, default=False
+            Whether nobody knows how long the phase will be: it then has no course unless the
+            parameters ask for one.
         """
-        chosen = {
-            name: getattr(recipe if getattr(params, name) is None else params, name)
-            for name in OPTIONS
-        }
-        if params.learning_rate is None:
-            chosen["learning_rate"] *= own_rate
-        if params.body_learning_rate is None:
-            chosen["body_learning_rate"] *= chosen["learning_rate"]
-        if chosen["clip_norm"] == inf:
-            chosen["clip_norm"] = None
-        return cls(**chosen)
+        if open_end:
+            recipe = replace(recipe, schedule="constant", warmup=0.0)
+
+        def given(name, default):
+            value = getattr(params, name)
+            return default if value is None else value
+
+        head = given("learning_rate", recipe.head_factor * own_rate)
+        clip_norm = given("clip_norm", recipe.clip_norm)
+        return cls(
+            learning_rate=head,
+            body_learning_rate=given("body_learning_rate", recipe.body_factor * head),
+            layer_decay=given("layer_decay", recipe.layer_decay),
+            schedule=given("schedule", recipe.schedule),
+            warmup=given("warmup", recipe.warmup),
+            clip_norm=None if clip_norm == inf else clip_norm,
+        )
 
     @property
     def changes(self) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from ._architecture import Architecture
 from ._augmentation import build_augmentation
 from ._depth_optimizer import Course, DepthOptimizer
-from ._graph import PREDICTION_BATCH, Weights, infer, to_numpy
+from ._graph import Weights, infer, to_numpy
 from ._keras_globals import fresh_keras_globals
 from ._network import get_network
 from ._pace import Pace
@@ -113,9 +113,10 @@ class Trainer:
         rates, number = tf.TensorSpec([len(self._optimizer)], tf.float32), tf.TensorSpec([])
         course = Course(*[number] * len(Course._fields))
         run = tf.function(self._train_rows, autograph=False)
-        return run.get_concrete_function(
-            *self._row_signature(), order, batch_size, rates, course, number
-        )
+        with fresh_keras_globals(self._float_type):
+            return run.get_concrete_function(
+                *self._row_signature(), order, batch_size, rates, course, number
+            )
 
     @cached_property
     def _losses(self):
@@ -233,13 +234,15 @@ class Trainer:
         return _means_over_batches(train_batch, n_rows, batch_size)
 
     def _score_rows(self, inputs, targets, weights, frozen):
+        batch_size = self.program.architecture.prediction_batch
+
         def score_batch(start):
-            rows = slice(start, start + PREDICTION_BATCH)
+            rows = slice(start, start + batch_size)
             x = self._enter(inputs[rows], frozen, training=False)
             logits, _, _ = self._forward(x, training=False)
             return _totals(logits, targets[rows], weights[rows])
 
-        return _means_over_batches(score_batch, tf.size(targets), PREDICTION_BATCH)
+        return _means_over_batches(score_batch, tf.size(targets), batch_size)
 
     def _enter(self, inputs, frozen, training):
         """Bring inputs up to the cut: augmented if training, through the frozen part."""
@@ -313,8 +316,10 @@ _idle_lock = Lock()
 def borrow_trainer(program: Program):
     """Lend an idle trainer of this program, or a new one, for the time of a `with` block."""
     with _idle_lock:
-        idle = _idle.get(program)
+        idle = _idle.pop(program, [])
         trainer = idle.pop() if idle else None
+        if idle:
+            _idle[program] = idle
     trainer = trainer or Trainer(program)
     try:
         yield trainer

@@ -16,8 +16,9 @@ from ._tensorflow import tf
 from ._trainer import Program, Rows, Trainer, borrow_trainer
 
 # Features that would take more of the memory that is free are not kept: images then go through the
-# frozen part in every epoch. While they are computed, they take twice their size.
-MOST_OF_FREE_MEMORY = 0.4
+# frozen part in every epoch. While they are computed they take twice their size, and two processes
+# may see the same free memory.
+MOST_OF_FREE_MEMORY = 0.2
 
 History = dict[str, list[float]]
 EpochEnd = Callable[[dict[str, float], Callable[[], Weights]], bool]
@@ -128,13 +129,15 @@ class Phase:
         stopping = _EarlyStopping(self.settings) if self.settings.early_stopping else None
         trained = Trained(weights, {}, optimizer)
         for point, epochs in groupby(range(self.epochs), self._freeze_point):
+            if stopping:
+                stopping.renew_patience()
             trained, stop = self._train_behind(
                 point, list(epochs), trained, rows, validation, stopping, begin_epoch
             )
+            if stopping and stopping.best_weights is not None:
+                trained = replace(trained, weights=stopping.best_weights)
             if stop:
                 break
-        if stopping and stopping.best_weights is not None:
-            return replace(trained, weights=stopping.best_weights)
         return trained
 
     def _freeze_point(self, epoch):
@@ -230,12 +233,13 @@ class _EarlyStopping:
         self._patience, self._tol = settings.n_iter_no_change, settings.tol
         self._stale = 0
 
+    def renew_patience(self) -> None:
+        """Give what has just thawed its time."""
+        self._stale = 0
+
     def sees(self, loss, get_weights) -> bool:
         """Take note of an epoch; return whether to stop."""
         self._stale = 0 if loss < self._best - self._tol else self._stale + 1
         if loss < self._best:
             self._best, self.best_weights = loss, get_weights()
-        if self._stale < self._patience:
-            return False
-        self._stale = 0
-        return True
+        return self._stale >= self._patience

@@ -4,16 +4,20 @@ Nothing here runs code from a file: HDF5 and safetensors hold arrays, and of a `
 the weights are read, never the configuration.
 """
 
+import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import h5py
 import numpy as np
@@ -61,7 +65,7 @@ def load_body_weights(weights, graph: Graph) -> Weights:
         If the file is none of these, or does not fit.
     """
     backbone = graph.architecture.backbone
-    path = fetch_official(backbone) if weights == "imagenet" else Path(weights)
+    path = fetch_official(backbone) if weights == "imagenet" else Path(weights).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
             f"weights={str(path)!r}: there is no such file. Give the path of one, or "
@@ -69,7 +73,7 @@ def load_body_weights(weights, graph: Graph) -> Weights:
         )
     try:
         with _opened(path) as find:
-            return _matched(find, graph.body)
+            return _matched(find, graph)
     except _Misfit as misfit:
         raise ValueError(
             f"weights={str(path)!r} does not fit the body of backbone {backbone.name!r} on images "
@@ -114,113 +118,178 @@ def _write_as_keras_does(body, weights, path):
 
 
 class _Misfit(Exception):
-    """A weight that the body has is not in the file, or has another shape there."""
-
-    def __init__(self, slot: _Slot, found):
-        weight = slot.path.rsplit("/", 1)[-1]
-        super().__init__(
-            f"layer {slot.layer!r} is the first that differs, whose {weight} has the shape "
-            f"{slot.shape}; in the file there is {found}."
-        )
+    """What the body has and what the file has differ."""
 
 
-_Find = Callable[[object], Iterator[tuple[_Slot, np.ndarray | None]]]
+def _differs(slot: _Slot, found) -> _Misfit:
+    weight = slot.path.rsplit("/", 1)[-1]
+    return _Misfit(
+        f"layer {slot.layer!r} is the first that differs, whose {weight} has the shape "
+        f"{slot.shape}; in the file there is {found}."
+    )
+
+
+# The arrays of one layer, in order; and the layers of a body or of a file, in order.
+_Layer = list[Any]
+_Find = Callable[[Graph], Iterator[tuple[list[_Slot], _Layer]]]
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_Find]:
-    """Open a file; yield what pairs the slots of a body with the file's arrays."""
+    """Open a file; yield what pairs the layers of a body with the file's."""
     if path.suffix == SAFETENSORS_SUFFIX:
         yield partial(_from_safetensors, _safetensors().numpy.load_file(path))
         return
+    content: Any = path
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             content = BytesIO(archive.read(_WEIGHTS_IN_ARCHIVE))
-        with h5py.File(content) as file:
-            yield partial(_from_keras_3, file)
-        return
-    with h5py.File(path) as file:
-        layers = file.get("model_weights", file)
-        if "layer_names" in layers.attrs:
-            yield partial(_from_keras_2, layers)
+    with h5py.File(content) as file:
+        group = file.get("model_weights", file)
+        if "layer_names" in group.attrs:
+            yield partial(_from_keras_2, group)
         else:
             yield partial(_from_keras_3, file)
 
 
-def _matched(find: _Find, body) -> Weights:
+def _matched(find: _Find, graph: Graph) -> Weights:
     found = {}
-    types = {variable.path: variable.dtype for variable in body.weights}
-    for slot, array in find(body):
-        if array is None:
-            raise _Misfit(slot, "none")
-        if tuple(array.shape) != slot.shape:
-            raise _Misfit(slot, f"one of shape {tuple(array.shape)}")
-        found[slot.path] = np.array(array, types[slot.path])
+    types = {variable.path: variable.dtype for variable in graph.body.weights}
+    for slots, arrays in find(graph):
+        for slot, array in zip_longest(slots, arrays):
+            if slot is None:
+                raise _differs(slots[-1], f"a further weight of shape {tuple(array.shape)}")
+            if array is None:
+                raise _differs(slot, "none")
+            if tuple(array.shape) != slot.shape:
+                raise _differs(slot, f"one of shape {tuple(array.shape)}")
+            found[slot.path] = np.array(array, types[slot.path])
     return found
 
 
 def _slots(body) -> list[list[_Slot]]:
-    """Return the slots of each layer that has weights, in the order of layers and weights."""
-    return [
-        [
-            _Slot(variable.path, layer.name, tuple(variable.shape))
-            for variable in (*layer.trainable_weights, *layer.non_trainable_weights)
-        ]
-        for layer in body.layers
-        if layer.weights
-    ]
+    """Return the slots of each layer that has weights, nested ones by themselves, in order."""
+    by_layer: dict[str, list[_Slot]] = {}
+    for layer in body.layers:
+        for variable in (*layer.trainable_weights, *layer.non_trainable_weights):
+            slot = _Slot(variable.path, layer.name, tuple(variable.shape))
+            by_layer.setdefault(variable.path.rsplit("/", 1)[0], []).append(slot)
+    return list(by_layer.values())
 
 
-def _from_safetensors(arrays, body):
-    for layer in _slots(body):
-        for slot in layer:
-            yield slot, arrays.get(slot.path)
+def _refuse_more_layers(layers: Iterable[_Layer]) -> None:
+    """Refuse a deeper network: what follows on the body's may be a head, but no convolution."""
+    for arrays in layers:
+        if any(len(array.shape) == 4 for array in arrays):
+            raise _Misfit(
+                "all of its layers are in the file, but so are further convolutions, behind them: "
+                "the file is of another network."
+            )
 
 
-def _from_keras_2(layers, body):
+def _from_safetensors(arrays, graph):
+    """Pair by the paths of variables."""
+    stored: dict[str, dict[str, Any]] = {}
+    for path, array in arrays.items():
+        stored.setdefault(path.rpartition("/")[0], {})[path] = array
+    for slots in _slots(graph.body):
+        own = stored.pop(slots[0].path.rpartition("/")[0], {})
+        yield slots, [own.pop(slot.path, None) for slot in slots] + list(own.values())
+    _refuse_more_layers(list(layer.values()) for layer in stored.values())
+
+
+def _arrays_in(group) -> dict[str, h5py.Dataset]:
+    """Return the arrays that an HDF5 group itself holds, by path.
+
+    Links are not followed, and an array that is kept in another file is refused: what is read must
+    not depend on what else there is on this machine.
+    """
+    arrays = {}
+
+    def note(path, node):
+        if isinstance(node, h5py.Dataset):
+            if node.external or node.is_virtual:
+                raise OSError(f"{path} is not in the file itself, but in another one")
+            arrays[path] = node
+
+    group.visititems(note)
+    return arrays
+
+
+# EfficientNet's constants of normalisation, which are part of the preprocessing here.
+_NORMALIZATION = re.compile(r"normalization(_\d+)?")
+
+
+def _from_keras_2(group, graph):
     """Pair layers by their order, as Keras does; what follows on the body's is the file's top."""
-    stored = [
-        [group[name] for name in group.attrs["weight_names"]]
-        for group in (layers[name] for name in layers.attrs["layer_names"])
-        # EfficientNet's constants of normalisation are part of our preprocessing.
-        if len(group.attrs["weight_names"]) and not group.name.split("/")[-1].startswith("normal")
-    ]
-    for n, layer in enumerate(_slots(body)):
-        arrays = stored[n] if n < len(stored) else []
-        for m, slot in enumerate(layer):
-            yield slot, arrays[m] if m < len(arrays) else None
+    arrays = _arrays_in(group)
+    stored: dict[str, _Layer] = {}
+    for layer in _names(group, "layer_names"):
+        if _NORMALIZATION.fullmatch(layer):
+            continue
+        for weight in _names(group[layer], "weight_names"):
+            # A model in a layer's place has all its weights in one group.
+            inner = weight.rpartition("/")[0]
+            stored.setdefault(f"{layer} {inner}", []).append(arrays.get(f"{layer}/{weight}"))
+    layers = list(stored.values())
+    slots = _slots(graph.body)
+    yield from zip_longest(slots, layers[: len(slots)], fillvalue=[])
+    _refuse_more_layers(layers[len(slots) :])
 
 
-def _from_keras_3(file, body):
+def _names(group, attribute) -> list[str]:
+    return [n.decode() if isinstance(n, bytes) else str(n) for n in group.attrs[attribute]]
+
+
+def _from_keras_3(file, graph):
     """Pair by the place that Keras itself gives to each weight, wherever in the file they begin.
 
     A file of a whole classifier has its body in a group of its own, or its head behind it.
     """
-    places = _places(body)
-    slots = [slot for layer in _slots(body) for slot in layer]
-    beginnings = [""]
-    file.visit(lambda name: beginnings.append(name[: -len("layers")]) if _is_layers(name) else None)
+    # As Keras itself does with files of its first versions.
+    arrays = {
+        path.replace("_layer_checkpoint_dependencies", "layers"): array
+        for path, array in _arrays_in(file).items()
+    }
+    stored: dict[str, _Layer] = {}
+    for path, array in arrays.items():
+        stored.setdefault(path.rsplit("/", 1)[0], []).append(array)
+    places = _places(graph)
+    slots = _slots(graph.body)
+    homes = [places[layer[0].path].rsplit("/", 1)[0] for layer in slots]
 
-    def arrays_from(beginning):
-        return [file.get(beginning + places[slot.path]) for slot in slots]
+    def found(beginning):
+        return [stored.get(beginning + home, []) for home in homes]
 
-    def fitting(arrays):
-        pairs = zip(slots, arrays, strict=True)
-        return sum(array is not None and array.shape == slot.shape for slot, array in pairs)
+    def fitting(beginning):
+        shapes = ([tuple(array.shape) for array in arrays] for arrays in found(beginning))
+        pairs = zip(slots, shapes, strict=True)
+        return sum([slot.shape for slot in layer] == own for layer, own in pairs)
 
-    yield from zip(slots, max(map(arrays_from, beginnings), key=fitting), strict=True)
+    beginnings = {path[: path.index(homes[0])] for path in stored if path.endswith(homes[0])}
+    best = sorted(beginnings or {""}, key=lambda beginning: (-fitting(beginning), beginning))
+    if len(best) > 1 and fitting(best[0]) == fitting(best[1]) == len(slots):
+        raise _Misfit(f"it is in the file more than once, in {best[0]!r} and in {best[1]!r}.")
+    yield from zip(slots, found(best[0]), strict=True)
+    siblings = f"{best[0]}layers/"
+    own = {best[0] + home for home in homes}
+    _refuse_more_layers(
+        arrays for home, arrays in stored.items() if home.startswith(siblings) and home not in own
+    )
 
 
-def _is_layers(name):
-    return name.rsplit("/", 1)[-1] == "layers"
+_known_places: WeakKeyDictionary[Graph, dict[str, str]] = WeakKeyDictionary()
 
 
-def _places(body) -> dict[str, str]:
+def _places(graph: Graph) -> dict[str, str]:
     """Return where a Keras 3 file has each weight of a body, by path.
 
     Keras has no public name for these places, so a file is written in which each weight is filled
     with its own number.
     """
+    if graph in _known_places:
+        return _known_places[graph]
+    body = graph.body
     numbered = {
         variable.path: np.full(variable.shape, number, "float32")
         for number, variable in enumerate(body.weights)
@@ -237,7 +306,7 @@ def _places(body) -> dict[str, str]:
         _write_as_keras_does(body, numbered, written)
         with h5py.File(written) as file:
             file.visititems(note)
-    return places
+    return _known_places.setdefault(graph, places)
 
 
 def _safetensors():

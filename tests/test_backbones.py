@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -122,6 +123,19 @@ def test_backbone_is_checked(change, message):
     assert Backbone("b", build=residual, stages=["stem"], min_size=8).stages == ("stem",)
 
 
+def test_names_of_the_head_are_taken(make, lt5):
+    def output(images):
+        from keras import layers
+
+        return layers.Conv2D(4, 3, name="output")(images)
+
+    backbone = Backbone("clash", build=output, stages=("output",), min_size=8)
+    with pytest.raises(
+        ValueError, match=r"layers that are called \['output'\], as layers of the h"
+    ):
+        make(backbone=backbone).fit(*lt5)
+
+
 @pytest.mark.parametrize("stages", [("stem", "conv7"), ("norm", "stem")])
 def test_stages_must_be_in_the_graph_in_order(make, lt5, stages):
     wrong = Backbone("wrong", build=residual, stages=stages, min_size=9)
@@ -165,13 +179,42 @@ def test_registered_in_the_workers_of_a_search(make, lt5, registered):
 def test_registered_travels_with_a_pickle(make, registered, monkeypatch):
     state = pickle.dumps(make(backbone="small_cnn"))
     monkeypatch.setattr(_backbones, "_BACKBONES", {"small_cnn": _backbones._BUILT_IN[0]})
+    monkeypatch.setattr(_backbones, "_TRAVELLED", {})
     pickle.loads(state)
-    assert list_backbones() == ["small_cnn", registered]
+    assert _backbones.get_backbone(registered) == RESIDUAL
+    assert list_backbones() == ["small_cnn"]
 
 
-def test_what_pickle_cannot_find_does_not_stand_in_the_way(make, registered):
-    register_backbone(Backbone("local", lambda images: images, stages=("x",), min_size=8))
-    assert RESIDUAL in _backbones.registered_backbones()
+def test_workers_know_the_last_of_a_name(registered, monkeypatch):
+    monkeypatch.setattr(_backbones, "_TRAVELLED", {})
+    old = pickle.dumps(TransferClassifier(registered))
+    register_backbone(replace(RESIDUAL, min_size=12), overwrite=True)
+    new = pickle.dumps(TransferClassifier(registered))
+    monkeypatch.setattr(_backbones, "_BACKBONES", {})
+    for state, size in ((old, 9), (new, 12)):
+        pickle.loads(state)
+        assert _backbones.get_backbone(registered).min_size == size
+
+
+def test_a_pickle_loads_where_what_is_registered_is_not_known(make, lt5, tmp_path):
+    program = """
+import sys, pickle
+sys.path.insert(0, {folder!r})
+import elsewhere
+from skfashion import Backbone, TransferClassifier, register_backbone
+register_backbone(Backbone("theirs", elsewhere.build, stages=("conv",), min_size=8))
+pickle.dump(TransferClassifier(epochs=3), open({path!r}, "wb"))
+"""
+    (tmp_path / "elsewhere.py").write_text("def build(images):\n    return images\n")
+    path = tmp_path / "clf.pickle"
+    program = program.format(folder=str(tmp_path), path=str(path))
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[1], check=True)
+    assert pickle.loads(path.read_bytes()).epochs == 3
+
+
+def test_what_cannot_be_pickled_does_not_stand_in_the_way(make, registered):
+    lock = Lock()
+    register_backbone(Backbone("local", lambda images: (lock, images)[1], ("x",), min_size=8))
     pickle.loads(pickle.dumps(make()))
 
 
@@ -179,13 +222,23 @@ def test_register_refuses(registered):
     with pytest.raises(TypeError, match="backbone must be a Backbone, got str"):
         register_backbone("vgg16")
     register_backbone(RESIDUAL)
-    other = replace(RESIDUAL, min_size=12)
+    other = replace(RESIDUAL, build=_backbones._small_cnn, stages=("conv1",))
     with pytest.raises(ValueError, match=r"another backbone 'residual'.* overwrite=True"):
         register_backbone(other)
     register_backbone(other, overwrite=True)
     assert _backbones.get_backbone("residual") is other
     with pytest.raises(ValueError, match="'vgg16' that ships with skfashion"):
         register_backbone(replace(RESIDUAL, name="vgg16"), overwrite=True)
+
+
+def test_a_function_that_is_defined_anew_takes_its_place(registered):
+    def again(images):
+        return images
+
+    again.__module__, again.__qualname__ = residual.__module__, residual.__qualname__
+    anew = replace(RESIDUAL, build=again)
+    register_backbone(anew)
+    assert _backbones.get_backbone("residual") is anew
 
 
 def test_representation_leaves_defaults_out():

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 
 from skfashion import TransferClassifier, list_backbones
-from skfashion._graph import PREDICTION_BATCH
+from skfashion._architecture import PREDICTION_BATCH
 from skfashion._network import get_network
 from skfashion.datasets import load_fashion_sample
 

@@ -1,11 +1,14 @@
 """Learning rates by depth, their course, bounded gradients, and thawing."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import GTE5
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skfashion import Backbone, Recipe
+from skfashion import Recipe
 from skfashion._backbones import get_backbone
 from skfashion._fitting import Fit
 from skfashion._pace import Pace
@@ -106,7 +109,8 @@ def hidden_layer(clf, X):
 def test_the_head_comes_first(make, fashion):
     params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs": 3}
     before = make(**{**params, "epochs": 0}).fit(*fashion)._weights
-    head = make(head_epochs=3, **params).fit(*fashion)
+    with pytest.warns(UserWarning, match="end before all has thawed"):
+        head = make(head_epochs=3, **params).fit(*fashion)
     both = make(head_epochs=2, **params).fit(*fashion)
     for path in BODY:
         assert_array_equal(head._weights[path], before[path])
@@ -119,10 +123,11 @@ def test_the_head_comes_first(make, fashion):
 
 def test_stages_thaw_from_behind(make, fashion):
     params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs_per_stage": 1}
-    before = make(epochs=0, **params).fit(*fashion)._weights
+    before = make(epochs=0, **{**params, "epochs_per_stage": 0}).fit(*fashion)._weights
     moved = []
     for epochs in (1, 2, 3):
-        after = make(epochs=epochs, head_epochs=1, **params).fit(*fashion)._weights
+        with nullcontext() if epochs == 3 else pytest.warns(UserWarning, match="that takes 3"):
+            after = make(epochs=epochs, head_epochs=1, **params).fit(*fashion)._weights
         moved.append([not np.array_equal(after[path], before[path]) for path in BODY])
     assert moved == [[False, False], [False, True], [True, True]]
 
@@ -132,7 +137,6 @@ def test_stages_thaw_from_behind(make, fashion):
     [
         ({}, ["conv1"] * 4),
         ({"head_epochs": 2}, ["features", "features", "conv1", "conv1"]),
-        ({"head_epochs": 9}, ["features"] * 4),
         ({"freeze_until": 0, "epochs_per_stage": 2}, ["conv1", "conv1", None, None]),
         (
             {"freeze_until": 0, "epochs_per_stage": 1, "head_epochs": 1},
@@ -149,6 +153,17 @@ def test_plan_of_freeze_points(make, lt5, monkeypatch, params, expected):
     monkeypatch.setattr(Fit, "thawing", lambda fit: plans.append(thawing(fit)) or plans[-1])
     make(**{"freeze_until": "conv1", "epochs": 4, **params}).fit(*lt5)
     assert plans == [tuple(expected)]
+
+
+@pytest.mark.parametrize(
+    ("params", "point"),
+    [({"head_epochs": 4}, "features"), ({"head_epochs": 3, "epochs_per_stage": 2}, "conv1")],
+)
+def test_a_plan_that_ends_too_early_draws_a_warning(make, lt5, params, point):
+    with pytest.warns(UserWarning, match=r"epochs=4 end before all has thawed .* takes [56]"):
+        clf = make(freeze_until=0, epochs=4, **params).fit(*lt5)
+    assert clf.freeze_point_ == point
+    assert clf.n_frozen_params_ == {"features": 9568, "conv1": 320}[point]
 
 
 SCHEDULED = {
@@ -173,6 +188,19 @@ def test_partial_fit_follows_the_same_course(make, lt5):
         assert_array_equal(parts._weights[path], weight)
     parts.partial_fit(X, y)
     assert parts.n_iter_ == 4
+
+
+def test_partial_fit_has_no_course_of_its_own(make, lt5, body_path):
+    X, y = lt5
+    row = replace(get_backbone("small_cnn"), name="cosine", fine_tuning=Recipe(schedule="cosine"))
+    by_recipe, constant = (
+        make(backbone=row, weights=body_path, epochs=1, schedule=schedule)
+        for schedule in (None, "constant")
+    )
+    for clf in (by_recipe, constant):
+        for _ in range(3):
+            clf.partial_fit(X, y, classes=range(5))
+    assert_array_equal(by_recipe.predict_proba(X), constant.predict_proba(X))
 
 
 def test_warm_start_begins_the_course_anew_without_freezing_the_body_again(make, lt5):
@@ -205,14 +233,11 @@ def test_options_come_from_the_recipe_unless_they_are_given(make):
 @pytest.mark.parametrize("given_weights", [False, True])
 def test_recipe_depends_on_where_the_body_starts(make, lt5, body_path, given_weights):
     row = get_backbone("small_cnn")
-    named = Backbone(
-        "two_recipes",
-        build=row.build,
-        stages=row.stages,
-        min_size=8,
-        pooling="flatten",
-        from_scratch=Recipe(learning_rate=0.5),
-        fine_tuning=Recipe(body_learning_rate=0.25, clip_norm=0.1),
+    named = replace(
+        row,
+        name="two_recipes",
+        from_scratch=Recipe(head_factor=0.5),
+        fine_tuning=Recipe(body_factor=0.25, clip_norm=0.1),
     )
     start = {"weights": body_path if given_weights else None, "freeze_until": 0}
     explicit = (
@@ -230,7 +255,7 @@ def test_recipe_depends_on_where_the_body_starts(make, lt5, body_path, given_wei
     ("change", "message"),
     [
         ({"schedule": "cosin"}, r"schedule='cosin' is not one of .* Did you mean 'cosine'"),
-        ({"learning_rate": 0}, "learning_rate must be a number above 0, got 0"),
+        ({"head_factor": 0}, "head_factor must be a number above 0, got 0"),
         ({"layer_decay": -1}, "layer_decay must be a number above 0"),
         ({"warmup": 1.0}, "warmup must be from 0 up to, not including, 1"),
         ({"clip_norm": 0.0}, "clip_norm must be a number above 0"),

@@ -3,6 +3,7 @@
 import pickle
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -70,6 +71,12 @@ def legacy_file(model, path):
     return path
 
 
+def around(body):
+    return keras.Sequential(
+        [keras.Input(SHAPE), keras.layers.Rescaling(2.0), body, keras.layers.Dense(3)]
+    )
+
+
 def write(kind, mobilenet, without_top, folder):
     path = folder / {"keras3": "w.weights.h5"}.get(kind, f"{kind}.h5")
     if kind == "keras3":
@@ -83,15 +90,19 @@ def write(kind, mobilenet, without_top, folder):
         legacy_file(mobilenet, path)
     elif kind == "whole model h5":
         mobilenet.save(path)
+    elif kind == "h5 of a classifier around it":
+        around(without_top).save(path)
+    elif kind == "early keras3":
+        path = folder / "early.weights.h5"
+        without_top.save_weights(path)
+        with h5py.File(path, "a") as file:
+            file.move("layers", "_layer_checkpoint_dependencies")
     elif kind == "archive":
         path = folder / "m.keras"
         mobilenet.save(path)
     elif kind == "archive of a classifier around it":
         path = folder / "c.keras"
-        nested = keras.Sequential(
-            [keras.Input(SHAPE), keras.layers.Rescaling(2.0), without_top, keras.layers.Dense(3)]
-        )
-        nested.save(path)
+        around(without_top).save(path)
     else:
         path = folder / "w.safetensors"
         from safetensors.numpy import save_file
@@ -106,6 +117,8 @@ KINDS = [
     "official",
     "official with top",
     "whole model h5",
+    "h5 of a classifier around it",
+    "early keras3",
     "archive",
     "archive of a classifier around it",
     "safetensors",
@@ -188,6 +201,107 @@ def test_a_file_that_ends_early(make, lt5, body_path, tmp_path):
         source.copy("layers/conv2d", target, "layers/conv2d")
     with pytest.raises(ValueError, match=r"layer 'conv2' is the first .* in the file there is no"):
         make(weights=short).fit(*lt5)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """Three convolutions of equal width, and one with a deeper namesake."""
+
+    def build(images, depth, use_bias=True):
+        from keras import layers
+
+        x = images
+        for n in range(depth):
+            x = layers.Conv2D(4, 3, padding="same", use_bias=use_bias, name=f"c{n}")(x)
+        return x
+
+    def make(depth, **params):
+        return Backbone(
+            f"plain{depth}", partial(build, depth=depth, **params), ("c0", "c1"), 8, channels=3
+        )
+
+    return make
+
+
+def keras_model(backbone):
+    images = keras.Input(SHAPE)
+    return keras.Model(images, backbone.build(images))
+
+
+def save_as(model, folder, kind):
+    path = folder / {"keras3": "a.weights.h5", "safetensors": "a.safetensors"}.get(kind, "a.h5")
+    if kind == "keras3":
+        model.save_weights(path)
+    elif kind == "official":
+        legacy_file(model, path)
+    else:
+        from safetensors.numpy import save_file
+
+        save_file({v.path: v.numpy() for v in model.weights}, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["keras3", "official", "safetensors"])
+def test_a_deeper_network_does_not_fit(plain, photos, tmp_path, kind):
+    path = save_as(keras_model(plain(3)), tmp_path, kind)
+    with pytest.raises(ValueError, match="further convolutions, behind them"):
+        BackboneFeatures(plain(2), weights=path).fit(photos)
+    BackboneFeatures(plain(3), weights=path).fit(photos)
+
+
+@pytest.mark.parametrize("kind", ["keras3", "official", "safetensors"])
+def test_a_weight_too_many_in_a_layer(plain, photos, tmp_path, kind):
+    path = save_as(keras_model(plain(2)), tmp_path, kind)
+    with pytest.raises(
+        ValueError, match=r"layer 'c0' is the first .* a further weight|behind them"
+    ):
+        BackboneFeatures(plain(2, use_bias=False), weights=path).fit(photos)
+
+
+def test_two_bodies_in_a_file(plain, photos, tmp_path):
+    one, other = keras_model(plain(2)), keras_model(plain(2))
+    images = keras.Input(SHAPE)
+    both = keras.Model(images, keras.layers.Add()([one(images), other(images)]))
+    both.save_weights(tmp_path / "both.weights.h5")
+    with pytest.raises(ValueError, match="it is in the file more than once"):
+        BackboneFeatures(plain(2), weights=tmp_path / "both.weights.h5").fit(photos)
+
+
+def test_layers_of_like_names_are_read(photos, tmp_path):
+    """Only constants of normalisation are left out, not all that begins like them."""
+
+    def build(images):
+        from keras import layers
+
+        return layers.Conv2D(4, 3, name="normal_conv_1")(images)
+
+    backbone = Backbone("normal", build, ("normal_conv_1",), 8, channels=3)
+    path = legacy_file(keras_model(backbone), tmp_path / "a.h5")
+    BackboneFeatures(backbone, weights=path).fit(photos)
+
+
+@pytest.mark.parametrize("how", ["external", "virtual", "link", "soft link"])
+def test_other_files_are_not_read(make, lt5, body_path, tmp_path, how):
+    """What a file only points to stays unread."""
+    path, secret = tmp_path / "a.weights.h5", tmp_path / "secret.h5"
+    place, shape = "layers/conv2d/vars/0", (3, 3, 1, 32)
+    path.write_bytes(body_path.read_bytes())
+    with h5py.File(secret, "w") as file:
+        file["x"] = np.full(shape, 7, "float32")
+    with h5py.File(path, "a") as file:
+        del file[place]
+        if how == "external":
+            file.create_dataset(place, shape, "float32", external=[(secret, 0, h5py.h5f.UNLIMITED)])
+        elif how == "virtual":
+            layout = h5py.VirtualLayout(shape, "float32")
+            layout[...] = h5py.VirtualSource(secret, "x", shape=shape)
+            file.create_virtual_dataset(place, layout)
+        elif how == "link":
+            file[place] = h5py.ExternalLink(secret, "x")
+        else:
+            file[place] = h5py.SoftLink("/layers/conv2d_1/vars/0")
+    with pytest.raises(ValueError, match=r"not in the file itself|in the file there is none|conv1"):
+        make(weights=path).fit(*lt5)
 
 
 @pytest.mark.parametrize("name", ["a.weights.h5", "a.h5", "a.keras", "a.safetensors", "a.npz"])
