@@ -45,12 +45,11 @@ def write_backbone_table():
     """Write the table of backbones as a list table, for docs/backbones.rst."""
     from skfashion._backbones import get_backbone
 
-    cells = [["`backbone`", "smallest side", "stages", "frozen to", '`"imagenet"`']]
+    cells = [["`backbone`", "smallest side", "stages"]]
     for row in map(get_backbone, skfashion.list_backbones()):
-        stages = ", ".join(row.stages)
-        official = "yes" if row.official else "no"
-        cells.append([row.name, str(row.min_size), stages, row.default_freeze, official])
-    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 16 8 48 18 10", ""]
+        stages = [f"**{s}**" if s == row.default_freeze else s for s in row.stages]
+        cells.append([row.name, str(row.min_size), ", ".join(stages)])
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 18 12 70", ""]
     for first, *others in cells:
         lines += [f"   * - {first}", *(f"     - {cell}" for cell in others)]
     Path(__file__).with_name("backbone_table.inc").write_text("\n".join(lines) + "\n")
@@ -61,6 +60,11 @@ write_backbone_table()
 html_theme = "pydata_sphinx_theme"
 html_title = "skfashion"
 html_show_sourcelink = False
+# Pages without pages below them have nothing to list at the side.
+html_sidebars = {
+    page: []
+    for page in ("index", "getting_started", "class_split", "backbones", "design", "whats_new")
+}
 html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
