@@ -5,7 +5,12 @@ from numbers import Real
 
 from ._names import unknown_name
 
-_FLIPS = {"horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
+# Keras' own "horizontal_and_vertical" flips along both axes or none.
+_FLIPS = {
+    "horizontal": ["horizontal"],
+    "vertical": ["vertical"],
+    "both": ["horizontal", "vertical"],
+}
 
 # name -> (default amount, largest amount); the order is the order in which they are applied
 _AMOUNTS: dict[str, tuple[float | str, float | None]] = {
@@ -68,11 +73,12 @@ def build_augmentation(augmentation) -> list:
     """Build the layers for parsed (name, amount) pairs."""
     from ._tensorflow import keras
 
+    layers = keras.layers
     makers = {
-        "flip": lambda amount: keras.layers.RandomFlip(_FLIPS[amount]),
-        "rotate": lambda amount: keras.layers.RandomRotation(amount / 360),
-        "zoom": lambda amount: keras.layers.RandomZoom(amount, amount),
-        "shift": lambda amount: keras.layers.RandomTranslation(amount, amount),
-        "erase": lambda amount: keras.layers.RandomErasing(amount),
+        "flip": lambda amount: [layers.RandomFlip(axis) for axis in _FLIPS[amount]],
+        "rotate": lambda amount: [layers.RandomRotation(amount / 360)],
+        "zoom": lambda amount: [layers.RandomZoom(amount, amount)],
+        "shift": lambda amount: [layers.RandomTranslation(amount, amount)],
+        "erase": lambda amount: [layers.RandomErasing(amount)],
     }
-    return [makers[name](amount) for name, amount in augmentation]
+    return [layer for name, amount in augmentation for layer in makers[name](amount)]

@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 import pytest
 from conftest import GTE5
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import (
@@ -150,6 +150,16 @@ def test_input_size_below_the_smallest(make, lt5):
 
 def test_default_name_is_in_the_parameters():
     assert TransferClassifier(backbone=RESIDUAL).get_params()["backbone"] is RESIDUAL
+
+
+def test_the_head_averages_the_feature_map(make, lt5):
+    clf = make(backbone=RESIDUAL, hidden_units=0, epochs=1).fit(*lt5)
+    features = BackboneFeatures(RESIDUAL, pooling="average", random_state=0).fit(lt5[0])
+    features._weights = {path: clf._weights[path] for path in features._weights}
+    logits = features.transform(lt5[0]) @ clf._weights["output/kernel"]
+    odds = np.exp(logits + clf._weights["output/bias"])
+    expected = odds / odds.sum(axis=1, keepdims=True)
+    assert_allclose(clf.predict_proba(lt5[0]), expected, rtol=1e-4)
 
 
 @pytest.fixture

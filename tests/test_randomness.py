@@ -109,3 +109,26 @@ def test_random_state_instance_moves_on(make, lt5):
     further = make(random_state=one, epochs=1).fit(*lt5).predict_proba(lt5[0])
     assert_array_equal(first, again)
     assert not np.array_equal(first, further)
+
+
+def test_every_epoch_has_an_order_and_masks_of_its_own(make, lt5, monkeypatch):
+    orders, seeds = [], []
+    run_epoch, seed = _trainer.Trainer.run_epoch, _trainer.Trainer.seed
+
+    def note_order(self, rows, order, *args):
+        orders.append(tuple(order))
+        return run_epoch(self, rows, order, *args)
+
+    def note_seeds(self, *stream):
+        seed(self, *stream)
+        states = [v for path, v in self._variables() if path not in self._weight_paths]
+        states += [v for layer in self._augmentation for v in layer.variables]
+        seeds.append(tuple(int(v.numpy()[0]) for v in states))
+
+    monkeypatch.setattr(_trainer.Trainer, "run_epoch", note_order)
+    monkeypatch.setattr(_trainer.Trainer, "seed", note_seeds)
+    make(epochs=3, augmentation="shift").fit(*lt5)
+    assert len(set(orders)) == 3
+    assert all(sorted(order) == list(range(100)) for order in orders)
+    assert len(seeds[0]) == 3
+    assert len({number for epoch in seeds for number in epoch}) == 9
