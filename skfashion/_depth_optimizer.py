@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._fused_adam import FusedAdam
 from ._graph import to_numpy
 from ._keras_globals import fresh_keras_globals
 from ._pace import Pace
@@ -66,7 +67,7 @@ class DepthOptimizer:
         places: dict[int | None, list[int]] = {}
         for place, depth in enumerate(depths):
             places.setdefault(depth, []).append(place)
-        self._parts = [_Part(d, own, keras.optimizers.get(name)) for d, own in places.items()]
+        self._parts = [_Part(d, own, _make(name)) for d, own in places.items()]
         for part in self._parts:
             part.optimizer.build([variables[place] for place in part.places])
         self._fresh = [_compact(state) for state in self.state()]
@@ -100,6 +101,10 @@ class DepthOptimizer:
         """Take a step."""
         for part in self._parts:
             part.optimizer.apply([gradients[place] for place in part.places])
+
+
+def _make(name):
+    return FusedAdam() if name == "adam" else keras.optimizers.get(name)
 
 
 def _compact(array):

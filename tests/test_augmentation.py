@@ -15,7 +15,9 @@ def augmented():
         image = np.zeros((1, 32, 32, 1), "float32")
         image[:, 8:16, 4:24] = 200  # off the middle, and wider than high
         changed = np.repeat(image, n_images, axis=0)
-        for layer in build_augmentation(parse_augmentation(augmentation)):
+        for number, layer in enumerate(build_augmentation(parse_augmentation(augmentation))):
+            for state in layer.variables:
+                state.assign(np.array([number, 0], "uint32"))
             changed = layer(changed, training=True)
         return image[0], np.array(changed)
 

@@ -264,3 +264,22 @@ def test_recipe_depends_on_where_the_body_starts(make, lt5, body_path, given_wei
 def test_recipe_is_checked(change, message):
     with pytest.raises(ValueError, match=message):
         Recipe(**change)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_fused_adam_is_adam(dtype):
+    import keras
+
+    from skfashion._fused_adam import FusedAdam
+
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=(7, 5)), rng.normal(size=(20, 7, 5))
+    found = []
+    for optimizer in (keras.optimizers.Adam(0.01), FusedAdam(0.01)):
+        variable = keras.Variable(start, dtype=dtype)
+        optimizer.build([variable])
+        for gradient in gradients:
+            optimizer.apply([keras.ops.convert_to_tensor(gradient, dtype)])
+        found.append([v.value.numpy() for v in (variable, *optimizer.variables)])
+    for keras_own, fused in zip(*found, strict=True):
+        assert_allclose(fused, keras_own, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-9)
