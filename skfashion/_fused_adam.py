@@ -13,22 +13,20 @@ class FusedAdam(keras.optimizers.Adam):
 
     def update_step(self, gradient, variable, learning_rate):
         """Change a variable and its moments in place."""
-        place = self._get_variable_index(variable)
-
-        def number(value):
-            return tf.cast(value, variable.dtype)
-
-        step = number(self.iterations + 1)
-        beta_1, beta_2 = number(self.beta_1), number(self.beta_2)
+        place, dtype = self._get_variable_index(variable), variable.dtype
+        step = tf.cast(self.iterations + 1, dtype)
+        beta_1, beta_2, epsilon = (
+            tf.constant(number, dtype) for number in (self.beta_1, self.beta_2, self.epsilon)
+        )
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[place].value.handle,
             v=self._velocities[place].value.handle,
             beta1_power=tf.pow(beta_1, step),
             beta2_power=tf.pow(beta_2, step),
-            lr=number(learning_rate),
+            lr=tf.cast(learning_rate, dtype),
             beta1=beta_1,
             beta2=beta_2,
-            epsilon=number(self.epsilon),
-            grad=number(gradient),
+            epsilon=epsilon,
+            grad=tf.cast(gradient, dtype),
         )

@@ -282,4 +282,4 @@ def test_the_fused_adam_is_adam(dtype):
             optimizer.apply([keras.ops.convert_to_tensor(gradient, dtype)])
         found.append([v.value.numpy() for v in (variable, *optimizer.variables)])
     for keras_own, fused in zip(*found, strict=True):
-        assert_allclose(fused, keras_own, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-9)
+        assert_allclose(fused, keras_own, rtol=1e-4 if dtype == "float32" else 1e-12)
