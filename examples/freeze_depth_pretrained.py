@@ -6,13 +6,8 @@ Accuracy against the freeze point, for VGG16 and InceptionV3 with real pretraine
 fine-tuned for four epochs on 3,000 images of Fashion-MNIST and scored on 2,000 others. Where one
 freezes decides the result, and how long it takes.
 
-.. image:: /_static/freeze_depth_pretrained.png
-   :alt: Two curves of accuracy against freeze point, with seconds per fit as bars.
-
-This page shows the picture of an earlier run, and is not run when the documentation is built: it
-takes about a quarter of an hour on two cores, and needs weights. Those were VGG16's of ImageNet,
-and an InceptionV3 whose blocks up to mixed5 are ImageNet's and whose later ones were tuned on
-other photographs.
+This page is not run when the documentation is built: it takes about a quarter of an hour on two
+cores, and needs weights.
 """
 
 # %%
