@@ -187,14 +187,20 @@ def _refuse_more_layers(layers: Iterable[_Layer]) -> None:
             )
 
 
+def _in_order(layer: dict[str, Any], names) -> _Layer:
+    """Return the arrays of these names, `None` for none, and then whatever else there is."""
+    others = [array for name, array in layer.items() if name not in names]
+    return [layer.get(name) for name in names] + others
+
+
 def _from_safetensors(arrays, graph):
     """Pair by the paths of variables."""
     stored: dict[str, dict[str, Any]] = {}
     for path, array in arrays.items():
         stored.setdefault(path.rpartition("/")[0], {})[path] = array
     for slots in _slots(graph.body):
-        own = stored.pop(slots[0].path.rpartition("/")[0], {})
-        yield slots, [own.pop(slot.path, None) for slot in slots] + list(own.values())
+        layer = stored.pop(slots[0].path.rpartition("/")[0], {})
+        yield slots, _in_order(layer, [slot.path for slot in slots])
     _refuse_more_layers(list(layer.values()) for layer in stored.values())
 
 
@@ -251,30 +257,38 @@ def _from_keras_3(file, graph):
         path.replace("_layer_checkpoint_dependencies", "layers"): array
         for path, array in _arrays_in(file).items()
     }
-    stored: dict[str, _Layer] = {}
+    stored: dict[str, dict[str, Any]] = {}
     for path, array in arrays.items():
-        stored.setdefault(path.rsplit("/", 1)[0], []).append(array)
+        stored.setdefault(path.rpartition("/")[0], {})[path] = array
     places = _places(graph)
     slots = _slots(graph.body)
-    homes = [places[layer[0].path].rsplit("/", 1)[0] for layer in slots]
+    homes = [places[layer[0].path].rpartition("/")[0] for layer in slots]
 
     def found(beginning):
-        return [stored.get(beginning + home, []) for home in homes]
+        return [
+            _in_order(
+                stored.get(beginning + home, {}), [beginning + places[slot.path] for slot in layer]
+            )
+            for layer, home in zip(slots, homes, strict=True)
+        ]
 
     def fitting(beginning):
-        shapes = ([tuple(array.shape) for array in arrays] for arrays in found(beginning))
-        pairs = zip(slots, shapes, strict=True)
-        return sum([slot.shape for slot in layer] == own for layer, own in pairs)
+        pairs = zip(slots, found(beginning), strict=True)
+        return sum(
+            [slot.shape for slot in layer] == [getattr(array, "shape", None) for array in arrays]
+            for layer, arrays in pairs
+        )
 
     beginnings = {path[: path.index(homes[0])] for path in stored if path.endswith(homes[0])}
     best = sorted(beginnings or {""}, key=lambda beginning: (-fitting(beginning), beginning))
     if len(best) > 1 and fitting(best[0]) == fitting(best[1]) == len(slots):
         raise _Misfit(f"it is in the file more than once, in {best[0]!r} and in {best[1]!r}.")
     yield from zip(slots, found(best[0]), strict=True)
-    siblings = f"{best[0]}layers/"
     own = {best[0] + home for home in homes}
     _refuse_more_layers(
-        arrays for home, arrays in stored.items() if home.startswith(siblings) and home not in own
+        list(layer.values())
+        for home, layer in stored.items()
+        if home.startswith(f"{best[0]}layers/") and home not in own
     )
 
 
