@@ -225,7 +225,7 @@ pickle.dump(TransferClassifier(epochs=3), open({path!r}, "wb"))
 def test_what_cannot_be_pickled_does_not_stand_in_the_way(make, registered):
     lock = Lock()
     register_backbone(Backbone("local", lambda images: (lock, images)[1], ("x",), min_size=8))
-    pickle.loads(pickle.dumps(make()))
+    assert pickle.loads(pickle.dumps(make())).get_params() == make().get_params()
 
 
 def test_register_refuses(registered):

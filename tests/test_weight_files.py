@@ -276,8 +276,11 @@ def test_layers_of_like_names_are_read(photos, tmp_path):
         return layers.Conv2D(4, 3, name="normal_conv_1")(images)
 
     backbone = Backbone("normal", build, ("normal_conv_1",), 8, channels=3)
-    path = legacy_file(keras_model(backbone), tmp_path / "a.h5")
-    BackboneFeatures(backbone, weights=path).fit(photos)
+    model = keras_model(backbone)
+    path = legacy_file(model, tmp_path / "a.h5")
+    features = BackboneFeatures(backbone, weights=path).fit_transform(photos)
+    expected = model.predict(photos.astype("float32"), verbose=0).mean(axis=(1, 2))
+    assert_allclose(features, expected, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("how", ["external", "virtual", "link", "soft link"])
