@@ -1,10 +1,13 @@
 """The table of backbones: everything that is particular to one stands in its row."""
 
+import os
 import pickle
 from contextlib import suppress
+from numbers import Integral
 
 import cloudpickle
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._backbone import Backbone, OfficialWeights, Recipe
 from ._keras_applications import KerasApplication
@@ -263,6 +266,15 @@ class BackboneEstimator(BaseEstimator):
 
     A search hands names of backbones to its workers, which know only those that ship.
     """
+
+    _parameter_constraints: dict = {
+        "backbone": [str, Backbone],
+        "weights": [str, os.PathLike, None],
+        "random_state": ["random_state"],
+        "image_shape": [tuple, list, None],
+        "input_size": [Interval(Integral, 1, None, closed="left"), None],
+        "dtype": [StrOptions({"float32", "float64", "mixed_bfloat16"})],
+    }
 
     def __getstate__(self):
         """Add the rows that were registered, in a form that need not be understood."""

@@ -1,6 +1,5 @@
 """TransferClassifier: the scikit-learn contract around a network that is trained in phases."""
 
-import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,7 +14,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from ._backbone import SCHEDULES, Backbone
+from ._backbone import SCHEDULES
 from ._backbones import BackboneEstimator
 from ._callbacks import CallbackSupportMixin, FitProgress
 from ._classes import split_classes, split_first_batch
@@ -217,8 +216,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
     """
 
     _parameter_constraints: dict = {
-        "backbone": [str, Backbone],
-        "weights": [str, os.PathLike, None],
+        **BackboneEstimator._parameter_constraints,
         "pretrain_classes": ["array-like", None],
         "target_classes": ["array-like", None],
         "freeze_until": [str, Integral, None],
@@ -245,11 +243,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         "tol": [Interval(Real, 0, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "warm_start": ["boolean"],
-        "random_state": ["random_state"],
         "verbose": ["verbose"],
-        "image_shape": [tuple, list, None],
-        "input_size": [Interval(Integral, 1, None, closed="left"), None],
-        "dtype": [StrOptions({"float32", "float64", "mixed_bfloat16"})],
     }
 
     def __init__(

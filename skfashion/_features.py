@@ -1,6 +1,5 @@
 """BackboneFeatures: images in, features of a backbone's front part out."""
 
-import os
 from numbers import Integral
 
 from sklearn.base import (
@@ -8,11 +7,11 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._architecture import BodyArchitecture
-from ._backbone import Backbone, point_name
+from ._backbone import point_name
 from ._backbones import BackboneEstimator, get_backbone
 from ._images import ImageFormat
 from ._seeds import Seeds
@@ -90,14 +89,9 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     """
 
     _parameter_constraints: dict = {
-        "backbone": [str, Backbone],
-        "weights": [str, os.PathLike, None],
+        **BackboneEstimator._parameter_constraints,
         "layer": [str, Integral],
         "pooling": [StrOptions({"average", "max", "flatten"})],
-        "random_state": ["random_state"],
-        "image_shape": [tuple, list, None],
-        "input_size": [Interval(Integral, 1, None, closed="left"), None],
-        "dtype": [StrOptions({"float32", "float64", "mixed_bfloat16"})],
     }
 
     def __init__(

@@ -129,7 +129,7 @@ def _differs(slot: _Slot, found) -> _Misfit:
     )
 
 
-# The arrays of one layer, in order; and the layers of a body or of a file, in order.
+# The arrays of one layer, in order.
 _Layer = list[Any]
 _Find = Callable[[Graph], Iterator[tuple[list[_Slot], _Layer]]]
 

@@ -252,9 +252,7 @@ def test_a_deeper_network_does_not_fit(plain, photos, tmp_path, kind):
 @pytest.mark.parametrize("kind", ["keras3", "official", "safetensors"])
 def test_a_weight_too_many_in_a_layer(plain, photos, tmp_path, kind):
     path = save_as(keras_model(plain(2)), tmp_path, kind)
-    with pytest.raises(
-        ValueError, match=r"layer 'c0' is the first .* a further weight|behind them"
-    ):
+    with pytest.raises(ValueError, match=r"layer 'c0' is the first .* a further weight"):
         BackboneFeatures(plain(2, use_bias=False), weights=path).fit(photos)
 
 
@@ -303,7 +301,7 @@ def test_other_files_are_not_read(make, lt5, body_path, tmp_path, how):
             file[place] = h5py.ExternalLink(secret, "x")
         else:
             file[place] = h5py.SoftLink("/layers/conv2d_1/vars/0")
-    with pytest.raises(ValueError, match=r"not in the file itself|in the file there is none|conv1"):
+    with pytest.raises(ValueError, match=r"not in the file itself|in the file there is none"):
         make(weights=path).fit(*lt5)
 
 
