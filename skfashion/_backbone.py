@@ -6,7 +6,7 @@ from typing import Any
 
 from ._names import unknown_name
 
-POOLINGS = ("flatten", "average")
+POOLINGS = ("flatten", "average", "normalized_average")
 SCHEDULES = ("constant", "cosine")
 
 
@@ -112,8 +112,9 @@ class Backbone:
     channels : int, default=None
         Channels that the body takes. With 3, grey images are repeated to three. `None` takes
         images as they are.
-    pooling : {"flatten", "average"}, default="average"
-        How the head turns the body's feature map into a vector.
+    pooling : {"flatten", "average", "normalized_average"}, default="average"
+        How the head turns the body's feature map into a vector. The last one brings the vector of
+        each image to mean 0 and variance 1, which a body without normalisation of its own needs.
     default_freeze : str, default="features"
         What ``freeze_until="auto"`` means where there are weights worth keeping.
     official : OfficialWeights, default=None

@@ -47,6 +47,7 @@ _BUILT_IN = (
         stages=tuple(f"block{n}_pool" for n in range(1, 6)),
         min_size=32,
         channels=3,
+        pooling="normalized_average",
         default_freeze="block3_pool",
         official=OfficialWeights(
             f"{_KERAS}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",

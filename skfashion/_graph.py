@@ -6,7 +6,15 @@ from ._architecture import Architecture, BodyArchitecture
 from ._keras_globals import fresh_keras_globals
 from ._tensorflow import keras, tf
 
-HEAD_LAYERS = ("flatten", "average", "feature_dropout", "dense", "dropout", "output")
+HEAD_LAYERS = (
+    "flatten",
+    "average",
+    "normalize",
+    "feature_dropout",
+    "dense",
+    "dropout",
+    "output",
+)
 
 Weights = dict[str, np.ndarray]
 
@@ -29,10 +37,14 @@ def add_body(architecture: BodyArchitecture):
 def add_head(x, architecture: Architecture):
     """Add the classifier behind the body's output; return logits."""
     layers = keras.layers
-    if architecture.backbone.pooling == "flatten":
+    pooling = architecture.backbone.pooling
+    if pooling == "flatten":
         x = layers.Flatten(name="flatten")(x)
     else:
         x = layers.GlobalAveragePooling2D(name="average")(x)
+    if pooling == "normalized_average":
+        # It has no weights, so it is part of what a freeze makes constant.
+        x = layers.LayerNormalization(center=False, scale=False, name="normalize")(x)
     x = layers.Dropout(architecture.feature_dropout, name="feature_dropout")(x)
     if architecture.hidden_units:
         x = layers.Dense(architecture.hidden_units, activation="relu", name="dense")(x)

@@ -113,7 +113,7 @@ def test_flat_rows_are_the_images_whatever_the_backbone_takes(make, lt5):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pooling": "max"}, r"pooling='max' is not one of \['flatten', 'average'\]"),
+        ({"pooling": "max"}, r"pooling='max' is not one of \['flatten', 'average', 'norm"),
         ({"stages": ()}, "stages must be names of layers"),
     ],
 )
@@ -160,6 +160,27 @@ def test_the_head_averages_the_feature_map(make, lt5):
     odds = np.exp(logits + clf._weights["output/bias"])
     expected = odds / odds.sum(axis=1, keepdims=True)
     assert_allclose(clf.predict_proba(lt5[0]), expected, rtol=1e-4)
+
+
+def bright(images):
+    """A body whose features are in the thousands."""
+    return 1000 * small(images)
+
+
+def small(images):
+    from keras import layers
+
+    return layers.Conv2D(8, 5, strides=4, activation="relu", name="conv")(images / 255)
+
+
+def test_the_head_can_normalise_what_it_averages(make, lt5):
+    first_loss = {}
+    for pooling in ("average", "normalized_average"):
+        row = Backbone("bright", build=bright, stages=("conv",), min_size=9, pooling=pooling)
+        clf = make(backbone=row, hidden_units=0, epochs=1, freeze_until="features").fit(*lt5)
+        first_loss[pooling] = clf.history_["loss"][0]
+    assert first_loss["average"] > 20
+    assert first_loss["normalized_average"] < 3
 
 
 @pytest.fixture
