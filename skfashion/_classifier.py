@@ -471,7 +471,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         rows, _ = check_rows(self, X, self.image_shape_)
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
         images = image_format.images(rows, self._architecture.float_type)
-        return get_network(self._architecture).predict_proba(self._weights, images)
+        network = get_network(self._architecture)
+        return network.predict_proba(self.freeze_point_, self._weights, images)
 
     def predict(self, X):
         """Return the most probable class of the target task.

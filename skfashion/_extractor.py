@@ -3,7 +3,7 @@
 from functools import cached_property, lru_cache
 
 from ._architecture import BodyArchitecture
-from ._graph import BatchFunction, Graph, Weights
+from ._graph import BatchFunction, Graph, Weights, run_batches
 from ._keras_globals import fresh_keras_globals
 from ._names import unknown_name
 from ._tensorflow import keras
@@ -79,4 +79,4 @@ class Extractor:
 
     def features(self, weights: Weights, images):
         """Return an array of shape (n, n_features) for images of shape (n, h, w, c)."""
-        return self._run(weights, images)
+        return run_batches([self._run], weights, images)

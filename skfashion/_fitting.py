@@ -142,20 +142,20 @@ class Fit:
         return {
             "source_classes_": self.split.source,
             "history_": history,
-            "freeze_point_": freeze_point,
             "n_frozen_params_": frozen,
             "n_trainable_params_": trainable,
             "n_iter_": len(history.get("loss", [])),
             "_optimizer": trained.optimizer if self.partial else None,
-            **self._predicting(self.network, trained.weights, self.split),
+            **self._predicting(self.network, freeze_point, trained.weights, self.split),
         }
 
-    def _predicting(self, network: Network, weights: Weights, split: ClassSplit) -> dict:
+    def _predicting(self, network: Network, freeze_point, weights, split: ClassSplit) -> dict:
         """Return the attributes that prediction and scoring read."""
         return {
             "classes_": split.target,
             "image_shape_": self.image_format.image_shape,
             "pixel_range_": self.image_format.pixel_range,
+            "freeze_point_": freeze_point,
             "_split": split,
             "_architecture": network.architecture,
             "_weights": weights,
@@ -251,11 +251,12 @@ class Fit:
         training, validation = self._take_apart(phase.name, classes)
         if not len(training):
             return Trained(weights, {}, optimizer)
+        freeze_point = phase.settings.freeze_points[-1] if phase.epochs else None
         with self.progress.phase(
             phase.name,
             phase.epochs,
             training.index,
-            lambda current: self._predicting(phase.network, current, split),
+            lambda current: self._predicting(phase.network, freeze_point, current, split),
         ) as begin_epoch:
             return phase.train(
                 weights,

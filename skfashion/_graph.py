@@ -1,5 +1,7 @@
 """Keras graphs from images to features or logits, as pure functions of their weights."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ._architecture import Architecture, BodyArchitecture
@@ -147,10 +149,7 @@ class Graph:
 
 
 class BatchFunction:
-    """A Keras model in inference mode, as a function of weights and images.
-
-    It runs in batches of one fixed size, the last one padded, so that a row's result does not
-    depend on how many others there are, and nothing is ever traced again.
+    """A Keras model in inference mode, traced for batches of one size.
 
     Parameters
     ----------
@@ -164,26 +163,38 @@ class BatchFunction:
 
     def __init__(self, model, architecture: BodyArchitecture, finish=tf.identity):
         self._paths = [variable.path for variable in model.weights]
-        self._float_type = float_type = architecture.float_type
-        self._batch_size = architecture.prediction_batch
-        self._output_shape = tuple(model.outputs[0].shape[1:])
+        self.float_type = float_type = architecture.float_type
+        self.batch_size = architecture.prediction_batch
+        self.output_shape = tuple(model.outputs[0].shape[1:])
         run = tf.function(
             lambda weights, batch: tf.cast(finish(infer(model, weights, batch)), float_type),
             autograph=False,
         )
         self._run = run.get_concrete_function(
             [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
-            tf.TensorSpec((self._batch_size, *model.inputs[0].shape[1:]), float_type),
+            tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), float_type),
         )
 
-    def __call__(self, weights: Weights, images) -> np.ndarray:
-        """Return the model's outputs for images of shape (n, h, w, c), in their order."""
+    def bind(self, weights: Weights):
+        """Return the function from a batch to the model's output, with these weights."""
         tensors = [tf.convert_to_tensor(weights[path]) for path in self._paths]
-        outputs = np.empty((len(images), *self._output_shape), self._float_type)
-        batch = np.zeros((self._batch_size, *images.shape[1:]), self._float_type)
-        for start in range(0, len(images), self._batch_size):
-            rows = images[start : start + self._batch_size]
-            batch[: len(rows)] = rows
-            result = self._run(tensors, tf.convert_to_tensor(batch))
-            outputs[start : start + len(rows)] = result[: len(rows)]
-        return outputs
+        return lambda batch: self._run(tensors, batch)
+
+
+def run_batches(functions: Sequence[BatchFunction], weights: Weights, inputs) -> np.ndarray:
+    """Run functions one behind the other over inputs of shape (n, ...); return what they give.
+
+    Batches are of one fixed size, the last one padded, so that a row's result does not depend on
+    how many others there are, and nothing is ever traced again.
+    """
+    last, steps = functions[-1], [function.bind(weights) for function in functions]
+    outputs = np.empty((len(inputs), *last.output_shape), last.float_type)
+    batch = np.zeros((last.batch_size, *inputs.shape[1:]), last.float_type)
+    for start in range(0, len(inputs), last.batch_size):
+        rows = inputs[start : start + last.batch_size]
+        batch[: len(rows)] = rows
+        result = tf.convert_to_tensor(batch)
+        for step in steps:
+            result = step(result)
+        outputs[start : start + len(rows)] = result[: len(rows)]
+    return outputs

@@ -6,12 +6,13 @@ at the same time.
 """
 
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 
 from ._architecture import Architecture
 from ._backbone import point_name
-from ._graph import BatchFunction, Graph, Weights, add_head
+from ._graph import BatchFunction, Graph, Weights, add_head, run_batches
 from ._keras_globals import fresh_keras_globals
 from ._names import unknown_name
 from ._tensorflow import keras, tf
@@ -55,24 +56,64 @@ class Network(Graph):
         # Keras cannot cut behind a layer that is called again further on.
         self._called_again = {op for op in self.model.operations if len(op._inbound_nodes) > 1}
         self._cuts: dict[str | None, tuple] = {None: (None, self.model)}
-        self._fronts: dict[str, BatchFunction] = {}
+        self._pieces: dict[tuple[int, int], BatchFunction] = {}
+        self._finishes: dict[str | None, BatchFunction] = {}
 
     def _finish(self, features):
         return add_head(features, self.architecture)
 
-    @cached_property
-    def _probabilities(self):
-        return BatchFunction(self.model, self.architecture, finish=tf.nn.softmax)
+    # -- Inference -------------------------------------------------------------------------
 
-    def predict_proba(self, weights: Weights, images) -> np.ndarray:
-        """Return class probabilities, of shape (n, n_classes), in the network's float type."""
-        return self._probabilities(weights, images)
+    def predict_proba(self, point, weights: Weights, images) -> np.ndarray:
+        """Return class probabilities, of shape (n, n_classes), in the network's float type.
+
+        Parameters
+        ----------
+        point : str or None
+            Where the network is cut, so that features of the frozen part have the same bits here
+            and in training.
+        weights : dict of str to ndarray
+            All weights.
+        images : ndarray of shape (n, h, w, c)
+            Images from 0 to 255.
+        """
+        return run_batches([*self.frozen_pieces(point), self._finish_of(point)], weights, images)
+
+    def _finish_of(self, point):
+        """Return the function from the cut to probabilities."""
+        if point not in self._finishes:
+            back = self.cut_at(point)[1]
+            self._finishes[point] = BatchFunction(back, self.architecture, finish=tf.nn.softmax)
+        return self._finishes[point]
 
     def features(self, point, weights: Weights, images) -> np.ndarray:
         """Return the frozen part's outputs at a freeze point."""
-        if point not in self._fronts:
-            self._fronts[point] = BatchFunction(self.cut_at(point)[0], self.architecture)
-        return self._fronts[point](weights, images)
+        return run_batches(self.frozen_pieces(point), weights, images)
+
+    def frozen_pieces(self, point) -> list[BatchFunction]:
+        """Return the frozen part as functions from stage to stage.
+
+        A deeper cut begins with the pieces of a shallower one, so that features at one can be
+        computed from features at the other, with the same bits.
+        """
+        ends = self._ends_of_pieces(point)
+        return [self._piece(*piece) for piece in pairwise([self.model.inputs[0], *ends])]
+
+    def _ends_of_pieces(self, point):
+        if point is None:
+            return []
+        front = self.cut_at(point)[0]
+        in_front = {id(node.outputs[0]) for op in front.operations for node in op._inbound_nodes}
+        points = [*self.architecture.backbone.stages, point]
+        ends = {id(end): end for end in (self.cut_at(each)[0].outputs[0] for each in points)}
+        return [end for key, end in ends.items() if key in in_front]
+
+    def _piece(self, begin, end):
+        key = id(begin), id(end)  # of tensors that the graph keeps alive
+        if key not in self._pieces:
+            piece = keras.Model(begin, end, name="piece")
+            self._pieces[key] = BatchFunction(piece, self.architecture)
+        return self._pieces[key]
 
     def feature_bytes(self, point) -> int:
         """Return the bytes that the frozen part's output of one image takes."""
