@@ -1,10 +1,10 @@
 """Epochs and whole fits of the small CNN against plain Keras, in one process, in turn.
 
-Run ``python benchmarks/training_speed.py``; it takes about ten minutes on two cores. Both sides train
-on the same 30,000 images of Fashion-MNIST, five classes, from the same weights of the body, with the
-same optimizer and batches, and are scored on the same 5,000 test images. Keras builds its model
-anew for every fit, as a user's function would; an epoch's time leaves the first one out, in which
-either side traces or computes what it needs.
+Run ``python benchmarks/training_speed.py``; it takes about ten minutes on two cores. Both sides
+train on the same 30,000 images of Fashion-MNIST, five classes, from the same weights of the body,
+with the same optimizer and batches, and are scored on the same 5,000 test images. Keras builds its
+model anew for every fit, as a user's function would; an epoch's time leaves the first one out, in
+which either side traces or computes what it needs.
 """
 
 import argparse
@@ -32,7 +32,11 @@ def pretrained_body(path):
     rows = np.isin(y, GTE5)
     clf = TransferClassifier(epochs=1, random_state=0).fit(X[rows], y[rows])
     clf.save_backbone_weights(path)
-    return [w for layer in ("conv1", "conv2") for w in clf.model_.get_layer("network").get_layer(layer).get_weights()]
+    return [
+        w
+        for layer in ("conv1", "conv2")
+        for w in clf.model_.get_layer("network").get_layer(layer).get_weights()
+    ]
 
 
 def fit_skfashion(train, test, path, frozen, epochs):

@@ -4,6 +4,7 @@ from ._backbone import Backbone, OfficialWeights, Recipe
 from ._backbones import list_backbones, register_backbone
 from ._classifier import TransferClassifier
 from ._features import BackboneFeatures
+from ._memory import clear_memory, memory_report
 
 __version__ = "0.1.0.dev0"
 
@@ -13,6 +14,8 @@ __all__ = [
     "OfficialWeights",
     "Recipe",
     "TransferClassifier",
+    "clear_memory",
     "list_backbones",
+    "memory_report",
     "register_backbone",
 ]

@@ -1,5 +1,6 @@
 """TransferClassifier: the scikit-learn contract around a network that is trained in phases."""
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -79,14 +80,18 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
     optimizer : str, default="adam"
         Name of a Keras optimizer.
     learning_rate : float, default=None
-        Learning rate of the head. `None` is the backbone's recipe; for the small CNN, the
-        optimizer's own default.
+        Learning rate of the head, on the target task. `None` is the backbone's recipe; for the
+        small CNN, the optimizer's own default.
+    pretrain_learning_rate : float, default=None
+        The same on the source task. It is a parameter of its own so that a search over
+        `learning_rate` can share one pretraining.
     body_learning_rate : float, default=None
-        Learning rate of the body's last stage. `None` is the backbone's recipe: the same as the
-        head's for the small CNN and from random weights, else a fraction of it.
+        Learning rate of the body's last stage, on the target task. `None` is the backbone's
+        recipe: the same as the head's for the small CNN and from random weights, else a fraction
+        of it.
     layer_decay : float, default=None
         What the learning rate is multiplied with from each stage of the body to the one in front
-        of it. `None` is the backbone's recipe, 1 for those that ship.
+        of it, on the target task. `None` is the backbone's recipe, 1 for those that ship.
     schedule : {"constant", "cosine"}, default=None
         How learning rates go over a phase: as they are, or down to zero by half a cosine [2]_.
         `None` is the backbone's recipe: "constant" for the small CNN, "cosine" for the others.
@@ -142,6 +147,14 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         such as are smaller than the backbone takes.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Keras' global setting is neither read nor changed.
+    memory : str, path-like or joblib.Memory, default=None
+        A folder in which fits share what a freeze makes constant, with clones, folds of a search,
+        other processes and later days: pretraining, and the frozen part's features, image by
+        image. What is found has the same bits as what is computed. Only arrays are read from it,
+        never code.
+    memory_limit : int or str, default=None
+        Bytes that the folder may take, as a number or such as "20G": what was not used for longest
+        goes first. `None` for half of the space that is there.
 
     Attributes
     ----------
@@ -226,6 +239,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "optimizer": [StrOptions(_OPTIMIZERS)],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "pretrain_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "body_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "layer_decay": [Interval(Real, 0, None, closed="neither"), None],
         "schedule": [StrOptions(set(SCHEDULES)), None],
@@ -244,6 +258,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
+        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
+        "memory_limit": [Interval(Integral, 1, None, closed="left"), str, None],
     }
 
     def __init__(
@@ -260,6 +276,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         batch_size=128,
         optimizer="adam",
         learning_rate=None,
+        pretrain_learning_rate=None,
         body_learning_rate=None,
         layer_decay=None,
         schedule=None,
@@ -282,6 +299,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         image_shape=None,
         input_size=None,
         dtype="float32",
+        memory=None,
+        memory_limit=None,
     ):
         self.backbone = backbone
         self.weights = weights
@@ -294,6 +313,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.pretrain_learning_rate = pretrain_learning_rate
         self.body_learning_rate = body_learning_rate
         self.layer_decay = layer_decay
         self.schedule = schedule
@@ -316,6 +336,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         self.image_shape = image_shape
         self.input_size = input_size
         self.dtype = dtype
+        self.memory = memory
+        self.memory_limit = memory_limit
 
     # -- Fitting ---------------------------------------------------------------------------
 
@@ -465,6 +487,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         ValueError
             If the images are of another shape.
         """
+        from ._frozen import FrozenPart
         from ._network import get_network
 
         check_is_fitted(self)
@@ -472,7 +495,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
         images = image_format.images(rows, self._architecture.float_type)
         network = get_network(self._architecture)
-        return network.predict_proba(self.freeze_point_, self._weights, images)
+        frozen = FrozenPart(network, self.freeze_point_, self._weights, self._store)
+        return frozen.predict_proba(images)
 
     def predict(self, X):
         """Return the most probable class of the target task.

@@ -1,7 +1,9 @@
 """The steps of a fit: which network, from which weights, on which rows, in which phases."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -15,8 +17,10 @@ from ._classes import ClassSplit, encode
 from ._depth_optimizer import own_rate
 from ._graph import Weights
 from ._images import ImageFormat
+from ._memory import open_store
 from ._network import Network, get_network
 from ._pace import Pace
+from ._pretraining import find_or_train
 from ._samples import Samples
 from ._seeds import Seeds
 from ._trainer import Rows
@@ -41,16 +45,16 @@ class Fit:
         The labels of both tasks.
     progress : FitProgress
         Who is told.
-    partial : bool
+    is_partial : bool
         Whether it is a call of `partial_fit`: the optimizer is kept for the next one.
     """
 
-    def __init__(self, estimator, image_format, samples, watched, split, progress, partial):
+    def __init__(self, estimator, image_format, samples, watched, split, progress, is_partial):
         self.params: Any = estimator
         self.image_format: ImageFormat = image_format
         self.split: ClassSplit = split
         self.progress: FitProgress = progress
-        self.partial: bool = partial
+        self.is_partial: bool = is_partial
         self.seeds = Seeds(estimator.random_state)
         self.augmentation = parse_augmentation(estimator.augmentation)
         self.architecture = Architecture(
@@ -64,6 +68,7 @@ class Fit:
             feature_dropout=float(estimator.feature_dropout),
         )
         self.network = get_network(self.architecture)
+        self.store = open_store(estimator.memory, estimator.memory_limit)
         self.freeze_point = self.network.freeze_point(self._freeze_until())
         self._check_output_layer()
         split.check_class_weight(estimator.class_weight)
@@ -117,7 +122,7 @@ class Fit:
         """Fine-tune from where a fitted estimator stands; return the fitted attributes."""
         self._check_same_network(fitted)
         weights, before = self.network.cast(fitted._weights), fitted.n_iter_
-        if self.partial:
+        if self.is_partial:
             freeze_points = self.thawing()
             trained = self.fine_tune(
                 weights, epochs, freeze_points, before, before, fitted._optimizer
@@ -145,7 +150,7 @@ class Fit:
             "n_frozen_params_": frozen,
             "n_trainable_params_": trainable,
             "n_iter_": len(history.get("loss", [])),
-            "_optimizer": trained.optimizer if self.partial else None,
+            "_optimizer": trained.optimizer if self.is_partial else None,
             **self._predicting(self.network, freeze_point, trained.weights, self.split),
         }
 
@@ -158,6 +163,7 @@ class Fit:
             "freeze_point_": freeze_point,
             "_split": split,
             "_architecture": network.architecture,
+            "_store": self.store,
             "_weights": weights,
             "_model": None,
         }
@@ -172,15 +178,30 @@ class Fit:
         return weights
 
     def pretrain(self) -> Trained:
-        """Train the whole network on the source task."""
+        """Train the whole network on the source task, or find what that led to before."""
         network = get_network(replace(self.architecture, n_classes=len(self.split.source)))
         epochs = self.params.pretrain_epochs
-        settings = self._settings((None,) * epochs, kept_weights=self.params.weights is not None)
+        settings = self._settings((None,) * epochs, self._pace_of_pretraining())
+        phase = Phase("pretrain", network, settings, self.seeds, epochs)
+        train = phase.train
+        if self.store is not None:
+            self._warn_without_random_state()
+            train = partial(find_or_train, self.store, phase)
         return self._train(
-            Phase("pretrain", network, settings, self.seeds, epochs),
-            self.initial_weights(network),
+            phase,
+            train,
+            Trained(self.initial_weights(network), {}, None),
             replace(self.split, source=self.split.target, target=self.split.source),
         )
+
+    def _warn_without_random_state(self):
+        if self.params.random_state is None:
+            warnings.warn(
+                "memory cannot share pretraining with random_state=None, which never draws the "
+                "same weights twice. Set random_state to an int.",
+                UserWarning,
+                stacklevel=7,
+            )
 
     def transfer(self, weights: Weights) -> Weights:
         """Take pretrained weights over to the target task."""
@@ -202,11 +223,18 @@ class Fit:
         optimizer: OptimizerState | None = None,
     ) -> Trained:
         """Train what lies behind the freeze points on the target task."""
-        settings = self._settings(freeze_points, self._has_kept_weights(), open_end=self.partial)
         phase = Phase(
-            "fine-tune", self.network, settings, self.seeds, epochs, position, first_epoch
+            "fine-tune",
+            self.network,
+            self._settings(freeze_points, self._pace_of_fine_tuning()),
+            self.seeds,
+            epochs,
+            position,
+            first_epoch,
+            self.store,
         )
-        return self._train(phase, weights, self.split, optimizer)
+        train = partial(phase.train, optimizer=optimizer)
+        return self._train(phase, train, Trained(weights, {}, optimizer), self.split)
 
     def thawing(self) -> tuple[str | None, ...]:
         """Return the freeze point of each epoch on the target task: the head first, if asked for.
@@ -219,7 +247,7 @@ class Fit:
         if params.epochs_per_stage:
             points += [stage for stage in stages for _ in range(params.epochs_per_stage)]
         planned = tuple([*points, *[point] * params.epochs][: params.epochs]) or (point,)
-        if planned[-1] != point and not self.partial:
+        if planned[-1] != point and not self.is_partial:
             warnings.warn(
                 f"epochs={params.epochs} end before all has thawed that freeze_until="
                 f"{params.freeze_until!r} leaves to train: that takes {len(points) + 1}, with "
@@ -231,26 +259,37 @@ class Fit:
 
     # -- What they stand on ----------------------------------------------------------------
 
-    def _settings(self, freeze_points, kept_weights, open_end=False):
-        params, backbone = self.params, self.architecture.backbone
-        recipe = backbone.fine_tuning if kept_weights else backbone.from_scratch
+    def _settings(self, freeze_points, pace: Pace):
+        params = self.params
         return Settings(
             freeze_points=freeze_points,
             batch_size=params.batch_size,
             optimizer=params.optimizer,
-            pace=Pace.choose(params, recipe, own_rate(params.optimizer), open_end),
+            pace=pace,
             augmentation=self.augmentation,
             early_stopping=params.early_stopping,
             n_iter_no_change=params.n_iter_no_change,
             tol=params.tol,
         )
 
-    def _train(self, phase: Phase, weights, split: ClassSplit, optimizer=None) -> Trained:
-        """Train a phase on the target task of `split`."""
+    def _recipe(self, kept_weights):
+        backbone = self.architecture.backbone
+        return backbone.fine_tuning if kept_weights else backbone.from_scratch
+
+    def _pace_of_pretraining(self):
+        recipe = self._recipe(kept_weights=self.params.weights is not None)
+        return Pace.choose_for_pretraining(self.params, recipe, own_rate(self.params.optimizer))
+
+    def _pace_of_fine_tuning(self):
+        recipe = self._recipe(self._has_kept_weights())
+        return Pace.choose(self.params, recipe, own_rate(self.params.optimizer), self.is_partial)
+
+    def _train(self, phase: Phase, train: Callable[..., Trained], start: Trained, split):
+        """Train a phase on the target task of `split`, by a function as `Phase.train`."""
         classes = split.target
         training, validation = self._take_apart(phase.name, classes)
         if not len(training):
-            return Trained(weights, {}, optimizer)
+            return start
         freeze_point = phase.settings.freeze_points[-1] if phase.epochs else None
         with self.progress.phase(
             phase.name,
@@ -258,12 +297,11 @@ class Fit:
             training.index,
             lambda current: self._predicting(phase.network, freeze_point, current, split),
         ) as begin_epoch:
-            return phase.train(
-                weights,
+            return train(
+                start.weights,
                 self._rows(training, classes),
                 None if validation is None else self._rows(validation, classes),
-                optimizer,
-                begin_epoch,
+                begin_epoch=begin_epoch,
             )
 
     def _take_apart(self, phase_name, classes):

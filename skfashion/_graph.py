@@ -1,6 +1,7 @@
 """Keras graphs from images to features or logits, as pure functions of their weights."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -122,6 +123,16 @@ class Graph:
                 f"that it builds are {names}. Stages are names of these, from input to output."
             )
 
+    @cached_property
+    def config(self) -> str:
+        """What determines the whole graph, as Keras writes it."""
+        return self.model.to_json()
+
+    @cached_property
+    def body_config(self) -> str:
+        """What determines the body's graph."""
+        return self.body.to_json()
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each weight, by path."""
@@ -162,7 +173,8 @@ class BatchFunction:
     """
 
     def __init__(self, model, architecture: BodyArchitecture, finish=tf.identity):
-        self._paths = [variable.path for variable in model.weights]
+        self.model = model
+        self.paths = [variable.path for variable in model.weights]
         self.float_type = float_type = architecture.float_type
         self.batch_size = architecture.prediction_batch
         self.output_shape = tuple(model.outputs[0].shape[1:])
@@ -177,18 +189,22 @@ class BatchFunction:
 
     def bind(self, weights: Weights):
         """Return the function from a batch to the model's output, with these weights."""
-        tensors = [tf.convert_to_tensor(weights[path]) for path in self._paths]
+        tensors = [tf.convert_to_tensor(weights[path]) for path in self.paths]
         return lambda batch: self._run(tensors, batch)
 
 
-def run_batches(functions: Sequence[BatchFunction], weights: Weights, inputs) -> np.ndarray:
+def run_batches(
+    functions: Sequence[BatchFunction], weights: Weights, inputs, outputs=None, places=None
+) -> np.ndarray:
     """Run functions one behind the other over inputs of shape (n, ...); return what they give.
 
     Batches are of one fixed size, the last one padded, so that a row's result does not depend on
-    how many others there are, and nothing is ever traced again.
+    how many others there are, and nothing is ever traced again. `outputs` may be given to be
+    written to, and `places`, where in it the results go.
     """
     last, steps = functions[-1], [function.bind(weights) for function in functions]
-    outputs = np.empty((len(inputs), *last.output_shape), last.float_type)
+    if outputs is None:
+        outputs = np.empty((len(inputs), *last.output_shape), last.float_type)
     batch = np.zeros((last.batch_size, *inputs.shape[1:]), last.float_type)
     for start in range(0, len(inputs), last.batch_size):
         rows = inputs[start : start + last.batch_size]
@@ -196,5 +212,6 @@ def run_batches(functions: Sequence[BatchFunction], weights: Weights, inputs) ->
         result = tf.convert_to_tensor(batch)
         for step in steps:
             result = step(result)
-        outputs[start : start + len(rows)] = result[: len(rows)]
+        own = slice(start, start + len(rows))
+        outputs[own if places is None else places[own]] = result[: len(rows)]
     return outputs

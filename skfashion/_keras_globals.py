@@ -17,7 +17,8 @@ def fresh_keras_globals(dtype="float32", reserved=()):
     """Build a graph as if it were the first one in the process.
 
     Keras numbers the layers, seeds and variables that have no name of their own by counters, and
-    draws a default seed from Python's global random state for every layer and initialiser.
+    draws a default seed from Python's global random state for every layer and initialiser, which
+    is part of its configuration.
     Weights and random streams go by names here, so those must not depend on what was built before;
     and the user's own counters, settings and random state must not move. One thread at a time
     builds, because some of them are shared by all.
@@ -42,6 +43,7 @@ def _swapped_globals(dtype, reserved):
     keras.config.set_floatx("float32")
     keras_global_state.set_global_attribute(_NAMES, defaultdict(int, dict.fromkeys(reserved, 1)))
     keras_global_state.set_global_attribute(_POLICY, keras.DTypePolicy(dtype))
+    random.seed(0)
     try:
         yield
     finally:

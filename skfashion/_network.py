@@ -8,11 +8,9 @@ at the same time.
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
-import numpy as np
-
 from ._architecture import Architecture
 from ._backbone import point_name
-from ._graph import BatchFunction, Graph, Weights, add_head, run_batches
+from ._graph import BatchFunction, Graph, Weights, add_head
 from ._keras_globals import fresh_keras_globals
 from ._names import unknown_name
 from ._tensorflow import keras, tf
@@ -64,31 +62,12 @@ class Network(Graph):
 
     # -- Inference -------------------------------------------------------------------------
 
-    def predict_proba(self, point, weights: Weights, images) -> np.ndarray:
-        """Return class probabilities, of shape (n, n_classes), in the network's float type.
-
-        Parameters
-        ----------
-        point : str or None
-            Where the network is cut, so that features of the frozen part have the same bits here
-            and in training.
-        weights : dict of str to ndarray
-            All weights.
-        images : ndarray of shape (n, h, w, c)
-            Images from 0 to 255.
-        """
-        return run_batches([*self.frozen_pieces(point), self._finish_of(point)], weights, images)
-
-    def _finish_of(self, point):
-        """Return the function from the cut to probabilities."""
+    def finish_of(self, point) -> BatchFunction:
+        """Return the function from a cut to probabilities."""
         if point not in self._finishes:
             back = self.cut_at(point)[1]
             self._finishes[point] = BatchFunction(back, self.architecture, finish=tf.nn.softmax)
         return self._finishes[point]
-
-    def features(self, point, weights: Weights, images) -> np.ndarray:
-        """Return the frozen part's outputs at a freeze point."""
-        return run_batches(self.frozen_pieces(point), weights, images)
 
     def frozen_pieces(self, point) -> list[BatchFunction]:
         """Return the frozen part as functions from stage to stage.
@@ -114,11 +93,6 @@ class Network(Graph):
             piece = keras.Model(begin, end, name="piece")
             self._pieces[key] = BatchFunction(piece, self.architecture)
         return self._pieces[key]
-
-    def feature_bytes(self, point) -> int:
-        """Return the bytes that the frozen part's output of one image takes."""
-        shape = self.cut_at(point)[0].outputs[0].shape[1:]
-        return int(np.prod(shape)) * np.dtype(self.architecture.float_type).itemsize
 
     # -- Depth -----------------------------------------------------------------------------
 

@@ -35,6 +35,8 @@ class Pace:
     def choose(cls, params, recipe: Recipe, own_rate: float, open_end=False) -> "Pace":
         """Take what an estimator's parameters leave open, being `None`, from a recipe.
 
+        These are the rates on the target task.
+
         Parameters
         ----------
         params : TransferClassifier
@@ -49,20 +51,23 @@ class Pace:
         """
         if open_end:
             recipe = replace(recipe, schedule="constant", warmup=0.0)
-
-        def given(name, default):
-            value = getattr(params, name)
-            return default if value is None else value
-
-        head = given("learning_rate", recipe.head_factor * own_rate)
-        clip_norm = given("clip_norm", recipe.clip_norm)
+        head = _given(params.learning_rate, recipe.head_factor * own_rate)
         return cls(
             learning_rate=head,
-            body_learning_rate=given("body_learning_rate", recipe.body_factor * head),
-            layer_decay=given("layer_decay", recipe.layer_decay),
-            schedule=given("schedule", recipe.schedule),
-            warmup=given("warmup", recipe.warmup),
-            clip_norm=None if clip_norm == inf else clip_norm,
+            body_learning_rate=_given(params.body_learning_rate, recipe.body_factor * head),
+            layer_decay=_given(params.layer_decay, recipe.layer_decay),
+            **_course(params, recipe),
+        )
+
+    @classmethod
+    def choose_for_pretraining(cls, params, recipe: Recipe, own_rate: float) -> "Pace":
+        """Do the same for the source task, which has one rate that can be given."""
+        head = _given(params.pretrain_learning_rate, recipe.head_factor * own_rate)
+        return cls(
+            learning_rate=head,
+            body_learning_rate=recipe.body_factor * head,
+            layer_decay=recipe.layer_decay,
+            **_course(params, recipe),
         )
 
     @property
@@ -75,3 +80,16 @@ class Pace:
         if stages_behind is None:
             return self.learning_rate
         return self.body_learning_rate * self.layer_decay**stages_behind
+
+
+def _course(params, recipe: Recipe) -> dict:
+    clip_norm = _given(params.clip_norm, recipe.clip_norm)
+    return {
+        "schedule": _given(params.schedule, recipe.schedule),
+        "warmup": _given(params.warmup, recipe.warmup),
+        "clip_norm": None if clip_norm == inf else clip_norm,
+    }
+
+
+def _given(value, default):
+    return default if value is None else value

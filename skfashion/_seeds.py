@@ -17,19 +17,24 @@ class Seeds:
     random_state : int, numpy.random.RandomState or None
         As everywhere in scikit-learn, but `None` takes fresh entropy from the operating
         system instead of drawing from NumPy's global state.
+
+    Attributes
+    ----------
+    root : int
+        What all streams come from, together with their names.
     """
 
     def __init__(self, random_state):
         if random_state is None:
-            self._root = secrets.randbits(64)
+            self.root = secrets.randbits(64)
         elif isinstance(random_state, np.random.RandomState):
-            self._root = int(random_state.randint(np.iinfo(np.int32).max))
+            self.root = int(random_state.randint(np.iinfo(np.int32).max))
         else:
-            self._root = int(random_state)
+            self.root = int(random_state)
 
     def _sequence(self, *name):
         key = crc32("/".join(map(str, name)).encode())
-        return np.random.SeedSequence([self._root, key])
+        return np.random.SeedSequence([self.root, key])
 
     def generator(self, *name) -> np.random.Generator:
         """Return a NumPy generator for the stream of this name."""

@@ -8,10 +8,12 @@ from time import perf_counter
 import numpy as np
 import psutil
 
+from ._frozen import FrozenPart
 from ._graph import Weights
 from ._network import Network
 from ._pace import Pace
 from ._seeds import Seeds
+from ._store import Store
 from ._tensorflow import tf
 from ._trainer import Program, Rows, Trainer, borrow_trainer
 
@@ -89,6 +91,8 @@ class Phase:
         Epochs of the phase that have run before, in other calls.
     first_epoch : int, default=0
         What the first epoch's random streams are numbered by.
+    store : Store, default=None
+        Where features of the frozen part are shared.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Phase:
     epochs: int
     position: int = 0
     first_epoch: int = 0
+    store: Store | None = None
 
     def train(
         self,
@@ -176,12 +181,11 @@ class Phase:
     def _enter(self, point, weights, rows, validation):
         """Run the frozen part once, where its outputs are constant and fit in memory."""
         settings = self.settings
-        from_features = self._keeps_features(point, len(rows) + len(validation or ()))
+        frozen = FrozenPart(self.network, point, weights, self.store)
+        from_features = self._keeps_features(frozen, len(rows) + len(validation or ()))
 
         def entered(some: Rows) -> Rows:
-            inputs = some.inputs
-            if from_features:
-                inputs = self.network.features(point, weights, inputs)
+            inputs = frozen.features(some.inputs) if from_features else some.inputs
             return Rows(tf.convert_to_tensor(inputs), some.targets, some.weights)
 
         rows = entered(rows)
@@ -197,11 +201,11 @@ class Phase:
         )
         return rows, validation and entered(validation), program
 
-    def _keeps_features(self, point, n_images):
-        if point is None or self.settings.augmentation:
+    def _keeps_features(self, frozen: FrozenPart, n_images):
+        if frozen.is_empty or self.settings.augmentation:
             return False
         free = psutil.virtual_memory().available
-        return n_images * self.network.feature_bytes(point) <= MOST_OF_FREE_MEMORY * free
+        return n_images * frozen.row_bytes <= MOST_OF_FREE_MEMORY * free
 
     def _run_epoch(self, trainer: Trainer, rows, validation, epoch) -> dict[str, float]:
         total, number = len(self.settings.freeze_points), self.first_epoch + epoch

@@ -1,0 +1,294 @@
+"""A folder of arrays under content keys, which several processes may read and write at once.
+
+Only arrays go in and come out: files are NumPy's, read without pickle. Each is written under
+another name and then renamed, so that a process that is killed leaves a whole file or none. What
+cannot be read counts as missing. Nothing is locked: two processes that miss the same entry both
+compute it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from uuid import uuid4
+from zipfile import BadZipFile
+
+import numpy as np
+
+FOLDER = "skfashion"
+_FORMAT = "1"
+_UNFINISHED = ".unfinished"
+_INDEX = ".index.npy"
+_LOG = "log.jsonl"
+_MOST_LOG_BYTES = 2**20
+_UNFINISHED_FOR_GOOD = 3600.0
+# One file of features has at most so many bytes: the unit in which the least recently used go.
+_FILE_BYTES = 2**26
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, BadZipFile)
+
+
+def digest(*parts) -> str:
+    """Return a hash of arrays, and of anything else by its `repr`."""
+    state = hashlib.blake2b(digest_size=20)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            state.update(f"array {part.dtype.str} {part.shape} ".encode())
+            state.update(np.ascontiguousarray(part).tobytes())
+        else:
+            text = repr(part).encode()
+            state.update(b"%d " % len(text) + text)
+    return state.hexdigest()
+
+
+def hash_rows(array) -> np.ndarray:
+    """Return a 128-bit hash of each row, of shape (n, 2)."""
+    hashes = b"".join(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in array)
+    return np.frombuffer(hashes, "<u8").reshape(len(array), 2)
+
+
+class Store:
+    """Entries of arrays, and tables of features by row.
+
+    Parameters
+    ----------
+    location : path-like
+        The folder; what is kept goes into a folder of its own below it.
+    limit : int or None
+        Bytes that it may take; `None` for half of what is free and what it takes itself.
+    """
+
+    def __init__(self, location, limit=None):
+        self.folder = Path(location, FOLDER, _FORMAT)
+        self.limit = limit
+        self.noted: Counter = Counter()
+
+    # -- Entries ---------------------------------------------------------------------------
+
+    def load(self, key: str) -> dict[str, np.ndarray] | None:
+        """Return the arrays of an entry, or `None` if it is not there."""
+        path = self.folder / "entries" / f"{key}.npz"
+        try:
+            # NumPy leaves a file open that turns out to be no archive.
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        except _UNREADABLE:
+            return None
+        _touch(path)
+        return arrays
+
+    def save(self, key: str, arrays: dict[str, np.ndarray]) -> None:
+        """Keep an entry, if there is room."""
+        n_bytes = sum(array.nbytes for array in arrays.values())
+        with self._room_for(n_bytes) as there_is, suppress(OSError):
+            if there_is:
+                with _written(self.folder / "entries" / f"{key}.npz") as file:
+                    np.savez(file, allow_pickle=False, **arrays)
+
+    def table(self, key: str, shape, dtype) -> "RowTable":
+        """Return the table of features with this key, and what a row of them looks like."""
+        return RowTable(self, self.folder / "rows" / key, tuple(shape), np.dtype(dtype))
+
+    # -- Room ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _room_for(self, n_bytes) -> Iterator[bool]:
+        """Tell whether so much may be written; afterwards, drop what was not used for longest."""
+        limit = self._limit()
+        yield n_bytes <= limit
+        files = self._files()
+        excess = sum(size for _, size, _ in files) - limit
+        for _, size, path in sorted(files):
+            if excess <= 0:
+                break
+            _remove(path)
+            excess -= size
+
+    def _limit(self):
+        if self.limit is not None:
+            return self.limit
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return (shutil.disk_usage(self.folder).free + self.n_bytes) // 2
+        return 0
+
+    def _files(self):
+        """Return (time of last use, bytes, path) of each file, indices left out.
+
+        What others began to write long ago and never ended is removed.
+        """
+        files = []
+        for path in self.folder.glob("*/**/*"):
+            with suppress(OSError):
+                status = path.stat()
+                if path.suffix == _UNFINISHED:
+                    if time.time() - status.st_mtime > _UNFINISHED_FOR_GOOD:
+                        path.unlink()
+                elif path.is_file() and not path.name.endswith(_INDEX):
+                    files.append((status.st_mtime, status.st_size, path))
+        return files
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that it takes."""
+        return sum(size for _, size, _ in self._files())
+
+    def clear(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- Log -------------------------------------------------------------------------------
+
+    def note(self, **numbers) -> None:
+        """Count what was found and computed: in this object, and in the store's own log."""
+        self.noted.update(numbers)
+        line = json.dumps({"time": time.time(), **numbers}) + "\n"
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / _LOG
+            if path.exists() and path.stat().st_size > _MOST_LOG_BYTES:
+                path.replace(path.with_suffix(".old"))
+            with path.open("a") as file:
+                file.write(line)
+
+    def totals(self) -> Counter:
+        """Return the sums of what was noted by all processes, as far back as the log goes."""
+        totals: Counter = Counter()
+        log = self.folder / _LOG
+        for path in log.with_suffix(".old"), log:
+            with suppress(OSError):
+                for line in path.read_text().splitlines():
+                    with suppress(ValueError):
+                        totals.update(json.loads(line))
+        totals.pop("time", None)
+        return totals
+
+
+class RowTable:
+    """Features of rows, found by the hash of what each was computed from.
+
+    A part of the table is two files, the features and an index of hashes, and never changes. The
+    index is written last: features without one do not count.
+
+    Parameters
+    ----------
+    store : Store
+        Where it belongs.
+    folder : Path
+        Where its files are.
+    shape, dtype
+        Of the features of a row.
+    """
+
+    def __init__(self, store: Store, folder: Path, shape: tuple[int, ...], dtype: np.dtype):
+        self._store, self._folder = store, folder
+        self.shape, self.dtype = shape, dtype
+
+    def find(self, hashes) -> "Found":
+        """Look rows up."""
+        names, indices = [], []
+        for path in sorted(self._folder.glob(f"*{_INDEX}")):
+            with suppress(*_UNREADABLE):
+                indices.append(_read_index(str(path)))
+                names.append(path)
+        parts = np.full(len(hashes), -1)
+        places = np.zeros(len(hashes), np.intp)
+        if names:
+            known = np.concatenate(indices)
+            part_of = np.repeat(np.arange(len(names)), [len(index) for index in indices])
+            place_of = np.concatenate([np.arange(len(index)) for index in indices])
+            order = np.argsort(known[:, 0], kind="stable")
+            at = np.searchsorted(known[order, 0], hashes[:, 0])
+            nearest = order[np.minimum(at, len(order) - 1)]
+            hits = (known[nearest] == hashes).all(axis=1)
+            parts[hits], places[hits] = part_of[nearest[hits]], place_of[nearest[hits]]
+        files = [path.with_name(path.name.removesuffix(_INDEX) + ".npy") for path in names]
+        return Found(files, parts, places, self.shape, self.dtype)
+
+    def add(self, hashes, features, rows) -> None:
+        """Keep the features of some of these rows, if there is room."""
+        row_bytes = max(1, features[:1].nbytes)
+        with self._store._room_for(len(rows) * row_bytes) as there_is, suppress(OSError):
+            per_file = max(1, _FILE_BYTES // row_bytes)
+            for start in range(0, len(rows) if there_is else 0, per_file):
+                name, some = uuid4().hex, rows[start : start + per_file]
+                for ending, array in ((".npy", features), (_INDEX, hashes)):
+                    with _written(self._folder / f"{name}{ending}") as file:
+                        np.save(file, array[some], allow_pickle=False)
+
+
+class Found:
+    """Which rows a table has, and their features.
+
+    Parameters
+    ----------
+    files : list of Path
+        Files of features.
+    parts, places : ndarray of shape (n,)
+        Which file each row is in, -1 for none, and where.
+    shape, dtype
+        Of the features of a row.
+    """
+
+    def __init__(self, files, parts, places, shape, dtype):
+        self._parts, self._places = parts.copy(), places
+        self._maps = {}
+        for part in np.unique(parts[parts >= 0]):
+            with suppress(*_UNREADABLE):
+                features = np.load(files[part], mmap_mode="r", allow_pickle=False)
+                if features.shape[1:] == shape and features.dtype == dtype:
+                    self._maps[part] = features
+                    _touch(files[part])
+            if part not in self._maps:
+                self._parts[self._parts == part] = -1
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The numbers of the rows that it has."""
+        return np.flatnonzero(self._parts >= 0)
+
+    def read(self, out, at) -> None:
+        """Copy the features of `rows` to these places of an array."""
+        parts, places = self._parts[self.rows], self._places[self.rows]
+        for part, features in self._maps.items():
+            own = np.flatnonzero(parts == part)
+            out[at[own]] = features[places[own]]
+
+
+@lru_cache(maxsize=1024)
+def _read_index(path):
+    """Read an index, which never changes."""
+    index = np.load(path, allow_pickle=False)
+    if index.dtype != np.dtype("<u8") or index.ndim != 2 or index.shape[1] != 2:
+        raise ValueError(f"{path} is no index of rows")
+    return index
+
+
+def _touch(path):
+    with suppress(OSError):
+        os.utime(path)
+
+
+def _remove(path):
+    """Remove a file, and its index if it has one."""
+    with suppress(OSError):
+        path.with_suffix(_INDEX).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _written(path: Path):
+    """Open a file that takes its name when all is written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{uuid4().hex}{_UNFINISHED}")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,277 @@
+"""What fits share through a folder: found or computed, the same bits; whole files or none."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+from sklearn.model_selection import GridSearchCV
+
+from skfashion import Backbone, TransferClassifier, clear_memory, memory_report
+from skfashion._store import Store, digest, hash_rows
+from skfashion.model_selection import ClassSplitCV
+
+LT5 = [0, 1, 2, 3, 4]
+TRANSFER = {"pretrain_classes": GTE5, "freeze_until": "features"}
+
+
+def counts(folder):
+    report = memory_report(folder)
+    del report["bytes"], report["seconds_saved"]
+    return report
+
+
+@pytest.mark.parametrize("freeze_until", ["conv1", "features", "dense", None])
+def test_found_is_computed(make, fashion, tmp_path, freeze_until):
+    params = {**TRANSFER, "freeze_until": freeze_until}
+    plain = make(**params).fit(*fashion)
+    first, second = (make(**params, memory=tmp_path).fit(*fashion) for _ in range(2))
+    for clf in (first, second):
+        assert_array_equal(clf.predict_proba(fashion[0]), plain.predict_proba(fashion[0]))
+        assert clf.history_["loss"] == plain.history_["loss"]
+        assert clf.pretrain_history_["loss"] == plain.pretrain_history_["loss"]
+    assert memory_report(tmp_path)["pretrainings_found"] == 1
+
+
+def test_a_fold_takes_rows_from_other_folds(make, fashion, tmp_path):
+    X, y = fashion
+    target = np.flatnonzero(np.isin(y, LT5))
+    source = np.flatnonzero(np.isin(y, GTE5))
+    clf = make(**TRANSFER, memory=tmp_path)
+    clf.fit(X[[*source, *target[:60]]], y[[*source, *target[:60]]])
+    assert counts(tmp_path)["rows_computed"] == 60
+    clf.fit(X[[*source, *target[40:]]], y[[*source, *target[40:]]])
+    totals = counts(tmp_path)
+    assert totals["rows_found"] == 20
+    assert totals["rows_computed"] == len(target)
+    assert totals["pretrainings_found"] == 1
+    clf.predict(X[target])
+    assert counts(tmp_path)["rows_computed"] == len(target)
+
+
+def test_a_deeper_cut_continues_from_a_shallower_one(make, fashion, tmp_path):
+    X, _ = fashion
+
+    def at(point, memory=None):
+        params = {"backbone": "mobilenet_v2", "pretrain_classes": GTE5, "epochs": 0}
+        return make(**params, freeze_until=point, memory=memory).fit(*fashion)
+
+    expected = at("block_9_add").predict_proba(X)
+    at("block_2_add", tmp_path).predict(X)
+    for path in (tmp_path / "skfashion").rglob("rows/*/*.npy"):
+        if not path.name.endswith(".index.npy"):
+            np.save(path, 2 * np.load(path))
+    # That it was read is seen once it is changed.
+    assert not np.array_equal(at("block_9_add", tmp_path).predict_proba(X), expected)
+    clear_memory(tmp_path)
+    at("block_2_add", tmp_path).predict(X)
+    assert_array_equal(at("block_9_add", tmp_path).predict_proba(X), expected)
+
+
+def test_any_number_that_matters_is_in_the_key(make, fashion, tmp_path):
+    X, y = fashion
+    make(**TRANSFER, memory=tmp_path).fit(X, y)
+    for change in (
+        {"random_state": 1},
+        {"pretrain_epochs": 2},
+        {"pretrain_learning_rate": 0.01},
+        {"batch_size": 50},
+        {"optimizer": "sgd"},
+        {"augmentation": "flip"},
+        {"early_stopping": True},
+        {"class_weight": {5: 2.0}},
+        {"hidden_units": 16},
+        {"dropout": 0.1},
+        {"clip_norm": 1.0},
+        {"pretrain_classes": GTE5[:-1], "target_classes": LT5},
+    ):
+        make(**{**TRANSFER, **change}, memory=tmp_path).fit(X, y)
+    make(**TRANSFER, memory=tmp_path).fit(X[::-1], y[::-1])
+    make(**TRANSFER, memory=tmp_path).fit(X, y, np.linspace(1, 2, len(y)))
+    totals = counts(tmp_path)
+    assert totals["pretrainings_found"] == 0
+    assert totals["pretrainings_computed"] == 15
+
+
+def test_what_concerns_the_target_task_alone_is_not(make, fashion, tmp_path):
+    for change in (
+        {},
+        {"learning_rate": 0.01},
+        {"epochs": 2},
+        {"freeze_until": "conv1"},
+        {"output_layer": "keep"},
+    ):
+        make(**{**TRANSFER, **change}, memory=tmp_path).fit(*fashion)
+    assert counts(tmp_path)["pretrainings_computed"] == 1
+
+
+def test_a_grid_scores_the_same_with_and_without(make, fashion, tmp_path):
+    grid = {"freeze_until": [0, "conv1", "features"], "learning_rate": [0.001, 0.01]}
+    cv = ClassSplitCV(2, pretrain_classes=GTE5)
+    scores = [
+        GridSearchCV(make(**TRANSFER, memory=memory), grid, cv=cv, n_jobs=n_jobs, refit=False)
+        .fit(*fashion)
+        .cv_results_["mean_test_score"]
+        for memory, n_jobs in [(None, 1), (tmp_path, 1), (tmp_path, 1)]
+    ]
+    assert_array_equal(scores[1], scores[0])
+    assert_array_equal(scores[2], scores[0])
+    assert counts(tmp_path)["pretrainings_computed"] == 1
+
+
+FIT = """
+import sys
+sys.path.insert(0, "tests")
+from conftest import first_of_each
+from skfashion import TransferClassifier
+from skfashion.datasets import load_fashion_sample
+import hashlib
+X, y = first_of_each(*load_fashion_sample(return_X_y=True), 20)
+clf = TransferClassifier(
+    pretrain_classes=[5, 6, 7, 8, 9], pretrain_epochs=1, epochs=1, random_state=0,
+    memory=sys.argv[1],
+)
+print(hashlib.sha256(clf.fit(X, y).predict_proba(X).tobytes()).hexdigest())
+"""
+
+
+def test_two_processes_at_once(tmp_path):
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-c", FIT, str(tmp_path)]
+    both = [
+        subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    outputs = [process.communicate()[0] for process in both]
+    assert outputs[0] == outputs[1] != ""
+    third = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert third.stdout == outputs[0]
+    assert counts(tmp_path)["pretrainings_found"] >= 1
+
+
+WRITE = """
+import sys
+import numpy as np
+from skfashion._store import Store, hash_rows
+store = Store(sys.argv[1])
+table = store.table("key", (1000,), "float32")
+for n in range(1000):
+    rows = np.full((2000, 1000), n, "float32")
+    table.add(hash_rows(np.arange(n * 2000, (n + 1) * 2000)), rows, np.arange(2000))
+    store.save("entry", {"rows": rows})
+    print(n, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
+def test_a_process_killed_while_it_writes_leaves_whole_files(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITE, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        for _ in range(3):
+            process.stdout.readline()
+        time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+    store = Store(tmp_path)
+    entry = store.load("entry")["rows"]
+    assert (entry == entry[0, 0]).all()
+    table = store.table("key", (1000,), "float32")
+    for n in range(3):
+        found = table.find(hash_rows(np.arange(n * 2000, (n + 1) * 2000)))
+        rows = np.empty((2000, 1000), "float32")
+        found.read(rows, np.arange(2000))
+        assert (rows == n).all()
+
+
+def test_least_recently_used_goes_first(tmp_path):
+    array = np.zeros(1000)
+    store = Store(tmp_path, limit=3 * 9000)
+    for name in "abc":
+        store.save(name, {"x": array})
+        os.utime(store.folder / "entries" / f"{name}.npz", (ord(name), ord(name)))
+    store.load("a")
+    store.save("d", {"x": array})
+    assert [store.load(name) is not None for name in "abcd"] == [True, False, True, True]
+    assert store.n_bytes <= store.limit
+
+
+def test_what_is_too_large_is_not_kept(make, fashion, tmp_path):
+    clf = make(**TRANSFER, memory=tmp_path, memory_limit=1000).fit(*fashion)
+    plain = make(**TRANSFER).fit(*fashion)
+    assert_array_equal(clf.predict_proba(fashion[0]), plain.predict_proba(fashion[0]))
+    assert memory_report(tmp_path)["bytes"] <= 1000
+
+
+def test_damaged_files_count_as_missing(make, fashion, tmp_path):
+    clf = make(**TRANSFER, memory=tmp_path)
+    expected = clf.fit(*fashion).predict_proba(fashion[0])
+    for path in tmp_path.rglob("*.np[yz]"):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+    assert_array_equal(clf.fit(*fashion).predict_proba(fashion[0]), expected)
+
+
+def test_nothing_is_unpickled(tmp_path):
+    store = Store(tmp_path)
+    path = store.folder / "entries" / "key.npz"
+    path.parent.mkdir(parents=True)
+    np.savez(path, x=np.array([{"code": 1}], dtype=object))
+    assert store.load("key") is None
+    path.write_bytes(pickle.dumps({"x": np.zeros(3)}))
+    assert store.load("key") is None
+
+
+def test_a_folder_that_cannot_be_written_to(make, fashion, tmp_path):
+    (tmp_path / "skfashion").write_text("in the way")
+    clf = make(**TRANSFER, memory=tmp_path).fit(*fashion)
+    assert_array_equal(clf.predict(fashion[0]), make(**TRANSFER).fit(*fashion).predict(fashion[0]))
+
+
+def test_joblib_memory_and_clearing(make, fashion, tmp_path):
+    (tmp_path / "other").write_text("not ours")
+    memory = joblib.Memory(tmp_path, verbose=0)
+    make(**TRANSFER, memory=memory, memory_limit="1G").fit(*fashion)
+    assert memory_report(memory)["bytes"] > 0
+    clear_memory(memory)
+    assert memory_report(memory)["bytes"] == 0
+    assert (tmp_path / "other").exists()
+    assert make(memory=joblib.Memory(None), epochs=1).fit(*fashion)._store is None
+
+
+def test_a_limit_that_is_no_number(make, fashion, tmp_path):
+    with pytest.raises(ValueError, match="memory_limit='much' is no number of bytes"):
+        make(memory=tmp_path, memory_limit="much").fit(*fashion)
+
+
+def test_no_random_state_cannot_share_pretraining(make, fashion, tmp_path):
+    with pytest.warns(UserWarning, match="random_state=None") as record:
+        make(**TRANSFER, random_state=None, memory=tmp_path).fit(*fashion)
+    assert record[0].filename == __file__
+
+
+def test_an_edited_backbone_is_another_one(make, fashion, tmp_path):
+    def body(units):
+        def build(images):
+            from keras import layers
+
+            return layers.Conv2D(4, 3, strides=units, name="conv")(images)
+
+        return Backbone("own", build=build, stages=("conv",), min_size=8)
+
+    for strides in (1, 2, 2):
+        make(**TRANSFER, backbone=body(strides), memory=tmp_path).fit(*fashion)
+    assert counts(tmp_path)["pretrainings_computed"] == 2
+
+
+def test_digest_tells_things_apart():
+    parts = ["ab", "a", 1, 1.0, None, ("a", 1), np.zeros(2), np.zeros((2, 1)), np.zeros(2, "f4")]
+    assert len({digest(part) for part in parts}) == len(parts)
+    assert digest("a", "b") != digest("ab")
+    assert TransferClassifier().memory is None
