@@ -1,27 +1,27 @@
-"""The other sides of the grid benchmark: scikeras, and an estimator written by hand."""
+"""The other sides of the grid benchmarks: an estimator written by hand, and scikeras."""
 
 import numpy as np
 from _plain_keras import as_floats, small_cnn
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-DEPTHS = {None: 0, "conv1": 2, "conv2": 3, "features": 4, "dense": 7}
+FROZEN_LAYERS = {None: 0, "conv1": 2, "conv2": 3, "features": 4, "dense": 7}
 
 
-def transfer_model(X, y, pretrain_classes, freeze_until, learning_rate, pretrain_epochs):
-    """Pretrain on some classes, freeze, and put a new output layer on top: the usual function."""
+def class_split_model(X, y, epochs, freeze_until, learning_rate, output_layer):
+    """Pretrain on source rows, freeze, renew the output layer: what users write by hand."""
     import keras
 
-    source = np.isin(y, pretrain_classes)
-    model = small_cnn(len(pretrain_classes))
-    labels = np.searchsorted(pretrain_classes, y[source])
-    model.fit(X[source], labels, batch_size=128, epochs=pretrain_epochs, verbose=0)
+    n_classes = len(np.unique(y))
+    model = small_cnn(n_classes)
+    labels = np.unique(y, return_inverse=True)[1]
+    model.fit(X, labels, batch_size=128, epochs=epochs, verbose=0)
     body, *head = model.layers
     layers = [*body.layers, *head]
-    for layer in layers[: DEPTHS[freeze_until]]:
+    for layer in layers[: FROZEN_LAYERS[freeze_until]]:
         layer.trainable = False
-    n_target = len(np.setdiff1d(y, pretrain_classes))
-    output = keras.layers.Dense(n_target, activation="softmax")
-    model = keras.Sequential([keras.Input((28, 28, 1)), *layers[:-1], output])
+    if output_layer == "new":
+        layers[-1] = keras.layers.Dense(n_classes, activation="softmax")
+    model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss="sparse_categorical_crossentropy",
@@ -31,47 +31,62 @@ def transfer_model(X, y, pretrain_classes, freeze_until, learning_rate, pretrain
 
 
 class HandWritten(ClassifierMixin, BaseEstimator):
-    """What a user writes today: builds and pretrains in every fit."""
+    """Builds, pretrains and fine-tunes in every fit; takes as many classes in both tasks."""
 
-    def __init__(self, pretrain_classes=(), freeze_until=None, learning_rate=0.001, epochs=2):
+    def __init__(
+        self,
+        pretrain_classes=(),
+        epochs=2,
+        freeze_until=None,
+        learning_rate=0.001,
+        output_layer="new",
+    ):
         self.pretrain_classes = pretrain_classes
+        self.epochs = epochs
         self.freeze_until = freeze_until
         self.learning_rate = learning_rate
-        self.epochs = epochs
+        self.output_layer = output_layer
 
     def fit(self, X, y):
-        X = as_floats(X)
-        self._model = transfer_model(
-            X, y, self.pretrain_classes, self.freeze_until, self.learning_rate, self.epochs
+        X, source = as_floats(X), np.isin(y, self.pretrain_classes)
+        self._model = class_split_model(
+            X[source],
+            y[source],
+            self.epochs,
+            self.freeze_until,
+            self.learning_rate,
+            self.output_layer,
         )
-        target = ~np.isin(y, self.pretrain_classes)
-        self.classes_, labels = np.unique(y[target], return_inverse=True)
-        self._model.fit(X[target], labels, batch_size=128, epochs=self.epochs, verbose=0)
+        self.classes_, labels = np.unique(y[~source], return_inverse=True)
+        self._model.fit(X[~source], labels, batch_size=128, epochs=self.epochs, verbose=0)
         return self
 
     def predict(self, X):
         return self.classes_[self._model.predict(as_floats(X), verbose=0).argmax(axis=1)]
 
+    def score(self, X, y):
+        target = np.isin(y, self.classes_)
+        return np.mean(self.predict(X[target]) == y[target])
 
-def scikeras_classifier(pretrain_classes, epochs):
-    """The same through scikeras: a build function that closes over nothing but its arguments.
 
-    scikeras hands the build function no rows, so it pretrains in `fit`, on what it is given.
+def scikeras_classifier(X_source, y_source, epochs):
+    """Return a scikeras estimator of the target task, whose build function holds the source rows.
+
+    scikeras gives a build function no rows, so they cannot come from the fold.
     """
     from scikeras.wrappers import KerasClassifier
 
-    class ClassSplitKeras(KerasClassifier):
-        def fit(self, X, y, **kwargs):
-            floats = as_floats(X)
-            self._rows = floats, y
-            target = ~np.isin(y, pretrain_classes)
-            return super().fit(floats[target], y[target], **kwargs)
+    def build(freeze_until, learning_rate, output_layer):
+        return class_split_model(
+            as_floats(X_source), y_source, epochs, freeze_until, learning_rate, output_layer
+        )
 
-        def predict(self, X, **kwargs):
-            return super().predict(as_floats(X) if X.ndim == 3 else X, **kwargs)
-
-    def build(freeze_until, learning_rate, owner):
-        X, y = owner._rows
-        return transfer_model(X, y, pretrain_classes, freeze_until, learning_rate, epochs)
-
-    return ClassSplitKeras, build
+    return KerasClassifier(
+        build,
+        freeze_until=None,
+        learning_rate=0.001,
+        output_layer="new",
+        epochs=epochs,
+        batch_size=128,
+        verbose=0,
+    )

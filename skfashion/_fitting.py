@@ -150,7 +150,7 @@ class Fit:
             "n_frozen_params_": frozen,
             "n_trainable_params_": trainable,
             "n_iter_": len(history.get("loss", [])),
-            "_optimizer": trained.optimizer if self.is_partial else None,
+            "_optimizer": trained.optimizer,
             **self._predicting(self.network, freeze_point, trained.weights, self.split),
         }
 
@@ -232,6 +232,7 @@ class Fit:
             position,
             first_epoch,
             self.store,
+            keeps_optimizer=self.is_partial,
         )
         train = partial(phase.train, optimizer=optimizer)
         return self._train(phase, train, Trained(weights, {}, optimizer), self.split)

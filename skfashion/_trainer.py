@@ -240,7 +240,8 @@ class Trainer:
             rows = slice(start, start + batch_size)
             x = self._enter(inputs[rows], frozen, training=False)
             logits, _, _ = self._forward(x, training=False)
-            return _totals(logits, targets[rows], weights[rows])
+            losses = _cross_entropies(logits, targets[rows])
+            return _totals(losses, logits, targets[rows], weights[rows])
 
         return _means_over_batches(score_batch, tf.size(targets), batch_size)
 
@@ -258,7 +259,7 @@ class Trainer:
         variables = [variable.value for variable in self._trained]
         with tf.GradientTape() as tape:
             logits, moved, penalties = self._forward(x, training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            losses = _cross_entropies(logits, targets)
             loss = tf.reduce_mean(losses * weights)
             for penalty in penalties:
                 loss += tf.cast(penalty, loss.dtype)
@@ -268,7 +269,7 @@ class Trainer:
         self._optimizer.apply(gradients)
         for variable, value in zip(self._moving, moved, strict=True):
             variable.assign(value)
-        return _totals(logits, targets, weights)
+        return _totals(losses, logits, targets, weights)
 
     def _forward(self, x, training):
         return self._back.stateless_call(
@@ -300,9 +301,12 @@ def _means_over_batches(totals_of_batch, n_rows, batch_size):
     return loss / weight, hits / weight
 
 
-def _totals(logits, targets, weights):
+def _cross_entropies(logits, targets):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+
+
+def _totals(losses, logits, targets, weights):
     """Return the sums of weights, weighted losses and weighted hits."""
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     hits = tf.argmax(logits, axis=-1, output_type=tf.int32) == targets
     columns = [weights, weights * losses, weights * tf.cast(hits, weights.dtype)]
     return tf.stack([tf.reduce_sum(tf.cast(column, tf.float64)) for column in columns])

@@ -93,6 +93,8 @@ class Phase:
         What the first epoch's random streams are numbered by.
     store : Store, default=None
         Where features of the frozen part are shared.
+    keeps_optimizer : bool, default=False
+        Whether what it leaves has the optimizer's variables in it.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Phase:
     position: int = 0
     first_epoch: int = 0
     store: Store | None = None
+    keeps_optimizer: bool = False
 
     def train(
         self,
@@ -175,7 +178,9 @@ class Phase:
                 enough = stopping is not None and stopping.sees(record["val_loss"], current_weights)
                 if stop or enough:
                     break
-            state = OptimizerState(program, trainer.optimizer_state())
+            state = None
+            if self.keeps_optimizer:
+                state = OptimizerState(program, trainer.optimizer_state())
             return Trained(current_weights(), history, state), stop
 
     def _enter(self, point, weights, rows, validation):

@@ -1,0 +1,145 @@
+"""Grids over freeze points and learning rates: shared, against what users do today.
+
+Run ``python benchmarks/grid_speed.py``; it takes about an hour on two cores, and ``--grids cuts``
+runs some only. Needs scikeras. In each round every side runs the same grid on the same 6,000 source
+and 6,000 target images, in turn, and starts without anything kept.
+
+- cuts: 5 freeze points x 2 learning rates x 3 folds of the target rows;
+- deep: the same, from conv2 on;
+- heads: 3 freeze points x 4 learning rates x 2 heads x 3 folds of all rows, so that each fold has a
+  pretraining of its own.
+
+A second line gives what an identical search takes in a new process, from what the first one kept.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+from _grid_peers import HandWritten, scikeras_classifier
+from _report import GTE5, print_table
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
+
+from skfashion import TransferClassifier, memory_report
+from skfashion.datasets import fetch_fashion_mnist
+from skfashion.model_selection import ClassSplitCV
+
+EPOCHS = 2
+RATES = [0.0005, 0.001]
+GRIDS = {
+    "cuts": {
+        "freeze_until": [None, "conv1", "conv2", "features", "dense"],
+        "learning_rate": RATES,
+    },
+    "deep": {"freeze_until": ["conv2", "features", "dense"], "learning_rate": RATES},
+    "heads": {
+        "freeze_until": ["conv2", "features", "dense"],
+        "learning_rate": [0.0003, 0.0005, 0.001, 0.002],
+        "output_layer": ["new", "keep"],
+    },
+}
+
+
+def rows():
+    X, y = fetch_fashion_mnist("train", return_X_y=True)
+    return train_test_split(X, y, train_size=12_000, stratify=y, random_state=0)[::2]
+
+
+def search(estimator, grid, cv, X, y):
+    """Return the seconds of a search, and its scores."""
+    begin = perf_counter()
+    fitted = GridSearchCV(estimator, grid, cv=cv, refit=False, error_score="raise").fit(X, y)
+    return perf_counter() - begin, fitted.cv_results_["mean_test_score"]
+
+
+def skfashion_side(name, memory):
+    X, y = rows()
+    cv = StratifiedKFold(3) if name == "heads" else ClassSplitCV(3, pretrain_classes=GTE5)
+    clf = TransferClassifier(
+        pretrain_classes=GTE5,
+        pretrain_epochs=EPOCHS,
+        epochs=EPOCHS,
+        random_state=0,
+        memory=memory,
+    )
+    return search(clf, GRIDS[name], cv, X, y)
+
+
+def hand_written_side(name):
+    X, y = rows()
+    cv = StratifiedKFold(3) if name == "heads" else ClassSplitCV(3, pretrain_classes=GTE5)
+    return search(HandWritten(GTE5, EPOCHS), GRIDS[name], cv, X, y)
+
+
+def scikeras_side(name):
+    X, y = rows()
+    source = np.isin(y, GTE5)
+    estimator = scikeras_classifier(X[source], y[source], EPOCHS)
+    return search(
+        estimator,
+        GRIDS[name],
+        StratifiedKFold(3),
+        X[~source][..., None].astype("float32"),
+        y[~source],
+    )
+
+
+def in_new_process(name, folder):
+    """Run our side in a process of its own; return its seconds and scores."""
+    command = [sys.executable, __file__, "--grids", name, "--warm", folder]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def measure(name, rounds):
+    sides = {"hand-written": lambda: hand_written_side(name)}
+    if name != "heads":
+        sides["scikeras"] = lambda: scikeras_side(name)
+    seconds, scores = {}, {}
+    for _ in range(rounds):
+        with TemporaryDirectory() as folder:
+            runs = {"skfashion": skfashion_side(name, folder)}
+            again = in_new_process(name, folder)
+            print(memory_report(folder), flush=True)
+        if again[1] != runs["skfashion"][1].tolist():
+            raise AssertionError("the second search has other scores")
+        runs["skfashion, again in a new process"] = again
+        runs |= {side: run() for side, run in sides.items()}
+        for side, (time, score) in runs.items():
+            seconds.setdefault(side, []).append(time)
+            scores[side] = score
+        print(name, {side: round(run[0], 1) for side, run in runs.items()}, flush=True)
+    return [
+        (
+            name,
+            side,
+            f"{median(times):.1f}",
+            f"{median(np.divide(times, seconds['skfashion'])):.2f}x",
+            f"{np.mean(scores[side]):.3f}",
+            f"{np.max(scores[side]):.3f}",
+        )
+        for side, times in seconds.items()
+    ]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--grids", nargs="+", choices=GRIDS, default=list(GRIDS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--warm", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.warm:
+        seconds, scores = skfashion_side(*options.grids, options.warm)
+        print(json.dumps([seconds, scores.tolist()]))
+        return
+    cells = [row for name in options.grids for row in measure(name, options.rounds)]
+    columns = ["grid", "side", "median s", "of skfashion's", "mean score", "best score"]
+    print_table("12,000 images, 2 + 2 epochs", columns, cells)
+
+
+if __name__ == "__main__":
+    main()
