@@ -1,16 +1,15 @@
-"""Random changes of training images, as Keras layers on images from 0 to 255."""
+"""Random changes of training images: flips, and Keras layers on images from 0 to 255."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Real
+
+import numpy as np
 
 from ._names import unknown_name
 
-# Keras' own "horizontal_and_vertical" flips along both axes or none.
-_FLIPS = {
-    "horizontal": ["horizontal"],
-    "vertical": ["vertical"],
-    "both": ["horizontal", "vertical"],
-}
+# Axes of a batch of images.
+_FLIPS = {"horizontal": (2,), "vertical": (1,), "both": (2, 1)}
 
 # name -> (default amount, largest amount); the order is the order in which they are applied
 _AMOUNTS: dict[str, tuple[float | str, float | None]] = {
@@ -69,16 +68,50 @@ def _check_amount(name, amount):
         )
 
 
+@dataclass(frozen=True)
+class Flips:
+    """The mirror images that an image may become: so few that features of each can be kept.
+
+    Parameters
+    ----------
+    axes : tuple of int
+        Axes of a batch of images.
+    """
+
+    axes: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return 2 ** len(self.axes)
+
+    def variant(self, images, number):
+        """Return the mirror images of this number, from 0 (as they are)."""
+        return np.flip(images, tuple(axis for n, axis in enumerate(self.axes) if number >> n & 1))
+
+    def apply(self, images, numbers):
+        """Flip each image of a batch as its number says, inside a graph."""
+        from ._tensorflow import tf
+
+        for n, axis in enumerate(self.axes):
+            chosen = tf.cast(tf.bitwise.right_shift(numbers, n) & 1, tf.bool)
+            images = tf.where(chosen[:, None, None, None], tf.reverse(images, [axis]), images)
+        return images
+
+
+def take_flips(augmentation) -> tuple[Flips, tuple]:
+    """Take parsed (name, amount) pairs apart: flips, which come first, and the others."""
+    flips = Flips(*(_FLIPS[amount] for name, amount in augmentation if name == "flip"))
+    return flips, tuple(pair for pair in augmentation if pair[0] != "flip")
+
+
 def build_augmentation(augmentation) -> list:
-    """Build the layers for parsed (name, amount) pairs."""
+    """Build the layers for parsed (name, amount) pairs without flips."""
     from ._tensorflow import keras
 
     layers = keras.layers
     makers = {
-        "flip": lambda amount: [layers.RandomFlip(axis) for axis in _FLIPS[amount]],
-        "rotate": lambda amount: [layers.RandomRotation(amount / 360)],
-        "zoom": lambda amount: [layers.RandomZoom(amount, amount)],
-        "shift": lambda amount: [layers.RandomTranslation(amount, amount)],
-        "erase": lambda amount: [layers.RandomErasing(amount)],
+        "rotate": lambda amount: layers.RandomRotation(amount / 360),
+        "zoom": lambda amount: layers.RandomZoom(amount, amount),
+        "shift": lambda amount: layers.RandomTranslation(amount, amount),
+        "erase": lambda amount: layers.RandomErasing(amount),
     }
-    return [layer for name, amount in augmentation for layer in makers[name](amount)]
+    return [makers[name](amount) for name, amount in augmentation]

@@ -12,6 +12,8 @@ from sklearn.utils import _safe_indexing
 
 __all__ = ["CallbackSupportMixin", "FitProgress"]
 
+_SHOWN = ("loss", "accuracy", "val_loss", "val_accuracy")
+
 logger = logging.getLogger("skfashion")
 
 
@@ -105,5 +107,5 @@ def _show_log_lines():
 
 
 def _log_epoch(phase, epoch, epochs, record):
-    figures = ", ".join(f"{key} {value:.4f}" for key, value in record.items() if key != "seconds")
+    figures = ", ".join(f"{key} {value:.4f}" for key, value in record.items() if key in _SHOWN)
     logger.info("%s epoch %d/%d: %s (%.1f s)", phase, epoch, epochs, figures, record["seconds"])

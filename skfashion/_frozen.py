@@ -43,13 +43,19 @@ class FrozenPart:
         return not self._pieces
 
     @property
-    def row_bytes(self) -> int:
-        """Bytes that the features of one image take."""
-        return int(np.prod(self._last.output_shape)) * np.dtype(self._last.float_type).itemsize
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of the features of one image."""
+        return self._pieces[-1].output_shape
 
     @property
-    def _last(self):
-        return self._pieces[-1]
+    def float_type(self) -> str:
+        """Their type."""
+        return self._pieces[-1].float_type
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that they take."""
+        return int(np.prod(self.row_shape)) * np.dtype(self.float_type).itemsize
 
     @property
     def _operations(self) -> float:
@@ -62,11 +68,22 @@ class FrozenPart:
             if len(weight.shape) > 1
         )
 
-    def features(self, images) -> np.ndarray:
-        """Return the features of images of shape (n, h, w, c), in their order."""
+    @property
+    def is_worth_reading(self) -> bool:
+        """Whether to read features from a file is quicker than to compute them."""
+        return self._operations > _OPERATIONS_PER_BYTE * self.row_bytes
+
+    def features(self, images, out=None) -> np.ndarray:
+        """Return the features of images of shape (n, h, w, c), in their order.
+
+        `out` may be given to be written to.
+        """
+        features = out
+        if features is None:
+            features = np.empty((len(images), *self.row_shape), self.float_type)
         if self._store is None:
-            return run_batches(self._pieces, self._weights, images)
-        return self._shared_features(self._store, images)
+            return run_batches(self._pieces, self._weights, images, features)
+        return self._shared_features(self._store, images, features)
 
     def predict_proba(self, images) -> np.ndarray:
         """Return class probabilities of shape (n, n_classes), by way of the features."""
@@ -75,13 +92,12 @@ class FrozenPart:
             return run_batches([*self._pieces, finish], self._weights, images)
         probabilities = np.empty((len(images), *finish.output_shape), finish.float_type)
         for some in gen_batches(len(images), max(1, _CHUNK_BYTES // self.row_bytes)):
-            features = self._shared_features(self._store, images[some])
+            features = self.features(images[some])
             probabilities[some] = run_batches([finish], self._weights, features)
         return probabilities
 
-    def _shared_features(self, store, images):
+    def _shared_features(self, store, images, features):
         """Take each row from the deepest cut that has it, and compute on from there."""
-        features = np.empty((len(images), *self._last.output_shape), self._last.float_type)
         hashes, missing = hash_rows(images), np.arange(len(images))
         tables = self._tables(store, images.dtype)
         to_keep = missing
@@ -96,7 +112,7 @@ class FrozenPart:
                 found.read(inputs, np.arange(len(rows)))
                 run_batches(self._pieces[depth:], self._weights, inputs, features, rows)
         run_batches(self._pieces, self._weights, images[missing], features, missing)
-        if self._operations > _OPERATIONS_PER_BYTE * self.row_bytes:
+        if self.is_worth_reading:
             tables[-1].add(hashes, features, to_keep)
         n_found = len(images) - len(to_keep)
         store.note(rows_found=n_found, rows_computed=len(to_keep))
@@ -105,7 +121,7 @@ class FrozenPart:
     def _tables(self, store, input_type):
         """Return the store's table for each cut, from the images on."""
         begin = digest(
-            environment(), self._network.body_config, self._last.batch_size, input_type.str
+            environment(), self._network.body_config, self._pieces[-1].batch_size, input_type.str
         )
         keys = accumulate(self._pieces, self._key_behind, initial=begin)
         next(keys)

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
+from typing import Any
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from ._architecture import Architecture
-from ._augmentation import build_augmentation
+from ._augmentation import Flips, build_augmentation
 from ._depth_optimizer import Course, DepthOptimizer
 from ._graph import Weights, infer, to_numpy
 from ._keras_globals import fresh_keras_globals
@@ -22,8 +24,12 @@ from ._network import get_network
 from ._pace import Pace
 from ._tensorflow import keras, tf
 
+# Of inputs that are not on the device, so many bytes go there at a time.
+WINDOW_BYTES = 2**26
 MOST_IDLE_TRAINERS = 12
 MOST_IDLE_BYTES = 2**30
+
+_TOTALS = tf.TensorSpec([3], tf.float64)
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,10 @@ class Program:
         Whether learning rates change from step to step.
     clips : bool
         Whether gradients are bounded.
+    flips : Flips
+        Mirror images that an image may become in an epoch.
     augmentation : tuple of (name, amount)
-        Random changes of the images, new in every epoch.
+        Other random changes, new in every epoch.
     from_features : bool
         Whether the trainer is fed with the frozen part's outputs, or with images that go
         through the frozen part in every epoch.
@@ -56,6 +64,7 @@ class Program:
     optimizer: str
     rates_change: bool
     clips: bool
+    flips: Flips
     augmentation: tuple[tuple[str, float | str], ...]
     from_features: bool
     input_type: str
@@ -71,14 +80,30 @@ class Program:
 
 @dataclass
 class Rows:
-    """What a trainer is fed with: inputs, encoded labels, and weights that average one."""
+    """What a trainer is fed with.
 
-    inputs: np.ndarray
+    Parameters
+    ----------
+    inputs : tf.Tensor or ndarray
+        Images, or features of the frozen part: with flips, of each mirror image, one after the
+        other. A tensor is on the device as a whole; of an array, as in a file, a part at a time.
+    targets : ndarray of shape (n,)
+        Encoded labels.
+    weights : ndarray of shape (n,)
+        Weights that average one.
+    """
+
+    inputs: Any
     targets: np.ndarray
     weights: np.ndarray
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def are_resident(self) -> bool:
+        """Whether all inputs are on the device."""
+        return isinstance(self.inputs, tf.Tensor)
 
 
 class Trainer:
@@ -109,19 +134,19 @@ class Trainer:
 
     @cached_property
     def _epoch(self):
-        order, batch_size = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+        order, count = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
         rates, number = tf.TensorSpec([len(self._optimizer)], tf.float32), tf.TensorSpec([])
         course = Course(*[number] * len(Course._fields))
         run = tf.function(self._train_rows, autograph=False)
         with fresh_keras_globals(self._float_type):
             return run.get_concrete_function(
-                *self._row_signature(), order, batch_size, rates, course, number
+                _TOTALS, *self._row_signature(), order, count, count, count, rates, course, number
             )
 
     @cached_property
     def _losses(self):
         run = tf.function(self._score_rows, autograph=False)
-        return run.get_concrete_function(*self._row_signature())
+        return run.get_concrete_function(_TOTALS, *self._row_signature())
 
     def _row_signature(self):
         entrance = self._front if self._through_front else self._back
@@ -179,7 +204,7 @@ class Trainer:
     # -- Training --------------------------------------------------------------------------
 
     def run_epoch(
-        self, rows: Rows, order, batch_size: int, begin: float = 0.0, end: float = 1.0
+        self, rows: Rows, order, variants, batch_size: int, begin: float = 0.0, end: float = 1.0
     ) -> tuple[float, float]:
         """Train on rows in this order; return mean loss and accuracy while training.
 
@@ -189,25 +214,63 @@ class Trainer:
             What to train on.
         order : ndarray of int
             Their order.
+        variants : ndarray of int
+            Which mirror image of each to take, in that order.
         batch_size : int
             Rows in a step.
         begin, end : float
             Which part of the phase this epoch is, from 0 to 1.
         """
-        loss, accuracy = self._epoch(
-            *self._arguments(rows),
-            tf.constant(order, tf.int32),
-            tf.constant(batch_size, tf.int32),
+        pace = (
             tf.constant(self._rates, tf.float32),
             Course.of(self._pace, begin, end),
             tf.constant(self._pace.clip_norm or 0.0, tf.float32),
         )
-        return float(loss), float(accuracy)
+        count = len(order)
+        totals = np.zeros(3)
+        for window in self._windows(rows, count, batch_size):
+            chosen, picked = self._pick(rows, order[window], variants[window])
+            totals = self._epoch(
+                totals,
+                *self._arguments(chosen),
+                tf.constant(picked, tf.int32),
+                *(tf.constant(number, tf.int32) for number in (window.start, count, batch_size)),
+                *pace,
+            )
+        return _means(totals)
 
     def evaluate(self, rows: Rows) -> tuple[float, float]:
         """Return mean loss and accuracy, in inference mode."""
-        loss, accuracy = self._losses(*self._arguments(rows))
-        return float(loss), float(accuracy)
+        totals = np.zeros(3)
+        batch_size = self.program.architecture.prediction_batch
+        for window in self._windows(rows, len(rows), batch_size):
+            chosen = rows
+            if not rows.are_resident:
+                chosen = Rows(
+                    tf.convert_to_tensor(rows.inputs[window]),
+                    rows.targets[window],
+                    rows.weights[window],
+                )
+            totals = self._losses(totals, *self._arguments(chosen))
+        return _means(totals)
+
+    def _windows(self, rows: Rows, count, batch_size):
+        """Return slices of the order in which rows go: all at once, or whole batches."""
+        if rows.are_resident:
+            return [slice(0, count)]
+        batches = max(1, WINDOW_BYTES // (batch_size * rows.inputs[0].nbytes))
+        return list(gen_batches(count, batches * batch_size))
+
+    def _pick(self, rows: Rows, order, variants):
+        """Return rows that are on the device, and the places in them of what comes next."""
+        picked = order + variants * len(rows)
+        if rows.are_resident:
+            return rows, picked
+        from_variants = self.program.from_features
+        inputs = rows.inputs[picked if from_variants else order]
+        here = np.arange(len(order))
+        chosen = Rows(tf.convert_to_tensor(inputs), rows.targets[order], rows.weights[order])
+        return chosen, here if from_variants else here + variants * len(order)
 
     def _arguments(self, rows):
         return (
@@ -218,39 +281,58 @@ class Trainer:
         )
 
     def _train_rows(
-        self, inputs, targets, weights, frozen, order, batch_size, rates, course, clip_norm
+        self,
+        totals,
+        inputs,
+        targets,
+        weights,
+        frozen,
+        picked,
+        first,
+        count,
+        batch_size,
+        rates,
+        course,
+        clip_norm,
     ):
-        n_rows = tf.size(order)
+        n_picked, n_rows = tf.size(picked), tf.size(targets)
 
         def train_batch(start):
-            end = tf.minimum(start + batch_size, n_rows)
-            rows = order[start:end]
+            end = tf.minimum(start + batch_size, n_picked)
+            places = picked[start:end]
+            rows = places % n_rows
             if self.program.rates_change:
-                before, after = (tf.cast(done / n_rows, tf.float32) for done in (start, end))
+                before, after = (
+                    tf.cast((first + done) / count, tf.float32) for done in (start, end)
+                )
                 self._optimizer.assign_rates(tf.unstack(rates * course.height(before, after)))
-            x = self._enter(tf.gather(inputs, rows), frozen, training=True)
+            if self.program.from_features:
+                x = tf.gather(inputs, places)
+            else:
+                x = self._enter(tf.gather(inputs, rows), frozen, places // n_rows)
             return self._step(x, tf.gather(targets, rows), tf.gather(weights, rows), clip_norm)
 
-        return _means_over_batches(train_batch, n_rows, batch_size)
+        return _sum_over_batches(train_batch, totals, n_picked, batch_size)
 
-    def _score_rows(self, inputs, targets, weights, frozen):
+    def _score_rows(self, totals, inputs, targets, weights, frozen):
         batch_size = self.program.architecture.prediction_batch
 
         def score_batch(start):
             rows = slice(start, start + batch_size)
-            x = self._enter(inputs[rows], frozen, training=False)
+            x = inputs[rows]
+            if not self.program.from_features:
+                x = self._enter(x, frozen)
             logits, _, _ = self._forward(x, training=False)
             losses = _cross_entropies(logits, targets[rows])
             return _totals(losses, logits, targets[rows], weights[rows])
 
-        return _means_over_batches(score_batch, tf.size(targets), batch_size)
+        return _sum_over_batches(score_batch, totals, tf.size(targets), batch_size)
 
-    def _enter(self, inputs, frozen, training):
-        """Bring inputs up to the cut: augmented if training, through the frozen part."""
-        if self.program.from_features:
-            return inputs
-        x = tf.cast(inputs, self._float_type)
-        if training:
+    def _enter(self, images, frozen, variants=None):
+        """Bring images up to the cut: augmented if training, through the frozen part."""
+        x = tf.cast(images, self._float_type)
+        if variants is not None:
+            x = self.program.flips.apply(x, variants)
             for layer in self._augmentation:
                 x = layer(x, training=True)
         return infer(self._front, frozen, x) if self._through_front else x
@@ -290,15 +372,20 @@ def _own(variable):
     return own
 
 
-def _means_over_batches(totals_of_batch, n_rows, batch_size):
-    """Loop over batches inside the graph; return weighted mean loss and accuracy of all rows."""
+def _sum_over_batches(totals_of_batch, totals, n_rows, batch_size):
+    """Loop over batches inside the graph; return the totals of all rows, added to what there is."""
     _, totals = tf.while_loop(
         lambda start, _: start < n_rows,
         lambda start, totals: (start + batch_size, totals + totals_of_batch(start)),
-        (tf.constant(0), tf.zeros(3, tf.float64)),
+        (tf.constant(0), totals),
     )
-    weight, loss, hits = tf.unstack(totals)
-    return loss / weight, hits / weight
+    return totals
+
+
+def _means(totals) -> tuple[float, float]:
+    """Return the weighted mean loss and accuracy."""
+    weight, loss, hits = np.asarray(totals)
+    return float(loss / weight), float(hits / weight)
 
 
 def _cross_entropies(logits, targets):

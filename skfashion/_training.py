@@ -6,10 +6,11 @@ from itertools import groupby
 from time import perf_counter
 
 import numpy as np
-import psutil
 
+from ._augmentation import take_flips
 from ._frozen import FrozenPart
 from ._graph import Weights
+from ._keeping import Keeping, keep_features
 from ._network import Network
 from ._pace import Pace
 from ._seeds import Seeds
@@ -17,13 +18,8 @@ from ._store import Store
 from ._tensorflow import tf
 from ._trainer import Program, Rows, Trainer, borrow_trainer
 
-# Features that would take more of the memory that is free are not kept: images then go through the
-# frozen part in every epoch. While they are computed they take twice their size, and two processes
-# may see the same free memory.
-MOST_OF_FREE_MEMORY = 0.2
-
-History = dict[str, list[float]]
-EpochEnd = Callable[[dict[str, float], Callable[[], Weights]], bool]
+History = dict[str, list]
+EpochEnd = Callable[[dict, Callable[[], Weights]], bool]
 
 
 @dataclass(frozen=True)
@@ -159,7 +155,7 @@ class Phase:
         """
         started = perf_counter()
         weights, history = before.weights, {key: [*some] for key, some in before.history.items()}
-        rows, validation, program = self._enter(point, weights, rows, validation)
+        (rows, *watched), program, keeping = self._enter(point, weights, rows, validation)
         with borrow_trainer(program) as trainer:
             resumed = before.optimizer and before.optimizer.values_for(program)
             trainer.start(weights, self.settings.pace, resumed)
@@ -169,7 +165,8 @@ class Phase:
 
             for epoch in epochs:
                 end_epoch = begin_epoch()
-                record = self._run_epoch(trainer, rows, validation, epoch)
+                record = self._run_epoch(trainer, rows, watched, epoch)
+                record["features"] = str(keeping)
                 now = perf_counter()
                 record["seconds"], started = now - started, now
                 for key, value in record.items():
@@ -184,41 +181,41 @@ class Phase:
             return Trained(current_weights(), history, state), stop
 
     def _enter(self, point, weights, rows, validation):
-        """Run the frozen part once, where its outputs are constant and fit in memory."""
+        """Bring rows up to the cut, if that can be done once; return them, and how to train."""
         settings = self.settings
+        flips, augmentation = take_flips(settings.augmentation)
+        sets = [[flips.variant(rows.inputs, number) for number in range(len(flips))]]
+        if validation:
+            sets.append([validation.inputs])
         frozen = FrozenPart(self.network, point, weights, self.store)
-        from_features = self._keeps_features(frozen, len(rows) + len(validation or ()))
-
-        def entered(some: Rows) -> Rows:
-            inputs = frozen.features(some.inputs) if from_features else some.inputs
-            return Rows(tf.convert_to_tensor(inputs), some.targets, some.weights)
-
-        rows = entered(rows)
+        keeping, inputs = keep_features(frozen, sets, augmentation)
+        entered = [
+            replace(some, inputs=own) for some, own in zip((rows, validation), inputs, strict=False)
+        ]
         program = Program(
             architecture=self.network.architecture,
             freeze_point=point,
             optimizer=settings.optimizer,
             rates_change=settings.pace.changes,
             clips=settings.pace.clip_norm is not None,
-            augmentation=settings.augmentation,
-            from_features=from_features,
-            input_type=rows.inputs.dtype.name,
+            flips=flips,
+            augmentation=augmentation,
+            from_features=keeping in (Keeping.KEPT, Keeping.MAPPED),
+            input_type=tf.as_dtype(inputs[0].dtype).name,
         )
-        return rows, validation and entered(validation), program
+        return entered, program, keeping
 
-    def _keeps_features(self, frozen: FrozenPart, n_images):
-        if frozen.is_empty or self.settings.augmentation:
-            return False
-        free = psutil.virtual_memory().available
-        return n_images * frozen.row_bytes <= MOST_OF_FREE_MEMORY * free
-
-    def _run_epoch(self, trainer: Trainer, rows, validation, epoch) -> dict[str, float]:
+    def _run_epoch(self, trainer: Trainer, rows, watched, epoch) -> dict:
         total, number = len(self.settings.freeze_points), self.first_epoch + epoch
         done = min(self.position + epoch, total - 1)
         order = self.seeds.generator("shuffle", self.name, number).permutation(len(rows))
+        n_variants = len(trainer.program.flips)
+        variants = self.seeds.generator("flip", self.name, number).integers(
+            n_variants, size=len(rows)
+        )
         trainer.seed(self.seeds, "random layers", self.name, number)
         loss, accuracy = trainer.run_epoch(
-            rows, order, self.settings.batch_size, done / total, (done + 1) / total
+            rows, order, variants, self.settings.batch_size, done / total, (done + 1) / total
         )
         if not np.isfinite(loss):
             raise ValueError(
@@ -228,7 +225,7 @@ class Phase:
                 f"body_learning_rate={self.settings.pace.body_learning_rate:g}. Lower them."
             )
         record = {"loss": loss, "accuracy": accuracy}
-        if validation:
+        for validation in watched:
             record["val_loss"], record["val_accuracy"] = trainer.evaluate(validation)
         return record
 

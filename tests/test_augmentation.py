@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skfashion._augmentation import build_augmentation, parse_augmentation
+from skfashion._augmentation import build_augmentation, parse_augmentation, take_flips
 
 
 @pytest.fixture
@@ -15,7 +15,9 @@ def augmented():
         image = np.zeros((1, 32, 32, 1), "float32")
         image[:, 8:16, 4:24] = 200  # off the middle, and wider than high
         changed = np.repeat(image, n_images, axis=0)
-        for number, layer in enumerate(build_augmentation(parse_augmentation(augmentation))):
+        flips, others = take_flips(parse_augmentation(augmentation))
+        changed = flips.apply(changed, np.arange(n_images) % len(flips))
+        for number, layer in enumerate(build_augmentation(others)):
             for state in layer.variables:
                 state.assign(np.array([number, 0], "uint32"))
             changed = layer(changed, training=True)
@@ -32,6 +34,9 @@ def test_flips(augmented, amount, axes):
     expected = [image, *(np.flip(image, axis) for axis in axes)]
     kinds = [next(n for n, one in enumerate(expected) if np.array_equal(one, c)) for c in changed]
     assert set(kinds) == set(range(len(expected)))
+    flips, _ = take_flips(parse_augmentation({"flip": amount}))
+    for number, one in enumerate(changed[: len(flips)]):
+        assert_array_equal(flips.variant(image[None], number)[0], one)
 
 
 def centre(image):

@@ -6,7 +6,6 @@ from conftest import GTE5
 from numpy.testing import assert_array_equal
 
 import skfashion._training
-from skfashion._network import Network
 
 BODY = ["conv1/kernel", "conv1/bias", "conv2/kernel", "conv2/bias"]
 DENSE = ["dense/kernel", "dense/bias"]
@@ -60,26 +59,50 @@ def test_auto_freezes_only_what_is_worth_keeping(make, lt5, body_path):
     assert make(epochs=0, weights=body_path).fit(*lt5).freeze_point_ == "features"
 
 
-@pytest.mark.parametrize("freeze_until", ["conv1", "features", "dense"])
-def test_features_computed_once_give_the_bits_of_training_through(
-    make, fashion, freeze_until, monkeypatch
-):
-    computed = []
-    features = Network.features
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"freeze_until": "conv2"},
+        {"freeze_until": "features", "early_stopping": True},
+        {"freeze_until": "dense", "schedule": "cosine"},
+        {"freeze_until": "features", "augmentation": "flip"},
+        {"freeze_until": "features", "augmentation": {"flip": "both"}, "warmup": 0.5},
+    ],
+    ids=str,
+)
+def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params, monkeypatch):
+    X, y = fashion
 
-    def spy(self, point, *args):
-        computed.append(point)
-        return features(self, point, *args)
+    def fit(keeping):
+        clf = make(pretrain_classes=GTE5, batch_size=30, **params).fit(X, y)
+        assert set(clf.history_["features"]) == {keeping}
+        assert set(clf.pretrain_history_["features"]) == {"nothing frozen"}
+        return clf
 
-    monkeypatch.setattr(Network, "features", spy)
-    params = {"pretrain_classes": GTE5, "freeze_until": freeze_until, "batch_size": 50}
-    once = make(**params).fit(*fashion)
-    assert computed == [freeze_until]
-    monkeypatch.setattr(skfashion._training, "MOST_OF_FREE_MEMORY", 0)
-    through = make(**params).fit(*fashion)
-    assert computed == [freeze_until]
-    assert_array_equal(once.predict_proba(fashion[0]), through.predict_proba(fashion[0]))
-    assert once.history_["loss"] == through.history_["loss"]
+    kept = fit("kept")
+    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_MEMORY", 0)
+    mapped = fit("memory-mapped")
+    monkeypatch.setattr(skfashion._trainer, "WINDOW_BYTES", 2**21)
+    windows = fit("memory-mapped")
+    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_DISK", 0)
+    recomputed = fit("recomputed")
+    for other in (mapped, windows, recomputed):
+        assert_array_equal(other.predict_proba(X), kept.predict_proba(X))
+        assert other.history_["loss"] == kept.history_["loss"]
+        assert other.history_.get("val_loss") == kept.history_.get("val_loss")
+
+
+def test_other_augmentation_recomputes(make, fashion):
+    clf = make(pretrain_classes=GTE5, freeze_until="features", augmentation=["flip", "shift"])
+    assert set(clf.fit(*fashion).history_["features"]) == {"recomputed"}
+
+
+def test_features_that_are_computed_sooner_than_read_go_to_no_file(make, fashion, monkeypatch):
+    clf = make(pretrain_classes=GTE5, freeze_until="conv1")
+    kept = clf.fit(*fashion).predict_proba(fashion[0])
+    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_MEMORY", 0)
+    assert set(clf.fit(*fashion).history_["features"]) == {"recomputed"}
+    assert_array_equal(clf.predict_proba(fashion[0]), kept)
 
 
 @pytest.mark.parametrize(
