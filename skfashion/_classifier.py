@@ -175,11 +175,13 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         The fitted network as a model of its own, built on first access: from images of
         `image_shape_`, in the units of the `X` of `fit`, to probabilities. Changing it does not
         change what the estimator predicts.
-    history_ : dict of str to list of float
+    history_ : dict of str to list
         For each epoch on the target task: "loss" and "accuracy" while training, "val_loss" and
-        "val_accuracy" where rows are watched, and "seconds". The first epoch's seconds have the
-        pass through the frozen part in them, and the first fit's the building of the network.
-    pretrain_history_ : dict of str to list of float
+        "val_accuracy" where rows are watched; "features", what became of the frozen part's
+        features: "nothing frozen", "kept", "memory-mapped" or "recomputed"; and "seconds". The
+        first epoch's seconds have the pass through the frozen part in them, and the first fit's the
+        building of the network.
+    pretrain_history_ : dict of str to list
         The same for the source task; empty without one.
     freeze_point_ : str or None
         What `freeze_until` came to.
