@@ -1,0 +1,82 @@
+"""A search over heads on a frozen VGG16: how many forward passes does it cost?
+
+Run ``python benchmarks/shared_backbone.py --vgg16 PATH``; it takes about a quarter of an hour on
+two cores. 12,000 images, 32 pixels a side, frozen to block4_pool, 5 candidates x 3 folds: without
+sharing each of the 15 fits and scores runs the frozen part over all images. Without a path the
+official ImageNet weights are fetched.
+"""
+
+import argparse
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+from _report import print_table
+from sklearn.model_selection import GridSearchCV, train_test_split
+
+from skfashion import BackboneFeatures, TransferClassifier
+from skfashion.datasets import fetch_fashion_mnist
+
+GRID = [
+    {"hidden_units": [0], "learning_rate": [0.0003, 0.001, 0.003]},
+    {"hidden_units": [128], "learning_rate": [0.0003, 0.001]},
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--vgg16", default="imagenet", help="path of its weights")
+    parser.add_argument("--epochs", type=int, default=5)
+    options = parser.parse_args()
+    X, y = fetch_fashion_mnist("train", return_X_y=True)
+    X, _, y, _ = train_test_split(X, y, train_size=12_000, stratify=y, random_state=0)
+    common = {"weights": options.vgg16, "random_state": 0}
+
+    features = BackboneFeatures("vgg16", layer="block4_pool", **common).fit(X)
+    features.transform(X[:200])
+
+    def forward_pass():
+        begin = perf_counter()
+        features.transform(X)
+        return perf_counter() - begin
+
+    def search(memory):
+        clf = TransferClassifier(
+            "vgg16", freeze_until="block4_pool", epochs=options.epochs, memory=memory, **common
+        )
+        begin = perf_counter()
+        found = GridSearchCV(clf, GRID, cv=3, refit=False, error_score="raise").fit(X, y)
+        return perf_counter() - begin, found.cv_results_["mean_test_score"]
+
+    passes = [forward_pass()]
+    with TemporaryDirectory() as folder:
+        shared = search(folder)
+        passes.append(forward_pass())
+        again = search(folder)
+    passes.append(forward_pass())
+    alone = search(None)
+    passes.append(forward_pass())
+    for other in (again, alone):
+        if not np.array_equal(other[1], shared[1]):
+            raise AssertionError("scores differ")
+    forward = np.median(passes)
+    rows = [
+        (
+            name,
+            f"{seconds:.1f}",
+            f"{seconds / forward:.2f}",
+            f"{(seconds - again[0]) / forward:.2f}",
+        )
+        for name, seconds in {
+            "shared": shared[0],
+            "shared, all features there": again[0],
+            "not shared": alone[0],
+        }.items()
+    ]
+    columns = ["side", "seconds", "forward passes", "beyond training the heads"]
+    print_table(f"VGG16, {len(X)} images, best score {shared[1].max():.3f}", columns, rows)
+    print(f"sharing: {alone[0] / shared[0]:.1f}x")
+
+
+if __name__ == "__main__":
+    main()
