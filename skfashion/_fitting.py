@@ -207,11 +207,8 @@ class Fit:
         """Take pretrained weights over to the target task."""
         if self.params.output_layer == "keep":
             return weights
-        fresh = self.network.initial_weights(self.seeds, stream="new output layer")
-        return {
-            path: drawn if path.startswith(OUTPUT_LAYER) else weights[path]
-            for path, drawn in fresh.items()
-        }
+        stream = "new output layer"
+        return {**weights, **self.network.initial_weights(self.seeds, stream, OUTPUT_LAYER)}
 
     def fine_tune(
         self,

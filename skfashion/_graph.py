@@ -138,11 +138,12 @@ class Graph:
         """The shape of each weight, by path."""
         return {variable.path: tuple(variable.shape) for variable in self.model.weights}
 
-    def initial_weights(self, seeds, stream="weights") -> Weights:
-        """Draw each weight from its own initialiser, by a named seed."""
+    def initial_weights(self, seeds, stream="weights", prefix="") -> Weights:
+        """Draw each weight whose path begins so from its own initialiser, by a named seed."""
         return {
             variable.path: self._draw(variable, seeds.integer(stream, variable.path))
             for variable in self.model.weights
+            if variable.path.startswith(prefix)
         }
 
     def _draw(self, variable, seed):
