@@ -166,9 +166,9 @@ class Phase:
             for epoch in epochs:
                 end_epoch = begin_epoch()
                 record = self._run_epoch(trainer, rows, watched, epoch)
-                record["features"] = str(keeping)
                 now = perf_counter()
                 record["seconds"], started = now - started, now
+                record["features"] = str(keeping)
                 for key, value in record.items():
                     history.setdefault(key, []).append(value)
                 stop = end_epoch(record, current_weights)

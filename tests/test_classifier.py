@@ -31,6 +31,7 @@ PARAMETERS = {
     "batch_size": 128,
     "optimizer": "adam",
     "learning_rate": None,
+    "pretrain_learning_rate": None,
     "body_learning_rate": None,
     "layer_decay": None,
     "schedule": None,
@@ -53,6 +54,8 @@ PARAMETERS = {
     "image_shape": None,
     "input_size": None,
     "dtype": "float32",
+    "memory": None,
+    "memory_limit": None,
 }
 
 
@@ -81,9 +84,11 @@ def test_fitted_attributes_of_a_class_split(fitted):
     assert fitted.pixel_range_ == (0, 255)
     assert fitted.n_iter_ == 2
     for history, epochs in ((fitted.history_, 2), (fitted.pretrain_history_, 1)):
-        assert list(history) == ["loss", "accuracy", "seconds"]
+        assert list(history) == ["loss", "accuracy", "seconds", "features"]
         assert all(len(values) == epochs for values in history.values())
-        assert all(type(value) is float for values in history.values() for value in values)
+        types = {name: {*map(type, values)} for name, values in history.items()}
+        assert types.pop("features") == {str}
+        assert all(kinds == {float} for kinds in types.values())
 
 
 def test_without_a_class_split(make, lt5):
@@ -144,8 +149,11 @@ def test_range_of_pixels_is_that_of_fit(make, lt5):
 
 def test_prediction_runs_batches_of_one_size(fitted):
     network = get_network(fitted._architecture)
-    (_, batch), _ = network._probabilities._run.structured_input_signature
-    assert batch.shape == (PREDICTION_BATCH, 28, 28, 1)
+    functions = [*network.frozen_pieces("features"), network.finish_of("features")]
+    shapes = [(28, 28, 1), (26, 26, 32), (4608,)]
+    for function, shape in zip(functions, shapes, strict=True):
+        (_, batch), _ = function._run.structured_input_signature
+        assert batch.shape == (PREDICTION_BATCH, *shape)
 
 
 def test_data_frame_and_memmap(make, fashion, tmp_path):
@@ -489,7 +497,8 @@ def test_early_stopping_takes_back_the_best_weights(make, lt5, fashion_test):
 def test_early_stopping_holds_out_rows_of_each_phase(make, fashion):
     clf = make(pretrain_classes=GTE5, early_stopping=True, validation_fraction=0.2).fit(*fashion)
     for history in (clf.history_, clf.pretrain_history_):
-        assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
+        names = ["loss", "accuracy", "val_loss", "val_accuracy", "seconds", "features"]
+        assert list(history) == names
 
 
 def test_validation_fraction_says_how_many_rows_are_held_out(make, lt5):
