@@ -150,8 +150,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
     memory : str, path-like or joblib.Memory, default=None
         A folder in which fits share what a freeze makes constant, with clones, folds of a search,
         other processes and later days: pretraining, and the frozen part's features, image by
-        image. What is found has the same bits as what is computed. Only arrays are read from it,
-        never code.
+        image. Prediction reads and keeps features there, too. What is found has the same bits as
+        what is computed. Only arrays are read from it, never code.
     memory_limit : int or str, default=None
         Bytes that the folder may take, as a number or such as "20G": what was not used for longest
         goes first. `None` for half of the space that is there.
@@ -382,9 +382,9 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
 
         The first call pretrains, if there are `pretrain_classes`, on the source rows of its
         batch; later calls leave such rows out. Unlike with `warm_start`, the optimizer goes on
-        where it stood. Rates stay constant unless `schedule` or `warmup` are given, which then go
-        over `epochs` calls; with such rates as many calls with the same rows as `fit` has epochs
-        give the same weights.
+        where the last call of `partial_fit` left it. Rates stay constant unless `schedule` or
+        `warmup` are given, which then go over `epochs` calls; with such rates as many calls with
+        the same rows as `fit` has epochs give the same weights.
 
         Parameters
         ----------

@@ -1,29 +1,51 @@
-"""What changes the bits of a computation besides its inputs: libraries, threads, processor."""
+"""What changes the bits of a computation besides its inputs: code, libraries, processor."""
 
 import os
 import platform
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
-from . import __version__
+import numpy as np
+
+from ._store import digest
 from ._tensorflow import keras, tf
+
+_SWITCHES = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "NVIDIA_", "OMP_", "MKL_")
+_WITHOUT_EFFECT = ("TF_CPP_", "TF2_BEHAVIOR")
+_OF_THE_PROCESSOR = ("model name", "flags", "cache size", "Features", "CPU ")
 
 
 @cache
-def environment() -> tuple:
-    """Return versions, the number of threads and the kind of processor of this process."""
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or _usable_cores()
-    return (
-        ("skfashion", __version__),
-        ("keras", keras.__version__),
-        ("tensorflow", version("tensorflow")),
-        ("numpy", version("numpy")),
-        ("threads", threads),
-        ("oneDNN", os.environ.get("TF_ENABLE_ONEDNN_OPTS")),
-        ("devices", tuple(device.device_type for device in tf.config.list_physical_devices())),
-        ("processor", platform.machine(), *_processor()),
+def environment() -> str:
+    """Return a hash of this process's code, libraries, their settings, threads and processor."""
+    return digest(
+        _own_code(),
+        keras.__version__,
+        tf.version.VERSION,
+        tf.version.GIT_VERSION,
+        np.__version__,
+        tf.config.threading.get_intra_op_parallelism_threads(),
+        _usable_cores(),
+        tf.config.optimizer.get_jit(),
+        sorted(tf.config.optimizer.get_experimental_options().items()),
+        sorted(
+            item
+            for item in os.environ.items()
+            if item[0].startswith(_SWITCHES) and not item[0].startswith(_WITHOUT_EFFECT)
+        ),
+        [
+            (device.device_type, sorted(tf.config.experimental.get_device_details(device).items()))
+            for device in tf.config.list_physical_devices()
+        ],
+        platform.machine(),
+        *_processor(),
     )
+
+
+def _own_code():
+    """Hash the library's own modules: a version number may stay while they change."""
+    folder = Path(__file__).parent
+    return digest(*(path.read_bytes() for path in sorted(folder.glob("*.py"))))
 
 
 def _usable_cores():
@@ -37,5 +59,5 @@ def _processor():
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return (platform.processor(),)
-    return tuple(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
+        return [platform.processor()]
+    return sorted({line for line in lines if line.startswith(_OF_THE_PROCESSOR)})

@@ -68,7 +68,7 @@ class Fit:
             feature_dropout=float(estimator.feature_dropout),
         )
         self.network = get_network(self.architecture)
-        self.store = open_store(estimator.memory, estimator.memory_limit)
+        self.store = self._open_store()
         self.freeze_point = self.network.freeze_point(self._freeze_until())
         self._check_output_layer()
         split.check_class_weight(estimator.class_weight)
@@ -76,6 +76,20 @@ class Fit:
         self.watched: Samples | None = watched and self._as_images(watched)
         if self.watched and self.watched.X.dtype != self.samples.X.dtype:
             self.samples, self.watched = map(self._as_floats, (self.samples, self.watched))
+
+    def _open_store(self):
+        """Return where to share, `None` if there is nothing that could be found again."""
+        store = open_store(self.params.memory, self.params.memory_limit)
+        random = self.params.random_state is None
+        if store and random and (self.split.pretrains or self.params.weights is None):
+            warnings.warn(
+                "memory shares nothing with random_state=None, which never draws the same weights "
+                "twice. Set random_state to an int.",
+                UserWarning,
+                stacklevel=6,
+            )
+            return None
+        return store
 
     def _as_images(self, samples):
         return replace(samples, X=self.image_format.images(samples.X, self.architecture.float_type))
@@ -185,7 +199,6 @@ class Fit:
         phase = Phase("pretrain", network, settings, self.seeds, epochs)
         train = phase.train
         if self.store is not None:
-            self._warn_without_random_state()
             train = partial(find_or_train, self.store, phase)
         return self._train(
             phase,
@@ -193,15 +206,6 @@ class Fit:
             Trained(self.initial_weights(network), {}, None),
             replace(self.split, source=self.split.target, target=self.split.source),
         )
-
-    def _warn_without_random_state(self):
-        if self.params.random_state is None:
-            warnings.warn(
-                "memory cannot share pretraining with random_state=None, which never draws the "
-                "same weights twice. Set random_state to an int.",
-                UserWarning,
-                stacklevel=7,
-            )
 
     def transfer(self, weights: Weights) -> Weights:
         """Take pretrained weights over to the target task."""

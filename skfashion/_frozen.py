@@ -10,7 +10,7 @@ from ._graph import Weights, run_batches
 from ._network import Network
 from ._store import Store, digest, hash_rows
 
-# Prediction holds features of so many bytes at a time.
+# What is only passed through is held in parts of so many bytes.
 _CHUNK_BYTES = 2**28
 # Features are worth keeping where they take so many operations a byte: computing at 20 thousand
 # million a second against reading at 500 million bytes a second.
@@ -61,7 +61,7 @@ class FrozenPart:
     def _operations(self) -> float:
         """Additions and multiplications that the features of one image take, about."""
         return sum(
-            2.0 * np.prod(weight.shape) * np.prod(layer.output.shape[1:-1])
+            2.0 * np.prod(weight.shape) * np.prod(_first(layer.output).shape[1:-1])
             for piece in self._pieces
             for layer in piece.model.layers
             for weight in layer.weights
@@ -91,7 +91,7 @@ class FrozenPart:
         if self._store is None or self.is_empty:
             return run_batches([*self._pieces, finish], self._weights, images)
         probabilities = np.empty((len(images), *finish.output_shape), finish.float_type)
-        for some in gen_batches(len(images), max(1, _CHUNK_BYTES // self.row_bytes)):
+        for some in self._chunks(len(images), self.row_bytes):
             features = self.features(images[some])
             probabilities[some] = run_batches([finish], self._weights, features)
         return probabilities
@@ -102,21 +102,37 @@ class FrozenPart:
         tables = self._tables(store, images.dtype)
         to_keep = missing
         for depth, table in reversed([*enumerate(tables, start=1)]):
-            found = table.find(hashes[missing])
-            rows, missing = missing[found.rows], np.delete(missing, found.rows)
+            missing = self._go_on_from(table, depth, hashes, missing, features)
             if depth == len(tables):
-                found.read(features, rows)
                 to_keep = missing
-            elif len(rows):
-                inputs = np.empty((len(rows), *table.shape), table.dtype)
-                found.read(inputs, np.arange(len(rows)))
-                run_batches(self._pieces[depth:], self._weights, inputs, features, rows)
         run_batches(self._pieces, self._weights, images[missing], features, missing)
         if self.is_worth_reading:
             tables[-1].add(hashes, features, to_keep)
-        n_found = len(images) - len(to_keep)
-        store.note(rows_found=n_found, rows_computed=len(to_keep))
+        store.note(rows_found=len(images) - len(to_keep), rows_computed=len(to_keep))
         return features
+
+    def _go_on_from(self, table, depth, hashes, missing, features):
+        """Compute the features of missing rows that a table has at a cut; return those left."""
+        found = table.find(hashes[missing])
+        done = np.zeros(len(missing), bool)
+        for some in self._chunks(len(found.rows), table.row_bytes):
+            rows = found.rows[some]
+            inputs = np.empty((len(rows), *table.shape), table.dtype)
+            read = found.read(rows, inputs)
+            places = missing[rows[read]]
+            if depth == len(self._pieces):
+                features[places] = inputs[read]
+            else:
+                pieces = self._pieces[depth:]
+                run_batches(pieces, self._weights, inputs[read], features, places)
+            done[rows[read]] = True
+        return missing[~done]
+
+    def _chunks(self, n_rows, row_bytes):
+        """Return slices of rows, whole batches, whose features take a bounded memory."""
+        batch_size = self._pieces[0].batch_size
+        batches = max(1, _CHUNK_BYTES // (batch_size * row_bytes))
+        return gen_batches(n_rows, batches * batch_size) if n_rows else ()
 
     def _tables(self, store, input_type):
         """Return the store's table for each cut, from the images on."""
@@ -134,3 +150,7 @@ class FrozenPart:
         """Return the key of what a piece makes of what has a key."""
         operations = [(op.name, op.get_config()) for op in piece.model.operations[1:]]
         return digest(key, operations, *(self._weights[path] for path in piece.paths))
+
+
+def _first(outputs):
+    return outputs[0] if isinstance(outputs, list | tuple) else outputs

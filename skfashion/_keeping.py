@@ -43,14 +43,16 @@ def keep_features(frozen: FrozenPart, sets, augmentation) -> tuple[Keeping, list
     -------
     keeping : Keeping
         Where features are kept.
-    inputs : list of tf.Tensor or ndarray
-        What to train on, for each set: features, those of mirror images one after the other; or,
-        where they are not kept, the images as they are.
+    inputs : list of tf.Tensor, ndarray or OnDemand
+        What to train on, for each set: features, those of mirror images one after the other; or the
+        images as they are, where nothing is frozen or images change.
     """
     n_images = sum(len(images) for variants in sets for images in variants)
     keeping, room = _find_room(frozen, n_images, augmentation)
-    if room is None:
+    if keeping == Keeping.NOTHING or augmentation:
         return keeping, [tf.convert_to_tensor(variants[0]) for variants in sets]
+    if room is None:
+        return keeping, [OnDemand(frozen, variants) for variants in sets]
     inputs, end = [], 0
     for variants in sets:
         first = end
@@ -60,6 +62,32 @@ def keep_features(frozen: FrozenPart, sets, augmentation) -> tuple[Keeping, list
         own = room[first:end]
         inputs.append(own if keeping == Keeping.MAPPED else tf.convert_to_tensor(own))
     return keeping, inputs
+
+
+class OnDemand:
+    """Features that are computed whenever they are read: an array, as far as a trainer sees.
+
+    Parameters
+    ----------
+    frozen : FrozenPart
+        What computes them.
+    variants : list of ndarray of shape (n, h, w, c)
+        Images, and their mirror images.
+    """
+
+    def __init__(self, frozen: FrozenPart, variants):
+        self._frozen, self._variants = frozen, variants
+        self.dtype = np.dtype(frozen.float_type)
+
+    def __getitem__(self, rows):
+        """Return the features of some rows, given as an array of places or a slice."""
+        n_images = len(self._variants[0])
+        places = np.arange(n_images * len(self._variants))[rows]
+        images = np.empty((len(places), *self._variants[0].shape[1:]), self._variants[0].dtype)
+        for number, variant in enumerate(self._variants):
+            own = places // n_images == number
+            images[own] = variant[places[own] % n_images]
+        return self._frozen.features(images)
 
 
 def _find_room(frozen, n_images, augmentation):

@@ -34,12 +34,22 @@ def _bytes(limit):
     if not isinstance(limit, str):
         return limit
     try:
-        return memstr_to_bytes(limit)
-    except ValueError:
+        n_bytes = memstr_to_bytes(limit)
+    except (ValueError, IndexError, OverflowError):
+        n_bytes = 0
+    if n_bytes < 1:
         raise ValueError(
-            f'memory_limit={limit!r} is no number of bytes. Give an int, or a str such as "500M" '
-            'or "20G".'
-        ) from None
+            f"memory_limit={limit!r} is no number of bytes above 0. Give an int, or a str such as "
+            '"500M" or "20G".'
+        )
+    return n_bytes
+
+
+def _store_of(memory):
+    store = open_store(memory)
+    if store is None:
+        raise ValueError(f"memory={memory!r} names no folder. Give the one that estimators use.")
+    return store
 
 
 def memory_report(memory) -> dict[str, float]:
@@ -53,10 +63,15 @@ def memory_report(memory) -> dict[str, float]:
     Returns
     -------
     dict of str to number
-        "bytes" on the disk; and summed over all processes, as far back as the folder's log goes:
+        "bytes" of what is kept; and, of all processes, as far back as the folder's log goes:
         "pretrainings_found" and "pretrainings_computed", "rows_found" and "rows_computed" (images
         whose frozen features were found or computed), and "seconds_saved" (what pretrainings that
         were found once took).
+
+    Raises
+    ------
+    ValueError
+        If `memory` names no folder.
 
     Examples
     --------
@@ -74,9 +89,7 @@ def memory_report(memory) -> dict[str, float]:
     >>> report["pretrainings_computed"], report["pretrainings_found"]
     (1, 1)
     """
-    store = open_store(memory)
-    if store is None:
-        raise ValueError(f"memory={memory!r} names no folder.")
+    store = _store_of(memory)
     counted = ("pretrainings_found", "pretrainings_computed", "rows_found", "rows_computed")
     totals = store.totals()
     return {
@@ -94,10 +107,14 @@ def clear_memory(memory) -> None:
     memory : str, path-like or joblib.Memory
         The folder.
 
+    Raises
+    ------
+    ValueError
+        If `memory` names no folder.
+
     Examples
     --------
     >>> import skfashion
     >>> skfashion.clear_memory("a-folder-that-need-not-exist")
     """
-    if (store := open_store(memory)) is not None:
-        store.clear()
+    _store_of(memory).clear()

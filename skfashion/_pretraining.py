@@ -22,7 +22,7 @@ def find_or_train(
     """
     key = _key(phase, weights, rows, validation)
     found = store.load(key)
-    if found is not None:
+    if found is not None and _with_prefix(found, _WEIGHT).keys() == weights.keys():
         history = _with_prefix(found, _HISTORY)
         store.note(pretrainings_found=1, seconds_saved=float(history["seconds"].sum()))
         lists = {name: values.tolist() for name, values in history.items()}

@@ -30,7 +30,15 @@ _MOST_LOG_BYTES = 2**20
 _UNFINISHED_FOR_GOOD = 3600.0
 # One file of features has at most so many bytes: the unit in which the least recently used go.
 _FILE_BYTES = 2**26
-_UNREADABLE = (OSError, ValueError, EOFError, KeyError, BadZipFile)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def digest(*parts) -> str:
@@ -39,7 +47,7 @@ def digest(*parts) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             state.update(f"array {part.dtype.str} {part.shape} ".encode())
-            state.update(np.ascontiguousarray(part).tobytes())
+            state.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
         else:
             text = repr(part).encode()
             state.update(b"%d " % len(text) + text)
@@ -64,9 +72,14 @@ class Store:
     """
 
     def __init__(self, location, limit=None):
-        self.folder = Path(location, FOLDER, _FORMAT)
+        # A str, so that estimators can be unpickled on other systems.
+        self._folder = str(Path(location).resolve() / FOLDER / _FORMAT)
         self.limit = limit
-        self.noted: Counter = Counter()
+
+    @property
+    def folder(self) -> Path:
+        """Where it keeps its files."""
+        return Path(self._folder)
 
     # -- Entries ---------------------------------------------------------------------------
 
@@ -84,9 +97,10 @@ class Store:
 
     def save(self, key: str, arrays: dict[str, np.ndarray]) -> None:
         """Keep an entry, if there is room."""
-        n_bytes = sum(array.nbytes for array in arrays.values())
-        with self._room_for(n_bytes) as there_is, suppress(OSError):
-            if there_is:
+        # An archive takes somewhat more than its arrays.
+        n_bytes = sum(array.nbytes + 512 for array in arrays.values())
+        with suppress(OSError):
+            if self.make_room(n_bytes):
                 with _written(self.folder / "entries" / f"{key}.npz") as file:
                     np.savez(file, allow_pickle=False, **arrays)
 
@@ -96,46 +110,54 @@ class Store:
 
     # -- Room ------------------------------------------------------------------------------
 
-    @contextmanager
-    def _room_for(self, n_bytes) -> Iterator[bool]:
-        """Tell whether so much may be written; afterwards, drop what was not used for longest."""
-        limit = self._limit()
-        yield n_bytes <= limit
+    def make_room(self, n_bytes) -> bool:
+        """Drop what was not used for longest until so much fits; return whether it does."""
         files = self._files()
-        excess = sum(size for _, size, _ in files) - limit
+        taken = sum(size for _, size, _ in files)
+        limit = self.limit
+        if limit is None:
+            free = self._free()
+            if free is None:
+                return False
+            limit = (free + taken) // 2
+        if n_bytes > limit:
+            return False
         for _, size, path in sorted(files):
-            if excess <= 0:
+            if taken + n_bytes <= limit:
                 break
             _remove(path)
-            excess -= size
+            taken -= size
+        return True
 
-    def _limit(self):
-        if self.limit is not None:
-            return self.limit
+    def _free(self):
+        """Return the bytes that are free on the disk, `None` if there is no telling."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            return (shutil.disk_usage(self.folder).free + self.n_bytes) // 2
-        return 0
+            return shutil.disk_usage(self.folder).free
+        return None
 
     def _files(self):
-        """Return (time of last use, bytes, path) of each file, indices left out.
+        """Return (time of last use, bytes, path) of each file; an index counts with its features.
 
         What others began to write long ago and never ended is removed.
         """
         files = []
-        for path in self.folder.glob("*/**/*"):
+        for path in _walk(self.folder):
             with suppress(OSError):
                 status = path.stat()
                 if path.suffix == _UNFINISHED:
                     if time.time() - status.st_mtime > _UNFINISHED_FOR_GOOD:
                         path.unlink()
-                elif path.is_file() and not path.name.endswith(_INDEX):
-                    files.append((status.st_mtime, status.st_size, path))
+                elif path.parent != self.folder and not path.name.endswith(_INDEX):
+                    size = status.st_size
+                    with suppress(OSError):
+                        size += _index_of(path).stat().st_size
+                    files.append((status.st_mtime, size, path))
         return files
 
     @property
     def n_bytes(self) -> int:
-        """Bytes that it takes."""
+        """Bytes that it takes, but for the log."""
         return sum(size for _, size, _ in self._files())
 
     def clear(self) -> None:
@@ -145,8 +167,7 @@ class Store:
     # -- Log -------------------------------------------------------------------------------
 
     def note(self, **numbers) -> None:
-        """Count what was found and computed: in this object, and in the store's own log."""
-        self.noted.update(numbers)
+        """Write what was found and computed to the store's own log."""
         line = json.dumps({"time": time.time(), **numbers}) + "\n"
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -162,8 +183,8 @@ class Store:
         log = self.folder / _LOG
         for path in log.with_suffix(".old"), log:
             with suppress(OSError):
-                for line in path.read_text().splitlines():
-                    with suppress(ValueError):
+                for line in path.read_text(errors="replace").splitlines():
+                    with suppress(ValueError, TypeError, AttributeError):
                         totals.update(json.loads(line))
         totals.pop("time", None)
         return totals
@@ -189,33 +210,42 @@ class RowTable:
         self._store, self._folder = store, folder
         self.shape, self.dtype = shape, dtype
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that the features of a row take."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
     def find(self, hashes) -> "Found":
         """Look rows up."""
-        names, indices = [], []
-        for path in sorted(self._folder.glob(f"*{_INDEX}")):
-            with suppress(*_UNREADABLE):
-                indices.append(_read_index(str(path)))
-                names.append(path)
+        files, indices = [], []
+        for path in sorted(_walk(self._folder)):
+            if path.name.endswith(_INDEX):
+                with suppress(*_UNREADABLE):
+                    indices.append(_read_index(path))
+                    files.append(path.with_name(path.name.removesuffix(_INDEX) + ".npy"))
         parts = np.full(len(hashes), -1)
         places = np.zeros(len(hashes), np.intp)
-        if names:
+        if files:
             known = np.concatenate(indices)
-            part_of = np.repeat(np.arange(len(names)), [len(index) for index in indices])
+            part_of = np.repeat(np.arange(len(files)), [len(index) for index in indices])
             place_of = np.concatenate([np.arange(len(index)) for index in indices])
             order = np.argsort(known[:, 0], kind="stable")
             at = np.searchsorted(known[order, 0], hashes[:, 0])
             nearest = order[np.minimum(at, len(order) - 1)]
             hits = (known[nearest] == hashes).all(axis=1)
             parts[hits], places[hits] = part_of[nearest[hits]], place_of[nearest[hits]]
-        files = [path.with_name(path.name.removesuffix(_INDEX) + ".npy") for path in names]
         return Found(files, parts, places, self.shape, self.dtype)
 
     def add(self, hashes, features, rows) -> None:
         """Keep the features of some of these rows, if there is room."""
-        row_bytes = max(1, features[:1].nbytes)
-        with self._store._room_for(len(rows) * row_bytes) as there_is, suppress(OSError):
+        if not len(rows):
+            return
+        row_bytes = features[:1].nbytes
+        with suppress(OSError):
+            if not self._store.make_room(len(rows) * (row_bytes + hashes[:1].nbytes) + 512):
+                return
             per_file = max(1, _FILE_BYTES // row_bytes)
-            for start in range(0, len(rows) if there_is else 0, per_file):
+            for start in range(0, len(rows), per_file):
                 name, some = uuid4().hex, rows[start : start + per_file]
                 for ending, array in ((".npy", features), (_INDEX, hashes)):
                     with _written(self._folder / f"{name}{ending}") as file:
@@ -236,28 +266,43 @@ class Found:
     """
 
     def __init__(self, files, parts, places, shape, dtype):
-        self._parts, self._places = parts.copy(), places
-        self._maps = {}
-        for part in np.unique(parts[parts >= 0]):
-            with suppress(*_UNREADABLE):
-                features = np.load(files[part], mmap_mode="r", allow_pickle=False)
-                if features.shape[1:] == shape and features.dtype == dtype:
-                    self._maps[part] = features
-                    _touch(files[part])
-            if part not in self._maps:
-                self._parts[self._parts == part] = -1
+        self._files, self._parts, self._places = files, parts, places
+        self._shape, self._dtype = shape, dtype
 
     @property
     def rows(self) -> np.ndarray:
         """The numbers of the rows that it has."""
         return np.flatnonzero(self._parts >= 0)
 
-    def read(self, out, at) -> None:
-        """Copy the features of `rows` to these places of an array."""
-        parts, places = self._parts[self.rows], self._places[self.rows]
-        for part, features in self._maps.items():
+    def read(self, rows, out) -> np.ndarray:
+        """Copy the features of some of its rows, one after the other; return which it did.
+
+        Another process may have removed a file meanwhile. One that is damaged goes.
+        """
+        parts, done = self._parts[rows], np.zeros(len(rows), bool)
+        for part in np.unique(parts):
             own = np.flatnonzero(parts == part)
-            out[at[own]] = features[places[own]]
+            try:
+                features = np.load(self._files[part], mmap_mode="r", allow_pickle=False)
+                if features.shape[1:] != self._shape or features.dtype != self._dtype:
+                    raise ValueError("features of another kind")
+                out[own] = features[self._places[rows[own]]]
+            except _UNREADABLE:
+                _remove(self._files[part])
+            else:
+                _touch(self._files[part])
+                done[own] = True
+        return done
+
+
+def _walk(folder) -> Iterator[Path]:
+    """Yield the files below a folder; what vanishes meanwhile is left out."""
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in names)
+
+
+def _index_of(path: Path) -> Path:
+    return path.with_name(path.stem + _INDEX)
 
 
 @lru_cache(maxsize=1024)
@@ -277,7 +322,7 @@ def _touch(path):
 def _remove(path):
     """Remove a file, and its index if it has one."""
     with suppress(OSError):
-        path.with_suffix(_INDEX).unlink(missing_ok=True)
+        _index_of(path).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
 
 

@@ -84,9 +84,10 @@ class Rows:
 
     Parameters
     ----------
-    inputs : tf.Tensor or ndarray
+    inputs : tf.Tensor or array
         Images, or features of the frozen part: with flips, of each mirror image, one after the
-        other. A tensor is on the device as a whole; of an array, as in a file, a part at a time.
+        other. A tensor is on the device as a whole. Anything else is features, a part of which goes
+        there at a time.
     targets : ndarray of shape (n,)
         Encoded labels.
     weights : ndarray of shape (n,)
@@ -258,7 +259,9 @@ class Trainer:
         """Return slices of the order in which rows go: all at once, or whole batches."""
         if rows.are_resident:
             return [slice(0, count)]
-        batches = max(1, WINDOW_BYTES // (batch_size * rows.inputs[0].nbytes))
+        row_shape = self._back.inputs[0].shape[1:]
+        row_bytes = int(np.prod(row_shape)) * np.dtype(self._float_type).itemsize
+        batches = max(1, WINDOW_BYTES // (batch_size * row_bytes))
         return list(gen_batches(count, batches * batch_size))
 
     def _pick(self, rows: Rows, order, variants):
@@ -266,11 +269,8 @@ class Trainer:
         picked = order + variants * len(rows)
         if rows.are_resident:
             return rows, picked
-        from_variants = self.program.from_features
-        inputs = rows.inputs[picked if from_variants else order]
-        here = np.arange(len(order))
-        chosen = Rows(tf.convert_to_tensor(inputs), rows.targets[order], rows.weights[order])
-        return chosen, here if from_variants else here + variants * len(order)
+        inputs = tf.convert_to_tensor(rows.inputs[picked])
+        return Rows(inputs, rows.targets[order], rows.weights[order]), np.arange(len(order))
 
     def _arguments(self, rows):
         return (

@@ -200,7 +200,7 @@ class Phase:
             clips=settings.pace.clip_norm is not None,
             flips=flips,
             augmentation=augmentation,
-            from_features=keeping in (Keeping.KEPT, Keeping.MAPPED),
+            from_features=keeping != Keeping.NOTHING and not augmentation,
             input_type=tf.as_dtype(inputs[0].dtype).name,
         )
         return entered, program, keeping

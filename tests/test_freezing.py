@@ -92,6 +92,16 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
         assert other.history_.get("val_loss") == kept.history_.get("val_loss")
 
 
+def test_so_they_are_in_a_backbone_whose_graph_is_rewritten(make, fashion, monkeypatch):
+    params = {"backbone": "efficientnet_b0", "freeze_until": "block2b_add", "batch_size": 50}
+    kept = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)
+    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_MEMORY", 0)
+    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_DISK", 0)
+    recomputed = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)
+    assert recomputed.history_["features"] == ["recomputed"]
+    assert recomputed.history_["loss"] == kept.history_["loss"]
+
+
 def test_other_augmentation_recomputes(make, fashion):
     clf = make(pretrain_classes=GTE5, freeze_until="features", augmentation=["flip", "shift"])
     assert set(clf.fit(*fashion).history_["features"]) == {"recomputed"}

@@ -16,6 +16,7 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import Backbone, TransferClassifier, clear_memory, memory_report
+from skfashion._environment import environment
 from skfashion._store import Store, digest, hash_rows
 from skfashion.model_selection import ClassSplitCV
 
@@ -159,6 +160,7 @@ def test_two_processes_at_once(tmp_path):
 WRITE = """
 import sys
 import numpy as np
+from skfashion._environment import environment
 from skfashion._store import Store, hash_rows
 store = Store(sys.argv[1])
 table = store.table("key", (1000,), "float32")
@@ -186,7 +188,7 @@ def test_a_process_killed_while_it_writes_leaves_whole_files(tmp_path):
     for n in range(3):
         found = table.find(hash_rows(np.arange(n * 2000, (n + 1) * 2000)))
         rows = np.empty((2000, 1000), "float32")
-        found.read(rows, np.arange(2000))
+        assert found.read(np.arange(2000), rows).all()
         assert (rows == n).all()
 
 
@@ -245,15 +247,76 @@ def test_joblib_memory_and_clearing(make, fashion, tmp_path):
     assert make(memory=joblib.Memory(None), epochs=1).fit(*fashion)._store is None
 
 
-def test_a_limit_that_is_no_number(make, fashion, tmp_path):
-    with pytest.raises(ValueError, match="memory_limit='much' is no number of bytes"):
-        make(memory=tmp_path, memory_limit="much").fit(*fashion)
+@pytest.mark.parametrize("limit", ["much", "", "0G", "-1G", "infG"])
+def test_a_limit_that_is_no_number(make, fashion, tmp_path, limit):
+    with pytest.raises(ValueError, match=f"memory_limit='{limit}' is no number of bytes above 0"):
+        make(memory=tmp_path, memory_limit=limit).fit(*fashion)
 
 
-def test_no_random_state_cannot_share_pretraining(make, fashion, tmp_path):
+@pytest.mark.parametrize("function", [memory_report, clear_memory])
+def test_no_folder(function):
+    with pytest.raises(ValueError, match="memory=None names no folder"):
+        function(None)
+
+
+def test_no_random_state_shares_nothing(make, fashion, tmp_path):
     with pytest.warns(UserWarning, match="random_state=None") as record:
         make(**TRANSFER, random_state=None, memory=tmp_path).fit(*fashion)
     assert record[0].filename == __file__
+    assert memory_report(tmp_path)["bytes"] == 0
+
+
+CLEAR = """
+import sys, skfashion
+print("ready", flush=True)
+while True:
+    skfashion.clear_memory(sys.argv[1])
+"""
+
+
+def test_cleared_while_in_use(make, fashion, tmp_path):
+    plain = make(**TRANSFER).fit(*fashion).predict_proba(fashion[0])
+    with subprocess.Popen(
+        [sys.executable, "-c", CLEAR, str(tmp_path)], stdout=subprocess.PIPE
+    ) as process:
+        try:
+            process.stdout.readline()
+            for _ in range(5):
+                clf = make(**TRANSFER, memory=tmp_path).fit(*fashion)
+                assert_array_equal(clf.predict_proba(fashion[0]), plain)
+        finally:
+            process.kill()
+
+
+def test_features_go_when_they_were_not_used_for_longest(tmp_path):
+    rows, hashes = np.zeros((100, 100)), hash_rows(np.arange(300))
+    store = Store(tmp_path, limit=2 * 100 * (800 + 16) + 2000)
+    table = store.table("key", (100,), "float64")
+    for n in range(3):
+        own = hashes[n * 100 : (n + 1) * 100]
+        table.add(own, rows, np.arange(100))
+        for age, path in enumerate(sorted(store.folder.rglob("*.npy"), key=os.path.getmtime)):
+            os.utime(path, (age, age))
+        assert store.n_bytes <= store.limit
+    found = table.find(hashes)
+    assert len(found.rows) == 200
+    assert set(found.rows) >= set(range(200, 300))
+
+
+def test_a_pickle_predicts(make, fashion, tmp_path):
+    clf = make(**TRANSFER, memory=tmp_path).fit(*fashion)
+    copy = pickle.loads(pickle.dumps(clf))
+    clear_memory(tmp_path)
+    assert_array_equal(copy.predict_proba(fashion[0]), clf.predict_proba(fashion[0]))
+
+
+@pytest.mark.parametrize(
+    "name", ["TF_NUM_INTRAOP_THREADS", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"]
+)
+def test_settings_are_in_the_key(monkeypatch, name):
+    before = environment.__wrapped__()
+    monkeypatch.setenv(name, "1")
+    assert environment.__wrapped__() != before
 
 
 def test_an_edited_backbone_is_another_one(make, fashion, tmp_path):
