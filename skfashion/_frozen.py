@@ -1,5 +1,6 @@
 """What a freeze makes constant: features at a freeze point, found in a store or computed."""
 
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -99,7 +100,10 @@ class FrozenPart:
     def _shared_features(self, store, images, features):
         """Take each row from the deepest cut that has it, and compute on from there."""
         hashes, missing = hash_rows(images), np.arange(len(images))
-        tables = self._tables(store, images.dtype)
+        tables = [
+            store.table(key, piece.output_shape, piece.float_type)
+            for key, piece in zip(self._keys, self._pieces, strict=True)
+        ]
         to_keep = missing
         for depth, table in reversed([*enumerate(tables, start=1)]):
             missing = self._go_on_from(table, depth, hashes, missing, features)
@@ -134,17 +138,11 @@ class FrozenPart:
         batches = max(1, _CHUNK_BYTES // (batch_size * row_bytes))
         return gen_batches(n_rows, batches * batch_size) if n_rows else ()
 
-    def _tables(self, store, input_type):
-        """Return the store's table for each cut, from the images on."""
-        begin = digest(
-            environment(), self._network.body_config, self._pieces[-1].batch_size, input_type.str
-        )
-        keys = accumulate(self._pieces, self._key_behind, initial=begin)
-        next(keys)
-        return [
-            store.table(key, piece.output_shape, piece.float_type)
-            for key, piece in zip(keys, self._pieces, strict=True)
-        ]
+    @cached_property
+    def _keys(self):
+        """The key of what each piece gives, from the images on."""
+        begin = digest(environment(), self._network.body_config, self._pieces[-1].batch_size)
+        return [*accumulate(self._pieces, self._key_behind, initial=begin)][1:]
 
     def _key_behind(self, key, piece):
         """Return the key of what a piece makes of what has a key."""

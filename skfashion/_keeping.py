@@ -79,10 +79,9 @@ class OnDemand:
         self._frozen, self._variants = frozen, variants
         self.dtype = np.dtype(frozen.float_type)
 
-    def __getitem__(self, rows):
-        """Return the features of some rows, given as an array of places or a slice."""
+    def __getitem__(self, places):
+        """Return the features at an array of places."""
         n_images = len(self._variants[0])
-        places = np.arange(n_images * len(self._variants))[rows]
         images = np.empty((len(places), *self._variants[0].shape[1:]), self._variants[0].dtype)
         for number, variant in enumerate(self._variants):
             own = places // n_images == number

@@ -55,8 +55,15 @@ def digest(*parts) -> str:
 
 
 def hash_rows(array) -> np.ndarray:
-    """Return a 128-bit hash of each row, of shape (n, 2)."""
-    hashes = b"".join(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in array)
+    """Return a 128-bit hash of each row and its type, of shape (n, 2)."""
+    of_type = hashlib.blake2b(array.dtype.str.encode(), digest_size=16)
+
+    def hash_row(row):
+        state = of_type.copy()
+        state.update(row.tobytes())
+        return state.digest()
+
+    hashes = b"".join(map(hash_row, array))
     return np.frombuffer(hashes, "<u8").reshape(len(array), 2)
 
 

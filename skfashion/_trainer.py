@@ -245,13 +245,7 @@ class Trainer:
         totals = np.zeros(3)
         batch_size = self.program.architecture.prediction_batch
         for window in self._windows(rows, len(rows), batch_size):
-            chosen = rows
-            if not rows.are_resident:
-                chosen = Rows(
-                    tf.convert_to_tensor(rows.inputs[window]),
-                    rows.targets[window],
-                    rows.weights[window],
-                )
+            chosen, _ = self._pick(rows, np.arange(len(rows))[window], 0)
             totals = self._losses(totals, *self._arguments(chosen))
         return _means(totals)
 

@@ -113,7 +113,7 @@ def test_flat_rows_are_the_images_whatever_the_backbone_takes(make, lt5):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pooling": "max"}, r"pooling='max' is not one of \['flatten', 'average', 'norm"),
+        ({"pooling": "max"}, r"'max' is not one of \['flatten', 'average', 'normalized_average'\]"),
         ({"stages": ()}, "stages must be names of layers"),
     ],
 )

@@ -5,7 +5,9 @@ import pytest
 from conftest import GTE5
 from numpy.testing import assert_array_equal
 
-import skfashion._training
+import skfashion._keeping
+import skfashion._trainer
+from skfashion._frozen import FrozenPart
 
 BODY = ["conv1/kernel", "conv1/bias", "conv2/kernel", "conv2/bias"]
 DENSE = ["dense/kernel", "dense/bias"]
@@ -90,6 +92,29 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
         assert_array_equal(other.predict_proba(X), kept.predict_proba(X))
         assert other.history_["loss"] == kept.history_["loss"]
         assert other.history_.get("val_loss") == kept.history_.get("val_loss")
+
+
+@pytest.mark.parametrize("freeze_until", ["conv1", "features", "dense"])
+def test_features_computed_once_give_the_bits_of_training_through(
+    make, fashion, freeze_until, monkeypatch
+):
+    computed = []
+    features = FrozenPart.features
+
+    def spy(self, images, out=None):
+        computed.append(len(images))
+        return features(self, images, out)
+
+    monkeypatch.setattr(FrozenPart, "features", spy)
+    params = {"pretrain_classes": GTE5, "freeze_until": freeze_until, "batch_size": 50}
+    once = make(**params).fit(*fashion)
+    assert computed == [100]
+    # As good as never erases anything, but sends images through the frozen part in the graph.
+    through = make(**params, augmentation={"erase": 1e-12}).fit(*fashion)
+    assert computed == [100]
+    assert set(through.history_["features"]) == {"recomputed"}
+    assert_array_equal(once.predict_proba(fashion[0]), through.predict_proba(fashion[0]))
+    assert once.history_["loss"] == through.history_["loss"]
 
 
 def test_so_they_are_in_a_backbone_whose_graph_is_rewritten(make, fashion, monkeypatch):
