@@ -34,7 +34,7 @@ class Row:
     freeze_until: str | None
     epochs: int
     pretrain_epochs: int = 0
-    augmentation: str | None = None
+    augmentation: tuple[str, ...] | None = None
 
     @property
     def name(self):
@@ -45,10 +45,10 @@ ROWS = (
     Row("vgg16", "fine-tuned", "block2_pool", 6),
     Row("vgg16", "head-only", "features", 30),
     Row("vgg16", "scratch", None, 3),
-    Row("inception_v3", "fine-tuned", "mixed2", 10, augmentation="flip"),
+    Row("inception_v3", "fine-tuned", None, 8, augmentation=("flip", "erase")),
     Row("inception_v3", "head-only", "features", 30),
     Row("inception_v3", "scratch", None, 5),
-    Row("resnet50", "fine-tuned", None, 6, pretrain_epochs=3),
+    Row("resnet50", "fine-tuned", None, 10, pretrain_epochs=3, augmentation=("flip",)),
     Row("resnet50", "head-only", "features", 30, pretrain_epochs=3),
     Row("resnet50", "scratch", None, 7),
 )
@@ -81,7 +81,7 @@ def run(row, weights, train, validation, test):
         row.training,
         max(clf._architecture.body_size),
         clf.freeze_point_ or "-",
-        row.augmentation or "-",
+        ", ".join(row.augmentation or ["-"]),
         f"{row.pretrain_epochs} + {row.epochs}" if row.pretrain_epochs else row.epochs,
         f"{seconds:.0f}",
         f"{clf.history_['val_accuracy'][-1]:.4f}",
