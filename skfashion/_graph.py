@@ -126,12 +126,22 @@ class Graph:
     @cached_property
     def config(self) -> str:
         """What determines the whole graph, as Keras writes it."""
-        return self.model.to_json()
+        return self._describe(self.model)
 
     @cached_property
     def body_config(self) -> str:
         """What determines the body's graph."""
-        return self.body.to_json()
+        return self._describe(self.body)
+
+    def _describe(self, model):
+        try:
+            return model.to_json()
+        except NotImplementedError as error:
+            raise ValueError(
+                "memory knows a backbone by the configuration of its layers, but backbone "
+                f"{self.architecture.backbone.name!r} has one that does not tell it. Give its "
+                "class a get_config method, or set memory=None."
+            ) from error
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

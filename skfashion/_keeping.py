@@ -27,7 +27,7 @@ class Keeping(StrEnum):
     RECOMPUTED = "recomputed"
 
 
-def keep_features(frozen: FrozenPart, sets, augmentation) -> tuple[Keeping, list]:
+def keep_features(frozen: FrozenPart, sets, augmentation, epochs) -> tuple[Keeping, list]:
     """Run the frozen part once over images, where what it gives is constant and has room.
 
     Parameters
@@ -38,6 +38,8 @@ def keep_features(frozen: FrozenPart, sets, augmentation) -> tuple[Keeping, list
         Sets of images, each with its mirror images.
     augmentation : tuple of (name, amount)
         Random changes besides flips: the images of each epoch are then new.
+    epochs : int
+        How often each image is needed, as one of its mirror images.
 
     Returns
     -------
@@ -48,7 +50,8 @@ def keep_features(frozen: FrozenPart, sets, augmentation) -> tuple[Keeping, list
         images as they are, where nothing is frozen or images change.
     """
     n_images = sum(len(images) for variants in sets for images in variants)
-    keeping, room = _find_room(frozen, n_images, augmentation)
+    pays = not augmentation and max(map(len, sets)) <= epochs
+    keeping, room = _find_room(frozen, n_images, pays)
     if keeping == Keeping.NOTHING or augmentation:
         return keeping, [tf.convert_to_tensor(variants[0]) for variants in sets]
     if room is None:
@@ -89,11 +92,11 @@ class OnDemand:
         return self._frozen.features(images)
 
 
-def _find_room(frozen, n_images, augmentation):
+def _find_room(frozen, n_images, pays):
     """Return where to keep features of so many images, and an empty array there, or `None`."""
     if frozen.is_empty:
         return Keeping.NOTHING, None
-    if augmentation:
+    if not pays:
         return Keeping.RECOMPUTED, None
     shape, n_bytes = (n_images, *frozen.row_shape), n_images * frozen.row_bytes
     if n_bytes <= MOST_OF_FREE_MEMORY * psutil.virtual_memory().available:

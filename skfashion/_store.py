@@ -30,6 +30,8 @@ _MOST_LOG_BYTES = 2**20
 _UNFINISHED_FOR_GOOD = 3600.0
 # One file of features has at most so many bytes: the unit in which the least recently used go.
 _FILE_BYTES = 2**26
+# To open a file takes about as long as to compute the features of so many images.
+_FEWEST_ROWS = 16
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -244,8 +246,8 @@ class RowTable:
         return Found(files, parts, places, self.shape, self.dtype)
 
     def add(self, hashes, features, rows) -> None:
-        """Keep the features of some of these rows, if there is room."""
-        if not len(rows):
+        """Keep the features of some of these rows, if there is room and they are worth a file."""
+        if len(rows) < _FEWEST_ROWS:
             return
         row_bytes = features[:1].nbytes
         with suppress(OSError):

@@ -155,7 +155,9 @@ class Phase:
         """
         started = perf_counter()
         weights, history = before.weights, {key: [*some] for key, some in before.history.items()}
-        (rows, *watched), program, keeping = self._enter(point, weights, rows, validation)
+        (rows, *watched), program, keeping = self._enter(
+            point, weights, rows, validation, len(epochs)
+        )
         with borrow_trainer(program) as trainer:
             resumed = before.optimizer and before.optimizer.values_for(program)
             trainer.start(weights, self.settings.pace, resumed)
@@ -180,7 +182,7 @@ class Phase:
                 state = OptimizerState(program, trainer.optimizer_state())
             return Trained(current_weights(), history, state), stop
 
-    def _enter(self, point, weights, rows, validation):
+    def _enter(self, point, weights, rows, validation, epochs):
         """Bring rows up to the cut, if that can be done once; return them, and how to train."""
         settings = self.settings
         flips, augmentation = take_flips(settings.augmentation)
@@ -188,7 +190,7 @@ class Phase:
         if validation:
             sets.append([validation.inputs])
         frozen = FrozenPart(self.network, point, weights, self.store)
-        keeping, inputs = keep_features(frozen, sets, augmentation)
+        keeping, inputs = keep_features(frozen, sets, augmentation, epochs)
         entered = [
             replace(some, inputs=own) for some, own in zip((rows, validation), inputs, strict=False)
         ]

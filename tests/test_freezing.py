@@ -68,7 +68,7 @@ def test_auto_freezes_only_what_is_worth_keeping(make, lt5, body_path):
         {"freeze_until": "features", "early_stopping": True},
         {"freeze_until": "dense", "schedule": "cosine"},
         {"freeze_until": "features", "augmentation": "flip"},
-        {"freeze_until": "features", "augmentation": {"flip": "both"}, "warmup": 0.5},
+        {"freeze_until": "features", "augmentation": {"flip": "both"}, "epochs": 4},
     ],
     ids=str,
 )
@@ -92,6 +92,12 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
         assert_array_equal(other.predict_proba(X), kept.predict_proba(X))
         assert other.history_["loss"] == kept.history_["loss"]
         assert other.history_.get("val_loss") == kept.history_.get("val_loss")
+
+
+def test_mirror_images_of_more_than_the_epochs_need_are_not_computed(make, fashion):
+    for epochs, keeping in ((1, "recomputed"), (2, "kept")):
+        clf = make(pretrain_classes=GTE5, augmentation="flip", epochs=epochs).fit(*fashion)
+        assert set(clf.history_["features"]) == {keeping}
 
 
 @pytest.mark.parametrize("freeze_until", ["conv1", "features", "dense"])

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import joblib
+import keras
 import numpy as np
 import pytest
 from conftest import GTE5
@@ -342,3 +343,34 @@ def test_equal_bytes_of_another_type_are_another_row():
     zeros = np.zeros((1, 8), "uint8")
     assert not np.array_equal(hash_rows(zeros), hash_rows(zeros.view("float32")))
     assert_array_equal(hash_rows(zeros), hash_rows(zeros.copy()))
+
+
+def test_a_few_images_are_not_worth_a_file(make, fashion, tmp_path):
+    clf = make(**TRANSFER, pretrain_epochs=0, epochs=0, memory=tmp_path).fit(*fashion)
+    for row in range(3):
+        clf.predict(fashion[0][row : row + 1])
+    assert memory_report(tmp_path)["rows_computed"] == 3
+    assert memory_report(tmp_path)["bytes"] == 0
+    clf.predict(fashion[0])
+    assert memory_report(tmp_path)["bytes"] > 0
+
+
+class Scale(keras.layers.Layer):
+    def __init__(self, unit, **kwargs):
+        super().__init__(**kwargs)
+        self.unit = unit
+
+    def call(self, images):
+        return images / self.unit.size
+
+
+def scaled(images):
+    x = Scale(np.zeros(255), name="scale")(images)
+    return keras.layers.Conv2D(4, 3, strides=2, name="conv")(x)
+
+
+def test_layers_that_do_not_tell_their_configuration(make, fashion, tmp_path):
+    backbone = Backbone("scaled", build=scaled, stages=("conv",), min_size=8)
+    make(backbone=backbone, **TRANSFER).fit(*fashion)
+    with pytest.raises(ValueError, match=r"'scaled' has one that does not tell it.*get_config"):
+        make(backbone=backbone, **TRANSFER, memory=tmp_path).fit(*fashion)
