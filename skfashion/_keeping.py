@@ -12,10 +12,11 @@ import psutil
 from ._frozen import FrozenPart
 from ._tensorflow import tf
 
-# While they go to the device they take twice their size, and two processes may see the same free
-# memory.
-MOST_OF_FREE_MEMORY = 0.2
+# Several processes may see the same free memory.
+MOST_OF_FREE_MEMORY = 0.3
 MOST_OF_FREE_DISK = 0.5
+# In bytes: what TensorFlow wants of memory that it did not allocate itself.
+_ALIGNMENT = 64
 
 
 class Keeping(StrEnum):
@@ -49,22 +50,19 @@ def keep_features(frozen: FrozenPart, sets, augmentation, epochs) -> tuple[Keepi
         What to train on, for each set: features, those of mirror images one after the other; or the
         images as they are, where nothing is frozen or images change.
     """
-    n_images = sum(len(images) for variants in sets for images in variants)
     pays = not augmentation and max(map(len, sets)) <= epochs
-    keeping, room = _find_room(frozen, n_images, pays)
+    sizes = [sum(map(len, variants)) for variants in sets]
+    keeping, rooms = _find_rooms(frozen, sizes, pays)
     if keeping == Keeping.NOTHING or augmentation:
         return keeping, [tf.convert_to_tensor(variants[0]) for variants in sets]
-    if room is None:
+    if not rooms:
         return keeping, [OnDemand(frozen, variants) for variants in sets]
-    inputs, end = [], 0
-    for variants in sets:
-        first = end
+    for room, variants in zip(rooms, sets, strict=True):
+        end = 0
         for images in variants:
             begin, end = end, end + len(images)
             frozen.features(images, room[begin:end])
-        own = room[first:end]
-        inputs.append(own if keeping == Keeping.MAPPED else tf.convert_to_tensor(own))
-    return keeping, inputs
+    return keeping, [_on_device(room) for room in rooms] if keeping == Keeping.KEPT else rooms
 
 
 class OnDemand:
@@ -92,27 +90,44 @@ class OnDemand:
         return self._frozen.features(images)
 
 
-def _find_room(frozen, n_images, pays):
-    """Return where to keep features of so many images, and an empty array there, or `None`."""
+def _find_rooms(frozen, sizes, pays):
+    """Return where to keep features of so many images, and empty arrays there, if anywhere."""
     if frozen.is_empty:
-        return Keeping.NOTHING, None
+        return Keeping.NOTHING, []
     if not pays:
-        return Keeping.RECOMPUTED, None
-    shape, n_bytes = (n_images, *frozen.row_shape), n_images * frozen.row_bytes
+        return Keeping.RECOMPUTED, []
+    n_bytes = sum(sizes) * frozen.row_bytes
+    shapes = [(size, *frozen.row_shape) for size in sizes]
     if n_bytes <= MOST_OF_FREE_MEMORY * psutil.virtual_memory().available:
-        return Keeping.KEPT, np.empty(shape, frozen.float_type)
+        return Keeping.KEPT, [_aligned_room(shape, frozen.float_type) for shape in shapes]
     if frozen.is_worth_reading:
         with suppress(OSError):
-            return Keeping.MAPPED, _room_in_file(shape, frozen.float_type, n_bytes)
-    return Keeping.RECOMPUTED, None
+            if n_bytes <= MOST_OF_FREE_DISK * shutil.disk_usage(tempfile.gettempdir()).free:
+                return Keeping.MAPPED, [_room_in_file(shape, frozen.float_type) for shape in shapes]
+    return Keeping.RECOMPUTED, []
 
 
-def _room_in_file(shape, float_type, n_bytes):
+def _aligned_room(shape, float_type):
+    """Return an empty array that TensorFlow can take over as it is."""
+    n_bytes = int(np.prod(shape)) * np.dtype(float_type).itemsize
+    room = np.empty(n_bytes + _ALIGNMENT, np.uint8)
+    begin = -room.ctypes.data % _ALIGNMENT
+    return room[begin : begin + n_bytes].view(float_type).reshape(shape)
+
+
+def _on_device(room):
+    """Return an array as a tensor: on the CPU without a copy, which would take twice its size."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.convert_to_tensor(room)
+    return tf.experimental.dlpack.from_dlpack(room.__dlpack__())
+
+
+def _room_in_file(shape, float_type):
     """Return an array in a file without a name, which goes when the array does."""
-    if n_bytes > MOST_OF_FREE_DISK * shutil.disk_usage(tempfile.gettempdir()).free:
-        raise OSError("not enough room on the disk")
     with tempfile.TemporaryFile(prefix="skfashion-") as file:
         # In a file with holes, a full disk would end the process.
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, n_bytes)
+            os.posix_fallocate(
+                file.fileno(), 0, int(np.prod(shape)) * np.dtype(float_type).itemsize
+            )
         return np.memmap(file, dtype=float_type, shape=shape)

@@ -94,6 +94,15 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
         assert other.history_.get("val_loss") == kept.history_.get("val_loss")
 
 
+def test_features_go_to_tensorflow_without_a_copy():
+    for shape in ((3, 5), (4, 2, 7)):
+        room = skfashion._keeping._aligned_room(shape, "float32")
+        room[:] = 0
+        tensor = skfashion._keeping._on_device(room)
+        room[-1, -1] = 1
+        assert_array_equal(tensor, room)
+
+
 def test_mirror_images_of_more_than_the_epochs_need_are_not_computed(make, fashion):
     for epochs, keeping in ((1, "recomputed"), (2, "kept")):
         clf = make(pretrain_classes=GTE5, augmentation="flip", epochs=epochs).fit(*fashion)
