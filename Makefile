@@ -24,10 +24,12 @@ check: .venv/lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy
 
+# Hours: the quick ones come first. SKFASHION_WEIGHTS may name a folder with files of weights.
+BENCHMARKS := repeated_fits prediction_and_memory training_speed where_time_goes shared_backbone \
+	grid_speed few_images reference_protocol other_domains report_table
+
 bench: .venv/bench
-	cd benchmarks && for script in repeated_fits few_images reference_protocol report_table other_domains; do \
-		../$(BIN)/python $$script.py || exit 1; \
-	done
+	cd benchmarks && for script in $(BENCHMARKS); do ../$(BIN)/python $$script.py || exit 1; done
 
 docs: .venv/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

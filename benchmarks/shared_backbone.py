@@ -1,9 +1,10 @@
 """A search over heads on a frozen VGG16: how many forward passes does it cost?
 
-Run ``python benchmarks/shared_backbone.py --vgg16 PATH``; it takes about a quarter of an hour on
-two cores. 12,000 images, 32 pixels a side, frozen to block4_pool, 5 candidates x 3 folds: without
-sharing each of the 15 fits and scores runs the frozen part over all images. Without a path the
-official ImageNet weights are fetched.
+Run ``python benchmarks/shared_backbone.py``; it takes about a quarter of an hour on two cores. On
+12,000 images, 32 pixels a side, frozen to block4_pool, 5 candidates x 3 folds: without sharing each
+of the 15 fits and scores runs the frozen part over all images. The environment variable
+SKFASHION_WEIGHTS may name a folder with files of weights; without it the official ImageNet weights
+are fetched.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from time import perf_counter
 
 import numpy as np
 from _report import print_table
+from _weights import weights_of
 from sklearn.model_selection import GridSearchCV, train_test_split
 
 from skfashion import BackboneFeatures, TransferClassifier
@@ -25,12 +27,11 @@ GRID = [
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--vgg16", default="imagenet", help="path of its weights")
     parser.add_argument("--epochs", type=int, default=5)
     options = parser.parse_args()
     X, y = fetch_fashion_mnist("train", return_X_y=True)
     X, _, y, _ = train_test_split(X, y, train_size=12_000, stratify=y, random_state=0)
-    common = {"weights": options.vgg16, "random_state": 0}
+    common = {"weights": weights_of("vgg16"), "random_state": 0}
 
     features = BackboneFeatures("vgg16", layer="block4_pool", **common).fit(X)
     features.transform(X[:200])

@@ -1,15 +1,11 @@
 """Whole epochs inside one traced function, over the part of a network that trains.
 
-A `Trainer` holds TensorFlow variables, so one fit at a time may use it: `borrow_trainer` hands
-out an idle one, or builds one, and takes it back afterwards. What a fit leaves in it is
+A `Trainer` holds TensorFlow variables, so one fit at a time may use it. What a fit leaves in it is
 overwritten before the next one starts.
 """
 
-from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -26,8 +22,6 @@ from ._tensorflow import keras, tf
 
 # Of inputs that are not on the device, so many bytes go there at a time.
 WINDOW_BYTES = 2**26
-MOST_IDLE_TRAINERS = 12
-MOST_IDLE_BYTES = 2**30
 
 _TOTALS = tf.TensorSpec([3], tf.float64)
 
@@ -391,35 +385,3 @@ def _totals(losses, logits, targets, weights):
     hits = tf.argmax(logits, axis=-1, output_type=tf.int32) == targets
     columns = [weights, weights * losses, weights * tf.cast(hits, weights.dtype)]
     return tf.stack([tf.reduce_sum(tf.cast(column, tf.float64)) for column in columns])
-
-
-_idle: OrderedDict[Program, list[Trainer]] = OrderedDict()
-_idle_lock = Lock()
-
-
-@contextmanager
-def borrow_trainer(program: Program):
-    """Lend an idle trainer of this program, or a new one, for the time of a `with` block."""
-    with _idle_lock:
-        idle = _idle.pop(program, [])
-        trainer = idle.pop() if idle else None
-        if idle:
-            _idle[program] = idle
-    trainer = trainer or Trainer(program)
-    try:
-        yield trainer
-    finally:
-        trainer.release()
-        with _idle_lock:
-            _idle.setdefault(program, []).append(trainer)
-            _idle.move_to_end(program)
-            while _too_many_idle():
-                oldest = next(iter(_idle))
-                _idle[oldest].pop()
-                if not _idle[oldest]:
-                    del _idle[oldest]
-
-
-def _too_many_idle():
-    sizes = [trainer.nbytes for trainers in _idle.values() for trainer in trainers]
-    return len(sizes) > MOST_IDLE_TRAINERS or (len(sizes) > 1 and sum(sizes) > MOST_IDLE_BYTES)

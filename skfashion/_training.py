@@ -11,12 +11,13 @@ from ._augmentation import take_flips
 from ._frozen import FrozenPart
 from ._graph import Weights
 from ._keeping import Keeping, keep_features
+from ._lending import borrow_trainer
 from ._network import Network
 from ._pace import Pace
 from ._seeds import Seeds
 from ._store import Store
 from ._tensorflow import tf
-from ._trainer import Program, Rows, Trainer, borrow_trainer
+from ._trainer import Program, Rows, Trainer
 
 History = dict[str, list]
 EpochEnd = Callable[[dict, Callable[[], Weights]], bool]

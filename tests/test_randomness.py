@@ -11,7 +11,7 @@ import pytest
 from conftest import GTE5
 from numpy.testing import assert_array_equal
 
-from skfashion import _network, _trainer
+from skfashion import _lending, _network, _trainer
 
 ALL_RANDOM = {
     "pretrain_classes": GTE5,
@@ -41,7 +41,7 @@ def test_same_bits_from_networks_built_anew(make, fashion):
     first = make(**ALL_RANDOM).fit(X, y)
     keras.Sequential([keras.layers.Dropout(0.5), keras.layers.RandomFlip()])
     _network.get_network.cache_clear()
-    _trainer._idle.clear()
+    _lending._idle.clear()
     second = make(**ALL_RANDOM).fit(X, y)
     assert_array_equal(first.predict_proba(X), second.predict_proba(X))
 

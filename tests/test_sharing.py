@@ -10,7 +10,7 @@ from conftest import GTE5
 from numpy.testing import assert_array_equal
 from sklearn.callback import FitCallback
 
-from skfashion import _network, _trainer
+from skfashion import _lending, _network
 
 
 def test_estimators_of_one_architecture_never_alias(make, fashion):
@@ -69,7 +69,7 @@ def test_a_second_fit_builds_and_traces_nothing(make, fashion, monkeypatch):
         raise AssertionError("built anew")
 
     monkeypatch.setattr(_network, "Network", fail)
-    monkeypatch.setattr(_trainer, "Trainer", fail)
+    monkeypatch.setattr(_lending, "Trainer", fail)
     traced = _network.get_network.cache_info().misses
     clf = make(pretrain_classes=GTE5, random_state=9, learning_rate=0.01, batch_size=64)
     clf.fit(X[:150], y[:150]).predict(X)
@@ -77,9 +77,9 @@ def test_a_second_fit_builds_and_traces_nothing(make, fashion, monkeypatch):
 
 
 def test_registries_are_bounded(make, lt5):
-    for hidden_units in range(1, _trainer.MOST_IDLE_TRAINERS + 3):
+    for hidden_units in range(1, _lending.MOST_IDLE_TRAINERS + 3):
         make(hidden_units=hidden_units, epochs=1).fit(*lt5)
-    assert sum(map(len, _trainer._idle.values())) == _trainer.MOST_IDLE_TRAINERS
+    assert sum(map(len, _lending._idle.values())) == _lending.MOST_IDLE_TRAINERS
     assert _network.get_network.cache_info().currsize == _network.MOST_NETWORKS
 
 
@@ -106,7 +106,7 @@ def test_memory_does_not_grow_with_fits(make, fashion):
 
 def test_idle_trainers_keep_no_weights_of_a_fit(make, lt5):
     make(freeze_until="conv1", augmentation="flip", epochs=1).fit(*lt5)
-    assert all(not t._frozen for trainers in _trainer._idle.values() for t in trainers)
+    assert all(not t._frozen for trainers in _lending._idle.values() for t in trainers)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])

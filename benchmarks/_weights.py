@@ -1,0 +1,15 @@
+"""Where the benchmarks' pretrained weights are."""
+
+import os
+from pathlib import Path
+
+FILES = {
+    "vgg16": "vgg16_imagenet_notop.weights.h5",
+    "inception_v3": "inceptionv3_notop.weights.h5",
+}
+
+
+def weights_of(backbone):
+    """Return a file in the folder that SKFASHION_WEIGHTS names; without one, "imagenet"."""
+    folder = os.environ.get("SKFASHION_WEIGHTS")
+    return Path(folder, FILES[backbone]) if folder else "imagenet"
