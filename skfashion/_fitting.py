@@ -24,7 +24,7 @@ from ._planning import (
     plan_freeze_until,
     starts_from_kept_weights,
 )
-from ._pretraining import find_or_train
+from ._runs import find_or_train
 from ._samples import Samples
 from ._seeds import Seeds
 from ._trainer import Rows
@@ -179,7 +179,7 @@ class Fit:
         phase = Phase("pretrain", network, settings, self.seeds, epochs)
         train = phase.train
         if self.store is not None:
-            train = partial(find_or_train, self.store, phase)
+            train = partial(find_or_train, self.store, phase, is_pretraining=True)
         return self._train(
             phase,
             train,
@@ -216,7 +216,14 @@ class Fit:
             keeps_optimizer=self.is_partial,
         )
         train = partial(phase.train, optimizer=optimizer)
+        if phase.can_go_on and self._shares_fine_tuning(first_epoch):
+            train = partial(find_or_train, self.store, phase, is_pretraining=False)
         return self._train(phase, train, Trained(weights, {}, optimizer), self.split)
+
+    def _shares_fine_tuning(self, first_epoch):
+        """Whether another fit may go on where this one ends."""
+        fresh = first_epoch == 0 and not self.is_partial
+        return fresh and self.store is not None and self.params.random_state is not None
 
     def thawing(self) -> tuple[str | None, ...]:
         """Return the freeze point of each epoch on the target task: the head first, if asked for.

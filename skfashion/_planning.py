@@ -1,7 +1,9 @@
 """What an estimator's parameters come to, before anything trains."""
 
+from pathlib import Path
+
 from ._architecture import Architecture
-from ._backbone import Backbone
+from ._backbone import Backbone, OfficialWeights
 from ._backbones import get_backbone
 from ._classes import ClassSplit
 
@@ -62,3 +64,38 @@ def check_output_layer(params, split: ClassSplit) -> None:
             f"tasks need the same number of classes; the source task has {n_source}, the "
             f'target task {n_target}. Use output_layer="new".'
         )
+
+
+def check_weights(weights, backbone: Backbone) -> None:
+    """Check that there is such a file of weights, or an official release that can be fetched.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file of this name.
+    ValueError
+        If there is no official release for this backbone.
+    """
+    if weights == "imagenet":
+        official_of(backbone)
+    elif weights is not None and not (path := Path(weights).expanduser()).is_file():
+        raise FileNotFoundError(
+            f"weights={str(path)!r}: there is no such file. Give the path of one, or "
+            '"imagenet", or None.'
+        )
+
+
+def official_of(backbone: Backbone) -> OfficialWeights:
+    """Return where a backbone's official weights come from.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if backbone.official is None:
+        raise ValueError(
+            f'weights="imagenet": backbone {backbone.name!r} has no official weights with a '
+            "published hash. Pass the path of a file, as weights=PATH, or None."
+        )
+    return backbone.official

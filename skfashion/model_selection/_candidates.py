@@ -1,7 +1,6 @@
 """Candidates of a search, as estimators that are not fitted, and the classifier inside each."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import clone
@@ -11,7 +10,7 @@ from .._backbones import get_backbone
 from .._classes import ClassSplit, split_classes
 from .._classifier import TransferClassifier
 from .._images import as_rows, find_image_shape
-from .._planning import plan_architecture
+from .._planning import plan_architecture, plan_freeze_until
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,20 @@ class Data:
     labels: np.ndarray | None = None
 
     @classmethod
-    def of(cls, search, X, y) -> "Data":
-        """Take what a fitted search knows, or else `X` and `y`, which may be `None`."""
+    def before_fit(cls, search, X, y) -> "Data":
+        """Take what a search will be fitted on; both may be `None`."""
+        # Behind other steps nobody knows what the classifier will see.
+        seen = None if _changes_images(search.estimator) else X
+        return cls(seen, None, None if y is None else np.unique(np.asarray(y)))
+
+    @classmethod
+    def after_fit(cls, search, X, y) -> "Data":
+        """Take what a fitted search knows, or else the same."""
         best = getattr(search, "best_estimator_", None)
         fitted = None if best is None else find_classifier(best)[0]
-        if fitted is not None:
-            return cls(None, fitted.image_shape_, fitted._split.known)
-        # Behind other steps nobody knows what the classifier will see.
-        seen = None if steps_in_front(search.estimator) else X
-        return cls(seen, None, None if y is None else np.unique(np.asarray(y)))
+        if fitted is None:
+            return cls.before_fit(search, X, y)
+        return cls(None, fitted.image_shape_, fitted._split.known)
 
     def image_shape_for(self, classifier) -> tuple[int, int, int] | None:
         """Return the shape of the images that a classifier gets, `None` if it is not known."""
@@ -57,7 +61,9 @@ class Data:
             return split_classes(self.labels, source, target)
         if target is None:
             return None
-        return split_classes(np.unique([*(source or ()), *target]), source, target)
+        return split_classes(
+            np.unique([*(() if source is None else source), *target]), source, target
+        )
 
 
 class Candidate:
@@ -81,30 +87,31 @@ class Candidate:
         self.estimator = clone(search.estimator).set_params(**clone(params, safe=False))
         self.classifier, self.prefix = find_classifier(self.estimator)
 
-    @cached_property
-    def pretrains(self) -> bool:
-        """Whether there is a source task."""
-        return self.classifier.pretrain_classes is not None
 
-    def architecture(self, data: Data) -> Architecture:
-        """Return its network's architecture, as far as it matters to layers and their weights.
+def architecture_of(classifier: TransferClassifier, data: Data) -> Architecture:
+    """Return the architecture of a classifier, as far as layers and their weights go.
 
-        What is not known is as small as can be.
-        """
-        backbone = get_backbone(self.classifier.backbone)
-        split = data.split_for(self.classifier)
-        smallest = backbone.min_size, backbone.min_size, backbone.channels or 1
-        return plan_architecture(
-            clone(self.classifier).set_params(dropout=0.0, feature_dropout=0.0, dtype="float32"),
-            data.image_shape_for(self.classifier) or smallest,
-            2 if split is None else len(split.target),
-        )
+    What is not known is as small as can be.
+    """
+    backbone = get_backbone(classifier.backbone)
+    split = data.split_for(classifier)
+    smallest = backbone.min_size, backbone.min_size, backbone.channels or 1
+    planned = plan_architecture(
+        classifier,
+        data.image_shape_for(classifier) or smallest,
+        2 if split is None else len(split.target),
+    )
+    return replace(planned, dropout=0.0, feature_dropout=0.0, dtype="float32")
+
+
+def freeze_until_of(classifier: TransferClassifier) -> str | int | None:
+    """Return `freeze_until` of a classifier, and what it comes to where it is "auto"."""
+    pretrains = classifier.pretrain_classes is not None
+    return plan_freeze_until(classifier, get_backbone(classifier.backbone), pretrains)
 
 
 def find_classifier(estimator) -> tuple[TransferClassifier | None, str]:
-    """Return the `TransferClassifier` at the end of an estimator, and what its parameters' names
-    begin with; `None` if there is none.
-    """
+    """Return the `TransferClassifier` at the end, or `None`, and its parameters' prefix."""
     prefix = ""
     while not isinstance(estimator, TransferClassifier):
         if hasattr(estimator, "steps"):
@@ -117,7 +124,7 @@ def find_classifier(estimator) -> tuple[TransferClassifier | None, str]:
     return estimator, prefix
 
 
-def steps_in_front(estimator) -> bool:
+def _changes_images(estimator) -> bool:
     """Whether a pipeline does something to images before the classifier gets them."""
     while not hasattr(estimator, "steps"):
         if not hasattr(estimator, "estimator"):

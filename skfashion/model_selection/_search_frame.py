@@ -1,5 +1,6 @@
 """The results of a search over where to freeze, as a table that can be read."""
 
+from contextlib import suppress
 from math import nan
 from numbers import Number
 
@@ -7,10 +8,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._backbone import Backbone
-from .._backbones import get_backbone
 from .._memory import memory_report, open_store
-from .._planning import plan_freeze_until
-from ._candidates import Candidate, Data
+from ._candidates import Candidate, Data, architecture_of, freeze_until_of
 
 _SCORES = ("mean_test_", "std_test_", "rank_test_")
 _UNKNOWN = {
@@ -85,7 +84,7 @@ def search_frame(search, X=None, y=None):
     """
     pandas = _import_pandas()
     check_is_fitted(search, "cv_results_")
-    results, data = search.cv_results_, Data.of(search, X, y)
+    results, data = search.cv_results_, Data.after_fit(search, X, y)
     candidates = [Candidate(search, params) for params in results["params"]]
     facts = _without_repeats(candidates, data)
     columns = {name: [fact[name] for fact in facts] for name in _UNKNOWN}
@@ -154,21 +153,18 @@ def _facts(candidate: Candidate, data: Data):
         "backbone": _readable(classifier.backbone),
         "freeze_until": classifier.freeze_until,
     }
-    try:
-        facts |= _freeze(candidate, data)
-    except ValueError:
-        pass  # a candidate that cannot be, whose score is nan as well
+    # A candidate that cannot be has no freeze point, and a score of nan.
+    with suppress(ValueError):
+        facts |= _freeze(classifier, data)
     return facts
 
 
-def _freeze(candidate: Candidate, data: Data):
+def _freeze(classifier, data: Data):
     from .._fitting import count_parameters
     from .._network import get_network
 
-    classifier = candidate.classifier
-    network = get_network(candidate.architecture(data))
-    until = plan_freeze_until(classifier, get_backbone(classifier.backbone), candidate.pretrains)
-    point = network.freeze_point(until)
+    network = get_network(architecture_of(classifier, data))
+    point = network.freeze_point(freeze_until_of(classifier))
     facts = {"freeze_point": point, "depth": network.depth_of(point)}
     if data.image_shape_for(classifier) and data.split_for(classifier):
         counts = count_parameters(network, point)
