@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from .._backbone import Backbone
+from .._backbones import get_backbone
+from ..model_selection._candidates import Candidate
 
-_MEASURES = ("mean_test_score", "std_test_score", "mean_fit_time", "n_trainable_params")
+_MEASURES = ("mean_test_score", "std_test_score", "mean_fit_time", "n_trainable_params", "iter")
 # What tells curves apart, unless the user says.
 _USUAL = ("backbone", "pretrain_classes")
 _BEYOND_BODY = 0.15
@@ -28,18 +28,32 @@ class Places:
 
     backbones: Mapping[str, Backbone]
 
+    @classmethod
+    def of_search(cls, search, frame) -> "Places":
+        """Find the backbones of the candidates in a frame; they need not be in the table."""
+        candidates = (Candidate(search, search.cv_results_["params"][row]) for row in frame.index)
+        classifiers = (each.classifier for each in candidates if each.classifier is not None)
+        backbones = (get_backbone(classifier.backbone) for classifier in classifiers)
+        return cls({backbone.name: backbone for backbone in backbones})
+
+    @property
+    def label(self) -> str:
+        """What the axis is called."""
+        return "frozen up to" if len(self.backbones) == 1 else "frozen share of the body's stages"
+
     def add_to(self, frame):
         """Return a frame with a column "place", and the names of places, by place."""
-        depths = frame.apply(self._depth, axis=1)
+        depths, points = (frame.apply(what, axis=1) for what in (self._depth, self._point))
         if len(self.backbones) == 1:
-            order = np.unique(depths)
-            places = np.searchsorted(order, depths)
+            keys = list(zip(depths, points, strict=True))
+            order = sorted(set(keys))
+            places = [order.index(key) for key in keys]
         else:
             places = [
                 _share(depth, len(self.backbones[name].stages))
                 for depth, name in zip(depths, frame["backbone"], strict=True)
             ]
-        frame = frame.assign(place=places, freeze_point=frame.apply(self._point, axis=1))
+        frame = frame.assign(place=places, freeze_point=points)
         return frame, self._names(frame)
 
     def _point(self, row):
@@ -59,14 +73,8 @@ class Places:
             named = frame.drop_duplicates("place").sort_values("place")
             return dict(zip(named["place"], named["freeze_point"], strict=True))
         head = frame[frame["place"] > 1]
-        return {
-            0.0: "nothing",
-            0.25: "¼",
-            0.5: "½",
-            0.75: "¾",
-            1.0: "body",
-            **dict(zip(head["place"], head["freeze_point"], strict=True)),
-        }
+        names = dict(zip(head["place"], head["freeze_point"], strict=True))
+        return {0.0: "nothing", 0.25: "25%", 0.5: "50%", 0.75: "75%", 1.0: "body", **names}
 
 
 def _share(depth, n_stages):
@@ -91,7 +99,13 @@ def make_curves(frame, by, over):
         If there is no such column.
     """
     columns = _columns(frame, by)
-    names = [_curve_name(columns, row) for _, row in frame.iterrows()]
+    if "iter" not in frame:
+        frame = frame.assign(iter=0)
+    # A single curve is named as well, for what it is of.
+    shown = columns or ["backbone"]
+    names = [
+        ", ".join(_value_name(each, row[each]) for each in shown) for _, row in frame.iterrows()
+    ]
     return {name: _curve(part, over) for name, part in frame.groupby(names, sort=False)}
 
 
@@ -109,9 +123,8 @@ def _columns(frame, by):
 
 def _curve(frame, over):
     """Reduce the candidates at each freeze point to one."""
-    if "iter" in frame:
-        # Scores with fewer resources would not be comparable.
-        frame = frame[frame["iter"] == frame.groupby("place")["iter"].transform("max")]
+    # Scores of other rounds of a halving search, with fewer resources, would not be comparable.
+    frame = frame[frame["iter"] == frame.groupby("place")["iter"].transform("max")]
     if over == "mean":
         values = frame.groupby(["place"])[list(_MEASURES)].mean()
         names = frame.groupby("place")["freeze_point"].first()
@@ -121,10 +134,6 @@ def _curve(frame, over):
 
 
 # -- Names -------------------------------------------------------------------------------------
-
-
-def _curve_name(columns, row):
-    return ", ".join(_value_name(column, row[column]) for column in columns)
 
 
 def _value_name(column, value):

@@ -3,22 +3,22 @@
 from itertools import cycle
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from .._backbones import get_backbone
 from .._names import unknown_name
-from ..model_selection import ClassSplitCV, freeze_points, search_frame
-from ..model_selection._candidates import Candidate, find_classifier
+from ..model_selection import search_frame
 from ._freeze_curves import Places, make_curves
+from ._freeze_search import score_name, search_freeze_points
 from ._panels import COLORS, MARKERS, QUIET, make_panels, tidy
 
 _COSTS = {
-    "seconds": ("mean_fit_time", "seconds\nper fit"),
-    "parameters": ("n_trainable_params", "trainable\nparameters"),
+    "seconds": ("mean_fit_time", "seconds per fit"),
+    "parameters": ("n_trainable_params", "trainable parameters"),
 }
-_SPREADS = ("errorbar", "fill_between", None)
+_SPREADS = ("errorbar", "fill_between")
+# Costs further apart than this would lie on the floor of a linear axis.
+_MOST_ON_LINEAR_AXIS = 100
+_MOST_LETTERS = 22
 
 
 class FreezeDepthDisplay:
@@ -31,10 +31,12 @@ class FreezeDepthDisplay:
     ----------
     curves : dict of str to pandas.DataFrame
         By the name of the curve, a row for each freeze point: "place" on the axis of depth,
-        "freeze_point" ("nothing" for none), "mean_test_score", "std_test_score", "mean_fit_time" in seconds and
-        "n_trainable_params".
+        "freeze_point" (or "nothing"), "mean_test_score", "std_test_score", "mean_fit_time" in
+        seconds, "n_trainable_params", and "iter", the round of a halving search.
     place_names : dict of float to str
         Names of places on the axis of depth.
+    place_label : str, default="frozen up to"
+        What the axis of depth is called.
     score_name : str, default="score"
         What the score is called.
     n_splits : int, default=None
@@ -65,7 +67,6 @@ class FreezeDepthDisplay:
 
     Examples
     --------
-    >>> import matplotlib.pyplot as plt
     >>> from sklearn.model_selection import GridSearchCV
     >>> from skfashion import TransferClassifier
     >>> from skfashion.datasets import load_fashion_sample
@@ -81,12 +82,20 @@ class FreezeDepthDisplay:
     >>> display = FreezeDepthDisplay.from_search(search)
     >>> list(display.place_names.values())
     ['nothing', 'conv1', 'features']
-    >>> plt.show()
     """
 
-    def __init__(self, *, curves, place_names, score_name="score", n_splits=None):
+    def __init__(
+        self,
+        *,
+        curves,
+        place_names,
+        place_label="frozen up to",
+        score_name="score",
+        n_splits=None,
+    ):
         self.curves = curves
         self.place_names = place_names
+        self.place_label = place_label
         self.score_name = score_name
         self.n_splits = n_splits
 
@@ -108,7 +117,8 @@ class FreezeDepthDisplay:
     ):
         """Show what a search came to.
 
-        Of a halving search, a freeze point's candidates with the most resources count.
+        Of a halving search, each freeze point shows the round that it got to, and the best is out
+        of the last round.
         Candidates that could not be fitted are left out.
 
         Parameters
@@ -125,17 +135,8 @@ class FreezeDepthDisplay:
         over : {"best", "mean"}, default="best"
             What is shown where candidates of a curve and freeze point differ in other parameters:
             the one with the best score, or means over all, also of their spreads.
-        ax : matplotlib Axes or array-like of Axes, default=None
-            Room for all panels, or the panels, that of scores first; by default a new figure.
-        costs : list of {"seconds", "parameters"}, default=("seconds", "parameters")
-            What to show below the scores: seconds for a fit, trainable parameters, both or
-            neither.
-        std_display_style : {"errorbar", "fill_between"} or None, default="errorbar"
-            How to show the spread of scores, one standard deviation over the folds each way.
-        line_kw : dict, default=None
-            Style of all curves, for :meth:`matplotlib.axes.Axes.plot`.
-        errorbar_kw, fill_between_kw : dict, default=None
-            Style of the spread, for the method of :class:`matplotlib.axes.Axes` of this name.
+        ax, costs, std_display_style, line_kw, errorbar_kw, fill_between_kw
+            As for :meth:`plot`.
 
         Returns
         -------
@@ -161,11 +162,13 @@ class FreezeDepthDisplay:
                 "No candidate of the search has a score and a freeze point, so there is nothing to "
                 'show. Fit the search with error_score="raise" to see why.'
             )
-        frame, place_names = Places(_backbones_of(search, frame)).add_to(frame)
+        places = Places.of_search(search, frame)
+        frame, place_names = places.add_to(frame)
         display = cls(
             curves=make_curves(frame, by, over),
             place_names=place_names,
-            score_name=_score_name(search.scoring, search.refit),
+            place_label=places.label,
+            score_name=score_name(search.scoring, search.refit),
             n_splits=search.n_splits_,
         )
         return display.plot(
@@ -215,7 +218,7 @@ class FreezeDepthDisplay:
         n_jobs : int, default=None
             As in `GridSearchCV`.
         ax, costs, std_display_style, line_kw, errorbar_kw, fill_between_kw
-            As for :meth:`from_search`.
+            As for :meth:`plot`.
 
         Returns
         -------
@@ -240,23 +243,7 @@ class FreezeDepthDisplay:
         <...>
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        classifier, prefix = find_classifier(estimator)
-        if classifier is None:
-            raise TypeError(
-                "estimator must be a TransferClassifier, alone or at the end of a pipeline, got "
-                f"{type(estimator).__name__}."
-            )
-        if freeze_until is None:
-            freeze_until = freeze_points(classifier.backbone)
-        search = GridSearchCV(
-            clone(estimator),
-            {f"{prefix}freeze_until": freeze_until},
-            cv=_with_class_split(cv, classifier),
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=False,
-            error_score="raise",
-        ).fit(X, y)
+        search = search_freeze_points(estimator, freeze_until, cv, scoring, n_jobs).fit(X, y)
         return cls.from_search(
             search,
             X,
@@ -286,7 +273,8 @@ class FreezeDepthDisplay:
         ax : matplotlib Axes or array-like of Axes, default=None
             Room for all panels, or the panels, that of scores first; by default a new figure.
         costs : list of {"seconds", "parameters"}, default=("seconds", "parameters")
-            What to show below the scores. Parameters that are not known have no panel.
+            What to show below the scores: seconds for a fit, trainable parameters, both or
+            neither. Parameters that are not known have no panel.
         std_display_style : {"errorbar", "fill_between"} or None, default="errorbar"
             How to show the spread of scores, one standard deviation over the folds each way.
         line_kw : dict, default=None
@@ -305,7 +293,7 @@ class FreezeDepthDisplay:
             If `costs` or `std_display_style` are unknown.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        if std_display_style not in _SPREADS:
+        if std_display_style is not None and std_display_style not in _SPREADS:
             raise ValueError(unknown_name("std_display_style", std_display_style, _SPREADS))
         costs = self._known_costs(costs)
         heights = [3.0, *[1.0] * len(costs)]
@@ -316,14 +304,18 @@ class FreezeDepthDisplay:
         self.axes_ = panels.ravel()
         self.ax_ = self.axes_[0]
         self.figure_ = self.ax_.get_figure()
+        places = self._places_side_by_side()
         styles = [
             {"color": color, "marker": marker, "markersize": 5, **(line_kw or {})}
-            for _, color, marker in zip(self.curves, cycle(COLORS), cycle(MARKERS))
+            for _, color, marker in zip(self.curves, cycle(COLORS), cycle(MARKERS), strict=False)
         ]
-        self._draw_scores(styles)
-        self._draw_spread(std_display_style, errorbar_kw or {}, fill_between_kw or {})
-        self._mark_best()
-        self._draw_costs(costs, styles)
+        self._draw_scores(places, styles)
+        self._draw_spread(places, std_display_style, errorbar_kw or {}, fill_between_kw or {})
+        self._mark_best(places)
+        self.cost_lines_ = {
+            cost: self._draw_cost(panel, cost, places, styles)
+            for panel, cost in zip(self.axes_[1:], costs, strict=True)
+        }
         self._label()
         return self
 
@@ -337,37 +329,48 @@ class FreezeDepthDisplay:
             if any(curve[_COSTS[cost][0]].notna().any() for curve in self.curves.values())
         ]
 
-    def _draw_scores(self, styles):
+    def _places_side_by_side(self):
+        """Return the places of each curve's points, moved a little so that none hides another."""
+        curves = list(self.curves.values())
+        gaps = np.diff(np.unique(np.concatenate([curve["place"] for curve in curves])))
+        step = min(0.1, 0.5 / len(curves)) * min(gaps, default=0)
+        first = -step * (len(curves) - 1) / 2
+        return [curve["place"] + first + number * step for number, curve in enumerate(curves)]
+
+    def _draw_scores(self, places, styles):
         self.lines_ = [
             line
-            for (name, curve), style in zip(self.curves.items(), styles, strict=True)
-            for line in self.ax_.plot(curve["place"], curve["mean_test_score"], label=name, **style)
+            for place, style, (name, curve) in zip(places, styles, self.curves.items(), strict=True)
+            for line in self.ax_.plot(place, curve["mean_test_score"], label=name, **style)
         ]
 
-    def _draw_spread(self, std_display_style, errorbar_kw, fill_between_kw):
-        self.errorbars_ = [] if std_display_style == "errorbar" else None
-        self.fill_between_ = [] if std_display_style == "fill_between" else None
-        if self.n_splits == 1:
-            return
-        for line, curve in zip(self.lines_, self.curves.values(), strict=True):
-            place, mean, std = curve["place"], curve["mean_test_score"], curve["std_test_score"]
+    def _draw_spread(self, places, std_display_style, errorbar_kw, fill_between_kw):
+        spread = []
+        for place, line, curve in zip(places, self.lines_, self.curves.values(), strict=True):
+            if self.n_splits == 1:
+                break
+            mean, std = curve["mean_test_score"], curve["std_test_score"]
             style = {"color": line.get_color(), "zorder": line.get_zorder() - 0.1}
             if std_display_style == "errorbar":
                 style |= {"linestyle": "none", "capsize": 3, **errorbar_kw}
-                self.errorbars_.append(self.ax_.errorbar(place, mean, std, **style))
+                spread.append(self.ax_.errorbar(place, mean, std, **style))
             elif std_display_style == "fill_between":
                 style |= {"alpha": 0.2, "linewidth": 0, **fill_between_kw}
-                self.fill_between_.append(
-                    self.ax_.fill_between(place, mean - std, mean + std, **style)
-                )
+                spread.append(self.ax_.fill_between(place, mean - std, mean + std, **style))
+        self.errorbars_ = spread if std_display_style == "errorbar" else None
+        self.fill_between_ = spread if std_display_style == "fill_between" else None
 
-    def _mark_best(self):
+    def _mark_best(self, places):
         """Draw a ring around the best score, and name it."""
-        curve = max(self.curves.values(), key=lambda curve: curve["mean_test_score"].max())
-        best = curve.loc[curve["mean_test_score"].idxmax()]
-        score = best["mean_test_score"]
+        curves = list(self.curves.values())
+        last = max(curve["iter"].max() for curve in curves)
+        scores = [curve["mean_test_score"].where(curve["iter"] == last) for curve in curves]
+        number = int(np.nanargmax([score.max() for score in scores]))
+        row = scores[number].idxmax()
+        score, point = curves[number].loc[row, ["mean_test_score", "freeze_point"]]
+        frozen = "nothing frozen" if point == "nothing" else f"frozen up to {point}"
         (self.best_,) = self.ax_.plot(
-            best["place"],
+            places[number][row],
             score,
             linestyle="none",
             marker="o",
@@ -375,81 +378,56 @@ class FreezeDepthDisplay:
             markerfacecolor="none",
             markeredgecolor=QUIET,
             markeredgewidth=1.5,
-            label=f"best: {score:.3f}, {best['freeze_point']}",
+            label=f"best: {score:.3f}, {frozen}",
         )
 
-    def _draw_costs(self, costs, styles):
+    def _draw_cost(self, panel, cost, places, styles):
         from matplotlib.ticker import EngFormatter
 
-        self.cost_lines_ = {}
-        for panel, cost in zip(self.axes_[1:], costs, strict=True):
-            column, label = _COSTS[cost]
-            self.cost_lines_[cost] = [
-                line
-                for curve, style in zip(self.curves.values(), styles, strict=True)
-                for line in panel.plot(curve["place"], curve[column], **style)
-            ]
-            values = np.concatenate([curve[column] for curve in self.curves.values()])
-            # Costs that are far apart would leave the small ones on the floor.
-            if np.nanmin(values) > 0 and np.nanmax(values) > 20 * np.nanmin(values):
-                panel.set_yscale("log")
-            else:
-                panel.set_ylim(0, 1.15 * np.nanmax(values))
-            if cost == "parameters":
-                panel.yaxis.set_major_formatter(EngFormatter(sep=""))
-            panel.set_ylabel(label)
+        column, title = _COSTS[cost]
+        lines = [
+            line
+            for place, style, curve in zip(places, styles, self.curves.values(), strict=True)
+            for line in panel.plot(place, curve[column], **style)
+        ]
+        values = np.concatenate([curve[column] for curve in self.curves.values()])
+        least, most = np.nanmin(values), np.nanmax(values)
+        if least > 0 and most > _MOST_ON_LINEAR_AXIS * least:
+            panel.set_yscale("log")
+            panel.margins(y=0.15)
+        else:
+            panel.set_ylim(0, 1.15 * most if most else 1)
+        panel.yaxis.set_major_formatter(EngFormatter(sep=""))
+        panel.set_title(title, loc="left", size="medium")
+        return lines
 
     def _label(self):
         for panel in self.axes_:
             tidy(panel)
+        for panel in self.axes_[:-1]:
+            panel.tick_params(axis="x", bottom=False)
         folds = {None: "", 1: ", 1 fold"}.get(self.n_splits, f", {self.n_splits} folds")
         self.ax_.set_ylabel(f"{self.score_name}{folds}")
-        handles = [line for line in (*self.lines_, self.best_) if line.get_label()]
         self.ax_.legend(
-            handles=handles,
+            handles=[*self.lines_, self.best_],
             loc="lower left",
             bbox_to_anchor=(0, 1),
-            ncols=2,
+            ncols=2 if len(self.lines_) < 6 else 3,
             frameon=False,
             borderaxespad=0,
         )
-        names = self.place_names
-        crowded = len(names) > 6 or sum(map(len, names.values())) > 50
+        names = [_ending(name) for name in self.place_names.values()]
+        crowded = len(names) > 6 or sum(map(len, names)) > 50
         self.axes_[-1].set_xticks(
-            list(names),
-            list(names.values()),
+            list(self.place_names),
+            names,
             rotation=40 if crowded else 0,
             ha="right" if crowded else "center",
+            rotation_mode="anchor" if crowded else "default",
         )
-        self.axes_[-1].set_xlabel("frozen up to")
+        self.axes_[-1].set_xlabel(self.place_label)
 
 
-def _backbones_of(search, frame):
-    """Return the backbones of a search by name; they need not be in the table."""
-    candidates = (Candidate(search, search.cv_results_["params"][row]) for row in frame.index)
-    backbones = (get_backbone(candidate.classifier.backbone) for candidate in candidates)
-    return {backbone.name: backbone for backbone in backbones}
-
-
-def _score_name(scoring, refit):
-    """Return what a search's scores are, in words."""
-    if scoring is None:
-        return "accuracy"
-    if isinstance(refit, str):
-        return _words(refit)
-    name = getattr(scoring, "_scoring", scoring)  # of a target_scorer, the one inside
-    return _words(name) if isinstance(name, str) else getattr(name, "__name__", "score")
-
-
-def _words(name):
-    return name.replace("neg_", "negative ").replace("_", " ")
-
-
-def _with_class_split(cv, classifier):
-    """Return a class-split cross-validator for a number of folds, where there is a class split."""
-    source, target = classifier.pretrain_classes, classifier.target_classes
-    if hasattr(cv, "split") or not (cv is None or isinstance(cv, int)):
-        return cv
-    if source is None and target is None:
-        return cv
-    return ClassSplitCV(5 if cv is None else cv, pretrain_classes=source, target_classes=target)
+def _ending(name):
+    """Return the end of a long name, which is where those of layers differ."""
+    return name if len(name) <= _MOST_LETTERS else f"…{name[1 - _MOST_LETTERS :]}"

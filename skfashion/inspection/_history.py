@@ -45,7 +45,6 @@ class HistoryDisplay:
 
     Examples
     --------
-    >>> import matplotlib.pyplot as plt
     >>> from skfashion import TransferClassifier
     >>> from skfashion.datasets import load_fashion_sample
     >>> from skfashion.inspection import HistoryDisplay
@@ -53,7 +52,6 @@ class HistoryDisplay:
     >>> clf = TransferClassifier(pretrain_classes=[5, 6, 7, 8, 9], epochs=2, random_state=0)
     >>> HistoryDisplay.from_estimator(clf.fit(X, y))
     <...>
-    >>> plt.show()
     """
 
     def __init__(self, *, history, pretrain_history=None, freeze_point=None):

@@ -57,13 +57,12 @@ class ImageGridDisplay:
 
     Examples
     --------
-    >>> import matplotlib.pyplot as plt
     >>> import numpy as np
     >>> from skfashion.datasets import load_fashion_sample
     >>> from skfashion.inspection import ImageGridDisplay
     >>> fashion = load_fashion_sample(subset="test")
     >>> y_pred = np.roll(fashion.target, 1)
-    >>> confidence = np.linspace(0.5, 1, len(y_pred))
+    >>> confidence = np.linspace(0, 1, len(y_pred))
     >>> display = ImageGridDisplay.from_predictions(
     ...     fashion.data,
     ...     fashion.target,
@@ -72,9 +71,8 @@ class ImageGridDisplay:
     ...     class_names=fashion.target_names,
     ...     n_images=6,
     ... )
-    >>> display.confidence.round(2)
-    array([1.  , 1.  , 1.  , 1.  , 0.99, 0.99])
-    >>> plt.show()
+    >>> display.confidence.round(3)
+    array([1.   , 0.999, 0.998, 0.997, 0.996, 0.995])
     """
 
     def __init__(self, *, images, y_true, y_pred, confidence, class_names=None, title=None):
@@ -357,9 +355,9 @@ def _name(label, class_names):
             raise ValueError(
                 "class_names must be a dict of label to name, or a sequence that integer labels "
                 f"count through; it is a {type(class_names).__name__}, and there is a label "
-                f"{label!r}. Pass a dict."
+                f"{str(label)!r}. Pass a dict."
             )
-        label = class_names[label] if 0 <= label < len(class_names) else label
+        label = class_names[label] if 0 <= int(label) < len(class_names) else label
     name = str(label)
     return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
 

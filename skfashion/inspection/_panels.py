@@ -1,5 +1,7 @@
 """Where displays draw: a figure of their own, or room that the user gives; and their colours."""
 
+from typing import Any
+
 import numpy as np
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, the strongest first.
@@ -73,7 +75,7 @@ def _divide(ax, shape, height_ratios, sharex):
         left, bottom, right, top = ax.get_position().extents
         spec = figure.add_gridspec(1, 1, left=left, bottom=bottom, right=right, top=top)[0]
     grid = spec.subgridspec(*shape, height_ratios=height_ratios)
-    panels = np.empty(shape, dtype=object)
+    panels: Any = np.empty(shape, dtype=object)
     for row, column in np.ndindex(*shape):
         above = panels[0, column] if sharex and row else None
         panels[row, column] = figure.add_subplot(grid[row, column], sharex=above)
