@@ -123,7 +123,7 @@ class ImageGridDisplay:
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
-            Style of the names, for :meth:`matplotlib.axes.Axes.text`.
+            Style of the names, for :meth:`matplotlib.axes.Axes.annotate`.
 
         Returns
         -------
@@ -248,7 +248,7 @@ class ImageGridDisplay:
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
-            Style of the names, for :meth:`matplotlib.axes.Axes.text`.
+            Style of the names, for :meth:`matplotlib.axes.Axes.annotate`.
 
         Returns
         -------
