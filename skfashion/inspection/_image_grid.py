@@ -71,8 +71,8 @@ class ImageGridDisplay:
     ...     class_names=fashion.target_names,
     ...     n_images=6,
     ... )
-    >>> display.confidence.round(3)
-    array([1.   , 0.999, 0.998, 0.997, 0.996, 0.995])
+    >>> display.axes_.shape
+    (1, 6)
     """
 
     def __init__(self, *, images, y_true, y_pred, confidence, class_names=None, title=None):
@@ -258,7 +258,7 @@ class ImageGridDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         n_rows, n_columns = _shape_of_grid(len(self.images), n_columns)
         height, width = np.shape(self.images)[1:3]
-        figsize = (SIDE * max(n_columns, 4), (SIDE * height / width + 0.35) * n_rows + 0.3)
+        figsize = (SIDE * max(n_columns, 4), (SIDE * height / width + 0.4) * n_rows + 0.35)
         self.axes_ = make_panels(ax, (n_rows, n_columns), figsize=figsize)
         self.figure_ = self.axes_[0, 0].get_figure()
         for panel in self.axes_.flat:
