@@ -13,7 +13,7 @@ from skfashion import TransferClassifier
 from skfashion.datasets import load_fashion_sample
 from skfashion.inspection import HistoryDisplay, ImageGridDisplay
 
-X, y = (part[:2500] for part in load_fashion_sample(return_X_y=True))
+X, y = (part[:1500] for part in load_fashion_sample(return_X_y=True))
 test = load_fashion_sample(subset="test")
 clf = TransferClassifier(
     pretrain_classes=[5, 6, 7, 8, 9],
