@@ -1,6 +1,7 @@
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import GTE5
 from matplotlib import pyplot as plt
@@ -14,6 +15,7 @@ from sklearn.svm import SVC
 
 from skfashion import Backbone, TransferClassifier
 from skfashion.inspection import FreezeDepthDisplay, HistoryDisplay, ImageGridDisplay
+from skfashion.inspection._freeze_curves import make_curves
 from skfashion.model_selection import ClassSplitCV, freeze_points, search_frame, target_scorer
 
 
@@ -350,6 +352,21 @@ def test_one_curve_for_each_source_task(make, fashion):
     display = FreezeDepthDisplay.from_search(search)
     assert list(display.curves) == ["pretrained on 5\N{EN DASH}7", "pretrained on 5, 9"]
     assert display.ax_.get_ylabel() == "negative log loss, 2 folds"
+
+
+def test_curves_of_many_classes_have_short_names_unless_these_are_equal():
+    splits = [None, tuple("abcdefgh"), tuple("abcdefgi")]
+    frame = pd.DataFrame({"pretrain_classes": pd.Series(splits, dtype=object), "place": 0})
+    frame = frame.assign(freeze_point="nothing", mean_test_score=0.5, std_test_score=0.1)
+    frame = frame.assign(mean_fit_time=1.0, n_trainable_params=9)
+    assert list(make_curves(frame[:2], None, "best")) == [
+        "not pretrained",
+        "pretrained on a, b, c, d, e, f, …",
+    ]
+    assert list(make_curves(frame[1:], None, "best")) == [
+        "pretrained on a, b, c, d, e, f, g, h",
+        "pretrained on a, b, c, d, e, f, g, i",
+    ]
 
 
 def tiny(images):

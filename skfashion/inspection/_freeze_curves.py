@@ -11,6 +11,7 @@ _MEASURES = ("mean_test_score", "std_test_score", "mean_fit_time", "n_trainable_
 # What tells curves apart, unless the user says.
 _USUAL = ("backbone", "pretrain_classes")
 _BEYOND_BODY = 0.15
+_MOST_LABELS = 6
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,7 @@ def make_curves(frame, by, over):
     columns = _columns(frame, by)
     if "iter" not in frame:
         frame = frame.assign(iter=0)
-    # A single curve is named as well, for what it is of.
-    shown = columns or ["backbone"]
-    names = [
-        ", ".join(_value_name(each, row[each]) for each in shown) for _, row in frame.iterrows()
-    ]
+    names = _curve_names(frame, columns)
     return {name: _curve(part, over) for name, part in frame.groupby(names, sort=False)}
 
 
@@ -136,19 +133,33 @@ def _curve(frame, over):
 # -- Names -------------------------------------------------------------------------------------
 
 
-def _value_name(column, value):
+def _curve_names(frame, columns):
+    """Return the name of each row's curve: in short, if that tells curves apart."""
+    # A single curve is named as well, for what it is of.
+    columns = columns or ["backbone"]
+
+    def names(most):
+        return [
+            ", ".join(_value_name(column, row[column], most) for column in columns)
+            for _, row in frame.iterrows()
+        ]
+
+    short, whole = names(_MOST_LABELS), names(None)
+    return short if len(set(short)) == len(set(whole)) else whole
+
+
+def _value_name(column, value, most):
     if column == "backbone":
         return str(value)
     if column == "pretrain_classes":
-        return "not pretrained" if value is None else f"pretrained on {_labels(value)}"
+        return f"pretrained on {_labels(value, most)}" if value else "not pretrained"
     return f"{column}={value}"
 
 
-def _labels(values, most=4):
-    """Return labels in short: whole numbers in a row as a range, and no more than a few."""
-    values = list(values)
+def _labels(values, most):
+    """Return labels in words: whole numbers in a row as a range, and at most so many."""
     if len(values) > 2 and all(isinstance(value, int) for value in values):
         first, last = min(values), max(values)
         if sorted(values) == list(range(first, last + 1)):
             return f"{first}\N{EN DASH}{last}"
-    return ", ".join(map(str, values[:most])) + (", …" if len(values) > most else "")
+    return ", ".join(map(str, values[:most])) + (", …" if values[:most] != values else "")
