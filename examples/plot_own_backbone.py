@@ -13,7 +13,6 @@ graph. Freeze points, grids, features and weight files then work for it like for
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import matplotlib.pyplot as plt
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -21,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skfashion import Backbone, BackboneFeatures, TransferClassifier, register_backbone
 from skfashion.datasets import load_fashion_sample
+from skfashion.inspection import FreezeDepthDisplay
 from skfashion.model_selection import ClassSplitCV
 
 
@@ -53,14 +53,7 @@ search = GridSearchCV(
     cv=ClassSplitCV(2, pretrain_classes=source),
 ).fit(X, y)
 
-points = search.param_grid["freeze_until"]
-scores = search.cv_results_["mean_test_score"].reshape(2, len(points))
-figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
-for name, line in zip(search.param_grid["backbone"], scores, strict=True):
-    axes.plot(range(len(points)), line, marker="o", label=name)
-axes.set_xticks(range(len(points)), ["nothing", "first stage", "body"])
-axes.set(xlabel="frozen up to", ylabel="accuracy, 2 folds")
-axes.legend()
+display = FreezeDepthDisplay.from_search(search)
 
 # %%
 # Its features serve any other classifier of scikit-learn's.

@@ -150,8 +150,9 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
     memory : str, path-like or joblib.Memory, default=None
         A folder in which fits share what a freeze makes constant, with clones, folds of a search,
         other processes and later days: pretraining, and the frozen part's features, image by
-        image. Prediction reads and keeps features there, too. What is found has the same bits as
-        what is computed. Only arrays are read from it, never code.
+        image. Prediction reads and keeps features there, too. With a constant `schedule`, a fit
+        with more epochs goes on from one with fewer. What is found has the same bits as what is
+        computed. Only arrays are read from it, never code.
     memory_limit : int or str, default=None
         Bytes that the folder may take, as a number or such as "20G": what was not used for longest
         goes first. `None` for half of the space that is there.

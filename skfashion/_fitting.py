@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._architecture import Architecture
 from ._augmentation import parse_augmentation
-from ._backbones import get_backbone
 from ._callbacks import FitProgress
 from ._classes import ClassSplit, encode
 from ._depth_optimizer import own_rate
@@ -20,7 +18,13 @@ from ._images import ImageFormat
 from ._memory import open_store
 from ._network import Network, get_network
 from ._pace import Pace
-from ._pretraining import find_or_train
+from ._planning import (
+    check_output_layer,
+    plan_architecture,
+    plan_freeze_until,
+    starts_from_kept_weights,
+)
+from ._runs import find_or_train
 from ._samples import Samples
 from ._seeds import Seeds
 from ._trainer import Rows
@@ -57,20 +61,14 @@ class Fit:
         self.is_partial: bool = is_partial
         self.seeds = Seeds(estimator.random_state)
         self.augmentation = parse_augmentation(estimator.augmentation)
-        self.architecture = Architecture(
-            backbone=get_backbone(estimator.backbone),
-            image_shape=image_format.image_shape,
-            input_size=estimator.input_size,
-            dtype=estimator.dtype,
-            n_classes=len(split.target),
-            hidden_units=int(estimator.hidden_units),
-            dropout=float(estimator.dropout),
-            feature_dropout=float(estimator.feature_dropout),
+        self.architecture = plan_architecture(
+            estimator, image_format.image_shape, len(split.target)
         )
         self.network = get_network(self.architecture)
         self.store = self._open_store()
-        self.freeze_point = self.network.freeze_point(self._freeze_until())
-        self._check_output_layer()
+        freeze_until = plan_freeze_until(estimator, self.architecture.backbone, split.pretrains)
+        self.freeze_point = self.network.freeze_point(freeze_until)
+        check_output_layer(estimator, split)
         split.check_class_weight(estimator.class_weight)
         self.samples: Samples = self._as_images(samples)
         self.watched: Samples | None = watched and self._as_images(watched)
@@ -96,24 +94,6 @@ class Fit:
 
     def _as_floats(self, samples):
         return replace(samples, X=samples.X.astype(self.architecture.float_type))
-
-    def _check_output_layer(self):
-        n_source, n_target = len(self.split.source), len(self.split.target)
-        if self.params.output_layer == "keep" and self.split.pretrains and n_source != n_target:
-            raise ValueError(
-                'output_layer="keep" takes the output layer over to the target task, so both '
-                f"tasks need the same number of classes; the source task has {n_source}, the "
-                f'target task {n_target}. Use output_layer="new".'
-            )
-
-    def _freeze_until(self):
-        if self.params.freeze_until != "auto":
-            return self.params.freeze_until
-        return self.architecture.backbone.default_freeze if self._has_kept_weights() else None
-
-    def _has_kept_weights(self):
-        """Whether fine-tuning starts from weights worth keeping."""
-        return self.params.weights is not None or self.split.pretrains
 
     # -- Whole fits ------------------------------------------------------------------------
 
@@ -199,7 +179,7 @@ class Fit:
         phase = Phase("pretrain", network, settings, self.seeds, epochs)
         train = phase.train
         if self.store is not None:
-            train = partial(find_or_train, self.store, phase)
+            train = partial(find_or_train, self.store, phase, is_pretraining=True)
         return self._train(
             phase,
             train,
@@ -236,7 +216,14 @@ class Fit:
             keeps_optimizer=self.is_partial,
         )
         train = partial(phase.train, optimizer=optimizer)
+        if phase.can_go_on and self._shares_fine_tuning(first_epoch):
+            train = partial(find_or_train, self.store, phase, is_pretraining=False)
         return self._train(phase, train, Trained(weights, {}, optimizer), self.split)
+
+    def _shares_fine_tuning(self, first_epoch):
+        """Whether another fit may go on where this one ends."""
+        fresh = first_epoch == 0 and not self.is_partial
+        return fresh and self.store is not None and self.params.random_state is not None
 
     def thawing(self) -> tuple[str | None, ...]:
         """Return the freeze point of each epoch on the target task: the head first, if asked for.
@@ -283,7 +270,8 @@ class Fit:
         return Pace.choose_for_pretraining(self.params, recipe, own_rate(self.params.optimizer))
 
     def _pace_of_fine_tuning(self):
-        recipe = self._recipe(self._has_kept_weights())
+        kept = starts_from_kept_weights(self.params, self.split.pretrains)
+        recipe = self._recipe(kept)
         return Pace.choose(self.params, recipe, own_rate(self.params.optimizer), self.is_partial)
 
     def _train(self, phase: Phase, train: Callable[..., Trained], start: Trained, split):

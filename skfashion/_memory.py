@@ -65,8 +65,8 @@ def memory_report(memory) -> dict[str, float]:
     dict of str to number
         "bytes" of what is kept; and, of all processes, as far back as the folder's log goes:
         "pretrainings_found" and "pretrainings_computed", "rows_found" and "rows_computed" (images
-        whose frozen features were found or computed), and "seconds_saved" (what pretrainings that
-        were found once took).
+        whose frozen features were found or computed), "epochs_found" (epochs of both tasks that did
+        not run, because a run was found that has them), and "seconds_saved" (what these once took).
 
     Raises
     ------
@@ -90,7 +90,13 @@ def memory_report(memory) -> dict[str, float]:
     (1, 1)
     """
     store = _store_of(memory)
-    counted = ("pretrainings_found", "pretrainings_computed", "rows_found", "rows_computed")
+    counted = (
+        "pretrainings_found",
+        "pretrainings_computed",
+        "rows_found",
+        "rows_computed",
+        "epochs_found",
+    )
     totals = store.totals()
     return {
         "bytes": store.n_bytes,

@@ -110,13 +110,32 @@ class Network(Graph):
     def thaw_points(self, point) -> list[str | None]:
         """Return the freeze points behind this one, the whole body first, then stage by stage."""
         stages = self.architecture.backbone.stages
-        names = [operation.name for operation in self.model.operations]
-        last = {None: -1, "features": names.index(stages[-1])}
-        place = last[point] if point in last else names.index(point)
-        behind = [stage for stage in stages[:-1] if names.index(stage) > place]
-        if place >= last["features"]:
+        place = self._place_of(point)
+        behind = [stage for stage in stages[:-1] if self._place_of(stage) > place]
+        if place >= self._place_of("features"):
             return []
         return ["features", *behind[::-1]]
+
+    def depth_of(self, point) -> int:
+        """Return how many of the body's stages, and then of the head's layers, a freeze holds.
+
+        Layers of the head without weights do not count.
+        """
+        body, place = set(self.body.operations), self._place_of(point)
+        head = [
+            operation.name
+            for operation in self.model.operations
+            if operation not in body and getattr(operation, "weights", None)
+        ]
+        return sum(self._place_of(n) <= place for n in [*self.architecture.backbone.stages, *head])
+
+    def _place_of(self, point) -> int:
+        """Return where a freeze point stands among the operations, -1 for nothing frozen."""
+        if point is None:
+            return -1
+        if point == "features":
+            point = self.architecture.backbone.stages[-1]
+        return [operation.name for operation in self.model.operations].index(point)
 
     # -- Freeze points ---------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ._backbone import Backbone, OfficialWeights
+from ._planning import official_of
 from ._tensorflow import keras
 
 
@@ -19,12 +20,7 @@ def fetch_official(backbone: Backbone) -> Path:
     FileNotFoundError
         If it is not in the cache and cannot be fetched.
     """
-    official = backbone.official
-    if official is None:
-        raise ValueError(
-            f'weights="imagenet": backbone {backbone.name!r} has no official weights with a '
-            "published hash. Pass the path of a file, as weights=PATH, or None."
-        )
+    official = official_of(backbone)
     folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     kept = folder / official.file_name
     if not kept.is_file():

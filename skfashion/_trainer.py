@@ -63,13 +63,10 @@ class Program:
     from_features: bool
     input_type: str
 
-    def trains_like(self, other: "Program") -> bool:
-        """Whether the optimizer's variables of one fit the other."""
-        return (self.optimizer, self.freeze_point, self.architecture) == (
-            other.optimizer,
-            other.freeze_point,
-            other.architecture,
-        )
+    @property
+    def trained(self) -> tuple:
+        """What the optimizer's variables belong to: those of one equal program fit the other."""
+        return self.optimizer, self.freeze_point, self.architecture
 
 
 @dataclass

@@ -49,14 +49,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """An optimizer's variables, and the program that they belong to."""
+    """An optimizer's variables, and what they belong to, as `Program.trained` says it."""
 
-    program: Program
+    trained: tuple
     values: list[np.ndarray]
 
     def values_for(self, program: Program) -> list[np.ndarray] | None:
         """Return the values if they fit this program, else `None`."""
-        return self.values if self.program.trains_like(program) else None
+        return self.values if self.trained == program.trained else None
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,24 @@ class Phase:
                 break
         return trained
 
+    @property
+    def can_go_on(self) -> bool:
+        """Whether a run of it is the beginning of every longer one, bit by bit."""
+        return not (self.settings.early_stopping or self.settings.pace.changes)
+
+    def behind(self, epochs: int) -> "Phase":
+        """Return what is left of it behind its first epochs."""
+        return replace(
+            self,
+            epochs=self.epochs - epochs,
+            position=self.position + epochs,
+            first_epoch=self.first_epoch + epochs,
+        )
+
+    def trained_in(self, epoch: int) -> tuple:
+        """Return what the optimizer's variables of an epoch belong to, as `Program.trained`."""
+        return self.settings.optimizer, self._freeze_point(epoch), self.network.architecture
+
     def _freeze_point(self, epoch):
         points = self.settings.freeze_points
         return points[min(self.position + epoch, len(points) - 1)]
@@ -180,7 +198,7 @@ class Phase:
                     break
             state = None
             if self.keeps_optimizer:
-                state = OptimizerState(program, trainer.optimizer_state())
+                state = OptimizerState(program.trained, trainer.optimizer_state())
             return Trained(current_weights(), history, state), stop
 
     def _enter(self, point, weights, rows, validation, epochs):

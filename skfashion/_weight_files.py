@@ -24,6 +24,7 @@ import numpy as np
 
 from ._graph import Graph, Weights
 from ._official_weights import fetch_official
+from ._planning import check_weights
 
 KERAS_SUFFIX = ".weights.h5"
 SAFETENSORS_SUFFIX = ".safetensors"
@@ -65,12 +66,8 @@ def load_body_weights(weights, graph: Graph) -> Weights:
         If the file is none of these, or does not fit.
     """
     backbone = graph.architecture.backbone
+    check_weights(weights, backbone)
     path = fetch_official(backbone) if weights == "imagenet" else Path(weights).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"weights={str(path)!r}: there is no such file. Give the path of one, or "
-            '"imagenet", or None.'
-        )
     try:
         with _opened(path) as find:
             return _matched(find, graph)

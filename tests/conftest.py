@@ -2,6 +2,8 @@ import os
 
 # Lets scikit-learn's array API check run instead of being skipped; SciPy reads it when imported.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+# Figures are drawn, not shown.
+os.environ["MPLBACKEND"] = "agg"
 
 import numpy as np
 import pytest

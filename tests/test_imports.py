@@ -22,7 +22,7 @@ def test_import_loads_no_tensorflow():
     done = run(
         """
         import sys
-        import skfashion, skfashion.datasets, skfashion.model_selection
+        import skfashion, skfashion.datasets, skfashion.inspection, skfashion.model_selection
         skfashion.TransferClassifier().get_params()
         skfashion.BackboneFeatures().get_params()
         print(skfashion.list_backbones()[:3])

@@ -1,17 +1,13 @@
-"""Model selection on a class split: score and split the target task alone."""
+"""Cross-validation on a class split: the rows of the target task alone are split."""
 
 from numbers import Integral
 
 import numpy as np
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import column_or_1d
 
-from ._classes import split_classes
-
-__all__ = ["ClassSplitCV", "target_scorer"]
+from .._classes import split_classes
 
 
 class ClassSplitCV(BaseCrossValidator):
@@ -142,82 +138,3 @@ class ClassSplitCV(BaseCrossValidator):
     def _target_data(target, *data):
         rows = np.flatnonzero(target)
         return rows, [None if part is None else _safe_indexing(part, rows) for part in data]
-
-
-def target_scorer(scoring):
-    """Make a scorer that scores the rows of the target task only.
-
-    Rows whose label the estimator saw outside its target task are left out; labels that it never
-    saw are scored, and count as wrong. `TransferClassifier.score` does the same.
-
-    Parameters
-    ----------
-    scoring : str or callable
-        A name that scikit-learn's `scoring` parameters take, or a scorer
-        ``scorer(estimator, X, y)``.
-
-    Returns
-    -------
-    scorer : callable
-        ``scorer(estimator, X, y, **params)``, for a fitted `TransferClassifier`, or a pipeline or
-        search with one at its end.
-
-    Examples
-    --------
-    >>> from skfashion.model_selection import target_scorer
-    >>> target_scorer("f1_macro")
-    target_scorer('f1_macro')
-    """
-    return _TargetScorer(scoring)
-
-
-class _TargetScorer:
-    def __init__(self, scoring):
-        if scoring is None:
-            raise ValueError(
-                'target_scorer needs a name such as "f1_macro" or a scorer, got None. The score '
-                "method of TransferClassifier needs none: it scores the target task anyway."
-            )
-        self._scoring = scoring
-        self._scorer = get_scorer(scoring)
-
-    def __repr__(self):
-        return f"target_scorer({self._scoring!r})"
-
-    def __call__(self, estimator, X, y_true, **params):
-        y = column_or_1d(y_true)
-        rows = np.flatnonzero(_fitted_split(estimator).scored_rows(y))
-        params = {
-            name: value if value is None else _safe_indexing(value, rows)
-            for name, value in params.items()
-        }
-        return self._scorer(estimator, _safe_indexing(X, rows), y[rows], **params)
-
-    def set_score_request(self, **requests):
-        """Set what metadata the wrapped scorer requests; as scikit-learn's scorers do."""
-        self._scorer.set_score_request(**requests)
-        return self
-
-    def get_metadata_routing(self):
-        """Return the metadata routing of the wrapped scorer."""
-        if hasattr(self._scorer, "get_metadata_routing"):
-            return self._scorer.get_metadata_routing()
-        return MetadataRequest(owner=self)
-
-
-def _fitted_split(estimator):
-    """Return the class split of the `TransferClassifier` inside a pipeline or search."""
-    inner = estimator
-    while not hasattr(inner, "_split"):
-        if hasattr(inner, "best_estimator_"):
-            inner = inner.best_estimator_
-        elif hasattr(inner, "steps"):
-            inner = inner.steps[-1][1]
-        elif hasattr(inner, "estimator"):
-            inner = inner.estimator
-        else:
-            raise TypeError(
-                "target_scorer scores a fitted TransferClassifier, alone or at the end of a "
-                f"pipeline or search, got {type(estimator).__name__}."
-            )
-    return inner._split

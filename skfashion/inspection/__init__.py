@@ -1,0 +1,7 @@
+"""Pictures of fits and searches, in the manner of scikit-learn's displays."""
+
+from ._freeze_depth import FreezeDepthDisplay
+from ._history import HistoryDisplay
+from ._image_grid import ImageGridDisplay
+
+__all__ = ["FreezeDepthDisplay", "HistoryDisplay", "ImageGridDisplay"]

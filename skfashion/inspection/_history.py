@@ -1,0 +1,197 @@
+"""HistoryDisplay: both phases of a fit, epoch by epoch."""
+
+import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from ._fitted import fitted_classifier
+from ._panels import COLORS, QUIET, make_panels, tidy
+
+_STYLES = {
+    "training": {"color": COLORS[0], "marker": "o", "markersize": 4},
+    "validation": {"color": COLORS[1], "marker": "s", "markersize": 4, "linestyle": "--"},
+}
+
+
+class HistoryDisplay:
+    """Loss and accuracy of a fit: the source task, the point where it froze, the target task.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    history : dict of str to list
+        What happened on the target task: "loss" and "accuracy", and where rows were watched
+        "val_loss" and "val_accuracy"; as `TransferClassifier.history_`.
+    pretrain_history : dict of str to list, default=None
+        The same of the source task; `None` or empty without one.
+    freeze_point : str, default=None
+        Up to where the network was frozen in between; `None` for nothing.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes, of shape (2,)
+        The panels of loss and accuracy.
+    figure_ : matplotlib Figure
+        The figure that they are in.
+    lines_ : list of matplotlib Line2D
+        The curves: loss, then accuracy; in each the source task, then the target task; in each
+        training, then validation. Those that do not exist are left out.
+    freeze_lines_ : list of matplotlib Line2D
+        The point where it froze, in each panel.
+
+    See Also
+    --------
+    FreezeDepthDisplay : Scores and costs against the freeze point.
+
+    Examples
+    --------
+    >>> from skfashion import TransferClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.inspection import HistoryDisplay
+    >>> X, y = load_fashion_sample(subset="test", return_X_y=True)
+    >>> clf = TransferClassifier(pretrain_classes=[5, 6, 7, 8, 9], epochs=2, random_state=0)
+    >>> HistoryDisplay.from_estimator(clf.fit(X, y))
+    <...>
+    """
+
+    def __init__(self, *, history, pretrain_history=None, freeze_point=None):
+        self.history = history
+        self.pretrain_history = pretrain_history
+        self.freeze_point = freeze_point
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, line_kw=None, freeze_line_kw=None):
+        """Show the history of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : TransferClassifier
+            A fitted one, or a pipeline or search with one at its end; of a search, the best.
+            Where it thawed stage by stage, the freeze point shown is the last one.
+        ax : matplotlib Axes or array-like of 2 Axes, default=None
+            Room for both panels, or the panels of loss and accuracy; by default a new figure.
+        line_kw : dict, default=None
+            Style of the curves, for :meth:`matplotlib.axes.Axes.plot`.
+        freeze_line_kw : dict, default=None
+            Style of the line where it froze, for :meth:`matplotlib.axes.Axes.axvline`.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If there is no `TransferClassifier`.
+        ValueError
+            If it ran no epoch.
+
+        Examples
+        --------
+        See :class:`HistoryDisplay`.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        classifier = fitted_classifier(estimator)
+        display = cls(
+            history=classifier.history_,
+            pretrain_history=classifier.pretrain_history_,
+            freeze_point=classifier.freeze_point_,
+        )
+        return display.plot(ax, line_kw=line_kw, freeze_line_kw=freeze_line_kw)
+
+    def plot(self, ax=None, *, line_kw=None, freeze_line_kw=None):
+        """Draw loss and accuracy against epochs, those of the target task after the others.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of 2 Axes, default=None
+            Room for both panels, or the panels of loss and accuracy; by default a new figure.
+        line_kw : dict, default=None
+            Style of the curves, for :meth:`matplotlib.axes.Axes.plot`.
+        freeze_line_kw : dict, default=None
+            Style of the line where it froze, for :meth:`matplotlib.axes.Axes.axvline`.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            The display itself.
+
+        Raises
+        ------
+        ValueError
+            If no epoch was run.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        phases = [self.pretrain_history or {}, self.history]
+        n_source, n_target = (len(phase.get("loss", ())) for phase in phases)
+        if not n_source + n_target:
+            raise ValueError(
+                "No epoch was run, so there is no history to show. Fit with epochs of at least 1."
+            )
+        panels = make_panels(ax, (2, 1), figsize=(6.4, 4.8), sharex=True)
+        self.axes_ = panels.ravel()
+        self.figure_ = self.axes_[0].get_figure()
+        begins = (1, 1 + n_source)
+        self.lines_ = [
+            line
+            for panel, measure in zip(self.axes_, ("loss", "accuracy"), strict=True)
+            for begin, phase in zip(begins, phases, strict=True)
+            for line in _draw_curves(panel, phase, measure, begin, line_kw or {})
+        ]
+        self._mark_phases(n_source, n_target, freeze_line_kw or {})
+        self._label(n_source + n_target)
+        return self
+
+    def _mark_phases(self, n_source, n_target, freeze_line_kw):
+        """Shade the source task, and mark and name the point where it froze."""
+        froze = n_source + 0.5
+        style = {"color": QUIET, "linestyle": ":", "linewidth": 1.5, **freeze_line_kw}
+        self.freeze_lines_ = [panel.axvline(froze, **style) for panel in self.axes_]
+        for panel in self.axes_:
+            panel.axvspan(0.5, froze, color="0.96", zorder=0, linewidth=0)
+        if n_source:
+            self._write_above("source task", 0.5, "left")
+        if n_target:
+            frozen = f"frozen up to {self.freeze_point}" if self.freeze_point else "nothing frozen"
+            # Beside the line where there is room for it, else flush with the edge.
+            roomy = n_target >= n_source
+            self._write_above(
+                f"target task, {frozen}",
+                froze if roomy else n_source + n_target + 0.5,
+                "left" if roomy else "right",
+            )
+
+    def _write_above(self, text, epoch, align):
+        panel = self.axes_[0]
+        panel.annotate(
+            text,
+            (epoch, 1),
+            xytext=(0, 4),
+            xycoords=panel.get_xaxis_transform(),
+            textcoords="offset points",
+            ha=align,
+            color=QUIET,
+        )
+
+    def _label(self, n_epochs):
+        from matplotlib.ticker import MaxNLocator
+
+        loss, accuracy = self.axes_
+        for panel in self.axes_:
+            tidy(panel)
+        loss.set_ylabel("loss")
+        accuracy.set(ylabel="accuracy", xlabel="epoch", xlim=(0.5, n_epochs + 0.5))
+        accuracy.xaxis.set_major_locator(
+            MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
+        )
+        handles = {line.get_label(): line for line in self.lines_}
+        loss.legend(handles.values(), handles.keys(), frameon=False)
+
+
+def _draw_curves(panel, phase, measure, begin, line_kw):
+    """Draw what training and validation came to in a phase, epoch by epoch from `begin` on."""
+    for name, key in (("training", measure), ("validation", f"val_{measure}")):
+        if values := phase.get(key):
+            epochs = np.arange(begin, begin + len(values))
+            yield from panel.plot(epochs, values, label=name, **{**_STYLES[name], **line_kw})

@@ -1,0 +1,9 @@
+"""Model selection: a class split in folds and scores, and searches over where to freeze."""
+
+from ._check_search import check_search
+from ._class_split import ClassSplitCV
+from ._freeze_points import freeze_points
+from ._search_frame import search_frame
+from ._target_scorer import target_scorer
+
+__all__ = ["ClassSplitCV", "check_search", "freeze_points", "search_frame", "target_scorer"]

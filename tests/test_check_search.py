@@ -1,0 +1,171 @@
+"""Candidates that cannot be are found before anything trains, and all that can be pass."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from conftest import GTE5
+from scipy.stats import loguniform, uniform
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+    RandomizedSearchCV,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
+
+from skfashion import BackboneFeatures, TransferClassifier
+from skfashion.model_selection import check_search, freeze_points
+
+LT5 = [0, 1, 2, 3, 4]
+BACKBONES = ["small_cnn", "vgg16", "mobilenet_v2"]
+MIXED = {"backbone": ["small_cnn", "vgg16"], "freeze_until": [0, "conv1", "features"]}
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        freeze_points(BACKBONES, head=True),
+        {"backbone": BACKBONES, "freeze_until": [0, 1, -1, None, "auto", "features", "dense"]},
+        {"freeze_until": ["pool", "flatten"], "epochs": [1, 2]},
+        {"pretrain_classes": [GTE5, GTE5[:3]], "target_classes": [LT5]},
+    ],
+)
+def test_what_can_be_passes(grid, fashion):
+    search = GridSearchCV(TransferClassifier(), grid)
+    assert check_search(search) is search
+    assert check_search(search, *fashion) is search
+
+
+@pytest.mark.parametrize(
+    ("grid", "reason"),
+    [
+        (MIXED, r"1 of 6 .*\n- .*'vgg16', .*'conv1'.*: freeze_until='conv1' is not one of"),
+        ({"freeze_until": [1, 3]}, "freeze_until=3 is out of range"),
+        ({"freeze_until": ["conv1", "output"]}, "leaves nothing to train"),
+        ({"freeze_until": ["dense"], "hidden_units": [0, 16]}, "1 of 2 .*\n.*'dense' is not"),
+        ({"backbone": ["vgg"]}, "Did you mean 'vgg16'"),
+        ({"backbone": ["inception_v3"], "input_size": [32, 96]}, "input_size=32 is smaller"),
+        ({"weights": ["nowhere.h5", None]}, "there is no such file"),
+        ({"weights": ["imagenet"], "backbone": ["mobilenet_v2"]}, "has no official weights"),
+        ({"learning_rate": [0.1, -1]}, "'learning_rate' parameter .* must be"),
+        ({"augmentation": ["flop"]}, "Did you mean 'flip'"),
+        ({"memory": ["m"], "memory_limit": ["much"]}, "is no number of bytes"),
+        ({"epoch": [1]}, "Invalid parameter 'epoch'"),
+        ({"output_layer": ["keep", "new"], "pretrain_classes": [[8, 9]]}, "1 of 2 .*\n.*the same"),
+        ({"pretrain_classes": [GTE5, [9, 10]]}, r"1 of 2 .*\n.*labels that y lacks: \[10\]"),
+        ({"class_weight": [{11: 2.0}]}, "class_weight names labels that y lacks"),
+        ({"image_shape": [(7, 7)]}, "is not the shape of the images"),
+    ],
+)
+def test_what_cannot_be_is_named_with_its_reason(grid, reason, fashion):
+    search = GridSearchCV(TransferClassifier(), grid)
+    with pytest.raises(ValueError, match=f"(?s){reason}"):
+        check_search(search, *fashion)
+    piped = Pipeline([("same", FunctionTransformer()), ("clf", TransferClassifier())])
+    search = GridSearchCV(piped, {f"clf__{name}": values for name, values in grid.items()})
+    if "image_shape" not in grid:  # nobody knows what the first step makes of X
+        with pytest.raises(ValueError, match=r"candidates cannot be:\n- {'clf__"):
+            check_search(search, *fashion)
+
+
+def test_tasks_are_known_without_y_where_both_are_given():
+    grid = {"pretrain_classes": [[7, 8, 9], [8, 9]], "output_layer": ["keep"]}
+    check_search(GridSearchCV(TransferClassifier(), grid))
+    with pytest.raises(ValueError, match="1 of 2 candidates"):
+        check_search(GridSearchCV(TransferClassifier(target_classes=[0, 1]), grid))
+
+
+def test_channels_are_checked_where_x_is_given(fashion):
+    X = fashion[0][..., None].repeat(2, axis=-1)
+    search = GridSearchCV(TransferClassifier(), {"backbone": ["small_cnn", "vgg16"]})
+    check_search(search)
+    with pytest.raises(ValueError, match=r"1 of 2 .*\n.*takes images with 1 channel or 3"):
+        check_search(search, X)
+
+
+def test_many_candidates_make_a_short_message():
+    grid = {"freeze_until": [f"layer{n}" for n in range(50)], "epochs": list(range(40))}
+    with pytest.raises(ValueError, match="2000 of 2000 candidates cannot be") as caught:
+        check_search(GridSearchCV(TransferClassifier(), grid))
+    message = str(caught.value)
+    assert "and 39 more" in message
+    assert "and for 40 more reasons" in message
+    assert len(message) < 8000
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        RandomizedSearchCV(TransferClassifier(), MIXED, n_iter=6, random_state=0),
+        RandomizedSearchCV(TransferClassifier(), MIXED, n_iter=2),
+        HalvingGridSearchCV(TransferClassifier(), MIXED, resource="epochs", max_resources=4),
+        HalvingRandomSearchCV(TransferClassifier(), MIXED, resource="epochs", max_resources=4),
+    ],
+    ids=lambda search: type(search).__name__,
+)
+def test_every_kind_of_search(search):
+    with pytest.raises(ValueError, match="freeze_until='conv1' is not one of"):
+        check_search(search)
+
+
+@pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the test scores"
+)
+def test_distributions_are_drawn_from_as_the_search_will(make, lt5):
+    space = {"dropout": uniform(0, 1.2), "freeze_until": ["conv1", "features"]}
+    search = RandomizedSearchCV(make(epochs=0), space, n_iter=4, cv=2, random_state=1)
+    with pytest.raises(ValueError, match="'dropout' parameter") as caught:
+        check_search(search)
+    search.fit(*lt5)
+    failed = [value for value in search.cv_results_["param_dropout"] if value >= 1]
+    assert str(caught.value).startswith(f"{len(failed)} of 4 candidates")
+    assert all(f"{value!r}" in str(caught.value) for value in failed)
+
+
+def test_what_distributions_will_give_cannot_be_known_without_a_seed():
+    space = {"learning_rate": loguniform(1e-4, 1e-1), "freeze_until": ["conv1", "features"]}
+    check_search(RandomizedSearchCV(TransferClassifier(), space, random_state=0))
+    search = RandomizedSearchCV(TransferClassifier(), space)
+    with pytest.warns(UserWarning, match=r"\['learning_rate'\]: random_state=None") as record:
+        check_search(search)
+    assert record[0].filename == __file__
+
+
+def test_other_steps_and_classifiers_of_a_grid():
+    pipe = Pipeline([("features", BackboneFeatures()), ("clf", LogisticRegression())])
+    grid = {
+        "features__backbone": ["small_cnn", "resnet50"],
+        "features__layer": [1, "conv1", "pool", 0],
+        "clf__C": [1.0, -1.0],
+    }
+    with pytest.raises(ValueError, match="12 of 16 candidates") as caught:
+        check_search(GridSearchCV(pipe, grid))
+    for reason in ("layer=0 is no stage", "layer='pool' is not one of", "'C' parameter"):
+        assert reason in str(caught.value)
+    either = Pipeline([("clf", SVC())])
+    check_search(GridSearchCV(either, {"clf": [SVC(), TransferClassifier()]}))
+
+
+def test_no_search():
+    with pytest.raises(TypeError, match=r"checks a GridSearchCV.* got TransferClassifier"):
+        check_search(TransferClassifier())
+
+
+def test_stages_are_checked_without_tensorflow():
+    program = """
+    import sys
+    from sklearn.model_selection import GridSearchCV
+    from skfashion import TransferClassifier
+    from skfashion.model_selection import check_search, freeze_points
+    check_search(GridSearchCV(TransferClassifier(), freeze_points(["vgg16", "resnet50"])))
+    print("tensorflow" in sys.modules)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -1,0 +1,191 @@
+"""A longer run goes on from a shorter one that memory has, with the bits of a straight one."""
+
+import logging
+
+import numpy as np
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+from sklearn.callback import FitCallback
+
+import skfashion._runs
+from skfashion import TransferClassifier, memory_report
+
+
+@pytest.fixture(autouse=True)
+def _keep_the_shortest_runs(monkeypatch):
+    monkeypatch.setattr(skfashion._runs, "SECONDS_PER_BYTE", 0)
+
+
+def found(folder):
+    return memory_report(folder)["epochs_found"]
+
+
+def assert_same(one, other):
+    assert one._weights.keys() == other._weights.keys()
+    for path, array in one._weights.items():
+        assert_array_equal(array, other._weights[path])
+    for name, values in one.history_.items():
+        if name != "seconds":
+            assert values == other.history_[name]
+    assert one.n_iter_ == other.n_iter_
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"freeze_until": "features"},
+        {"freeze_until": None, "optimizer": "sgd", "learning_rate": 0.01},
+        {"freeze_until": "dense", "optimizer": "rmsprop", "dtype": "mixed_bfloat16"},
+        {"freeze_until": "conv1", "augmentation": ["flip", "rotate"], "batch_size": 30},
+        {"freeze_until": "conv1", "head_epochs": 1, "epochs_per_stage": 2},
+        {"freeze_until": "conv1", "head_epochs": 2},
+        {"class_weight": "balanced", "clip_norm": 1.0, "body_learning_rate": 0.01},
+        {"backbone": "mobilenet_v2", "freeze_until": 4, "schedule": "constant", "warmup": 0},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:epochs=.* end before all has thawed")
+def test_going_on_has_the_bits_of_a_straight_run(make, fashion, tmp_path, params):
+    params = {"pretrain_classes": GTE5, "feature_dropout": 0.5, **params}
+    straight = make(**params, epochs=4).fit(*fashion)
+    make(**params, epochs=2, memory=tmp_path).fit(*fashion)
+    assert found(tmp_path) == 0
+    continued = make(**params, epochs=4, memory=tmp_path).fit(*fashion)
+    assert found(tmp_path) == 1 + 2  # of pretraining, and of fine-tuning
+    assert_same(continued, straight)
+    again = make(**params, epochs=4, memory=tmp_path).fit(*fashion)
+    assert found(tmp_path) == 3 + 1 + 4
+    assert_same(again, straight)
+    assert_array_equal(again.predict_proba(fashion[0]), straight.predict_proba(fashion[0]))
+
+
+def test_only_what_is_left_runs(make, fashion, tmp_path, caplog):
+    make(epochs=2, memory=tmp_path).fit(*fashion)
+    with caplog.at_level(logging.INFO, "skfashion"):
+        clf = make(epochs=5, memory=tmp_path, verbose=1).fit(*fashion)
+    assert len(caplog.messages) == 3
+    assert len(clf.history_["seconds"]) == clf.n_iter_ == 5
+
+
+def test_the_longest_run_that_is_not_longer_is_taken(make, fashion, tmp_path):
+    for epochs, expected in ((1, 0), (3, 1), (2, 1), (5, 3), (4, 3)):
+        before = found(tmp_path)
+        clf = make(epochs=epochs, memory=tmp_path).fit(*fashion)
+        assert found(tmp_path) - before == expected
+        assert_same(clf, make(epochs=epochs).fit(*fashion))
+
+
+def test_pretraining_goes_on_too(make, fashion, tmp_path):
+    def pretrain(epochs, memory=None):
+        return make(pretrain_classes=GTE5, pretrain_epochs=epochs, memory=memory).fit(*fashion)
+
+    pretrain(1, tmp_path)
+    clf, straight = pretrain(3, tmp_path), pretrain(3)
+    assert_same(clf, straight)
+    assert clf.pretrain_history_["loss"] == straight.pretrain_history_["loss"]
+    report = memory_report(tmp_path)
+    assert (report["epochs_found"], report["pretrainings_computed"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schedule": "cosine"},
+        {"warmup": 0.2},
+        {"early_stopping": True, "n_iter_no_change": 1},
+        {"random_state": np.random.RandomState(0)},
+    ],
+    ids=str,
+)
+def test_what_depends_on_the_number_of_epochs_starts_afresh(make, fashion, tmp_path, change):
+    for epochs in (1, 2):
+        clf = make(epochs=epochs, memory=tmp_path, **change).fit(*fashion)
+        assert found(tmp_path) == 0
+    if "random_state" not in change:
+        assert_same(clf, make(epochs=2, **change).fit(*fashion))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"freeze_until": "conv1"},
+        {"learning_rate": 0.01},
+        {"batch_size": 50},
+        {"optimizer": "sgd"},
+        {"hidden_units": 64},
+        {"dropout": 0.1},
+        {"random_state": 1},
+        {"class_weight": {5: 2.0}},
+        {"augmentation": "flip"},
+        {"clip_norm": 1.0},
+        {"target_classes": [0, 1, 2]},
+    ],
+    ids=str,
+)
+def test_another_run_is_not_taken(make, fashion, tmp_path, change):
+    make(epochs=1, memory=tmp_path).fit(*fashion)
+    make(**{"epochs": 1, **change}, memory=tmp_path).fit(*fashion)
+    assert found(tmp_path) == 0
+
+
+def test_watched_rows_are_part_of_a_run(make, fashion, fashion_test, tmp_path):
+    watched = dict(zip(("X_val", "y_val"), fashion_test, strict=True))
+    make(epochs=1, memory=tmp_path).fit(*fashion)
+    make(epochs=1, memory=tmp_path).fit(*fashion, **watched)
+    assert found(tmp_path) == 0
+    clf = make(epochs=3, memory=tmp_path).fit(*fashion, **watched)
+    assert found(tmp_path) == 1
+    assert_same(clf, make(epochs=3).fit(*fashion, **watched))
+
+
+def test_without_a_seed_no_run_is_kept(fashion, tmp_path, body_path):
+    X, y = fashion
+    clf = TransferClassifier(weights=body_path, epochs=1, memory=tmp_path)
+    clf.fit(X, y)
+    assert not [*tmp_path.rglob("entries/*.npz")]
+
+
+def test_further_fits_of_one_estimator_keep_no_run(make, fashion, tmp_path):
+    clf = make(epochs=1, warm_start=True, memory=tmp_path).fit(*fashion)
+    kept = len([*tmp_path.rglob("entries/*.npz")])
+    clf.fit(*fashion).partial_fit(*fashion)
+    make(memory=tmp_path).partial_fit(*fashion, classes=range(10))
+    assert len([*tmp_path.rglob("entries/*.npz")]) == kept
+    assert found(tmp_path) == 0
+
+
+def test_a_run_that_a_callback_ends_is_not_kept(make, fashion, tmp_path):
+    class StopAfterFirst(FitCallback):
+        def on_fit_task_end(self, estimator, context):
+            return context.task_name == "epoch"
+
+    make(epochs=3, memory=tmp_path).set_callbacks(StopAfterFirst()).fit(*fashion)
+    clf = make(epochs=3, memory=tmp_path).fit(*fashion)
+    assert found(tmp_path) == 0
+    assert_same(clf, make(epochs=3).fit(*fashion))
+
+
+def test_fine_tuning_that_is_quick_beside_its_size_is_not_kept(
+    make, fashion, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(skfashion._runs, "SECONDS_PER_BYTE", 1)
+    make(pretrain_classes=GTE5, memory=tmp_path).fit(*fashion)
+    assert len([*tmp_path.rglob("entries/*.npz")]) == 1  # pretraining
+
+
+def test_what_is_frozen_is_not_stored_again(make, fashion, tmp_path):
+    make(freeze_until="dense", epochs=1, memory=tmp_path).fit(*fashion)
+    (path,) = tmp_path.rglob("entries/*.npz")
+    with np.load(path) as run:
+        weights = {name for name in run.files if name.startswith("weight/")}
+    assert weights == {"weight/output/kernel", "weight/output/bias"}
+
+
+def test_damaged_runs_count_as_missing(make, fashion, tmp_path):
+    make(epochs=1, memory=tmp_path).fit(*fashion)
+    make(epochs=2, memory=tmp_path).fit(*fashion)
+    for path in tmp_path.rglob("entries/*.npz"):
+        path.write_bytes(path.read_bytes()[:1000])
+    clf = make(epochs=3, memory=tmp_path).fit(*fashion)
+    assert_same(clf, make(epochs=3).fit(*fashion))

@@ -1,0 +1,176 @@
+"""The results of a search as a table: what each candidate is, costs and scores."""
+
+import sys
+
+import numpy as np
+import pandas
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
+
+from skfashion.model_selection import ClassSplitCV, search_frame
+
+LT5 = [0, 1, 2, 3, 4]
+CV = ClassSplitCV(2, target_classes=LT5)
+ALWAYS = [
+    "backbone",
+    "freeze_until",
+    "freeze_point",
+    "depth",
+    "n_frozen_params",
+    "n_trainable_params",
+    "mean_test_score",
+    "std_test_score",
+    "rank_test_score",
+    "mean_fit_time",
+    "std_fit_time",
+]
+
+
+@pytest.fixture(scope="module")
+def points():
+    return [0, None, 1, -1, "conv1", "pool", "auto", "features", "dense"]
+
+
+@pytest.fixture
+def search(make, fashion, points):
+    def search(**options):
+        clf = make(target_classes=LT5, epochs=0)
+        tasks = [{"pretrain_classes": [GTE5]}, {"pretrain_classes": [None]}]
+        grid = [{"freeze_until": points, **task} for task in tasks]
+        return GridSearchCV(clf, grid, cv=CV, error_score="raise", **options).fit(*fashion)
+
+    return search
+
+
+def test_freeze_points_and_parameters_are_those_of_fits(search, make, fashion, points):
+    frame = search_frame(search())
+    assert list(frame.columns) == [*ALWAYS[:4], "pretrain_classes", *ALWAYS[4:]]
+    assert frame["freeze_until"].tolist() == points * 2
+    assert frame["depth"].tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 3, 0, 0, 1, 1, 1, 2, 0, 2, 3]
+    assert frame["pretrain_classes"].tolist() == [tuple(GTE5)] * 9 + [None] * 9
+    for _, row in frame.iterrows():
+        clf = make(
+            freeze_until=row["freeze_until"],
+            pretrain_classes=row["pretrain_classes"],
+            target_classes=LT5,
+            pretrain_epochs=0,
+            epochs=0,
+        ).fit(*fashion)
+        assert clf.freeze_point_ == row["freeze_point"]
+        assert clf.n_frozen_params_ == row["n_frozen_params"]
+        assert clf.n_trainable_params_ == row["n_trainable_params"]
+
+
+def test_scores_are_those_of_the_search(search):
+    fitted = search()
+    frame = search_frame(fitted)
+    for name in ALWAYS[6:]:
+        assert_array_equal(frame[name], fitted.cv_results_[name])
+    numbers = [name for name in ALWAYS if name not in ("backbone", "freeze_until", "freeze_point")]
+    assert all(frame[name].dtype.kind in "if" for name in numbers)
+    assert fitted.best_index_ == frame["rank_test_score"].idxmin()
+
+
+def test_without_refit_parameters_are_counted_for_what_is_passed(search, fashion):
+    X, y = fashion
+    known = search_frame(search())
+    fitted = search(refit=False)
+    unknown = search_frame(fitted)
+    assert unknown["n_frozen_params"].isna().all()
+    assert_array_equal(unknown["depth"], known["depth"])
+    assert unknown["freeze_point"].tolist() == known["freeze_point"].tolist()
+    for some in (X, X[:1], X[:3].reshape(3, -1)):
+        counted = search_frame(fitted, some, y)
+        assert_array_equal(counted["n_trainable_params"], known["n_trainable_params"])
+
+
+def test_in_a_pipeline_names_have_no_prefix(make, fashion):
+    pipe = Pipeline([("scale", FunctionTransformer()), ("clf", make(epochs=0))])
+    grid = [
+        {"clf__freeze_until": [1], "clf__hidden_units": [8, 16], "scale__validate": [False]},
+        {"clf__backbone": ["mobilenet_v2"], "clf__freeze_until": [-1]},
+    ]
+    X, y = fashion
+    search = GridSearchCV(pipe, grid, cv=2, error_score="raise").fit(X.reshape(len(X), -1), y)
+    frame = search_frame(search)
+    assert list(frame.columns) == [*ALWAYS[:4], "hidden_units", *ALWAYS[4:]]
+    assert frame["backbone"].tolist() == ["small_cnn"] * 2 + ["mobilenet_v2"]
+    assert frame["freeze_point"].tolist() == ["conv1", "conv1", "block_15_add"]
+    assert frame["depth"].tolist() == [1, 1, 5]
+    assert frame["hidden_units"].tolist() == [8, 16, 128]
+    assert frame["n_trainable_params"].tolist()[:2] == [
+        9248 + (4608 + 1) * units + (units + 1) * 10 for units in (8, 16)
+    ]
+
+
+def test_names_that_two_steps_have_are_kept_whole(make, fashion):
+    def scaled(X, by=1):
+        return X // by
+
+    steps = [("a", FunctionTransformer(scaled)), ("b", FunctionTransformer(scaled))]
+    pipe = Pipeline([*steps, ("clf", make(epochs=0))])
+    grid = {"a__kw_args": [{"by": 1}, {"by": 2}], "b__kw_args": [{"by": 1}, {"by": 3}]}
+    frame = search_frame(GridSearchCV(pipe, grid, cv=2).fit(*fashion))
+    assert frame["a__kw_args"].tolist() == [{"by": 1}] * 2 + [{"by": 2}] * 2
+    assert frame["b__kw_args"].tolist() == [{"by": 1}, {"by": 3}] * 2
+
+
+@pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the test scores"
+)
+def test_candidates_that_cannot_be_and_other_classifiers(make, fashion):
+    X, y = fashion
+    grid = [
+        {"clf__freeze_until": ["conv1", "nowhere"]},
+        {"clf": [SVC()], "clf__C": [1.0, 2.0]},
+    ]
+    pipe = Pipeline([("clf", make(epochs=1))])
+    search = GridSearchCV(pipe, grid, cv=2).fit(X.reshape(len(X), -1), y)
+    frame = search_frame(search, X, y)
+    assert frame["backbone"].tolist() == ["small_cnn", "small_cnn", None, None]
+    assert frame["freeze_until"].tolist() == ["conv1", "nowhere", None, None]
+    assert frame["depth"].isna().tolist() == [False, True, True, True]
+    assert np.isnan(frame["mean_test_score"][1])
+    assert frame["C"][2:].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(("refit", "main"), [("f1_macro", "f1_macro"), (False, "accuracy")])
+def test_several_scorers(search, refit, main, fashion):
+    fitted = search(scoring=["accuracy", "f1_macro"], refit=refit)
+    frame = search_frame(fitted, *fashion)
+    assert_array_equal(frame["mean_test_score"], fitted.cv_results_[f"mean_test_{main}"])
+    for name in ("accuracy", "f1_macro"):
+        assert_array_equal(frame[f"rank_test_{name}"], fitted.cv_results_[f"rank_test_{name}"])
+
+
+def test_what_sharing_saved(make, fashion, tmp_path):
+    clf = make(pretrain_classes=GTE5, epochs=1, memory=tmp_path)
+    grid = {"freeze_until": ["conv1", "features"], "learning_rate": [0.001, 0.01]}
+    search = GridSearchCV(clf, grid, cv=ClassSplitCV(2, pretrain_classes=GTE5)).fit(*fashion)
+    saved = search_frame(search).attrs["memory"]
+    assert saved["pretrainings_computed"] == 1
+    assert saved["pretrainings_found"] == 4 * 2
+    assert saved["seconds_saved"] > 0
+    assert search_frame(search.set_params(estimator__memory=None)).attrs == {}
+
+
+def test_it_can_be_grouped_and_written(search, tmp_path):
+    frame = search_frame(search())
+    assert len(frame.groupby("pretrain_classes", dropna=False, sort=False)) == 2
+    frame.to_csv(tmp_path / "frame.csv")
+    assert len(pandas.read_csv(tmp_path / "frame.csv")) == len(frame)
+
+
+def test_errors(make, monkeypatch):
+    search = GridSearchCV(make(), {"epochs": [1]})
+    with pytest.raises(NotFittedError):
+        search_frame(search)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        search_frame(search)

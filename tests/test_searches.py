@@ -1,0 +1,144 @@
+"""Stock searches over where to freeze, checked, run and read; alone and inside a pipeline."""
+
+import re
+
+import numpy as np
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+from scipy.stats import loguniform
+from sklearn.callback import ProgressBar
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+    RandomizedSearchCV,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+import skfashion._runs
+from skfashion import memory_report
+from skfashion.model_selection import ClassSplitCV, check_search, freeze_points, search_frame
+
+LT5 = [0, 1, 2, 3, 4]
+CV = ClassSplitCV(2, target_classes=LT5)
+
+
+def fit_and_read(search, X, y):
+    check_search(search, X, y).fit(X, y)
+    frame = search_frame(search)
+    assert np.isfinite(frame["mean_test_score"]).all()
+    return frame
+
+
+def test_grid_over_backbones(make, fashion):
+    grids = freeze_points(["small_cnn", "mobilenet_v2"])
+    for grid in grids:
+        grid["freeze_until"] = grid["freeze_until"][-2:]
+    search = GridSearchCV(
+        make(target_classes=LT5, epochs=1), grids, cv=CV, error_score="raise", refit=True
+    )
+    frame = fit_and_read(search, *fashion)
+    assert frame["backbone"].tolist() == ["small_cnn"] * 2 + ["mobilenet_v2"] * 2
+    assert frame["depth"].tolist() == [1, 2, 5, 6]
+
+
+def test_grid_over_source_tasks_and_epochs(make, fashion):
+    grid = {
+        "pretrain_classes": [GTE5, GTE5[:3], None],
+        "freeze_until": [0, "features"],
+        "epochs": [1, 2],
+    }
+    frame = fit_and_read(
+        GridSearchCV(make(target_classes=LT5), grid, cv=CV, error_score="raise"), *fashion
+    )
+    assert set(frame["pretrain_classes"]) == {tuple(GTE5), tuple(GTE5[:3]), None}
+    assert set(frame["epochs"]) == {1, 2}
+    assert frame["n_trainable_params"].nunique() == 2
+
+
+def test_randomized_search_in_a_pipeline(make, fashion):
+    pipe = Pipeline(
+        [("same", FunctionTransformer()), ("clf", make(pretrain_classes=GTE5, target_classes=LT5))]
+    )
+    space = {
+        "clf__freeze_until": freeze_points("small_cnn"),
+        "clf__learning_rate": loguniform(1e-4, 1e-2),
+    }
+    search = RandomizedSearchCV(pipe, space, n_iter=3, cv=CV, random_state=0, error_score="raise")
+    X, y = fashion
+    frame = fit_and_read(search, X.reshape(len(X), -1), y)
+    assert_array_equal(
+        frame["learning_rate"],
+        [each["clf__learning_rate"] for each in search.cv_results_["params"]],
+    )
+
+
+@pytest.mark.parametrize("kind", [HalvingGridSearchCV, HalvingRandomSearchCV])
+@pytest.mark.parametrize("in_pipeline", [False, True], ids=["alone", "pipeline"])
+def test_halving_goes_on_where_candidates_stopped(
+    make, fashion, tmp_path, monkeypatch, kind, in_pipeline
+):
+    monkeypatch.setattr(skfashion._runs, "SECONDS_PER_BYTE", 0)
+    prefix = "clf__" if in_pipeline else ""
+
+    def search(memory):
+        clf = make(pretrain_classes=GTE5, memory=memory)
+        return kind(
+            Pipeline([("clf", clf)]) if in_pipeline else clf,
+            {f"{prefix}freeze_until": [0, 1, "features"], f"{prefix}learning_rate": [1e-3, 1e-2]},
+            resource=f"{prefix}epochs",
+            max_resources=4,
+            min_resources=1,
+            factor=2,
+            cv=ClassSplitCV(2, pretrain_classes=GTE5),
+            random_state=0,
+            error_score="raise",
+            **({"n_candidates": 6} if kind is HalvingRandomSearchCV else {}),
+        )
+
+    plain, shared = search(None), search(tmp_path)
+    frames = [fit_and_read(each, *fashion) for each in (plain, shared)]
+    scores = [name for name in plain.cv_results_ if "test_score" in name or "train_score" in name]
+    assert len(scores) > 6
+    for name in scores:
+        assert_array_equal(plain.cv_results_[name], shared.cv_results_[name])
+    assert plain.best_params_ == shared.best_params_
+    assert shared.n_candidates_ == [6, 3, 2]
+    assert frames[1]["iter"].tolist() == [0] * 6 + [1] * 3 + [2] * 2
+    assert frames[1]["epochs"].tolist() == [1] * 6 + [2] * 3 + [4] * 2
+    # Pretraining once for 2 folds x (6 + 3 + 2) candidates and the refit, an epoch each. And of
+    # fine-tuning, those promoted ran an epoch less, and two less, in both folds.
+    report = memory_report(tmp_path)
+    assert report["pretrainings_computed"] == 1
+    assert report["epochs_found"] == 22 + 2 * (3 * 1 + 2 * 2)
+    assert frames[1].attrs["memory"] == report
+
+
+def test_a_search_of_yesterday_is_found(make, fashion, tmp_path, monkeypatch):
+    monkeypatch.setattr(skfashion._runs, "SECONDS_PER_BYTE", 0)
+    grid = {"freeze_until": [0, "features"], "epochs": [1, 3]}
+    searches = [
+        GridSearchCV(make(memory=tmp_path), grid, cv=2, error_score="raise").fit(*fashion)
+        for _ in range(2)
+    ]
+    assert_array_equal(*(search.cv_results_["mean_test_score"] for search in searches))
+    # First the third of three epochs, in both folds; then all, and those of the refit.
+    best = searches[0].best_params_["epochs"]
+    assert memory_report(tmp_path)["epochs_found"] == 4 * 1 + 4 * (1 + 3) + best
+
+
+@pytest.mark.filterwarnings("ignore:.*experimental.*")
+def test_one_bar_for_a_whole_search_with_the_time_left(make, fashion, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    search = GridSearchCV(make(), {"freeze_until": [0, 1, 2], "epochs": [5, 20]}, cv=3)
+    search.set_callbacks(ProgressBar(max_propagation_depth=0)).fit(*fashion)
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().out)
+    assert "TransferClassifier" not in shown
+    bars = re.findall(r"GridSearchCV - search #0 \S+\s+(\d+)% ([\d:-]+)", shown)
+    assert bars[-1][0] == "100"
+    part_way = [left for percent, left in bars if 0 < int(percent) < 100]
+    assert any(re.fullmatch(r"\d:\d\d:\d\d", left) for left in part_way)
