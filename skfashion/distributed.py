@@ -117,7 +117,7 @@ class _Recomputing:
 
     def __init__(self, wrapped):
         self.wrapped = wrapped
-        self.pending = WeakSet()
+        self.pending: WeakSet = WeakSet()
 
     def __getattr__(self, name):
         return getattr(self.wrapped, name)
