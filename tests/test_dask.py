@@ -83,7 +83,7 @@ def start_cluster(**params):
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address=":0",
         silence_logs=50,
         **params,
     )
