@@ -1,0 +1,264 @@
+"""Searches on a Dask cluster, and in processes of joblib's: the same scores, whoever dies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+
+import numpy as np
+import pytest
+from conftest import GTE5, first_of_each
+from joblib import parallel_config
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import GridSearchCV
+
+from skfashion import TransferClassifier, memory_report
+from skfashion.datasets import load_fashion_sample
+from skfashion.distributed import NoWorkersError, search_on
+from skfashion.model_selection import ClassSplitCV
+
+distributed = pytest.importorskip("distributed")
+from distributed.deploy.subprocess import SubprocessCluster  # noqa: E402
+
+# Sockets and pipes of a process that was killed are closed by the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+class Slow(BaseEstimator):
+    """Takes a second, and does nothing."""
+
+    def __init__(self, number=0):
+        self.number = number
+
+    def fit(self, X, y):
+        from time import sleep
+
+        sleep(1)
+        return self
+
+    def score(self, X, y):
+        return float(X.mean())
+
+
+def data():
+    return first_of_each(*load_fashion_sample(return_X_y=True), 40)
+
+
+def search(**params):
+    clf = TransferClassifier(
+        pretrain_classes=GTE5, pretrain_epochs=1, epochs=1, random_state=0, **params
+    )
+    grid = {"freeze_until": [None, "conv1", "features"]}
+    cv = ClassSplitCV(2, pretrain_classes=GTE5)
+    return GridSearchCV(clf, grid, cv=cv, refit=False, error_score="raise")
+
+
+def scores(fitted):
+    return [fitted.cv_results_[f"split{fold}_test_score"].tolist() for fold in range(2)]
+
+
+def print_scores():
+    print(json.dumps(scores(search().fit(*data()))))
+
+
+@pytest.fixture(scope="module")
+def serial_scores():
+    """Scores of the search in this file, in a process that has one thread, as workers do."""
+    program = "import sys; sys.path.insert(0, 'tests'); import test_dask; test_dask.print_scores()"
+    command = [sys.executable, "-c", program]
+    return json.loads(
+        subprocess.run(command, capture_output=True, check=True, env=ONE_THREAD).stdout
+    )
+
+
+def start_cluster(**params):
+    return distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=":0",
+        silence_logs=50,
+        **params,
+    )
+
+
+def find_this_file(client):
+    folder = str(Path(__file__).parent)
+
+    def find():
+        sys.path.insert(0, folder)
+
+    client.run(find)
+    client.run_on_scheduler(find)
+
+
+class Unsendable(Slow):
+    """A fit that no scheduler and no worker can make sense of."""
+
+    def __reduce__(self):
+        return make_nothing, ()
+
+
+def make_nothing():
+    raise RuntimeError("not to be had here")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with start_cluster() as cluster, distributed.Client(cluster) as client:
+        find_this_file(client)
+        yield client
+
+
+class KillOnce:
+    """A scorer that kills its worker the first time that it scores anywhere."""
+
+    def __init__(self, marker):
+        self.marker = str(marker)
+
+    def __call__(self, estimator, X, y):
+        with suppress(FileExistsError):
+            os.close(os.open(self.marker, os.O_CREAT | os.O_EXCL))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return estimator.score(X, y)
+
+
+def test_scores_are_those_of_a_serial_search(client, serial_scores, tmp_path):
+    with search_on(client) as same:
+        fitted = search(memory=tmp_path).fit(*data())
+    assert same is client
+    assert scores(fitted) == serial_scores
+    report = memory_report(tmp_path)
+    assert report["pretrainings_computed"] <= 2
+    assert report["pretrainings_found"] + report["pretrainings_computed"] == 6
+
+
+def test_a_worker_that_is_killed_costs_nothing_but_time(client, serial_scores, tmp_path):
+    killing = search()
+    killing.scoring = KillOnce(tmp_path / "killed")
+    with search_on():
+        fitted = killing.fit(*data())
+    assert (tmp_path / "killed").exists()
+    assert scores(fitted) == serial_scores
+
+
+def test_images_travel_once_and_not_with_each_candidate(client):
+    X = np.zeros((20_000, 28, 28), "uint8")
+    y = np.arange(len(X)) % 2
+    with distributed.get_task_stream(client) as stream, search_on(client):
+        GridSearchCV(Slow(), {"number": range(4)}, cv=2, refit=False).fit(X, y)
+    arrays = [row for row in stream.data if row["key"].startswith("ndarray-")]
+    # X, y, and the training and test rows of two folds.
+    assert len(arrays) == 6
+    received = client.run(lambda dask_worker: [*dask_worker.transfer_incoming_log])
+    assert all(sum(e["total"] > X.nbytes for e in log) <= 2 for log in received.values())
+
+
+def test_one_thread_a_slot(client):
+    def threads():
+        from skfashion._tensorflow import tf
+
+        get = tf.config.threading
+        return get.get_intra_op_parallelism_threads(), get.get_inter_op_parallelism_threads()
+
+    assert client.submit(threads).result() == (1, 1)
+
+
+def test_no_worker_left_is_an_error():
+    # Workers without a nanny, which nobody starts again.
+    with (
+        SubprocessCluster(
+            host="127.0.0.1",
+            worker_class="distributed.Worker",
+            n_workers=2,
+            threads_per_worker=1,
+            scheduler_kwargs={"dashboard": False},
+            worker_kwargs={"dashboard": False},
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.wait_for_workers(2, timeout=60)
+        find_this_file(client)
+        workers = client.run(os.getpid).values()
+        kill = Timer(3, lambda: [os.kill(worker, signal.SIGKILL) for worker in workers])
+        grid = GridSearchCV(Slow(), {"number": range(20)}, cv=2, refit=False)
+        kill.start()
+        with (
+            pytest.raises(NoWorkersError, match="no workers for timeout=2"),
+            search_on(client, timeout=2),
+        ):
+            grid.fit(*data())
+
+
+def test_errors_of_dask_itself_end_a_search(client):
+    grid = GridSearchCV(Unsendable(), {"number": range(4)}, cv=2, refit=False)
+    with pytest.raises(Exception, match=r"deserializ|not to be had here"), search_on(client):
+        grid.fit(*data())
+
+
+class NotPicklable(Slow):
+    def __reduce__(self):
+        raise TypeError("not to be pickled")
+
+
+def test_what_cannot_be_sent_ends_a_search(client):
+    grid = GridSearchCV(NotPicklable(), {"number": range(4)}, cv=2, refit=False)
+    with pytest.raises(Exception, match="serialize"), search_on(client):
+        grid.fit(*data())
+
+
+def test_other_errors_stay_as_they_are(client):
+    with pytest.raises(ValueError, match="hidden_units"), search_on(client):
+        search(hidden_units=-1).fit(*data())
+
+
+def test_no_client_is_an_error(monkeypatch):
+    def none():
+        raise ValueError("no client")
+
+    monkeypatch.setattr(distributed, "get_client", none)
+    with pytest.raises(ValueError, match=r"search_on\(client=None\)"), search_on():
+        pass
+
+
+def test_without_dask_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ImportError, match=r'pip install "skfashion\[dask\]"'), search_on():
+        pass
+
+
+def test_workers_of_joblib_give_the_scores_of_a_serial_search(serial_scores):
+    with parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
+        assert scores(search().fit(*data())) == serial_scores
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"OMP_NUM_THREADS": "3,1"}, "3 3"),
+        ({"OMP_NUM_THREADS": "3", "TF_NUM_INTRAOP_THREADS": "2"}, "0 3"),
+        ({}, "0 0"),
+    ],
+)
+def test_threads_are_as_many_as_the_environment_says(variables, expected):
+    program = """
+        from skfashion._tensorflow import tf
+        get = tf.config.threading
+        print(get.get_intra_op_parallelism_threads(), get.get_inter_op_parallelism_threads())
+    """
+    others = {k: v for k, v in os.environ.items() if not k.endswith("_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        env={**others, **variables},
+    )
+    assert (done.stdout.strip(), done.stderr) == (expected, "")
