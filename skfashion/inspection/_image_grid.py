@@ -8,8 +8,8 @@ from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from .._fitted_classifier import fitted_classifier
 from .._images import WHITE, ImageFormat, as_rows
-from ._fitted import fitted_classifier
 from ._panels import COLORS, make_panels
 
 N_IMAGES = 12

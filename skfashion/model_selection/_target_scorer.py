@@ -6,6 +6,8 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import column_or_1d
 
+from .._fitted_classifier import fitted_classifier
+
 
 def target_scorer(scoring):
     """Make a scorer that scores the rows of the target task only.
@@ -49,7 +51,8 @@ class _TargetScorer:
 
     def __call__(self, estimator, X, y_true, **params):
         y = column_or_1d(y_true)
-        rows = np.flatnonzero(_fitted_split(estimator).scored_rows(y))
+        classifier = fitted_classifier(estimator, rule="target_scorer scores")
+        rows = np.flatnonzero(classifier._split.scored_rows(y))
         params = {
             name: value if value is None else _safe_indexing(value, rows)
             for name, value in params.items()
@@ -66,21 +69,3 @@ class _TargetScorer:
         if hasattr(self._scorer, "get_metadata_routing"):
             return self._scorer.get_metadata_routing()
         return MetadataRequest(owner=self)
-
-
-def _fitted_split(estimator):
-    """Return the class split of the `TransferClassifier` inside a pipeline or search."""
-    inner = estimator
-    while not hasattr(inner, "_split"):
-        if hasattr(inner, "best_estimator_"):
-            inner = inner.best_estimator_
-        elif hasattr(inner, "steps"):
-            inner = inner.steps[-1][1]
-        elif hasattr(inner, "estimator"):
-            inner = inner.estimator
-        else:
-            raise TypeError(
-                "target_scorer scores a fitted TransferClassifier, alone or at the end of a "
-                f"pipeline or search, got {type(estimator).__name__}."
-            )
-    return inner._split

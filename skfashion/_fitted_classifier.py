@@ -2,11 +2,18 @@
 
 from sklearn.utils.validation import check_is_fitted
 
-from .._classifier import TransferClassifier
+from ._classifier import TransferClassifier
 
 
-def fitted_classifier(estimator) -> TransferClassifier:
+def fitted_classifier(estimator, rule="estimator must be") -> TransferClassifier:
     """Return the fitted `TransferClassifier` in a pipeline or search, or the one given.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Where it is.
+    rule : str
+        How the error begins that says so if there is none.
 
     Raises
     ------
@@ -25,8 +32,8 @@ def fitted_classifier(estimator) -> TransferClassifier:
             inner = inner.estimator
         else:
             raise TypeError(
-                "estimator must be a fitted TransferClassifier, alone or at the end of a pipeline "
-                f"or search, got {type(estimator).__name__}."
+                f"{rule} a fitted TransferClassifier, alone or at the end of a pipeline or search, "
+                f"got {type(estimator).__name__}."
             )
     check_is_fitted(inner)
     return inner
