@@ -1,5 +1,6 @@
 """Transfer learning for images as an ordinary scikit-learn estimator."""
 
+from . import _threads as _threads  # notes the environment before a cluster changes it
 from ._backbone import Backbone, OfficialWeights, Recipe
 from ._backbones import list_backbones, register_backbone
 from ._classifier import TransferClassifier

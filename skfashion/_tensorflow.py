@@ -7,7 +7,9 @@ Importing this module imports TensorFlow, so only modules that build or run netw
 import os
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+
+from ._threads import limit_threads
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _ERRORS_ONLY = "2"
@@ -46,41 +48,11 @@ def _silent_start_up():
                 del os.environ[_LOG_LEVEL]
 
 
-def _limit_threads(threading):
-    """Make TensorFlow take no more threads than OMP_NUM_THREADS says.
-
-    joblib, Dask, Ray and Spark set it to a worker's share of the machine; TensorFlow reads
-    variables of its own only, and would take all cores in each worker. What the user has told
-    TensorFlow itself stands, as does a runtime that runs already.
-    """
-    share = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if not share.isdecimal() or int(share) == 0:
-        return
-    with suppress(RuntimeError):
-        if "TF_NUM_INTRAOP_THREADS" not in os.environ:
-            intra = threading.get_intra_op_parallelism_threads()
-            threading.set_intra_op_parallelism_threads(intra or int(share))
-        if "TF_NUM_INTEROP_THREADS" not in os.environ:
-            inter = threading.get_inter_op_parallelism_threads()
-            threading.set_inter_op_parallelism_threads(inter or max(int(share), _slots()))
-
-
-def _slots():
-    """Return how many tasks may run in this process at a time, if it is a worker of Dask's."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
-        return 1
-    try:
-        return distributed.get_worker().state.nthreads
-    except ValueError:
-        return 1
-
-
 try:
     with _silent_start_up():
         import tensorflow as tf
 
-        _limit_threads(tf.config.threading)
+        limit_threads(tf.config.threading)
         # The first operation starts the runtime, which has notices of its own.
         tf.zeros(())
 except ModuleNotFoundError as error:

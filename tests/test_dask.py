@@ -68,6 +68,15 @@ def print_scores():
     print(json.dumps(scores(search().fit(*data()))))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def environment_as_it_was():
+    """Dask leaves what it sets for workers in the environment of the process that starts them."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="module")
 def serial_scores():
     """Scores of the search in this file, in a process that has one thread, as workers do."""
@@ -249,16 +258,30 @@ def test_workers_of_joblib_give_the_scores_of_a_serial_search(serial_scores):
     ],
 )
 def test_threads_are_as_many_as_the_environment_says(variables, expected):
-    program = """
+    assert threads_after("import skfashion", **variables) == expected
+
+
+def test_who_starts_a_cluster_keeps_all_threads():
+    start = """
+        import skfashion, test_dask
+        test_dask.start_cluster().close()
+    """
+    assert threads_after(start) == "0 0"
+
+
+def threads_after(program, **variables):
+    """Return the threads within and between operations of a process with these variables."""
+    report = """
         from skfashion._tensorflow import tf
         get = tf.config.threading
         print(get.get_intra_op_parallelism_threads(), get.get_inter_op_parallelism_threads())
     """
     others = {k: v for k, v in os.environ.items() if not k.endswith("_THREADS")}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
+        [sys.executable, "-c", textwrap.dedent(program) + textwrap.dedent(report)],
         capture_output=True,
         text=True,
-        env={**others, **variables},
+        env={**others, "PYTHONPATH": str(Path(__file__).parent), **variables},
     )
-    assert (done.stdout.strip(), done.stderr) == (expected, "")
+    assert done.stderr == ""
+    return done.stdout.strip()
