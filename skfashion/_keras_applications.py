@@ -59,26 +59,26 @@ def preprocess(images, mode):
 def adapt(model):
     """Return a model's output, with normalisation layers that suit transfer learning.
 
-    Batch normalisation averages over fewer steps. A `Normalization` that would learn its constants
-    (EfficientNetB0's) gets ImageNet's, which is what the official graph computes: its own constants
-    come from the weight file, with standard deviations in the place of variances, and a further
-    layer that makes up for it (tensorflow/tensorflow#49930).
+    Batch normalisation averages over fewer steps, and is quicker. A `Normalization` that would
+    learn its constants (EfficientNetB0's) gets ImageNet's, which is what the official graph
+    computes: its own constants come from the weight file, with standard deviations in the place of
+    variances, and a further layer that makes up for it (tensorflow/tensorflow#49930).
     """
     import keras
 
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = min(layer.momentum, BATCH_NORM_MOMENTUM)
-    if not any(map(_learns_constants, model.layers)):
-        return model.output
-    variance = [std**2 for std in IMAGENET_STD]
+    from ._fused_batch_norm import BatchNormalization
 
     def remade(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            momentum = min(layer.momentum, BATCH_NORM_MOMENTUM)
+            return BatchNormalization.from_config({**config, "momentum": momentum})
         if _learns_constants(layer):
+            variance = [std**2 for std in IMAGENET_STD]
             return keras.layers.Normalization(
                 mean=list(IMAGENET_MEAN), variance=variance, name=layer.name
             )
-        return type(layer).from_config(layer.get_config())
+        return type(layer).from_config(config)
 
     return keras.models.clone_model(model, model.input, clone_function=remade).output
 

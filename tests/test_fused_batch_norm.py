@@ -1,0 +1,60 @@
+"""Batch normalisation by TensorFlow's kernel, against Keras' own layer."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skfashion._fused_batch_norm import BatchNormalization
+
+MAPS = np.random.default_rng(0).normal(3, 2, (16, 5, 7, 12)).astype("float32")
+
+
+def train_step(make_layer, inputs, **params):
+    """Return outputs, gradients and averages of a step."""
+    layer = make_layer(momentum=0.9, **params)
+    layer.build(inputs.shape)
+    inputs = tf.Variable(inputs)
+    with tf.GradientTape() as tape:
+        outputs = layer(inputs, training=True)
+        total = tf.reduce_mean(tf.sin(outputs))
+    gradients = tape.gradient(total, [inputs, *(w.value for w in layer.trainable_variables)])
+    averages = [variable.value for variable in layer.non_trainable_variables]
+    return [tensor.numpy() for tensor in (outputs, *gradients, *averages)]
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"scale": False}, {"center": False, "epsilon": 1.001e-5}], ids=str
+)
+def test_a_step_is_keras_own(params):
+    theirs = train_step(keras.layers.BatchNormalization, MAPS, **params)
+    ours = train_step(BatchNormalization, MAPS, **params)
+    assert len(ours) == len(theirs)
+    for own, other in zip(ours, theirs, strict=True):
+        assert_allclose(own, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "params"),
+    [
+        (MAPS.astype("float64"), {"dtype": "float64"}),
+        (MAPS[:, 0, 0], {}),
+        (MAPS, {"axis": 1}),
+        (MAPS, {"trainable": False}),
+    ],
+)
+def test_what_the_kernel_does_not_know_goes_keras_way(inputs, params):
+    theirs = train_step(keras.layers.BatchNormalization, inputs, **params)
+    ours = train_step(BatchNormalization, inputs, **params)
+    for own, other in zip(ours, theirs, strict=True):
+        assert_array_equal(own, other)
+
+
+def test_models_have_keras_own_layers(make, fashion):
+    X, _ = fashion
+    clf = make(backbone="mobilenet_v2", epochs=1).fit(*fashion)
+    layers = clf.model_.get_layer("network").layers
+    kinds = {type(layer) for layer in layers if "Normalization" in type(layer).__name__}
+    assert kinds == {keras.layers.BatchNormalization}
+    assert_allclose(clf.model_.predict(X[..., None], verbose=0), clf.predict_proba(X), atol=1e-5)
