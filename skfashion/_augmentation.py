@@ -1,10 +1,8 @@
 """Random changes of training images: flips, and Keras layers on images from 0 to 255."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
-
-import numpy as np
 
 from ._names import unknown_name
 
@@ -85,7 +83,8 @@ class Flips:
 
     def variant(self, images, number):
         """Return the mirror images of this number, from 0 (as they are)."""
-        return np.flip(images, tuple(axis for n, axis in enumerate(self.axes) if number >> n & 1))
+        axes = tuple(axis for n, axis in enumerate(self.axes) if number >> n & 1)
+        return replace(images, mirrored=axes)
 
     def apply(self, images, numbers):
         """Flip each image of a batch as its number says, inside a graph."""

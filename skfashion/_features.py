@@ -14,6 +14,7 @@ from ._architecture import BodyArchitecture
 from ._backbone import point_name
 from ._backbones import BackboneEstimator, get_backbone
 from ._images import ImageFormat
+from ._picked import Picked
 from ._seeds import Seeds
 from ._validation import check_rows
 
@@ -189,7 +190,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         rows, _ = check_rows(self, X, self.image_shape_)
         architecture, *_ = self._extracting
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
-        images = image_format.images(rows, architecture.float_type)
+        images = image_format.images(Picked(rows), architecture.float_type)
         return get_extractor(*self._extracting).features(self._weights, images)
 
     def __sklearn_is_fitted__(self):

@@ -93,7 +93,7 @@ class Fit:
         return replace(samples, X=self.image_format.images(samples.X, self.architecture.float_type))
 
     def _as_floats(self, samples):
-        return replace(samples, X=samples.X.astype(self.architecture.float_type))
+        return replace(samples, X=replace(samples.X, dtype=np.dtype(self.architecture.float_type)))
 
     # -- Whole fits ------------------------------------------------------------------------
 

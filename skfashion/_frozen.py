@@ -9,10 +9,11 @@ from sklearn.utils import gen_batches
 from ._environment import environment
 from ._graph import Weights, run_batches
 from ._network import Network
+from ._picked import bytes_of_row
 from ._store import Store, digest, hash_rows
 
 # What is only passed through is held in parts of so many bytes.
-_CHUNK_BYTES = 2**28
+CHUNK_BYTES = 2**28
 # Features are worth keeping where they take so many operations a byte: computing at 20 thousand
 # million a second against reading at 500 million bytes a second.
 _OPERATIONS_PER_BYTE = 40
@@ -75,7 +76,7 @@ class FrozenPart:
         return self._operations > _OPERATIONS_PER_BYTE * self.row_bytes
 
     def features(self, images, out=None) -> np.ndarray:
-        """Return the features of images of shape (n, h, w, c), in their order.
+        """Return the features of an array or `Images`, in their order.
 
         `out` may be given to be written to.
         """
@@ -92,7 +93,7 @@ class FrozenPart:
         if self._store is None or self.is_empty:
             return run_batches([*self._pieces, finish], self._weights, images)
         probabilities = np.empty((len(images), *finish.output_shape), finish.float_type)
-        for some in self._chunks(len(images), self.row_bytes):
+        for some in self._chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
             features = self.features(images[some])
             probabilities[some] = run_batches([finish], self._weights, features)
         return probabilities
@@ -109,7 +110,9 @@ class FrozenPart:
             missing = self._go_on_from(table, depth, hashes, missing, features)
             if depth == len(tables):
                 to_keep = missing
-        run_batches(self._pieces, self._weights, images[missing], features, missing)
+        for some in self._chunks(len(missing), bytes_of_row(images)):
+            rows = missing[some]
+            run_batches(self._pieces, self._weights, images[rows], features, rows)
         if self.is_worth_reading:
             tables[-1].add(hashes, features, to_keep)
         store.note(rows_found=len(images) - len(to_keep), rows_computed=len(to_keep))
@@ -133,9 +136,9 @@ class FrozenPart:
         return missing[~done]
 
     def _chunks(self, n_rows, row_bytes):
-        """Return slices of rows, whole batches, whose features take a bounded memory."""
+        """Return slices of rows, whole batches, that take a bounded memory."""
         batch_size = self._pieces[0].batch_size
-        batches = max(1, _CHUNK_BYTES // (batch_size * row_bytes))
+        batches = max(1, CHUNK_BYTES // (batch_size * row_bytes))
         return gen_batches(n_rows, batches * batch_size) if n_rows else ()
 
     @cached_property

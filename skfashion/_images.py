@@ -1,124 +1,14 @@
-"""From `X` to images: folding of flat rows, the range of pixel values, the network's input."""
+"""From flat rows to the network's input: the range of pixel values, and images that are read."""
 
 import warnings
-from dataclasses import dataclass
-from numbers import Integral
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ._image_shapes import find_image_shape
+from ._picked import Picked, parts_of
+
 WHITE = 255.0
-SMALLEST_SIDE = 8
-
-
-def as_rows(X):
-    """Flatten images to rows; flat data, DataFrames and the rest pass through.
-
-    Parameters
-    ----------
-    X : array-like of shape (n, h, w), (n, h, w, c) or (n, n_features)
-        Images or flat rows.
-
-    Returns
-    -------
-    rows : array-like of shape (n, n_features)
-        What scikit-learn's validation can take.
-    shape : tuple of (h, w, c) or None
-        The shape of an image, `None` for flat rows.
-
-    Raises
-    ------
-    ValueError
-        If `X` has more than four dimensions, or looks channels-first.
-    """
-    if not hasattr(X, "ndim"):
-        X = np.asarray(X)
-    if X.ndim <= 2:
-        return X, None
-    if X.ndim > 4:
-        raise ValueError(
-            "X must be images of shape (n, h, w) or (n, h, w, c), or flat rows of shape "
-            f"(n, h*w*c), got an array of shape {X.shape}."
-        )
-    X = np.asanyarray(X)
-    n, height, width = X.shape[:3]
-    channels = X.shape[3] if X.ndim == 4 else 1
-    if height in (1, 3) and channels > 4:
-        raise ValueError(
-            f"X has shape {X.shape}, which looks like channels first. Channels come last: "
-            "pass np.moveaxis(X, 1, -1)."
-        )
-    return X.reshape(n, height * width * channels), (height, width, channels)
-
-
-def find_image_shape(shape, n_features, image_shape) -> tuple[int, int, int]:
-    """Return the shape (h, w, c) of images of this shape, or of what flat rows fold into.
-
-    Parameters
-    ----------
-    shape : tuple of (h, w, c) or None
-        As `as_rows` returns it.
-    n_features, image_shape
-        As for `fold_shape`.
-
-    Raises
-    ------
-    ValueError
-        If `image_shape` is not that of the images.
-    """
-    if shape is None:
-        return fold_shape(n_features, image_shape)
-    if image_shape is not None and whole_shape(image_shape) != shape:
-        raise ValueError(
-            f"image_shape={tuple(image_shape)} is not the shape of the images in X, {shape}. "
-            "Leave image_shape out: it says how flat rows fold."
-        )
-    return shape
-
-
-def fold_shape(n_features, image_shape=None) -> tuple[int, int, int]:
-    """Return the shape (h, w, c) of the image that a flat row folds into.
-
-    A row folds into a square grey or RGB image if it can and that is at least 8 pixels a side;
-    else into the smallest grey square of at least that side that holds it, padded.
-
-    Parameters
-    ----------
-    n_features : int
-        Numbers in a row.
-    image_shape : tuple of (h, w) or (h, w, c), or None
-        The user's own wish.
-
-    Raises
-    ------
-    ValueError
-        If `image_shape` does not multiply up to `n_features`.
-    """
-    if image_shape is not None:
-        shape = whole_shape(image_shape)
-        if int(np.prod(shape)) != n_features:
-            raise ValueError(
-                f"image_shape={tuple(image_shape)} multiplies up to {int(np.prod(shape))} "
-                f"numbers an image, but the rows of X have {n_features}. Give the height, width "
-                "and, for colour, channels whose product that is."
-            )
-        return shape
-    for channels in (1, 3):
-        side = round((n_features / channels) ** 0.5)
-        if side * side * channels == n_features and side >= SMALLEST_SIDE:
-            return side, side, channels
-    side = max(int(np.ceil(n_features**0.5)), SMALLEST_SIDE)
-    return side, side, 1
-
-
-def whole_shape(image_shape) -> tuple[int, int, int]:
-    """Return (h, w) or (h, w, c) as (h, w, c)."""
-    sizes = tuple(image_shape)
-    if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) and int(n) > 0 for n in sizes):
-        raise ValueError(
-            "image_shape must be (height, width) or (height, width, channels), in whole pixels, "
-            f"got {image_shape!r}."
-        )
-    return sizes[0], sizes[1], sizes[2] if len(sizes) == 3 else 1
 
 
 def learn_pixel_range(rows) -> tuple[float, float]:
@@ -157,34 +47,23 @@ class ImageFormat:
         image_shape = find_image_shape(shape, rows.shape[1], image_shape)
         return cls(image_shape, learn_pixel_range(rows))
 
-    def images(self, rows, float_type) -> np.ndarray:
-        """Return images as the network takes them: 0 is black and 255 is white.
+    def images(self, rows, float_type) -> "Images":
+        """Return images as the network takes them.
 
-        uint8 data stays uint8, without a copy; everything else becomes `float_type`. Pixels that
-        lie far from the learned range draw a warning.
+        uint8 data stays uint8; everything else becomes `float_type`. Pixels that lie far from the
+        learned range draw a warning.
 
         Parameters
         ----------
-        rows : ndarray of shape (n, n_features)
+        rows : Picked, of shape (n, n_features)
             Validated rows.
         float_type : str
             Type of what is not uint8.
-
-        Returns
-        -------
-        ndarray of shape (n, h, w, c)
-            The images.
         """
-        if not self._is_network_input(rows):
-            self._warn_if_outside(rows)
-            low, high = self.pixel_range
-            scaled = np.subtract(rows, low, dtype=np.float64)
-            scaled *= WHITE / (high - low if high > low else 1.0)
-            rows = scaled.astype(float_type, copy=False)
-        padding = int(np.prod(self.image_shape)) - rows.shape[1]
-        if padding:
-            rows = np.pad(rows, ((0, 0), (0, padding)))
-        return rows.reshape(len(rows), *self.image_shape)
+        if rows.dtype == np.uint8 and self.pixel_range == (0.0, WHITE):
+            return Images(self, rows, np.dtype(np.uint8))
+        self._warn_if_outside(rows)
+        return Images(self, rows, np.dtype(float_type))
 
     def _warn_if_outside(self, rows):
         """Warn about pixels further off the range than it is wide, or all in its bottom 255th."""
@@ -201,5 +80,61 @@ class ImageFormat:
                 stacklevel=4,
             )
 
-    def _is_network_input(self, rows):
-        return rows.dtype == np.uint8 and self.pixel_range == (0.0, WHITE)
+
+@dataclass(frozen=True)
+class Images:
+    """Images as the network takes them, each made when it is read: 0 is black and 255 is white.
+
+    Parameters
+    ----------
+    image_format : ImageFormat
+        How rows become images.
+    rows : Picked, of shape (n, n_features)
+        Validated rows.
+    dtype : dtype
+        The type of the images.
+    mirrored : tuple of int, default=()
+        The axes of a batch of images along which they are flipped.
+    """
+
+    image_format: ImageFormat
+    rows: Picked
+    dtype: np.dtype
+    mirrored: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Their number, height, width and channels."""
+        return len(self), *self.image_format.image_shape
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all of them would take."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    def __getitem__(self, places) -> np.ndarray:
+        """Return the images at a slice or an array of places; of uint8 a slice is not copied."""
+        rows = self.rows[places]
+        if rows.dtype != self.dtype or self.image_format.pixel_range != (0.0, WHITE):
+            rows = self._scaled(rows)
+        padding = int(np.prod(self.shape[1:])) - rows.shape[1]
+        if padding:
+            rows = np.pad(rows, ((0, 0), (0, padding)))
+        return np.flip(rows.reshape(len(rows), *self.shape[1:]), self.mirrored)
+
+    def __iter__(self):
+        for part in parts_of(self):
+            yield from self[part]
+
+    def take(self, places) -> "Images":
+        """Return some of the images, of which none is read."""
+        return replace(self, rows=self.rows.take(places))
+
+    def _scaled(self, rows):
+        low, high = self.image_format.pixel_range
+        scaled = np.subtract(rows, low, dtype=np.float64)
+        scaled *= WHITE / (high - low if high > low else 1.0)
+        return scaled.astype(self.dtype, copy=False)

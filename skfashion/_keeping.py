@@ -12,6 +12,8 @@ import psutil
 from ._frozen import FrozenPart
 from ._tensorflow import tf
 
+# Images go to the device as a whole if they take no more bytes; else a part at a time.
+MOST_RESIDENT_BYTES = 2**28
 # Several processes may see the same free memory.
 MOST_OF_FREE_MEMORY = 0.3
 MOST_OF_FREE_DISK = 0.5
@@ -35,7 +37,7 @@ def keep_features(frozen: FrozenPart, sets, augmentation, epochs) -> tuple[Keepi
     ----------
     frozen : FrozenPart
         What computes features.
-    sets : list of list of ndarray of shape (n, h, w, c)
+    sets : list of list of Images
         Sets of images, each with its mirror images.
     augmentation : tuple of (name, amount)
         Random changes besides flips: the images of each epoch are then new.
@@ -46,7 +48,7 @@ def keep_features(frozen: FrozenPart, sets, augmentation, epochs) -> tuple[Keepi
     -------
     keeping : Keeping
         Where features are kept.
-    inputs : list of tf.Tensor, ndarray or OnDemand
+    inputs : list of tf.Tensor, Images, ndarray or OnDemand
         What to train on, for each set: features, those of mirror images one after the other; or the
         images as they are, where nothing is frozen or images change.
     """
@@ -54,7 +56,7 @@ def keep_features(frozen: FrozenPart, sets, augmentation, epochs) -> tuple[Keepi
     sizes = [sum(map(len, variants)) for variants in sets]
     keeping, rooms = _find_rooms(frozen, sizes, pays)
     if keeping == Keeping.NOTHING or augmentation:
-        return keeping, [tf.convert_to_tensor(variants[0]) for variants in sets]
+        return keeping, [_entering(variants[0]) for variants in sets]
     if not rooms:
         return keeping, [OnDemand(frozen, variants) for variants in sets]
     for room, variants in zip(rooms, sets, strict=True):
@@ -65,6 +67,11 @@ def keep_features(frozen: FrozenPart, sets, augmentation, epochs) -> tuple[Keepi
     return keeping, [_on_device(room) for room in rooms] if keeping == Keeping.KEPT else rooms
 
 
+def _entering(images):
+    """Return images as a trainer takes them: on the device, or to be read when they are needed."""
+    return tf.convert_to_tensor(images[:]) if images.nbytes <= MOST_RESIDENT_BYTES else images
+
+
 class OnDemand:
     """Features that are computed whenever they are read: an array, as far as a trainer sees.
 
@@ -72,7 +79,7 @@ class OnDemand:
     ----------
     frozen : FrozenPart
         What computes them.
-    variants : list of ndarray of shape (n, h, w, c)
+    variants : list of Images
         Images, and their mirror images.
     """
 

@@ -1,12 +1,12 @@
 """Runs of a phase, found in a store where they went before, and gone on with from there."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ._environment import environment
 from ._graph import Weights
-from ._store import Store, digest
+from ._store import Store, digest, hash_rows
 from ._trainer import Rows
 from ._training import EpochEnd, OptimizerState, Phase, Trained
 
@@ -35,7 +35,12 @@ class StoredRuns:
 
     def __init__(self, store: Store, phase: Phase, weights: Weights, rows: Rows, validation):
         self._store, self._phase, self._start = store, phase, weights
-        data = [getattr(some, f.name) for some in (rows, validation) if some for f in fields(Rows)]
+        data = [
+            part
+            for some in (rows, validation)
+            if some
+            for part in (hash_rows(some.inputs), some.targets, some.weights)
+        ]
         self._key = digest(
             environment(),
             phase.name,

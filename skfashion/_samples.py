@@ -1,12 +1,14 @@
 """Validated training data, taken apart by task, and the weights of its rows."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_class_weight
 
 from ._classes import encode, rows_with
+from ._picked import Picked
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class Samples:
 
     Parameters
     ----------
-    X : ndarray of shape (n, ...)
+    X : Picked or Images, of length n
         Flat rows, later images.
     y : ndarray of shape (n,)
         Labels.
@@ -25,15 +27,15 @@ class Samples:
         Where the rows stand in the caller's data.
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     weight: np.ndarray
     index: np.ndarray
 
     @classmethod
     def of_positive_weight(cls, X, y, weight) -> "Samples":
-        """Make samples of all rows but those of weight zero."""
-        everything = cls(X, y, weight, np.arange(len(y)))
+        """Make samples of all rows of an array but those of weight zero."""
+        everything = cls(Picked(X), y, weight, np.arange(len(y)))
         return everything if weight.all() else everything.take(np.flatnonzero(weight))
 
     def __len__(self) -> int:
@@ -41,7 +43,7 @@ class Samples:
 
     def take(self, rows) -> "Samples":
         """Return some of the rows."""
-        return Samples(self.X[rows], self.y[rows], self.weight[rows], self.index[rows])
+        return Samples(self.X.take(rows), self.y[rows], self.weight[rows], self.index[rows])
 
     def of_classes(self, labels) -> "Samples":
         """Return the rows whose label is one of `labels`."""

@@ -57,7 +57,7 @@ def digest(*parts) -> str:
 
 
 def hash_rows(array) -> np.ndarray:
-    """Return a 128-bit hash of each row and its type, of shape (n, 2)."""
+    """Return a 128-bit hash of each row of an array or `Images` and its type, of shape (n, 2)."""
     of_type = hashlib.blake2b(array.dtype.str.encode(), digest_size=16)
 
     def hash_row(row):

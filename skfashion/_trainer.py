@@ -77,8 +77,7 @@ class Rows:
     ----------
     inputs : tf.Tensor or array
         Images, or features of the frozen part: with flips, of each mirror image, one after the
-        other. A tensor is on the device as a whole. Anything else is features, a part of which goes
-        there at a time.
+        other. A tensor is on the device as a whole. Of anything else a part goes there at a time.
     targets : ndarray of shape (n,)
         Encoded labels.
     weights : ndarray of shape (n,)
@@ -140,11 +139,16 @@ class Trainer:
         run = tf.function(self._score_rows, autograph=False)
         return run.get_concrete_function(_TOTALS, *self._row_signature())
 
-    def _row_signature(self):
+    @property
+    def _row_shape(self):
+        """The shape of what it is fed with for one image."""
         entrance = self._front if self._through_front else self._back
+        return tuple(entrance.inputs[0].shape[1:])
+
+    def _row_signature(self):
         frozen = self._front.weights if self._through_front else []
         return [
-            tf.TensorSpec((None, *entrance.inputs[0].shape[1:]), self.program.input_type),
+            tf.TensorSpec((None, *self._row_shape), self.program.input_type),
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None], self._float_type),
             [tf.TensorSpec(v.shape, v.dtype) for v in frozen],
@@ -244,18 +248,21 @@ class Trainer:
         """Return slices of the order in which rows go: all at once, or whole batches."""
         if rows.are_resident:
             return [slice(0, count)]
-        row_shape = self._back.inputs[0].shape[1:]
-        row_bytes = int(np.prod(row_shape)) * np.dtype(self._float_type).itemsize
+        row_bytes = int(np.prod(self._row_shape)) * tf.as_dtype(self.program.input_type).size
         batches = max(1, WINDOW_BYTES // (batch_size * row_bytes))
         return list(gen_batches(count, batches * batch_size))
 
     def _pick(self, rows: Rows, order, variants):
         """Return rows that are on the device, and the places in them of what comes next."""
-        picked = order + variants * len(rows)
         if rows.are_resident:
-            return rows, picked
-        inputs = tf.convert_to_tensor(rows.inputs[picked])
-        return Rows(inputs, rows.targets[order], rows.weights[order]), np.arange(len(order))
+            return rows, order + variants * len(rows)
+        places = np.arange(len(order))
+        if self.program.from_features:
+            read = rows.inputs[order + variants * len(rows)]
+        else:
+            read, places = rows.inputs[order], places + variants * len(order)
+        inputs = tf.convert_to_tensor(read)
+        return Rows(inputs, rows.targets[order], rows.weights[order]), places
 
     def _arguments(self, rows):
         return (

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ._images import as_rows
+from ._image_shapes import as_rows
 from ._samples import Samples
 
 

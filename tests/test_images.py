@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skfashion._images import ImageFormat, as_rows, fold_shape, learn_pixel_range
+from skfashion._image_shapes import as_rows, fold_shape
+from skfashion._images import ImageFormat, learn_pixel_range
+from skfashion._picked import Picked
 
 
 @pytest.mark.parametrize(
@@ -48,21 +50,21 @@ def test_pixel_range(rows, expected):
 
 def test_uint8_is_not_copied():
     rows = np.arange(36, dtype=np.uint8).reshape(4, 9)
-    images = ImageFormat((3, 3, 1), (0.0, 255.0)).images(rows, "float32")
+    images = ImageFormat((3, 3, 1), (0.0, 255.0)).images(Picked(rows), "float32")[:]
     assert images.dtype == np.uint8
     assert np.shares_memory(images, rows)
 
 
 def test_other_numbers_become_0_to_255():
     rows = np.array([[-1.0, 0.0, 1.0]])
-    images = ImageFormat((2, 2, 1), (-1.0, 1.0)).images(rows, "float32")
+    images = ImageFormat((2, 2, 1), (-1.0, 1.0)).images(Picked(rows), "float32")[:]
     assert images.dtype == np.float32
     assert_array_equal(images.ravel(), [0, 127.5, 255, 0])
 
 
 def test_constant_pixels_divide_by_nothing():
     rows = np.full((2, 4), 300.0)
-    images = ImageFormat((2, 2, 1), learn_pixel_range(rows)).images(rows, "float64")
+    images = ImageFormat((2, 2, 1), learn_pixel_range(rows)).images(Picked(rows), "float64")[:]
     assert_array_equal(images, np.zeros((2, 2, 2, 1)))
 
 

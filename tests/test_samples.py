@@ -13,7 +13,7 @@ def test_held_out_rows_are_stratified_and_not_trained_on():
     stay, out = samples().hold_out(0.25, seed=0)
     assert sorted([*stay.index, *out.index]) == list(range(40))
     assert sorted(np.bincount(out.y)) == [2, 2, 3, 3]
-    assert (stay.X[:, 0] == stay.index).all()
+    assert (stay.X[:][:, 0] == stay.index).all()
 
 
 def test_too_few_rows_to_hold_out_from():

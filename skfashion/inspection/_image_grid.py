@@ -9,7 +9,9 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from .._fitted_classifier import fitted_classifier
-from .._images import WHITE, ImageFormat, as_rows
+from .._image_shapes import as_rows
+from .._images import WHITE, ImageFormat
+from .._picked import Picked
 from ._panels import COLORS, make_panels
 
 N_IMAGES = 12
@@ -329,8 +331,8 @@ def _visible(X, shown, image_shape):
     rows = check_array(rows, dtype="numeric", input_name="X")
     image_format = ImageFormat.learn(rows, shape, image_shape)
     # Without a row there is no range of pixels to compare with the one learned.
-    chosen = shown if len(shown) else [0]
-    images = image_format.images(rows[chosen], "float32")[: len(shown)]
+    chosen = np.array(shown if len(shown) else [0])
+    images = image_format.images(Picked(rows, chosen), "float32")[: len(shown)]
     if images.shape[-1] < 3:
         return images[..., 0]
     return np.rint(images[..., :3]).astype(np.uint8)

@@ -9,7 +9,7 @@ from .._architecture import Architecture
 from .._backbones import get_backbone
 from .._classes import ClassSplit, split_classes
 from .._classifier import TransferClassifier
-from .._images import as_rows, find_image_shape
+from .._image_shapes import as_rows, find_image_shape
 from .._planning import plan_architecture, plan_freeze_until
 
 

@@ -1,0 +1,124 @@
+"""Images that are read a part at a time: the same bits, and no copy of all of them."""
+
+import mmap
+import tracemalloc
+
+import numpy as np
+import psutil
+import pytest
+from conftest import GTE5
+from numpy.testing import assert_array_equal
+
+import skfashion._frozen
+import skfashion._keeping
+import skfashion._picked
+import skfashion._trainer
+from skfashion._picked import Picked
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    """Make every array too large to go to TensorFlow as a whole."""
+
+    def set_limits(n_bytes):
+        monkeypatch.setattr(skfashion._keeping, "MOST_RESIDENT_BYTES", 0)
+        monkeypatch.setattr(skfashion._trainer, "WINDOW_BYTES", n_bytes)
+        monkeypatch.setattr(skfashion._frozen, "CHUNK_BYTES", n_bytes)
+        monkeypatch.setattr(skfashion._picked, "PART_BYTES", n_bytes)
+
+    return set_limits
+
+
+def mapped(array, folder):
+    """Return the array as a file that is read where it is touched."""
+    path = folder / "X.npy"
+    np.save(path, array)
+    return np.load(path, mmap_mode="r")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"freeze_until": None},
+        {"freeze_until": "features"},
+        {"freeze_until": None, "augmentation": {"flip": "both"}},
+        {"freeze_until": "conv1", "augmentation": ["flip", "shift"]},
+        {"freeze_until": "dense", "early_stopping": True, "validation_fraction": 0.2},
+        {"freeze_until": "features", "schedule": "cosine", "class_weight": "balanced"},
+        {"freeze_until": "features", "target_classes": [0, 1, 7]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("as_type", ["uint8", "float64"])
+def test_parts_give_the_bits_of_the_whole(make, fashion, params, as_type, in_parts, tmp_path):
+    X, y = fashion
+    X = X if as_type == "uint8" else X / 255
+    whole = make(pretrain_classes=GTE5, batch_size=30, **params).fit(X, y)
+    in_parts(2**15)
+    parts = make(pretrain_classes=GTE5, batch_size=30, **params).fit(mapped(X, tmp_path), y)
+    assert parts.history_["loss"] == whole.history_["loss"]
+    assert parts.history_.get("val_loss") == whole.history_.get("val_loss")
+    assert_array_equal(parts.predict_proba(mapped(X, tmp_path)), whole.predict_proba(X))
+
+
+def test_memory_finds_the_same_images_in_a_file(make, fashion, tmp_path):
+    from skfashion import memory_report
+
+    X, y = fashion
+    params = {"pretrain_classes": GTE5, "freeze_until": "features", "memory": tmp_path / "memory"}
+    there = make(**params).fit(X, y)
+    found = make(**params).fit(mapped(X, tmp_path), y)
+    assert_array_equal(found.predict_proba(X), there.predict_proba(X))
+    assert memory_report(tmp_path / "memory")["pretrainings_found"] == 1
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_no_step_of_a_fit_copies_all_images(make, in_parts, tmp_path, memory):
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.repeat(np.arange(10), 800))
+    X = mapped(rng.integers(0, 256, (8000, 40, 40, 3), np.uint8), tmp_path)
+    params = {"freeze_until": "dense", "input_size": 28, "hidden_units": 16, "batch_size": 32}
+    if memory:
+        params["memory"] = tmp_path / "memory"
+    clf = make(pretrain_classes=GTE5, pretrain_epochs=1, epochs=1, **params)
+    clf.fit(X[:100], y[:100])  # what is built once is not counted
+    in_parts(2**20)
+    tracemalloc.start()
+    try:
+        clf.fit(X, y).score(X, y)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < X.nbytes / 3
+
+
+lets_go = pytest.mark.skipif(
+    not hasattr(mmap, "MADV_DONTNEED"), reason="pages go as the system likes"
+)
+
+
+@lets_go
+def test_what_was_read_of_a_file_does_not_stay_resident(tmp_path, monkeypatch):
+    monkeypatch.setattr(skfashion._picked, "PART_BYTES", 2**20)
+    X = mapped(np.ones((64, 2**20), np.uint8), tmp_path)
+    before = psutil.Process().memory_info().shared
+    assert Picked(np.asarray(X)).min() == 1
+    assert psutil.Process().memory_info().shared - before < X.nbytes / 4
+
+
+@pytest.mark.parametrize("mode", ["r+", "c"])
+def test_changes_of_a_mapped_array_are_not_lost(tmp_path, mode):
+    np.save(tmp_path / "X.npy", np.zeros((8, 4096), np.uint8))
+    X = np.load(tmp_path / "X.npy", mmap_mode=mode)
+    X[:] = 1
+    picked = Picked(X)
+    assert picked.min() == picked.min() == 1
+
+
+@lets_go
+def test_changes_of_a_block_of_memory_are_not_lost():
+    block = mmap.mmap(-1, 8 * 4096, flags=mmap.MAP_PRIVATE)
+    X = np.frombuffer(block, np.uint8).reshape(8, 4096)
+    X[:] = 1
+    picked = Picked(X)
+    assert picked.min() == picked.min() == 1
