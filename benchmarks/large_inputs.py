@@ -9,8 +9,8 @@ first fits a few images: what is resident then, TensorFlow and the network, is t
 - rows: 1,000,000 images of 28 x 28 in a memory-mapped file: those of Fashion-MNIST, again and
   again. The small CNN.
 
-Both are pretrained on classes 5 to 9 for an epoch, frozen to their features, and trained on classes 0
-to 4 for two.
+Both are pretrained on classes 5 to 9 for an epoch, frozen to their features, and trained on
+classes 0 to 4 for two.
 """
 
 import argparse
