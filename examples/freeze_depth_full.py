@@ -1,0 +1,48 @@
+"""
+Where to freeze, on all of Fashion-MNIST
+========================================
+
+The small CNN on all 60,000 training images: five freeze points, two source tasks, three folds. The
+target task is to tell five kinds of clothes apart, classes 0 to 4; the source task is shoes alone,
+or shoes, shirts and bags.
+
+This page is not run when the documentation is built: it takes some minutes on two cores.
+"""
+
+# %%
+# Both source tasks lead to the same target task, so their scores can be compared. With `memory`, a
+# source task is pretrained once for all freeze points and folds.
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from sklearn.model_selection import GridSearchCV
+
+from skfashion import TransferClassifier
+from skfashion.datasets import fetch_fashion_mnist
+from skfashion.inspection import FreezeDepthDisplay
+from skfashion.model_selection import ClassSplitCV, search_frame
+
+X, y = fetch_fashion_mnist("train", return_X_y=True)
+target = [0, 1, 2, 3, 4]
+grid = {
+    "freeze_until": [None, "conv1", "conv2", "features", "dense"],
+    "pretrain_classes": [[5, 7, 9], [5, 6, 7, 8, 9]],
+}
+with TemporaryDirectory() as folder:
+    search = GridSearchCV(
+        TransferClassifier(target_classes=target, random_state=0, memory=folder),
+        grid,
+        cv=ClassSplitCV(3, target_classes=target),
+        refit=False,
+    )
+    begin = perf_counter()
+    search.fit(X, y)
+    print(f"{perf_counter() - begin:.0f} s")
+    frame = search_frame(search, X, y)
+
+# %%
+# The picture, and the same as a table:
+display = FreezeDepthDisplay.from_search(search, X, y)
+display.figure_.savefig("freeze_depth_full.png", dpi=150)
+columns = ["pretrain_classes", "freeze_point", "mean_test_score", "std_test_score", "mean_fit_time"]
+print(frame[columns].to_string())
