@@ -21,7 +21,7 @@ from ._callbacks import CallbackSupportMixin, FitProgress
 from ._classes import split_classes, split_first_batch
 from ._images import ImageFormat
 from ._meta_estimators import refuse_class_split_inside
-from ._picked import Picked
+from ._picked import Picked, parts_in_working_memory
 from ._validation import check_rows, check_samples, check_watched, input_kept_on_failure
 
 _OPTIMIZERS = {
@@ -491,17 +491,13 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         ValueError
             If the images are of another shape.
         """
-        return self._probabilities(X)
-
-    def _probabilities(self, X, places=None):
-        """Return class probabilities of the rows at these places, or of all."""
         from ._frozen import FrozenPart
         from ._network import get_network
 
         check_is_fitted(self)
         rows, _ = check_rows(self, X, self.image_shape_)
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
-        images = image_format.images(Picked(rows, places), self._architecture.float_type)
+        images = image_format.images(Picked(rows), self._architecture.float_type)
         network = get_network(self._architecture)
         frozen = FrozenPart(network, self.freeze_point_, self._weights, self._store)
         return frozen.predict_proba(images)
@@ -519,16 +515,14 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         ndarray of shape (n,)
             Labels out of `classes_`.
         """
-        return self._most_probable(self.predict_proba(X))
-
-    def _most_probable(self, probabilities):
+        probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
     def score(self, X, y, sample_weight=None):
         """Return the accuracy on the rows of the target task.
 
         Rows whose label `fit` saw outside the target task are left out. Labels that it never
-        saw count as wrong.
+        saw count as wrong. Of large arrays, scikit-learn's `working_memory` is predicted at a time.
 
         Parameters
         ----------
@@ -555,7 +549,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         rows = np.flatnonzero(self._split.scored_rows(y))
         if sample_weight is not None:
             sample_weight = _safe_indexing(sample_weight, rows)
-        predicted = self._most_probable(self._probabilities(X, rows))
+        parts = parts_in_working_memory(rows, getattr(X, "nbytes", 0) // len(y))
+        predicted = np.concatenate([self.predict(_safe_indexing(X, part)) for part in parts])
         return accuracy_score(y[rows], predicted, sample_weight=sample_weight)
 
     # -- The network -----------------------------------------------------------------------

@@ -143,7 +143,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         from ._weight_files import load_body_weights
 
         rows, shape = check_rows(self, X)
-        image_format = ImageFormat.learn(rows, shape, self.image_shape)
+        image_format = ImageFormat.learn(Picked(rows), shape, self.image_shape)
         backbone = get_backbone(self.backbone)
         architecture = BodyArchitecture(
             backbone, image_format.image_shape, self.input_size, self.dtype

@@ -1,6 +1,5 @@
 """The steps of a fit: which network, from which weights, on which rows, in which phases."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -29,6 +28,7 @@ from ._samples import Samples
 from ._seeds import Seeds
 from ._trainer import Rows
 from ._training import History, OptimizerState, Phase, Settings, Trained
+from ._warnings import warn_user
 from ._weight_files import load_body_weights
 
 OUTPUT_LAYER = "output/"
@@ -80,11 +80,9 @@ class Fit:
         store = open_store(self.params.memory, self.params.memory_limit)
         random = self.params.random_state is None
         if store and random and (self.split.pretrains or self.params.weights is None):
-            warnings.warn(
+            warn_user(
                 "memory shares nothing with random_state=None, which never draws the same weights "
-                "twice. Set random_state to an int.",
-                UserWarning,
-                stacklevel=6,
+                "twice. Set random_state to an int."
             )
             return None
         return store
@@ -237,12 +235,10 @@ class Fit:
             points += [stage for stage in stages for _ in range(params.epochs_per_stage)]
         planned = tuple([*points, *[point] * params.epochs][: params.epochs]) or (point,)
         if planned[-1] != point and not self.is_partial:
-            warnings.warn(
+            warn_user(
                 f"epochs={params.epochs} end before all has thawed that freeze_until="
                 f"{params.freeze_until!r} leaves to train: that takes {len(points) + 1}, with "
-                f"head_epochs={params.head_epochs} and epochs_per_stage={params.epochs_per_stage}.",
-                UserWarning,
-                stacklevel=6,
+                f"head_epochs={params.head_epochs} and epochs_per_stage={params.epochs_per_stage}."
             )
         return planned
 

@@ -4,12 +4,11 @@ from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
-from sklearn.utils import gen_batches
 
 from ._environment import environment
 from ._graph import Weights, run_batches
 from ._network import Network
-from ._picked import bytes_of_row
+from ._picked import bytes_of_row, parts_of_rows
 from ._store import Store, digest, hash_rows
 
 # What is only passed through is held in parts of so many bytes.
@@ -93,7 +92,7 @@ class FrozenPart:
         if self._store is None or self.is_empty:
             return run_batches([*self._pieces, finish], self._weights, images)
         probabilities = np.empty((len(images), *finish.output_shape), finish.float_type)
-        for some in self._chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
+        for some in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
             features = self.features(images[some])
             probabilities[some] = run_batches([finish], self._weights, features)
         return probabilities
@@ -110,7 +109,7 @@ class FrozenPart:
             missing = self._go_on_from(table, depth, hashes, missing, features)
             if depth == len(tables):
                 to_keep = missing
-        for some in self._chunks(len(missing), bytes_of_row(images)):
+        for some in self.chunks(len(missing), bytes_of_row(images)):
             rows = missing[some]
             run_batches(self._pieces, self._weights, images[rows], features, rows)
         if self.is_worth_reading:
@@ -122,7 +121,7 @@ class FrozenPart:
         """Compute the features of missing rows that a table has at a cut; return those left."""
         found = table.find(hashes[missing])
         done = np.zeros(len(missing), bool)
-        for some in self._chunks(len(found.rows), table.row_bytes):
+        for some in self.chunks(len(found.rows), table.row_bytes):
             rows = found.rows[some]
             inputs = np.empty((len(rows), *table.shape), table.dtype)
             read = found.read(rows, inputs)
@@ -135,11 +134,11 @@ class FrozenPart:
             done[rows[read]] = True
         return missing[~done]
 
-    def _chunks(self, n_rows, row_bytes):
+    def chunks(self, n_rows, row_bytes):
         """Return slices of rows, whole batches, that take a bounded memory."""
         batch_size = self._pieces[0].batch_size
         batches = max(1, CHUNK_BYTES // (batch_size * row_bytes))
-        return gen_batches(n_rows, batches * batch_size) if n_rows else ()
+        return parts_of_rows(n_rows, batches * batch_size)
 
     @cached_property
     def _keys(self):

@@ -31,7 +31,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
-        # The kernel's variance is that of the population, Keras averages that of the batch.
+        # The kernel divides by n - 1, Keras by n.
         n_values = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)
         variance *= (n_values - 1) / n_values
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -42,15 +42,20 @@ class BatchNormalization(keras.layers.BatchNormalization):
         is_last_axis = self.axis in (-1, len(inputs.shape) - 1)
         types = inputs.dtype, self.moving_mean.dtype
         known = types in ((tf.float32, "float32"), (tf.bfloat16, "float32"))
-        return len(inputs.shape) == 4 and is_last_axis and known and not self.synchronized
+        return (
+            len(inputs.shape) == 4
+            and is_last_axis
+            and known
+            and not (self.synchronized or self.renorm)
+        )
 
 
 def with_plain_layers(model):
-    """Return a copy of a model, without its weights, in which all layers are Keras' own."""
+    """Return a model of the same layers, but with Keras' own in the place of ours."""
 
     def remade(layer):
-        plain = keras.layers.BatchNormalization
-        kind = plain if isinstance(layer, BatchNormalization) else type(layer)
-        return kind.from_config(layer.get_config())
+        if isinstance(layer, BatchNormalization):
+            return keras.layers.BatchNormalization.from_config(layer.get_config())
+        return layer
 
     return keras.models.clone_model(model, clone_function=remade)

@@ -1,12 +1,12 @@
 """From flat rows to the network's input: the range of pixel values, and images that are read."""
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ._image_shapes import find_image_shape
 from ._picked import Picked, parts_of
+from ._warnings import warn_user
 
 WHITE = 255.0
 
@@ -19,7 +19,7 @@ def learn_pixel_range(rows) -> tuple[float, float]:
     """
     if rows.dtype == np.uint8:
         return 0.0, WHITE
-    low, high = float(rows.min()), float(rows.max())
+    low, high = rows.extremes()
     for white in (1.0, WHITE):
         if low >= 0 and high <= white:
             return 0.0, white
@@ -67,17 +67,17 @@ class ImageFormat:
 
     def _warn_if_outside(self, rows):
         """Warn about pixels further off the range than it is wide, or all in its bottom 255th."""
+        if not len(rows):
+            return
         low, high = self.pixel_range
-        least, most = float(rows.min()), float(rows.max())
+        least, most = rows.extremes()
         margin = high - low
         too_wide = margin > 0 and (least < low - margin or most > high + margin)
         too_narrow = high == WHITE and rows.dtype.kind == "f" and 0 < most <= 1
         if too_wide or too_narrow:
-            warnings.warn(
+            warn_user(
                 f"X has pixel values from {least:g} to {most:g}, but the estimator was fitted on "
-                f"the range {low:g} to {high:g}. Scale X as in fit.",
-                UserWarning,
-                stacklevel=4,
+                f"the range {low:g} to {high:g}. Scale X as in fit."
             )
 
 
@@ -116,7 +116,7 @@ class Images:
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
     def __getitem__(self, places) -> np.ndarray:
-        """Return the images at a slice or an array of places; of uint8 a slice is not copied."""
+        """Return the images at a slice or an array of places, not copied where that can be."""
         rows = self.rows[places]
         if rows.dtype != self.dtype or self.image_format.pixel_range != (0.0, WHITE):
             rows = self._scaled(rows)

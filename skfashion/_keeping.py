@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 
 from ._frozen import FrozenPart
+from ._picked import bytes_of_row
 from ._tensorflow import tf
 
 # Images go to the device as a whole if they take no more bytes; else a part at a time.
@@ -89,12 +90,18 @@ class OnDemand:
 
     def __getitem__(self, places):
         """Return the features at an array of places."""
-        n_images = len(self._variants[0])
-        images = np.empty((len(places), *self._variants[0].shape[1:]), self._variants[0].dtype)
+        features = np.empty((len(places), *self._frozen.row_shape), self.dtype)
+        for some in self._frozen.chunks(len(places), bytes_of_row(self._variants[0])):
+            self._frozen.features(self._images_at(places[some]), features[some])
+        return features
+
+    def _images_at(self, places):
+        first = self._variants[0]
+        images = np.empty((len(places), *first.shape[1:]), first.dtype)
         for number, variant in enumerate(self._variants):
-            own = places // n_images == number
-            images[own] = variant[places[own] % n_images]
-        return self._frozen.features(images)
+            own = places // len(first) == number
+            images[own] = variant[places[own] % len(first)]
+        return images
 
 
 def _find_rooms(frozen, sizes, pays):

@@ -59,10 +59,10 @@ def preprocess(images, mode):
 def adapt(model):
     """Return a model's output, with normalisation layers that suit transfer learning.
 
-    Batch normalisation averages over fewer steps, and is quicker. A `Normalization` that would
-    learn its constants (EfficientNetB0's) gets ImageNet's, which is what the official graph
-    computes: its own constants come from the weight file, with standard deviations in the place of
-    variances, and a further layer that makes up for it (tensorflow/tensorflow#49930).
+    Batch normalisation averages over fewer steps, and trains by a quicker kernel. A `Normalization`
+    that would learn its constants (EfficientNetB0's) gets ImageNet's, which is what the official
+    graph computes: its own constants come from the weight file, with standard deviations in the
+    place of variances, and a further layer that makes up for it (tensorflow/tensorflow#49930).
     """
     import keras
 

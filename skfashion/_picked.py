@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.utils import gen_batches
 
 # What is read only to be looked at is read in parts of so many bytes.
@@ -66,18 +67,27 @@ class Picked:
         is_read_only = isinstance(base, mmap.mmap) and modes - {None} == {"r"}
         return base if is_read_only and hasattr(mmap, "MADV_DONTNEED") else None
 
-    def min(self):
-        """Return the least number."""
-        return min(self[part].min() for part in parts_of(self))
-
-    def max(self):
-        """Return the largest number."""
-        return max(self[part].max() for part in parts_of(self))
+    def extremes(self) -> tuple[float, float]:
+        """Return the least and the largest number."""
+        parts = (self[part] for part in parts_of(self))
+        least, most = zip(*((part.min(), part.max()) for part in parts), strict=True)
+        return float(min(least)), float(max(most))
 
 
 def parts_of(array):
     """Return slices that go over an array's rows, of which each takes a bounded memory."""
-    return gen_batches(len(array), max(1, PART_BYTES // max(1, bytes_of_row(array))))
+    return parts_of_rows(len(array), max(1, PART_BYTES // max(1, bytes_of_row(array))))
+
+
+def parts_of_rows(n_rows, most):
+    """Return slices of at most so many rows; of no rows, none."""
+    return gen_batches(n_rows, most) if n_rows else ()
+
+
+def parts_in_working_memory(rows, row_bytes) -> list:
+    """Take row numbers apart, so that rows of a part take scikit-learn's `working_memory`."""
+    most = int(get_config()["working_memory"] * 2**20) // max(1, row_bytes)
+    return [rows[part] for part in parts_of_rows(len(rows), max(1, most))]
 
 
 def bytes_of_row(array) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ._environment import environment
 from ._graph import Weights
-from ._store import Store, digest, hash_rows
+from ._store import Store, digest, hash_parts
 from ._trainer import Rows
 from ._training import EpochEnd, OptimizerState, Phase, Trained
 
@@ -39,7 +39,7 @@ class StoredRuns:
             part
             for some in (rows, validation)
             if some
-            for part in (hash_rows(some.inputs), some.targets, some.weights)
+            for part in (hash_parts(some.inputs), some.targets, some.weights)
         ]
         self._key = digest(
             environment(),

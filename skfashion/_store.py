@@ -21,6 +21,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ._picked import parts_of
+
 FOLDER = "skfashion"
 _FORMAT = "1"
 _UNFINISHED = ".unfinished"
@@ -53,6 +55,14 @@ def digest(*parts) -> str:
         else:
             text = repr(part).encode()
             state.update(b"%d " % len(text) + text)
+    return state.hexdigest()
+
+
+def hash_parts(array) -> str:
+    """Return a hash of an array or `Images`, of which a part is in memory at a time."""
+    state = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=20)
+    for part in parts_of(array):
+        state.update(np.ascontiguousarray(array[part]).reshape(-1).view(np.uint8).data)
     return state.hexdigest()
 
 

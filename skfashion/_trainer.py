@@ -76,7 +76,7 @@ class Rows:
     Parameters
     ----------
     inputs : tf.Tensor or array
-        Images, or features of the frozen part: with flips, of each mirror image, one after the
+        `Images`, or features of the frozen part: with flips, of each mirror image, one after the
         other. A tensor is on the device as a whole. Of anything else a part goes there at a time.
     targets : ndarray of shape (n,)
         Encoded labels.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
+import keras
 import numpy as np
 import pytest
 from conftest import GTE5
@@ -25,7 +26,6 @@ from skfashion import (
 
 def residual(images):
     """Batch normalisation, a residual by operator, layers without names, a shared one."""
-    import keras
     from keras import layers
 
     relu = layers.ReLU()
@@ -181,6 +181,32 @@ def test_the_head_can_normalise_what_it_averages(make, lt5):
         first_loss[pooling] = clf.history_["loss"][0]
     assert first_loss["average"] > 20
     assert first_loss["normalized_average"] < 3
+
+
+class Doubled(keras.layers.Layer):
+    """A layer of a user's own, without a configuration."""
+
+    def __init__(self, factor):
+        super().__init__(name="doubled")
+        self.factor = factor
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
+def with_own_layers(images):
+    layers = keras.layers
+    x = layers.Conv2D(4, 3, strides=4, name="conv")(images / 255)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.Lambda(lambda tensor: tensor * 0.5, name="halved")(x)
+    return Doubled(2.0)(x)
+
+
+def test_a_model_keeps_layers_that_keras_could_not_build_again(make, lt5):
+    row = Backbone("own_layers", build=with_own_layers, stages=("conv",), min_size=9)
+    clf = make(backbone=row, epochs=1).fit(*lt5)
+    images = lt5[0][..., None]
+    assert_allclose(clf.model_.predict(images, verbose=0), clf.predict_proba(lt5[0]), atol=1e-5)
 
 
 @pytest.fixture

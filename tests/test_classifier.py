@@ -726,9 +726,13 @@ def test_balanced_batches_that_lack_classes(make, lt5):
     assert np.isfinite(clf.history_["loss"]).all()
 
 
-def test_unit_floats_on_a_byte_fit_draw_a_warning(fitted, fashion):
-    with pytest.warns(UserWarning, match=r"values from 0 to 1, but .* range 0 to 255"):
-        fitted.predict(fashion[0] / 255)
+@pytest.mark.parametrize("method", ["predict_proba", "predict", "score"])
+def test_unit_floats_on_a_byte_fit_draw_a_warning(fitted, fashion, method):
+    X, y = fashion
+    arguments = (X / 255, y) if method == "score" else (X / 255,)
+    with pytest.warns(UserWarning, match=r"values from 0 to 1, but .* range 0 to 255") as record:
+        getattr(fitted, method)(*arguments)
+    assert record[0].filename == __file__
 
 
 # -- Each parameter in each phase ----------------------------------------------------------

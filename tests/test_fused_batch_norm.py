@@ -51,6 +51,14 @@ def test_what_the_kernel_does_not_know_goes_keras_way(inputs, params):
         assert_array_equal(own, other)
 
 
+def test_half_precision_is_keras_own_but_for_rounding():
+    policy = {"dtype": keras.DTypePolicy("mixed_bfloat16")}
+    theirs = train_step(keras.layers.BatchNormalization, MAPS, **policy)
+    ours = train_step(BatchNormalization, MAPS, **policy)
+    for own, other in zip(ours, theirs, strict=True):
+        assert_allclose(own.astype("float32"), other.astype("float32"), rtol=0.02, atol=0.02)
+
+
 def test_models_have_keras_own_layers(make, fashion):
     X, _ = fashion
     clf = make(backbone="mobilenet_v2", epochs=1).fit(*fashion)

@@ -45,7 +45,7 @@ def test_rows_fold_as_told():
     ],
 )
 def test_pixel_range(rows, expected):
-    assert learn_pixel_range(rows) == expected
+    assert learn_pixel_range(Picked(rows)) == expected
 
 
 def test_uint8_is_not_copied():
@@ -64,7 +64,9 @@ def test_other_numbers_become_0_to_255():
 
 def test_constant_pixels_divide_by_nothing():
     rows = np.full((2, 4), 300.0)
-    images = ImageFormat((2, 2, 1), learn_pixel_range(rows)).images(Picked(rows), "float64")[:]
+    images = ImageFormat((2, 2, 1), learn_pixel_range(Picked(rows))).images(
+        Picked(rows), "float64"
+    )[:]
     assert_array_equal(images, np.zeros((2, 2, 2, 1)))
 
 

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import psutil
 import pytest
+import sklearn
 from conftest import GTE5
 from numpy.testing import assert_array_equal
 
@@ -72,24 +73,41 @@ def test_memory_finds_the_same_images_in_a_file(make, fashion, tmp_path):
     assert memory_report(tmp_path / "memory")["pretrainings_found"] == 1
 
 
-@pytest.mark.parametrize("memory", [False, True])
-def test_no_step_of_a_fit_copies_all_images(make, in_parts, tmp_path, memory):
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"freeze_until": "dense"},
+        {"freeze_until": "dense", "memory": "memory"},
+        {"freeze_until": "dense", "augmentation": "flip"},  # recomputed, for one epoch
+        {"freeze_until": "conv1", "augmentation": ["flip", "shift"]},
+    ],
+    ids=str,
+)
+def test_no_step_of_a_fit_copies_all_images(make, in_parts, tmp_path, params):
     rng = np.random.default_rng(0)
     y = rng.permutation(np.repeat(np.arange(10), 800))
     X = mapped(rng.integers(0, 256, (8000, 40, 40, 3), np.uint8), tmp_path)
-    params = {"freeze_until": "dense", "input_size": 28, "hidden_units": 16, "batch_size": 32}
-    if memory:
-        params["memory"] = tmp_path / "memory"
-    clf = make(pretrain_classes=GTE5, pretrain_epochs=1, epochs=1, **params)
+    small = {"input_size": 28, "hidden_units": 16, "batch_size": 32}
+    if "memory" in params:
+        params = {**params, "memory": tmp_path / params["memory"]}
+    clf = make(pretrain_classes=GTE5, pretrain_epochs=1, epochs=1, **small, **params)
     clf.fit(X[:100], y[:100])  # what is built once is not counted
     in_parts(2**20)
     tracemalloc.start()
     try:
-        clf.fit(X, y).score(X, y)
+        clf.fit(X, y)
+        with sklearn.config_context(working_memory=1):
+            clf.score(X, y)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert peak < X.nbytes / 3
+
+
+def test_scores_of_parts_are_those_of_the_whole(fitted, fashion):
+    whole = fitted.score(*fashion)
+    with sklearn.config_context(working_memory=784 * 30 / 2**20):
+        assert fitted.score(*fashion) == whole
 
 
 lets_go = pytest.mark.skipif(
@@ -102,7 +120,7 @@ def test_what_was_read_of_a_file_does_not_stay_resident(tmp_path, monkeypatch):
     monkeypatch.setattr(skfashion._picked, "PART_BYTES", 2**20)
     X = mapped(np.ones((64, 2**20), np.uint8), tmp_path)
     before = psutil.Process().memory_info().shared
-    assert Picked(np.asarray(X)).min() == 1
+    assert Picked(np.asarray(X)).extremes() == (1, 1)
     assert psutil.Process().memory_info().shared - before < X.nbytes / 4
 
 
@@ -112,7 +130,7 @@ def test_changes_of_a_mapped_array_are_not_lost(tmp_path, mode):
     X = np.load(tmp_path / "X.npy", mmap_mode=mode)
     X[:] = 1
     picked = Picked(X)
-    assert picked.min() == picked.min() == 1
+    assert picked.extremes() == picked.extremes() == (1, 1)
 
 
 @lets_go
@@ -121,4 +139,4 @@ def test_changes_of_a_block_of_memory_are_not_lost():
     X = np.frombuffer(block, np.uint8).reshape(8, 4096)
     X[:] = 1
     picked = Picked(X)
-    assert picked.min() == picked.min() == 1
+    assert picked.extremes() == picked.extremes() == (1, 1)

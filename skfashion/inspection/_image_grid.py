@@ -329,7 +329,7 @@ def _visible(X, shown, image_shape):
     """
     rows, shape = as_rows(X)
     rows = check_array(rows, dtype="numeric", input_name="X")
-    image_format = ImageFormat.learn(rows, shape, image_shape)
+    image_format = ImageFormat.learn(Picked(rows), shape, image_shape)
     # Without a row there is no range of pixels to compare with the one learned.
     chosen = np.array(shown if len(shown) else [0])
     images = image_format.images(Picked(rows, chosen), "float32")[: len(shown)]
