@@ -1,6 +1,6 @@
 """Second and later fits of 200 images, against a fresh Keras build per fit: time and memory.
 
-Run ``python benchmarks/repeated_fits.py``; it takes about three minutes. Both sides pretrain the
+Run ``python benchmarks/repeated_fits.py``; it takes about five minutes. Both sides pretrain the
 small CNN on five classes, freeze its body and fine-tune it on the other five, with the same rows,
 epochs and optimizer, in one process, in turn.
 """
@@ -85,7 +85,7 @@ def growth(fit, data, n_fits):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fits", type=int, default=30)
+    parser.add_argument("--fits", type=int, default=50)
     n_fits = parser.parse_args().fits
     X, y = load_fashion_sample(return_X_y=True)
     X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)

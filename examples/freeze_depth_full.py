@@ -6,7 +6,28 @@ The small CNN on all 60,000 training images: five freeze points, two source task
 target task is to tell five kinds of clothes apart, classes 0 to 4; the source task is shoes alone,
 or shoes, shirts and bags.
 
-This page is not run when the documentation is built: it takes some minutes on two cores.
+This page is not run when the documentation is built: its 30 fits took 489 s on two cores.
+
+.. image:: /_static/freeze_depth_full.png
+   :alt: Accuracy, seconds per fit and trainable parameters against the freeze point
+
+==============  ===========  =============  ============  ==========================
+frozen up to    shoes alone  all five       s per fit     what it teaches
+==============  ===========  =============  ============  ==========================
+nothing         0.930        0.931          41            the reference
+conv1           0.927        0.928          23            edges are edges: half the
+                                                          time, and nearly nothing
+                                                          lost
+conv2,          0.909        0.917          5             an eighth of the time, for
+features                                                  one to two points
+dense           0.747        0.783          1             the hidden layer knows
+                                                          shoes, not shirts
+==============  ===========  =============  ============  ==========================
+
+Accuracy is the mean of three folds, with a standard deviation of 0.005 at most. What one pretrains on
+matters the more, the deeper one freezes: with nothing frozen the two source tasks are alike, behind
+the hidden layer they are four points apart. conv2 and features are one place: there are no weights
+between them.
 """
 
 # %%
