@@ -24,10 +24,10 @@ dense           0.747        0.783          1             the hidden layer knows
                                                           shoes, not shirts
 ==============  ===========  =============  ============  ==========================
 
-Accuracy is the mean of three folds, with a standard deviation of 0.005 at most. What one pretrains on
-matters the more, the deeper one freezes: with nothing frozen the two source tasks are alike, behind
-the hidden layer they are four points apart. conv2 and features are one place: there are no weights
-between them.
+Accuracy is the mean of three folds, with a standard deviation of 0.005 at most. What one pretrains
+on matters the more, the deeper one freezes: with nothing frozen the two source tasks are alike,
+behind the hidden layer they are four points apart. conv2 and features are one place: there are no
+weights between them.
 """
 
 # %%
