@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from ._architecture import Architecture
 from ._backbone import point_name
-from ._fused_batch_norm import with_plain_layers
+from ._fused_batch_norm import make_plain
 from ._graph import BatchFunction, Graph, Weights, add_head
 from ._keras_globals import fresh_keras_globals
 from ._names import unknown_name
@@ -29,8 +29,8 @@ def build_fitted_model(architecture: Architecture, weights: Weights, pixel_range
     """Build a Keras model from images in the user's units to probabilities."""
     low, high = pixel_range
     scale = 255.0 / (high - low if high > low else 1.0)
-    with fresh_keras_globals(architecture.dtype):
-        model = with_plain_layers(Network(architecture).model)
+    model = Network(architecture).model
+    make_plain(model)
     for variable in model.weights:
         variable.assign(weights[variable.path])
     with fresh_keras_globals(architecture.float_type):
