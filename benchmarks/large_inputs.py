@@ -1,6 +1,6 @@
 """Fits on images that are larger than memory is meant to be: what stays resident.
 
-Run ``python benchmarks/large_inputs.py``; it takes about twenty minutes on two cores, and 5 GB of
+Run ``python benchmarks/large_inputs.py``; it takes about ten minutes on two cores, and 5 GB of
 disk, or 25 if features of a million images go to a file. Each fit is in a process of its own, which
 first fits a few images: what is resident then, TensorFlow and the network, is taken off.
 
@@ -83,16 +83,8 @@ def write_rows(path, n_images, rng):
 
 
 CASES = {
-    "photographs": (
-        write_photographs,
-        28_000,
-        {"backbone": "mobilenet_v2", "input_size": 96},
-    ),
-    "rows": (
-        write_rows,
-        1_000_000,
-        {},
-    ),
+    "photographs": (write_photographs, 28_000, {"backbone": "mobilenet_v2", "input_size": 96}),
+    "rows": (write_rows, 1_000_000, {}),
 }
 
 

@@ -19,7 +19,7 @@ def learn_pixel_range(rows) -> tuple[float, float]:
     """
     if rows.dtype == np.uint8:
         return 0.0, WHITE
-    low, high = rows.extremes()
+    low, high = rows.extremes
     for white in (1.0, WHITE):
         if low >= 0 and high <= white:
             return 0.0, white
@@ -70,7 +70,7 @@ class ImageFormat:
         if not len(rows):
             return
         low, high = self.pixel_range
-        least, most = rows.extremes()
+        least, most = rows.extremes
         margin = high - low
         too_wide = margin > 0 and (least < low - margin or most > high + margin)
         too_narrow = high == WHITE and rows.dtype.kind == "f" and 0 < most <= 1

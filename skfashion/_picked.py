@@ -67,8 +67,9 @@ class Picked:
         is_read_only = isinstance(base, mmap.mmap) and modes - {None} == {"r"}
         return base if is_read_only and hasattr(mmap, "MADV_DONTNEED") else None
 
+    @cached_property
     def extremes(self) -> tuple[float, float]:
-        """Return the least and the largest number."""
+        """The least and the largest number."""
         parts = (self[part] for part in parts_of(self))
         least, most = zip(*((part.min(), part.max()) for part in parts), strict=True)
         return float(min(least)), float(max(most))

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion._fused_batch_norm import BatchNormalization
 
+KERNEL = tf.raw_ops.FusedBatchNormV3
 MAPS = np.random.default_rng(0).normal(3, 2, (16, 5, 7, 12)).astype("float32")
 
 
@@ -24,12 +25,26 @@ def train_step(make_layer, inputs, **params):
     return [tensor.numpy() for tensor in (outputs, *gradients, *averages)]
 
 
+@pytest.fixture
+def kernel_runs(monkeypatch):
+    """Return a list that grows with each run of the kernel."""
+    runs = []
+
+    def counted(**inputs):
+        runs.append(inputs["x"].dtype)
+        return KERNEL(**inputs)
+
+    monkeypatch.setattr(tf.raw_ops, "FusedBatchNormV3", counted)
+    return runs
+
+
 @pytest.mark.parametrize(
     "params", [{}, {"scale": False}, {"center": False, "epsilon": 1.001e-5}], ids=str
 )
-def test_a_step_is_keras_own(params):
+def test_a_step_is_keras_own(params, kernel_runs):
     theirs = train_step(keras.layers.BatchNormalization, MAPS, **params)
     ours = train_step(BatchNormalization, MAPS, **params)
+    assert kernel_runs == [tf.float32]
     assert len(ours) == len(theirs)
     for own, other in zip(ours, theirs, strict=True):
         assert_allclose(own, other, rtol=1e-4, atol=1e-5)
@@ -44,17 +59,19 @@ def test_a_step_is_keras_own(params):
         (MAPS, {"trainable": False}),
     ],
 )
-def test_what_the_kernel_does_not_know_goes_keras_way(inputs, params):
+def test_what_the_kernel_does_not_know_goes_keras_way(inputs, params, kernel_runs):
     theirs = train_step(keras.layers.BatchNormalization, inputs, **params)
     ours = train_step(BatchNormalization, inputs, **params)
+    assert kernel_runs == []
     for own, other in zip(ours, theirs, strict=True):
         assert_array_equal(own, other)
 
 
-def test_half_precision_is_keras_own_but_for_rounding():
+def test_half_precision_is_keras_own_but_for_rounding(kernel_runs):
     policy = {"dtype": keras.DTypePolicy("mixed_bfloat16")}
     theirs = train_step(keras.layers.BatchNormalization, MAPS, **policy)
     ours = train_step(BatchNormalization, MAPS, **policy)
+    assert kernel_runs == [tf.bfloat16]
     for own, other in zip(ours, theirs, strict=True):
         assert_allclose(own.astype("float32"), other.astype("float32"), rtol=0.02, atol=0.02)
 

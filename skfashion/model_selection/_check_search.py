@@ -14,6 +14,7 @@ from .._classifier import TransferClassifier
 from .._features import BackboneFeatures
 from .._memory import open_store
 from .._planning import check_output_layer, check_weights
+from .._warnings import warn_user
 from ._candidates import Candidate, Data, architecture_of, freeze_until_of
 
 _MOST_REASONS = 10
@@ -84,12 +85,10 @@ def check_search(search, X=None, y=None):
     if reasons:
         raise ValueError(_message(reasons, len(candidates)))
     if unchecked:
-        warnings.warn(
+        warn_user(
             f"check_search has checked the lists of this search, but not what it will draw for "
             f"{unchecked}: random_state={search.random_state!r} draws other candidates in every "
-            "fit. Set random_state to an int.",
-            UserWarning,
-            stacklevel=2,
+            "fit. Set random_state to an int."
         )
     return search
 
