@@ -1,7 +1,8 @@
 """Prediction, peak memory of a fit and import time, against plain Keras and scikit-learn.
 
 Run ``python benchmarks/prediction_and_memory.py``; it takes about five minutes on two cores. Memory
-and imports are measured in processes of their own, in turn.
+and imports are measured in processes of their own, in turn; the peak of memory is read from Linux's
+/proc.
 """
 
 import argparse
@@ -43,17 +44,18 @@ DATA = """
 from skfashion.datasets import fetch_fashion_mnist
 X, y = fetch_fashion_mnist("train", return_X_y=True)
 """
+# Not getrusage's peak: a process inherits that of who started it.
 PEAK = """
-import resource
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+from pathlib import Path
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0], "kB")
 """
 
 
 def in_new_process(code):
-    """Run code in a process of its own; return the number that it prints last."""
+    """Run code in a process of its own; return the first number of the last line that it prints."""
     command = [sys.executable, "-c", code]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(output.split()[-1])
+    return float(output.splitlines()[-1].split()[0])
 
 
 def peak_memory(rounds):
@@ -61,7 +63,7 @@ def peak_memory(rounds):
     peaks = {name: [] for name in FITS}
     for _ in range(rounds):
         for name, code in FITS.items():
-            peaks[name].append(in_new_process(DATA + code.format(folder=folder) + PEAK))
+            peaks[name].append(in_new_process(DATA + code.format(folder=folder) + PEAK) / 1024)
     start = median(peaks["start-up"])
     return [(name, f"{median(of):.0f}", f"{median(of) - start:.0f}") for name, of in peaks.items()]
 

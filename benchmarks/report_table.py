@@ -46,13 +46,13 @@ class Row:
 ROWS = (
     Row("vgg16", "fine-tuned", "block2_pool", 6),
     Row("vgg16", "head-only", "features", 30),
-    Row("vgg16", "scratch", None, 3),
+    Row("vgg16", "scratch", None, 4),
     Row("inception_v3", "fine-tuned", None, 8, augmentation=("flip", "erase")),
     Row("inception_v3", "head-only", "features", 30),
-    Row("inception_v3", "scratch", None, 5),
+    Row("inception_v3", "scratch", None, 8),
     Row("resnet50", "fine-tuned", None, 10, pretrain_epochs=3, augmentation=("flip",)),
     Row("resnet50", "head-only", "features", 30, pretrain_epochs=3),
-    Row("resnet50", "scratch", None, 7),
+    Row("resnet50", "scratch", None, 11),
 )
 
 
