@@ -13,9 +13,9 @@ from ._store import Store, digest, hash_rows
 
 # What is only passed through is held in parts of so many bytes.
 CHUNK_BYTES = 2**28
-# Features are worth keeping where they take so many operations a byte: computing at 20 thousand
-# million a second against reading at 500 million bytes a second.
-_OPERATIONS_PER_BYTE = 40
+# How many operations are as quick as one byte: computing at 20 thousand million a second against
+# reading 4 thousand million bytes of memory a second, or 500 million of a file.
+_PER_BYTE_OF_MEMORY, _PER_BYTE_OF_FILE = 5, 40
 
 
 class FrozenPart:
@@ -70,9 +70,14 @@ class FrozenPart:
         )
 
     @property
-    def is_worth_reading(self) -> bool:
+    def is_worth_keeping(self) -> bool:
+        """Whether to read features from memory is quicker than to compute them."""
+        return not self.is_empty and self._operations > _PER_BYTE_OF_MEMORY * self.row_bytes
+
+    @property
+    def is_worth_a_file(self) -> bool:
         """Whether to read features from a file is quicker than to compute them."""
-        return self._operations > _OPERATIONS_PER_BYTE * self.row_bytes
+        return not self.is_empty and self._operations > _PER_BYTE_OF_FILE * self.row_bytes
 
     def features(self, images, out=None) -> np.ndarray:
         """Return the features of an array or `Images`, in their order.
@@ -89,7 +94,7 @@ class FrozenPart:
     def predict_proba(self, images) -> np.ndarray:
         """Return class probabilities of shape (n, n_classes), by way of the features."""
         finish = self._network.finish_of(self._point)
-        if self._store is None or self.is_empty:
+        if self._store is None or not self.is_worth_a_file:
             return run_batches([*self._pieces, finish], self._weights, images)
         probabilities = np.empty((len(images), *finish.output_shape), finish.float_type)
         for some in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
@@ -112,7 +117,7 @@ class FrozenPart:
         for some in self.chunks(len(missing), bytes_of_row(images)):
             rows = missing[some]
             run_batches(self._pieces, self._weights, images[rows], features, rows)
-        if self.is_worth_reading:
+        if self.is_worth_a_file:
             tables[-1].add(hashes, features, to_keep)
         store.note(rows_found=len(images) - len(to_keep), rows_computed=len(to_keep))
         return features
@@ -121,16 +126,16 @@ class FrozenPart:
         """Compute the features of missing rows that a table has at a cut; return those left."""
         found = table.find(hashes[missing])
         done = np.zeros(len(missing), bool)
+        if depth == len(self._pieces):
+            read = found.read(found.rows, features, missing[found.rows])
+            done[found.rows[read]] = True
+            return missing[~done]
         for some in self.chunks(len(found.rows), table.row_bytes):
             rows = found.rows[some]
             inputs = np.empty((len(rows), *table.shape), table.dtype)
-            read = found.read(rows, inputs)
-            places = missing[rows[read]]
-            if depth == len(self._pieces):
-                features[places] = inputs[read]
-            else:
-                pieces = self._pieces[depth:]
-                run_batches(pieces, self._weights, inputs[read], features, places)
+            read = found.read(rows, inputs, np.arange(len(rows)))
+            places, pieces = missing[rows[read]], self._pieces[depth:]
+            run_batches(pieces, self._weights, inputs[read], features, places)
             done[rows[read]] = True
         return missing[~done]
 

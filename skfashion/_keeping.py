@@ -31,8 +31,8 @@ class Keeping(StrEnum):
     RECOMPUTED = "recomputed"
 
 
-def keep_features(frozen: FrozenPart, sets, augmentation, epochs) -> tuple[Keeping, list]:
-    """Run the frozen part once over images, where what it gives is constant and has room.
+def keep_features(frozen: FrozenPart, sets, from_features, epochs) -> tuple[Keeping, list]:
+    """Run the frozen part once over images, where that is asked for and its outputs have room.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def keep_features(frozen: FrozenPart, sets, augmentation, epochs) -> tuple[Keepi
         What computes features.
     sets : list of list of Images
         Sets of images, each with its mirror images.
-    augmentation : tuple of (name, amount)
-        Random changes besides flips: the images of each epoch are then new.
+    from_features : bool
+        Whether to train on features; else on the images as they are.
     epochs : int
         How often each image is needed, as one of its mirror images.
 
@@ -50,14 +50,15 @@ def keep_features(frozen: FrozenPart, sets, augmentation, epochs) -> tuple[Keepi
     keeping : Keeping
         Where features are kept.
     inputs : list of tf.Tensor, Images, ndarray or OnDemand
-        What to train on, for each set: features, those of mirror images one after the other; or the
-        images as they are, where nothing is frozen or images change.
+        What to train on, for each set: images, or features, those of mirror images one after the
+        other.
     """
-    pays = not augmentation and max(map(len, sets)) <= epochs
-    sizes = [sum(map(len, variants)) for variants in sets]
-    keeping, rooms = _find_rooms(frozen, sizes, pays)
-    if keeping == Keeping.NOTHING or augmentation:
+    if not from_features:
+        keeping = Keeping.NOTHING if frozen.is_empty else Keeping.RECOMPUTED
         return keeping, [_entering(variants[0]) for variants in sets]
+    pays = max(map(len, sets)) <= epochs
+    sizes = [sum(map(len, variants)) for variants in sets]
+    keeping, rooms = _find_rooms(frozen, sizes) if pays else (Keeping.RECOMPUTED, [])
     if not rooms:
         return keeping, [OnDemand(frozen, variants) for variants in sets]
     for room, variants in zip(rooms, sets, strict=True):
@@ -104,17 +105,13 @@ class OnDemand:
         return images
 
 
-def _find_rooms(frozen, sizes, pays):
+def _find_rooms(frozen, sizes):
     """Return where to keep features of so many images, and empty arrays there, if anywhere."""
-    if frozen.is_empty:
-        return Keeping.NOTHING, []
-    if not pays:
-        return Keeping.RECOMPUTED, []
     n_bytes = sum(sizes) * frozen.row_bytes
     shapes = [(size, *frozen.row_shape) for size in sizes]
     if n_bytes <= MOST_OF_FREE_MEMORY * psutil.virtual_memory().available:
         return Keeping.KEPT, [_aligned_room(shape, frozen.float_type) for shape in shapes]
-    if frozen.is_worth_reading:
+    if frozen.is_worth_a_file:
         with suppress(OSError):
             if n_bytes <= MOST_OF_FREE_DISK * shutil.disk_usage(tempfile.gettempdir()).free:
                 return Keeping.MAPPED, [_room_in_file(shape, frozen.float_type) for shape in shapes]

@@ -21,7 +21,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ._picked import parts_of
+from ._picked import bytes_of_row, parts_of, parts_of_rows
 
 FOLDER = "skfashion"
 _FORMAT = "1"
@@ -32,6 +32,8 @@ _MOST_LOG_BYTES = 2**20
 _UNFINISHED_FOR_GOOD = 3600.0
 # One file of features has at most so many bytes: the unit in which the least recently used go.
 _FILE_BYTES = 2**26
+# So much is copied at a time: less than a processor's cache has room for.
+_BLOCK_BYTES = 2**20
 # To open a file takes about as long as to compute the features of so many images.
 _FEWEST_ROWS = 16
 _UNREADABLE = (
@@ -293,8 +295,8 @@ class Found:
         """The numbers of the rows that it has."""
         return np.flatnonzero(self._parts >= 0)
 
-    def read(self, rows, out) -> np.ndarray:
-        """Copy the features of some of its rows, one after the other; return which it did.
+    def read(self, rows, out, places) -> np.ndarray:
+        """Copy the features of some of its rows to these places; return which it did.
 
         Another process may have removed a file meanwhile. One that is damaged goes.
         """
@@ -305,7 +307,8 @@ class Found:
                 features = np.load(self._files[part], mmap_mode="r", allow_pickle=False)
                 if features.shape[1:] != self._shape or features.dtype != self._dtype:
                     raise ValueError("features of another kind")
-                out[own] = features[self._places[rows[own]]]
+                for some in parts_of_rows(len(own), max(1, _BLOCK_BYTES // bytes_of_row(features))):
+                    out[places[own[some]]] = features[self._places[rows[own[some]]]]
             except _UNREADABLE:
                 _remove(self._files[part])
             else:

@@ -10,7 +10,7 @@ import numpy as np
 from ._augmentation import take_flips
 from ._frozen import FrozenPart
 from ._graph import Weights
-from ._keeping import Keeping, keep_features
+from ._keeping import keep_features
 from ._lending import borrow_trainer
 from ._network import Network
 from ._pace import Pace
@@ -209,7 +209,8 @@ class Phase:
         if validation:
             sets.append([validation.inputs])
         frozen = FrozenPart(self.network, point, weights, self.store)
-        keeping, inputs = keep_features(frozen, sets, augmentation, epochs)
+        from_features = frozen.is_worth_keeping and not augmentation
+        keeping, inputs = keep_features(frozen, sets, from_features, epochs)
         entered = [
             replace(some, inputs=own) for some, own in zip((rows, validation), inputs, strict=False)
         ]
@@ -221,7 +222,7 @@ class Phase:
             clips=settings.pace.clip_norm is not None,
             flips=flips,
             augmentation=augmentation,
-            from_features=keeping != Keeping.NOTHING and not augmentation,
+            from_features=from_features,
             input_type=tf.as_dtype(inputs[0].dtype).name,
         )
         return entered, program, keeping

@@ -188,7 +188,7 @@ def test_a_process_killed_while_it_writes_leaves_whole_files(tmp_path):
     for n in range(3):
         found = table.find(hash_rows(np.arange(n * 2000, (n + 1) * 2000)))
         rows = np.empty((2000, 1000), "float32")
-        assert found.read(np.arange(2000), rows).all()
+        assert found.read(np.arange(2000), rows, np.arange(2000)).all()
         assert (rows == n).all()
 
 
