@@ -27,7 +27,7 @@ GRID = [
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=1)
     options = parser.parse_args()
     X, y = fetch_fashion_mnist("train", return_X_y=True)
     X, _, y, _ = train_test_split(X, y, train_size=12_000, stratify=y, random_state=0)

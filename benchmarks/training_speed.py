@@ -3,7 +3,8 @@
 Run ``python benchmarks/training_speed.py``; it takes about ten minutes on two cores. Both sides
 train on the same 30,000 images of Fashion-MNIST, five classes, from the same weights of the body,
 with the same optimizer and batches, and are scored on the same 5,000 test images. Keras builds its
-model anew for every fit, as a user's function would; an epoch's time leaves the first one out, in
+model anew for every fit, as a user's function would; skfashion's fits are later ones of the
+process, so that what it builds once is not in them. An epoch's time leaves the first one out, in
 which either side traces or computes what it needs.
 """
 
@@ -79,7 +80,7 @@ def main():
         ("a frozen epoch", (True, 20), 1),
         ("20 frozen epochs, all in", (True, 20), 0),
         ("5 frozen epochs, all in", (True, 5), 0),
-        ("a full epoch", (False, 3), 1),
+        ("an epoch of all layers", (False, 3), 1),
     ]
     rows = []
     for title, run, column in what:

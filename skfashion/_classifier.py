@@ -181,8 +181,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         For each epoch on the target task: "loss" and "accuracy" while training, "val_loss" and
         "val_accuracy" where rows are watched; "features", what became of the frozen part's
         features: "nothing frozen", "kept", "memory-mapped" or "recomputed"; and "seconds". The
-        first epoch's seconds have the pass through the frozen part in them, and the first fit's the
-        building of the network.
+        first epoch's seconds have the pass through the frozen part in them, where its features are
+        kept, and the first fit's the building of the network.
     pretrain_history_ : dict of str to list
         The same for the source task; empty without one.
     freeze_point_ : str or None

@@ -10,12 +10,21 @@ from ._graph import Weights, run_batches
 from ._network import Network
 from ._picked import bytes_of_row, parts_of_rows
 from ._store import Store, digest, hash_rows
+from ._tensorflow import keras
 
 # What is only passed through is held in parts of so many bytes.
 CHUNK_BYTES = 2**28
-# How many operations are as quick as one byte: computing at 20 thousand million a second against
-# reading 4 thousand million bytes of memory a second, or 500 million of a file.
+# How many operations are as quick as one byte. A convolution of one channel was measured to do 21
+# thousand million a second, on two cores that gather 4 thousand million bytes of memory a second;
+# of a file, 500 million are taken for granted.
 _PER_BYTE_OF_MEMORY, _PER_BYTE_OF_FILE = 5, 40
+# Layers that cost what their weights say. What others cost is not known.
+_OF_KNOWN_COST = {
+    keras.layers.InputLayer,
+    keras.layers.Rescaling,
+    keras.layers.Conv2D,
+    keras.layers.Dense,
+}
 
 
 class FrozenPart:
@@ -71,13 +80,22 @@ class FrozenPart:
 
     @property
     def is_worth_keeping(self) -> bool:
-        """Whether to read features from memory is quicker than to compute them."""
-        return not self.is_empty and self._operations > _PER_BYTE_OF_MEMORY * self.row_bytes
+        """Whether to read features from memory is quicker than to compute them, or may be."""
+        layers = {type(layer) for piece in self._pieces for layer in piece.model.layers}
+        return bool(layers - _OF_KNOWN_COST) or self._cost_more_than(_PER_BYTE_OF_MEMORY)
 
     @property
     def is_worth_a_file(self) -> bool:
         """Whether to read features from a file is quicker than to compute them."""
-        return not self.is_empty and self._operations > _PER_BYTE_OF_FILE * self.row_bytes
+        return self._cost_more_than(_PER_BYTE_OF_FILE)
+
+    def _cost_more_than(self, operations_per_byte) -> bool:
+        return not self.is_empty and bool(self._operations > operations_per_byte * self.row_bytes)
+
+    @property
+    def _shared(self) -> Store | None:
+        """Where features are shared, if that is worth it."""
+        return self._store if self.is_worth_a_file else None
 
     def features(self, images, out=None) -> np.ndarray:
         """Return the features of an array or `Images`, in their order.
@@ -87,14 +105,14 @@ class FrozenPart:
         features = out
         if features is None:
             features = np.empty((len(images), *self.row_shape), self.float_type)
-        if self._store is None:
+        if (store := self._shared) is None:
             return run_batches(self._pieces, self._weights, images, features)
-        return self._shared_features(self._store, images, features)
+        return self._shared_features(store, images, features)
 
     def predict_proba(self, images) -> np.ndarray:
         """Return class probabilities of shape (n, n_classes), by way of the features."""
         finish = self._network.finish_of(self._point)
-        if self._store is None or not self.is_worth_a_file:
+        if self._shared is None:
             return run_batches([*self._pieces, finish], self._weights, images)
         probabilities = np.empty((len(images), *finish.output_shape), finish.float_type)
         for some in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
@@ -117,8 +135,7 @@ class FrozenPart:
         for some in self.chunks(len(missing), bytes_of_row(images)):
             rows = missing[some]
             run_batches(self._pieces, self._weights, images[rows], features, rows)
-        if self.is_worth_a_file:
-            tables[-1].add(hashes, features, to_keep)
+        tables[-1].add(hashes, features, to_keep)
         store.note(rows_found=len(images) - len(to_keep), rows_computed=len(to_keep))
         return features
 

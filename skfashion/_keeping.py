@@ -31,8 +31,8 @@ class Keeping(StrEnum):
     RECOMPUTED = "recomputed"
 
 
-def keep_features(frozen: FrozenPart, sets, from_features, epochs) -> tuple[Keeping, list]:
-    """Run the frozen part once over images, where that is asked for and its outputs have room.
+def keep_features(frozen: FrozenPart, sets, epochs) -> tuple[Keeping, list]:
+    """Run the frozen part once over images, where what it gives has room.
 
     Parameters
     ----------
@@ -40,8 +40,6 @@ def keep_features(frozen: FrozenPart, sets, from_features, epochs) -> tuple[Keep
         What computes features.
     sets : list of list of Images
         Sets of images, each with its mirror images.
-    from_features : bool
-        Whether to train on features; else on the images as they are.
     epochs : int
         How often each image is needed, as one of its mirror images.
 
@@ -49,13 +47,9 @@ def keep_features(frozen: FrozenPart, sets, from_features, epochs) -> tuple[Keep
     -------
     keeping : Keeping
         Where features are kept.
-    inputs : list of tf.Tensor, Images, ndarray or OnDemand
-        What to train on, for each set: images, or features, those of mirror images one after the
-        other.
+    inputs : list of tf.Tensor, ndarray or OnDemand
+        What to train on, for each set: features, those of mirror images one after the other.
     """
-    if not from_features:
-        keeping = Keeping.NOTHING if frozen.is_empty else Keeping.RECOMPUTED
-        return keeping, [_entering(variants[0]) for variants in sets]
     pays = max(map(len, sets)) <= epochs
     sizes = [sum(map(len, variants)) for variants in sets]
     keeping, rooms = _find_rooms(frozen, sizes) if pays else (Keeping.RECOMPUTED, [])
@@ -67,6 +61,15 @@ def keep_features(frozen: FrozenPart, sets, from_features, epochs) -> tuple[Keep
             begin, end = end, end + len(images)
             frozen.features(images, room[begin:end])
     return keeping, [_on_device(room) for room in rooms] if keeping == Keeping.KEPT else rooms
+
+
+def enter_images(frozen: FrozenPart, sets) -> tuple[Keeping, list]:
+    """Return what to train on where images go through all of the network in each epoch.
+
+    Parameters and results are those of `keep_features`.
+    """
+    keeping = Keeping.NOTHING if frozen.is_empty else Keeping.RECOMPUTED
+    return keeping, [_entering(variants[0]) for variants in sets]
 
 
 def _entering(images):

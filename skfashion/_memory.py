@@ -65,8 +65,9 @@ def memory_report(memory) -> dict[str, float]:
     dict of str to number
         "bytes" of what is kept; and, of all processes, as far back as the folder's log goes:
         "pretrainings_found" and "pretrainings_computed", "rows_found" and "rows_computed" (images
-        whose frozen features were found or computed), "epochs_found" (epochs of both tasks that did
-        not run, because a run was found that has them), and "seconds_saved" (what these once took).
+        whose frozen features were found or computed, where they are worth a file), "epochs_found"
+        (epochs of both tasks that did not run, because a run was found that has them), and
+        "seconds_saved" (what these once took).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A phase of training: the frozen part once, then epochs, validation, history, early stopping."""
+"""A phase of training: the frozen part, once if that pays; epochs, validation, early stopping."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import numpy as np
 from ._augmentation import take_flips
 from ._frozen import FrozenPart
 from ._graph import Weights
-from ._keeping import keep_features
+from ._keeping import enter_images, keep_features
 from ._lending import borrow_trainer
 from ._network import Network
 from ._pace import Pace
@@ -202,7 +202,7 @@ class Phase:
             return Trained(current_weights(), history, state), stop
 
     def _enter(self, point, weights, rows, validation, epochs):
-        """Bring rows up to the cut, if that can be done once; return them, and how to train."""
+        """Bring rows up to the cut, if that is done once; return them, and how to train."""
         settings = self.settings
         flips, augmentation = take_flips(settings.augmentation)
         sets = [[flips.variant(rows.inputs, number) for number in range(len(flips))]]
@@ -210,7 +210,10 @@ class Phase:
             sets.append([validation.inputs])
         frozen = FrozenPart(self.network, point, weights, self.store)
         from_features = frozen.is_worth_keeping and not augmentation
-        keeping, inputs = keep_features(frozen, sets, from_features, epochs)
+        if from_features:
+            keeping, inputs = keep_features(frozen, sets, epochs)
+        else:
+            keeping, inputs = enter_images(frozen, sets)
         entered = [
             replace(some, inputs=own) for some, own in zip((rows, validation), inputs, strict=False)
         ]

@@ -42,6 +42,7 @@ def mapped(array, folder):
     [
         {"freeze_until": None},
         {"freeze_until": "features"},
+        {"freeze_until": "conv1"},  # images go in, not features
         {"freeze_until": None, "augmentation": {"flip": "both"}},
         {"freeze_until": "conv1", "augmentation": ["flip", "shift"]},
         {"freeze_until": "dense", "early_stopping": True, "validation_fraction": 0.2},

@@ -31,7 +31,15 @@ def counts(folder):
     return report
 
 
-@pytest.mark.parametrize("freeze_until", ["conv1", "features", "dense", None])
+def test_what_is_computed_as_soon_as_read_is_not_looked_for(make, fashion, tmp_path):
+    clf = make(**{**TRANSFER, "freeze_until": "conv1"}, memory=tmp_path).fit(*fashion)
+    clf.predict(fashion[0])
+    report = counts(tmp_path)
+    assert report["rows_found"] == report["rows_computed"] == 0
+    assert report["pretrainings_computed"] == 1
+
+
+@pytest.mark.parametrize("freeze_until", ["conv2", "features", "dense", None])
 def test_found_is_computed(make, fashion, tmp_path, freeze_until):
     params = {**TRANSFER, "freeze_until": freeze_until}
     plain = make(**params).fit(*fashion)
