@@ -1,6 +1,6 @@
 """Three backbones on all of Fashion-MNIST: fine-tuned, head only, and from scratch.
 
-Run ``python benchmarks/report_table.py``; it takes about five hours on two cores, and ``--rows
+Run ``python benchmarks/report_table.py``; it takes about six hours on two cores, and ``--rows
 vgg16/fine-tuned ...`` runs some rows only. The environment variable SKFASHION_WEIGHTS may name a
 folder with files of weights; without it the official ImageNet weights are fetched. ResNet50 is
 pretrained here, on images of classes 5 to 9.

@@ -23,7 +23,7 @@ from skfashion._tensorflow import tf
 from skfashion.datasets import fetch_fashion_mnist
 from skfashion.model_selection import ClassSplitCV
 
-SIDE, BATCH = 2048, 128
+MATRIX, BATCH = 2048, 128
 SIDES = "skfashion", "Keras"
 # Multiplications and additions an image, forward: conv1, conv2, dense, output (5 classes).
 CONV = 2 * (26 * 26 * 32 * 9 + 24 * 24 * 32 * 9 * 32)
@@ -43,8 +43,8 @@ def operations(frozen):
 
 def peak():
     """Return the operations a second of a matrix multiplication."""
-    a = tf.random.normal((SIDE, SIDE))
-    return 2 * SIDE**3 / seconds_of_one(lambda: tf.matmul(a, a))
+    a = tf.random.normal((MATRIX, MATRIX))
+    return 2 * MATRIX**3 / seconds_of_one(lambda: tf.matmul(a, a))
 
 
 def convolutions():
@@ -73,9 +73,8 @@ def parts_of_a_frozen_step():
     step = tf.random.normal((4608, 128))
 
     def adam():
-        state = {"var": kernel, "m": moments[0], "v": moments[1]}
+        handles = dict(zip(("var", "m", "v"), (v.handle for v in (kernel, *moments)), strict=True))
         rates = dict.fromkeys(("beta1_power", "beta2_power", "beta1", "beta2", "epsilon"), 0.5)
-        handles = {name: variable.handle for name, variable in state.items()}
         tf.raw_ops.ResourceApplyAdam(**handles, **rates, lr=1e-9, grad=step)
 
     parts = {

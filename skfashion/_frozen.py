@@ -67,7 +67,7 @@ class FrozenPart:
         """Bytes that they take."""
         return int(np.prod(self.row_shape)) * np.dtype(self.float_type).itemsize
 
-    @property
+    @cached_property
     def _operations(self) -> float:
         """Additions and multiplications that the features of one image take, about."""
         return sum(
@@ -95,7 +95,7 @@ class FrozenPart:
     @property
     def _shared(self) -> Store | None:
         """Where features are shared, if that is worth it."""
-        return self._store if self.is_worth_a_file else None
+        return self._store if self._store is not None and self.is_worth_a_file else None
 
     def features(self, images, out=None) -> np.ndarray:
         """Return the features of an array or `Images`, in their order.
@@ -122,16 +122,16 @@ class FrozenPart:
 
     def _shared_features(self, store, images, features):
         """Take each row from the deepest cut that has it, and compute on from there."""
-        hashes, missing = hash_rows(images), np.arange(len(images))
+        hashes = hash_rows(images)
         tables = [
             store.table(key, piece.output_shape, piece.float_type)
             for key, piece in zip(self._keys, self._pieces, strict=True)
         ]
-        to_keep = missing
-        for depth, table in reversed([*enumerate(tables, start=1)]):
+        found = tables[-1].find(hashes)
+        read = found.read(found.rows, features, found.rows)
+        to_keep = missing = np.setdiff1d(np.arange(len(images)), found.rows[read])
+        for depth, table in reversed([*enumerate(tables[:-1], start=1)]):
             missing = self._go_on_from(table, depth, hashes, missing, features)
-            if depth == len(tables):
-                to_keep = missing
         for some in self.chunks(len(missing), bytes_of_row(images)):
             rows = missing[some]
             run_batches(self._pieces, self._weights, images[rows], features, rows)
@@ -140,13 +140,9 @@ class FrozenPart:
         return features
 
     def _go_on_from(self, table, depth, hashes, missing, features):
-        """Compute the features of missing rows that a table has at a cut; return those left."""
+        """Compute features of missing rows from those at a shallower cut; return the rows left."""
         found = table.find(hashes[missing])
         done = np.zeros(len(missing), bool)
-        if depth == len(self._pieces):
-            read = found.read(found.rows, features, missing[found.rows])
-            done[found.rows[read]] = True
-            return missing[~done]
         for some in self.chunks(len(found.rows), table.row_bytes):
             rows = found.rows[some]
             inputs = np.empty((len(rows), *table.shape), table.dtype)

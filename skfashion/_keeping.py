@@ -64,9 +64,9 @@ def keep_features(frozen: FrozenPart, sets, epochs) -> tuple[Keeping, list]:
 
 
 def enter_images(frozen: FrozenPart, sets) -> tuple[Keeping, list]:
-    """Return what to train on where images go through all of the network in each epoch.
+    """Return images, as a trainer takes them, which go through all of the network in each epoch.
 
-    Parameters and results are those of `keep_features`.
+    Parameters and results are those of `keep_features`, but for what there is to train on.
     """
     keeping = Keeping.NOTHING if frozen.is_empty else Keeping.RECOMPUTED
     return keeping, [_entering(variants[0]) for variants in sets]

@@ -109,7 +109,7 @@ def test_mirror_images_of_more_than_the_epochs_need_are_not_computed(make, fashi
         assert set(clf.history_["features"]) == {keeping}
 
 
-@pytest.mark.parametrize("freeze_until", ["features", "dense"])
+@pytest.mark.parametrize("freeze_until", ["conv1", "features", "dense"])
 def test_features_computed_once_give_the_bits_of_training_through(
     make, fashion, freeze_until, monkeypatch
 ):
@@ -121,6 +121,7 @@ def test_features_computed_once_give_the_bits_of_training_through(
         return features(self, images, out)
 
     monkeypatch.setattr(FrozenPart, "features", spy)
+    monkeypatch.setattr(skfashion._frozen, "_PER_BYTE_OF_MEMORY", 0)
     params = {"pretrain_classes": GTE5, "freeze_until": freeze_until, "batch_size": 50}
     once = make(**params).fit(*fashion)
     assert computed == [100]

@@ -39,7 +39,7 @@ def test_what_is_computed_as_soon_as_read_is_not_looked_for(make, fashion, tmp_p
     assert report["pretrainings_computed"] == 1
 
 
-@pytest.mark.parametrize("freeze_until", ["conv2", "features", "dense", None])
+@pytest.mark.parametrize("freeze_until", ["conv1", "conv2", "features", "dense", None])
 def test_found_is_computed(make, fashion, tmp_path, freeze_until):
     params = {**TRANSFER, "freeze_until": freeze_until}
     plain = make(**params).fit(*fashion)
