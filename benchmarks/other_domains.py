@@ -37,9 +37,9 @@ PATCH = 32
 
 
 def digits():
-    """Return training and test images of handwritten digits."""
+    """Return training and test images of handwritten digits, from 0 to 1."""
     X, y = load_digits(return_X_y=True)
-    X = X.reshape(-1, 8, 8)
+    X = X.reshape(-1, 8, 8) / 16
     X, X_test, y, y_test = train_test_split(X, y, test_size=500, stratify=y, random_state=0)
     return (X, y), (X_test, y_test)
 

@@ -15,7 +15,7 @@ _AMOUNTS: dict[str, tuple[float | str, float | None]] = {
     "rotate": (15.0, 180.0),
     "zoom": (0.1, 0.9),
     "shift": (0.1, 1.0),
-    "erase": (0.5, 1.0),
+    "erase": (0.25, 1.0),
 }
 
 
@@ -111,6 +111,6 @@ def build_augmentation(augmentation) -> list:
         "rotate": lambda amount: layers.RandomRotation(amount / 360),
         "zoom": lambda amount: layers.RandomZoom(amount, amount),
         "shift": lambda amount: layers.RandomTranslation(amount, amount),
-        "erase": lambda amount: layers.RandomErasing(amount),
+        "erase": lambda amount: layers.RandomErasing((amount, amount)),
     }
     return [makers[name](amount) for name, amount in augmentation]

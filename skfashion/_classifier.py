@@ -118,7 +118,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
     augmentation : str, list of str or dict, default=None
         Random changes of the training images: "flip", "rotate", "zoom", "shift", "erase". A dict
         gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the image
-        (0.1, 0.1); the probability (0.5).
+        (0.1, 0.1); the probability (0.25).
     early_stopping : bool, default=False
         Stop a phase when its validation loss has not improved for `n_iter_no_change` epochs, and
         take back the weights of its best epoch. Off, exactly as many epochs run as are asked for.
@@ -579,6 +579,8 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
 
         Raises
         ------
+        FileNotFoundError
+            If there is no such folder.
         ValueError
             For another ending.
         """

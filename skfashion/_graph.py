@@ -97,11 +97,12 @@ class Graph:
         # when the stateless scope ends.
         with (
             fresh_keras_globals(architecture.dtype, reserved=HEAD_LAYERS),
-            keras.StatelessScope(),
+            keras.StatelessScope() as assigned,
         ):
             images, features = add_body(architecture)
             self.body = keras.Model(images, features, name="body")
             self._check_layers()
+            self._check_weights(assigned)
             self.model = keras.Model(images, self._finish(features), name="network")
             self._initializers = {v.path: v._initializer for v in self.model.weights}
 
@@ -121,6 +122,21 @@ class Graph:
             raise ValueError(
                 f"Backbone {backbone.name!r} has stages={list(backbone.stages)}, but the layers "
                 f"that it builds are {names}. Stages are names of these, from input to output."
+            )
+
+        behind = self.body.layers[names.index(backbone.stages[-1]) + 1 :]
+        if beyond := [layer.name for layer in behind if layer.weights]:
+            raise ValueError(
+                f"Backbone {backbone.name!r} has layers with weights behind its last stage, "
+                f"{backbone.stages[-1]!r}: {beyond}. The last stage closes the body."
+            )
+
+    def _check_weights(self, assigned):
+        if any(assigned.get_current_value(v) is not None for v in self.body.weights):
+            name = self.architecture.backbone.name
+            raise ValueError(
+                f"Backbone {name!r} loads weights when it is built, which none of its layers would "
+                "keep. Build it with random ones, and give the file to the estimator: weights=PATH."
             )
 
     @cached_property

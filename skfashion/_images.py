@@ -4,26 +4,34 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ._image_shapes import find_image_shape
+from ._image_shapes import SMALLEST_SIDE, find_image_shape
 from ._picked import Picked, parts_of
 from ._warnings import warn_user
 
 WHITE = 255.0
+# Images none of which is brighter are taken for a mistake of scale.
+DARK = WHITE / 8
 
 
 def learn_pixel_range(rows) -> tuple[float, float]:
     """Return the values that mean black and white in these rows.
 
     uint8 is 0 to 255. Other numbers are 0 to 1 or 0 to 255 if they lie there, else the data's
-    own minimum and maximum.
+    own minimum and maximum. 0 to 255 with images that are all nearly black draws a warning.
     """
     if rows.dtype == np.uint8:
         return 0.0, WHITE
     low, high = rows.extremes
-    for white in (1.0, WHITE):
-        if low >= 0 and high <= white:
-            return 0.0, white
-    return low, high
+    if low < 0 or high > WHITE:
+        return low, high
+    if high <= 1:
+        return 0.0, 1.0
+    if high <= DARK and rows.shape[1] >= SMALLEST_SIDE**2:
+        warn_user(
+            f"X has pixel values up to {high:g}, which are read as 0 (black) to 255 (white), so "
+            f"that all images are nearly black. If {high:g} means white, give X / {high:g}."
+        )
+    return 0.0, WHITE
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ def official_of(backbone: Backbone) -> OfficialWeights:
     if backbone.official is None:
         raise ValueError(
             f'weights="imagenet": backbone {backbone.name!r} has no official weights with a '
-            "published hash. Pass the path of a file, as weights=PATH, or None."
+            "published hash. Pass the path of a file, as weights=PATH, or None. Where Keras has "
+            'such weights, its model writes one: model.save("body.keras").'
         )
     return backbone.official

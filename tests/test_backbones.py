@@ -102,7 +102,7 @@ assert np.array_equal(clf.predict_proba(X), np.load({str(tmp_path / "expected.np
 
 def test_flat_rows_are_the_images_whatever_the_backbone_takes(make, lt5):
     X, y = lt5
-    large = Backbone("large", build=residual, stages=("stem",), min_size=32)
+    large = replace(RESIDUAL, name="large", min_size=32)
     flat = make(backbone=large, epochs=1).fit(X.reshape(len(X), -1), y)
     assert flat.image_shape_ == (28, 28, 1)
     images = make(backbone=large, epochs=1).fit(X, y)
@@ -141,6 +141,26 @@ def test_stages_must_be_in_the_graph_in_order(make, lt5, stages):
     wrong = Backbone("wrong", build=residual, stages=stages, min_size=9)
     with pytest.raises(ValueError, match=r"has stages=.* names of these, from input to output"):
         make(backbone=wrong).fit(*lt5)
+
+
+def test_the_last_stage_closes_the_body(make, lt5):
+    early = replace(RESIDUAL, stages=("stem", "norm"))
+    with pytest.raises(
+        ValueError, match=r"behind its last stage, 'norm': \['conv', .*'late_norm'\]"
+    ):
+        make(backbone=early).fit(*lt5)
+
+
+def test_weights_that_a_body_loads_itself_are_refused(make, lt5):
+    def loaded(images):
+        features = small(images)
+        body = keras.Model(images, features)
+        body.set_weights([np.ones(weight.shape) for weight in body.weights])
+        return features
+
+    row = Backbone("loaded", build=loaded, stages=("conv",), min_size=9)
+    with pytest.raises(ValueError, match=r"'loaded' loads weights .* weights=PATH"):
+        make(backbone=row).fit(*lt5)
 
 
 def test_input_size_below_the_smallest(make, lt5):
@@ -203,7 +223,7 @@ def with_own_layers(images):
 
 
 def test_a_model_keeps_layers_that_keras_could_not_build_again(make, lt5):
-    row = Backbone("own_layers", build=with_own_layers, stages=("conv",), min_size=9)
+    row = Backbone("own_layers", build=with_own_layers, stages=("conv", "norm"), min_size=9)
     clf = make(backbone=row, epochs=1).fit(*lt5)
     images = lt5[0][..., None]
     assert_allclose(clf.model_.predict(images, verbose=0), clf.predict_proba(lt5[0]), atol=1e-5)

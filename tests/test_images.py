@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits
 
 from skfashion._image_shapes import as_rows, fold_shape
 from skfashion._images import ImageFormat, learn_pixel_range
@@ -38,7 +39,7 @@ def test_rows_fold_as_told():
         (np.array([[0, 255]]), (0, 255)),
         (np.array([[0, 1]]), (0, 1)),
         (np.array([[0.25, 0.5]]), (0, 1)),
-        (np.array([[0.0, 3.5]]), (0, 255)),
+        (np.array([[0.0, 32]]), (0, 255)),
         (np.array([[-1.0, 1.0]]), (-1, 1)),
         (np.array([[0, 256]]), (0, 256)),
         (np.array([[True, False]]), (0, 1)),
@@ -46,6 +47,13 @@ def test_rows_fold_as_told():
 )
 def test_pixel_range(rows, expected):
     assert learn_pixel_range(Picked(rows)) == expected
+
+
+def test_digits_that_are_not_scaled_draw_a_warning(make):
+    X, y = load_digits(return_X_y=True)
+    with pytest.warns(UserWarning, match=r"values up to 16, .* black. If 16 .* give X / 16\."):
+        make(epochs=1).fit(X[:50], y[:50])
+    assert make(epochs=1).fit(X[:50] / 16, y[:50]).pixel_range_ == (0, 1)
 
 
 def test_uint8_is_not_copied():

@@ -216,8 +216,9 @@ def plain():
         return x
 
     def make(depth, **params):
+        stages = [f"c{n}" for n in range(depth)]
         return Backbone(
-            f"plain{depth}", partial(build, depth=depth, **params), ("c0", "c1"), 8, channels=3
+            f"plain{depth}", partial(build, depth=depth, **params), stages, 8, channels=3
         )
 
     return make
@@ -355,6 +356,14 @@ def test_no_such_file(make, lt5, tmp_path):
 def test_path_to_save_to(fitted, tmp_path):
     with pytest.raises(ValueError, match=r"must end in '\.weights\.h5' or '\.safetensors'"):
         fitted.save_backbone_weights(tmp_path / "body.h5")
+    with pytest.raises(FileNotFoundError, match=r"body\.weights\.h5': there is no folder '.*none'"):
+        fitted.save_backbone_weights(tmp_path / "none" / "body.weights.h5")
+
+
+def test_home_is_a_folder_to_save_to(fitted, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fitted.save_backbone_weights("~/body.weights.h5")
+    assert (tmp_path / "body.weights.h5").is_file()
 
 
 def test_safetensors_is_optional(make, lt5, tmp_path, monkeypatch):
