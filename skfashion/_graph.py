@@ -123,7 +123,6 @@ class Graph:
                 f"Backbone {backbone.name!r} has stages={list(backbone.stages)}, but the layers "
                 f"that it builds are {names}. Stages are names of these, from input to output."
             )
-
         behind = self.body.layers[names.index(backbone.stages[-1]) + 1 :]
         if beyond := [layer.name for layer in behind if layer.weights]:
             raise ValueError(
