@@ -40,7 +40,7 @@ _UNREADABLE = (
     OSError,
     ValueError,
     EOFError,
-    KeyError,
+    LookupError,
     BadZipFile,
     NotImplementedError,
     RuntimeError,

@@ -228,6 +228,17 @@ def test_damaged_files_count_as_missing(make, fashion, tmp_path):
     assert_array_equal(clf.fit(*fashion).predict_proba(fashion[0]), expected)
 
 
+def test_features_with_fewer_rows_than_their_index_go(tmp_path):
+    hashes = hash_rows(np.arange(40))
+    table = Store(tmp_path).table("key", (2,), np.float32)
+    table.add(hashes, np.ones((40, 2), np.float32), np.arange(40))
+    (path,) = (p for p in tmp_path.rglob("*.npy") if not p.name.endswith(".index.npy"))
+    np.save(path, np.ones((39, 2), np.float32))
+    found = table.find(hashes)
+    assert not found.read(found.rows, np.zeros((40, 2), np.float32), found.rows).any()
+    assert len(table.find(hashes).rows) == 0
+
+
 def test_nothing_is_unpickled(tmp_path):
     store = Store(tmp_path)
     path = store.folder / "entries" / "key.npz"
