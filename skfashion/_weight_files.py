@@ -89,7 +89,9 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
     """
     path = Path(path).expanduser()
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"path={str(path)!r}: there is no folder {str(path.parent)!r}.")
+        raise FileNotFoundError(
+            f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
+        )
     if not path.name.endswith((KERAS_SUFFIX, SAFETENSORS_SUFFIX)):
         raise ValueError(
             f"path={str(path)!r} must end in {KERAS_SUFFIX!r} or {SAFETENSORS_SUFFIX!r}."

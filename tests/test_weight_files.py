@@ -356,7 +356,9 @@ def test_no_such_file(make, lt5, tmp_path):
 def test_path_to_save_to(fitted, tmp_path):
     with pytest.raises(ValueError, match=r"must end in '\.weights\.h5' or '\.safetensors'"):
         fitted.save_backbone_weights(tmp_path / "body.h5")
-    with pytest.raises(FileNotFoundError, match=r"body\.weights\.h5': there is no folder '.*none'"):
+    with pytest.raises(
+        FileNotFoundError, match=r"body\.weights\.h5': there is no folder '.*none'\. Make"
+    ):
         fitted.save_backbone_weights(tmp_path / "none" / "body.weights.h5")
 
 
