@@ -6,6 +6,7 @@ from pathlib import Path
 FILES = {
     "vgg16": "vgg16_imagenet_notop.weights.h5",
     "inception_v3": "inceptionv3_notop.weights.h5",
+    "mobilenet_v2": "mobilenetv2_notop.weights.h5",
 }
 
 
