@@ -139,7 +139,7 @@ def main():
         print(json.dumps([seconds, scores.tolist()]))
         return
     # The side that runs first is not to pay for TensorFlow's import.
-    importlib.import_module("skfashion._tensorflow")
+    importlib.import_module("skfashion._keras.tensorflow")
     cells = [row for name in options.grids for row in measure(name, options.rounds)]
     columns = ["grid", "side", "median s", "of skfashion's", "mean score", "best score"]
     print_table("12,000 images, 2 + 2 epochs", columns, cells)

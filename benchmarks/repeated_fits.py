@@ -91,7 +91,7 @@ def main():
     parser.add_argument("--fits", type=int, default=50)
     n_fits = parser.parse_args().fits
     # The side that runs first is not to pay for TensorFlow's import.
-    importlib.import_module("skfashion._tensorflow")
+    importlib.import_module("skfashion._keras.tensorflow")
     X, y = load_fashion_sample(return_X_y=True)
     X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
     target = y_test < 5

@@ -19,7 +19,7 @@ from _report import GTE5, print_table
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import TransferClassifier
-from skfashion._tensorflow import tf
+from skfashion._keras.tensorflow import tf
 from skfashion.datasets import fetch_fashion_mnist
 from skfashion.model_selection import ClassSplitCV
 

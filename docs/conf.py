@@ -43,7 +43,7 @@ sphinx_gallery_conf = {
 
 def write_backbone_table():
     """Write the table of backbones as a list table, for docs/backbones.rst."""
-    from skfashion._backbones import get_backbone
+    from skfashion._backbones.registry import get_backbone
 
     cells = [["`backbone`", "smallest side", "stages"]]
     for row in map(get_backbone, skfashion.list_backbones()):

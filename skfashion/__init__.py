@@ -1,11 +1,11 @@
 """Transfer learning for images as an ordinary scikit-learn estimator."""
 
-from . import _threads as _threads  # notes the environment before a cluster changes it
-from ._backbone import Backbone, OfficialWeights, Recipe
-from ._backbones import list_backbones, register_backbone
-from ._classifier import TransferClassifier
-from ._features import BackboneFeatures
-from ._memory import clear_memory, memory_report
+from ._backbones.registry import list_backbones, register_backbone
+from ._backbones.spec import Backbone, OfficialWeights, Recipe
+from ._cache.memory import clear_memory, memory_report
+from ._estimators.backbone_features import BackboneFeatures
+from ._estimators.transfer_classifier import TransferClassifier
+from ._keras import threads as _threads  # noqa: F401  It reads OMP_NUM_THREADS now.
 
 __version__ = "0.1.0.dev0"
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skfashion._augmentation import build_augmentation, parse_augmentation, take_flips
-from skfashion._images import ImageFormat
-from skfashion._picked import Picked
+from skfashion._data.images import ImageFormat
+from skfashion._data.row_subset import Picked
+from skfashion._training.augmentation import build_augmentation, parse_augmentation, take_flips
 
 
 @pytest.fixture

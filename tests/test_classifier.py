@@ -15,8 +15,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 
 from skfashion import TransferClassifier, list_backbones
-from skfashion._architecture import PREDICTION_BATCH
-from skfashion._network import get_network
+from skfashion._networks.architecture import PREDICTION_BATCH
+from skfashion._networks.network import get_network
 from skfashion.datasets import load_fashion_sample
 
 PARAMETERS = {

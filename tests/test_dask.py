@@ -173,7 +173,7 @@ def test_images_travel_once_and_not_with_each_candidate(client):
 
 def test_one_thread_a_slot(client):
     def threads():
-        from skfashion._tensorflow import tf
+        from skfashion._keras.tensorflow import tf
 
         get = tf.config.threading
         return get.get_intra_op_parallelism_threads(), get.get_inter_op_parallelism_threads()
@@ -272,7 +272,7 @@ def test_who_starts_a_cluster_keeps_all_threads():
 def threads_after(program, **variables):
     """Return the threads within and between operations of a process with these variables."""
     report = """
-        from skfashion._tensorflow import tf
+        from skfashion._keras.tensorflow import tf
         get = tf.config.threading
         print(get.get_intra_op_parallelism_threads(), get.get_inter_op_parallelism_threads())
     """

@@ -4,9 +4,9 @@ import pytest
 from sklearn.model_selection import ParameterGrid
 
 from skfashion import TransferClassifier, list_backbones
-from skfashion._backbones import get_backbone
-from skfashion._network import get_network
-from skfashion._planning import plan_architecture
+from skfashion._backbones.registry import get_backbone
+from skfashion._networks.network import get_network
+from skfashion._networks.planning import plan_architecture
 from skfashion.model_selection import freeze_points
 
 

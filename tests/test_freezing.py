@@ -5,9 +5,9 @@ import pytest
 from conftest import GTE5
 from numpy.testing import assert_array_equal
 
-import skfashion._keeping
-import skfashion._trainer
-from skfashion._frozen import FrozenPart
+import skfashion._training.feature_storage
+import skfashion._training.trainer
+from skfashion._networks.frozen_part import FrozenPart
 
 BODY = ["conv1/kernel", "conv1/bias", "conv2/kernel", "conv2/bias"]
 DENSE = ["dense/kernel", "dense/bias"]
@@ -82,11 +82,11 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
         return clf
 
     kept = fit("kept")
-    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_MEMORY", 0)
+    monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
     mapped = fit("memory-mapped")
-    monkeypatch.setattr(skfashion._trainer, "WINDOW_BYTES", 2**21)
+    monkeypatch.setattr(skfashion._training.trainer, "WINDOW_BYTES", 2**21)
     windows = fit("memory-mapped")
-    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_DISK", 0)
+    monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_DISK", 0)
     recomputed = fit("recomputed")
     for other in (mapped, windows, recomputed):
         assert_array_equal(other.predict_proba(X), kept.predict_proba(X))
@@ -96,9 +96,9 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
 
 def test_features_go_to_tensorflow_without_a_copy():
     for shape in ((3, 5), (4, 2, 7)):
-        room = skfashion._keeping._aligned_room(shape, "float32")
+        room = skfashion._training.feature_storage._aligned_room(shape, "float32")
         room[:] = 0
-        tensor = skfashion._keeping._on_device(room)
+        tensor = skfashion._training.feature_storage._on_device(room)
         room[-1, -1] = 1
         assert_array_equal(tensor, room)
 
@@ -121,7 +121,7 @@ def test_features_computed_once_give_the_bits_of_training_through(
         return features(self, images, out)
 
     monkeypatch.setattr(FrozenPart, "features", spy)
-    monkeypatch.setattr(skfashion._frozen, "_PER_BYTE_OF_MEMORY", 0)
+    monkeypatch.setattr(skfashion._networks.frozen_part, "_PER_BYTE_OF_MEMORY", 0)
     params = {"pretrain_classes": GTE5, "freeze_until": freeze_until, "batch_size": 50}
     once = make(**params).fit(*fashion)
     assert computed == [100]
@@ -136,8 +136,8 @@ def test_features_computed_once_give_the_bits_of_training_through(
 def test_so_they_are_in_a_backbone_whose_graph_is_rewritten(make, fashion, monkeypatch):
     params = {"backbone": "efficientnet_b0", "freeze_until": "block2b_add", "batch_size": 50}
     kept = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)
-    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_MEMORY", 0)
-    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_DISK", 0)
+    monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
+    monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_DISK", 0)
     recomputed = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)
     assert recomputed.history_["features"] == ["recomputed"]
     assert recomputed.history_["loss"] == kept.history_["loss"]
@@ -160,9 +160,9 @@ def test_features_that_are_computed_sooner_than_read_are_not_kept(
         return clf
 
     recomputed = fit("recomputed")
-    monkeypatch.setattr(skfashion._frozen, "_PER_BYTE_OF_MEMORY", 0)
+    monkeypatch.setattr(skfashion._networks.frozen_part, "_PER_BYTE_OF_MEMORY", 0)
     kept = fit("kept")
-    monkeypatch.setattr(skfashion._keeping, "MOST_OF_FREE_MEMORY", 0)
+    monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
     not_in_a_file = fit("recomputed")
     for other in kept, not_in_a_file:
         assert other.history_["loss"] == recomputed.history_["loss"]

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skfashion._fused_batch_norm import BatchNormalization
+from skfashion._keras.fused_batch_norm import BatchNormalization
 
 KERNEL = tf.raw_ops.FusedBatchNormV3
 MAPS = np.random.default_rng(0).normal(3, 2, (16, 5, 7, 12)).astype("float32")

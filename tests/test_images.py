@@ -3,9 +3,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
-from skfashion._image_shapes import as_rows, fold_shape
-from skfashion._images import ImageFormat, learn_pixel_range
-from skfashion._picked import Picked
+from skfashion._data.image_shapes import as_rows, fold_shape
+from skfashion._data.images import ImageFormat, learn_pixel_range
+from skfashion._data.row_subset import Picked
 
 
 @pytest.mark.parametrize(

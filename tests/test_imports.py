@@ -64,7 +64,7 @@ def test_log_level_of_the_user_is_kept(level):
     done = run(
         """
         import os
-        import skfashion._tensorflow
+        import skfashion._keras.tensorflow
         print(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
         """,
         **({} if level is None else {"TF_CPP_MIN_LOG_LEVEL": level}),

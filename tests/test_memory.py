@@ -17,8 +17,8 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import Backbone, clear_memory, memory_report
-from skfashion._environment import environment
-from skfashion._store import Store, digest, hash_rows
+from skfashion._cache.fingerprint import environment
+from skfashion._cache.store import Store, digest, hash_rows
 from skfashion.model_selection import ClassSplitCV
 
 LT5 = [0, 1, 2, 3, 4]
@@ -169,7 +169,7 @@ def test_two_processes_at_once(tmp_path):
 WRITE = """
 import sys
 import numpy as np
-from skfashion._store import Store, hash_rows
+from skfashion._cache.store import Store, hash_rows
 store = Store(sys.argv[1])
 table = store.table("key", (1000,), "float32")
 for n in range(1000):

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skfashion import BackboneFeatures, OfficialWeights
-from skfashion._backbones import get_backbone
+from skfashion._backbones.registry import get_backbone
 
 
 class CountingHandler(SimpleHTTPRequestHandler):

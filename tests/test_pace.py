@@ -9,9 +9,9 @@ from conftest import GTE5
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import Recipe
-from skfashion._backbones import get_backbone
-from skfashion._fitting import Fit
-from skfashion._pace import Pace
+from skfashion._backbones.registry import get_backbone
+from skfashion._estimators.fit import Fit
+from skfashion._training.learning_rates import Pace
 
 BODY = ["conv1/kernel", "conv2/kernel"]
 # One full batch without dropout, and plain gradient descent: what a weight moves by is its rate
@@ -270,7 +270,7 @@ def test_recipe_is_checked(change, message):
 def test_the_fused_adam_is_adam(dtype, rtol):
     import keras
 
-    from skfashion._fused_adam import FusedAdam
+    from skfashion._keras.fused_adam import FusedAdam
 
     rng = np.random.default_rng(0)
     start, gradients = rng.normal(size=(7, 5)), rng.normal(size=(20, 7, 5))

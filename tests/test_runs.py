@@ -8,13 +8,13 @@ from conftest import GTE5
 from numpy.testing import assert_array_equal
 from sklearn.callback import FitCallback
 
-import skfashion._runs
+import skfashion._training.checkpoints
 from skfashion import TransferClassifier, memory_report
 
 
 @pytest.fixture(autouse=True)
 def _keep_the_shortest_runs(monkeypatch):
-    monkeypatch.setattr(skfashion._runs, "SECONDS_PER_BYTE", 0)
+    monkeypatch.setattr(skfashion._training.checkpoints, "SECONDS_PER_BYTE", 0)
 
 
 def found(folder):
@@ -169,7 +169,7 @@ def test_a_run_that_a_callback_ends_is_not_kept(make, fashion, tmp_path):
 def test_fine_tuning_that_is_quick_beside_its_size_is_not_kept(
     make, fashion, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(skfashion._runs, "SECONDS_PER_BYTE", 1)
+    monkeypatch.setattr(skfashion._training.checkpoints, "SECONDS_PER_BYTE", 1)
     make(pretrain_classes=GTE5, memory=tmp_path).fit(*fashion)
     assert len([*tmp_path.rglob("entries/*.npz")]) == 1  # pretraining
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skfashion._samples import Samples
+from skfashion._data.labelled_data import Samples
 
 
 def samples(n=40, classes=4):

@@ -18,7 +18,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-import skfashion._runs
+import skfashion._training.checkpoints
 from skfashion import memory_report
 from skfashion.model_selection import ClassSplitCV, check_search, freeze_points, search_frame
 
@@ -81,7 +81,7 @@ def test_randomized_search_in_a_pipeline(make, fashion):
 def test_halving_goes_on_where_candidates_stopped(
     make, fashion, tmp_path, monkeypatch, kind, in_pipeline
 ):
-    monkeypatch.setattr(skfashion._runs, "SECONDS_PER_BYTE", 0)
+    monkeypatch.setattr(skfashion._training.checkpoints, "SECONDS_PER_BYTE", 0)
     prefix = "clf__" if in_pipeline else ""
 
     def search(memory):
@@ -118,7 +118,7 @@ def test_halving_goes_on_where_candidates_stopped(
 
 
 def test_a_search_of_yesterday_is_found(make, fashion, tmp_path, monkeypatch):
-    monkeypatch.setattr(skfashion._runs, "SECONDS_PER_BYTE", 0)
+    monkeypatch.setattr(skfashion._training.checkpoints, "SECONDS_PER_BYTE", 0)
     grid = {"freeze_until": [0, "features"], "epochs": [1, 3]}
     searches = [
         GridSearchCV(make(memory=tmp_path), grid, cv=2, error_score="raise").fit(*fashion)

@@ -8,10 +8,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import TransferClassifier, list_backbones
-from skfashion._architecture import BodyArchitecture
-from skfashion._backbones import get_backbone
-from skfashion._graph import Graph
-from skfashion._network import Network, get_network
+from skfashion._backbones.registry import get_backbone
+from skfashion._networks.architecture import BodyArchitecture
+from skfashion._networks.graph import Graph
+from skfashion._networks.network import Network, get_network
 
 NAMES = list_backbones()
 PRETRAINED = [name for name in NAMES if get_backbone(name).channels == 3]
@@ -70,7 +70,7 @@ def test_every_stage_is_a_cut(name):
 
 
 def quick_architecture(backbone):
-    from skfashion._architecture import Architecture
+    from skfashion._networks.architecture import Architecture
 
     return Architecture(backbone, (28, 28, 1), None, "float32", 2, 8, 0.5, 0.25)
 

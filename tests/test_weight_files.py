@@ -13,7 +13,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import Backbone, BackboneFeatures, TransferClassifier
-from skfashion._backbones import get_backbone
+from skfashion._backbones.registry import get_backbone
 
 SHAPE = (32, 32, 3)
 

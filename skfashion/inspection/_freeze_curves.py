@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .._backbone import Backbone
-from .._backbones import get_backbone
+from .._backbones.registry import get_backbone
+from .._backbones.spec import Backbone
 from ..model_selection._candidates import Candidate
 
 _MEASURES = ("mean_test_score", "std_test_score", "mean_fit_time", "n_trainable_params", "iter")

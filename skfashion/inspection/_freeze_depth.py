@@ -5,7 +5,7 @@ from itertools import cycle
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from .._names import unknown_name
+from .._messages import unknown_name
 from ..model_selection import search_frame
 from ._freeze_curves import Places, make_curves
 from ._freeze_search import score_name, search_freeze_points

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from .._fitted_classifier import fitted_classifier
+from .._estimators.fitted_classifier import fitted_classifier
 from ._panels import COLORS, QUIET, make_panels, tidy
 
 _STYLES = {

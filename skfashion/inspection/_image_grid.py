@@ -8,10 +8,10 @@ from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from .._fitted_classifier import fitted_classifier
-from .._image_shapes import as_rows
-from .._images import WHITE, ImageFormat
-from .._picked import Picked
+from .._data.image_shapes import as_rows
+from .._data.images import WHITE, ImageFormat
+from .._data.row_subset import Picked
+from .._estimators.fitted_classifier import fitted_classifier
 from ._panels import COLORS, make_panels
 
 N_IMAGES = 12

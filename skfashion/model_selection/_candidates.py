@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.base import clone
 
-from .._architecture import Architecture
-from .._backbones import get_backbone
-from .._classes import ClassSplit, split_classes
-from .._classifier import TransferClassifier
-from .._image_shapes import as_rows, find_image_shape
-from .._planning import plan_architecture, plan_freeze_until
+from .._backbones.registry import get_backbone
+from .._data.class_split import ClassSplit, split_classes
+from .._data.image_shapes import as_rows, find_image_shape
+from .._estimators.transfer_classifier import TransferClassifier
+from .._networks.architecture import Architecture
+from .._networks.planning import plan_architecture, plan_freeze_until
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from numbers import Integral
 
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
-from .._architecture import BodyArchitecture
-from .._augmentation import parse_augmentation
-from .._backbone import point_name
-from .._backbones import get_backbone
-from .._classifier import TransferClassifier
-from .._features import BackboneFeatures
-from .._memory import open_store
-from .._planning import check_output_layer, check_weights
-from .._warnings import warn_user
+from .._backbones.registry import get_backbone
+from .._backbones.spec import point_name
+from .._cache.memory import open_store
+from .._estimators.backbone_features import BackboneFeatures
+from .._estimators.transfer_classifier import TransferClassifier
+from .._messages import warn_user
+from .._networks.architecture import BodyArchitecture
+from .._networks.planning import check_output_layer, check_weights
+from .._training.augmentation import parse_augmentation
 from ._candidates import Candidate, Data, architecture_of, freeze_until_of
 
 _MOST_REASONS = 10
@@ -153,7 +153,7 @@ def _check_classifier(classifier: TransferClassifier, data: Data):
     architecture = architecture_of(classifier, data)
     point = point_name(backbone, freeze_until_of(classifier), "freeze_until")
     if point not in (None, "features", *backbone.stages):
-        from .._network import get_network
+        from .._networks.network import get_network
 
         # One network serves all candidates whose layers have the same names.
         units = min(architecture.hidden_units, 1)
@@ -165,7 +165,7 @@ def _check_features(features: BackboneFeatures):
     check_weights(features.weights, backbone)
     layer = features._layer_name(backbone)
     if layer not in ("features", *backbone.stages):
-        from .._extractor import get_extractor
+        from .._networks.pooled_features import get_extractor
 
         shape = backbone.min_size, backbone.min_size, backbone.channels or 1
         get_extractor(BodyArchitecture(backbone, shape, None, "float32"), layer, "average")

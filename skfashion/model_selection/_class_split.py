@@ -7,7 +7,7 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import column_or_1d
 
-from .._classes import split_classes
+from .._data.class_split import split_classes
 
 
 class ClassSplitCV(BaseCrossValidator):

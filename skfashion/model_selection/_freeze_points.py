@@ -1,7 +1,7 @@
 """Where one can freeze, as values for a grid."""
 
-from .._backbone import Backbone
-from .._backbones import get_backbone
+from .._backbones.registry import get_backbone
+from .._backbones.spec import Backbone
 
 
 def freeze_points(backbone, *, head=False, prefix="", **parameters):

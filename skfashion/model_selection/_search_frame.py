@@ -7,8 +7,8 @@ from numbers import Number
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._backbone import Backbone
-from .._memory import memory_report, open_store
+from .._backbones.spec import Backbone
+from .._cache.memory import memory_report, open_store
 from ._candidates import Candidate, Data, architecture_of, freeze_until_of
 
 _SCORES = ("mean_test_", "std_test_", "rank_test_")
@@ -160,8 +160,8 @@ def _facts(candidate: Candidate, data: Data):
 
 
 def _freeze(classifier, data: Data):
-    from .._fitting import count_parameters
-    from .._network import get_network
+    from .._estimators.fit import count_parameters
+    from .._networks.network import get_network
 
     network = get_network(architecture_of(classifier, data))
     point = network.freeze_point(freeze_until_of(classifier))

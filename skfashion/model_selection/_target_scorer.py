@@ -6,7 +6,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import column_or_1d
 
-from .._fitted_classifier import fitted_classifier
+from .._estimators.fitted_classifier import fitted_classifier
 
 
 def target_scorer(scoring):

@@ -1,0 +1,1 @@
+"""What a backbone is, the table of those that ship, and the registry."""

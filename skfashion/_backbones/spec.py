@@ -1,0 +1,204 @@
+"""What the library has to know of a network's body: one frozen dataclass."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .._messages import unknown_name
+
+POOLINGS = ("flatten", "average", "normalized_average")
+SCHEDULES = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Defaults of training that suit a backbone.
+
+    The parameters of `TransferClassifier` overrule them.
+
+    Parameters
+    ----------
+    head_factor : float, default=1.0
+        Learning rate of the head, as a multiple of the optimizer's own.
+    body_factor : float, default=1.0
+        Learning rate of the body's last stage, as a multiple of the head's.
+    layer_decay : float, default=1.0
+        What the rate is multiplied with from each stage of the body to the one in front of it.
+    schedule : {"constant", "cosine"}, default="constant"
+        How the rates go over the epochs: as they are, or down to zero by half a cosine [1]_.
+    warmup : float, default=0.0
+        Share of all steps in which the rates first rise linearly from zero.
+    clip_norm : float, default=None
+        Largest norm of all gradients together; `None` for no bound.
+
+    References
+    ----------
+    .. [1] Loshchilov, Hutter: "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017,
+       arXiv:1608.03983.
+
+    Examples
+    --------
+    >>> from skfashion import Recipe
+    >>> Recipe(body_factor=0.05, schedule="cosine").clip_norm is None
+    True
+    """
+
+    head_factor: float = 1.0
+    body_factor: float = 1.0
+    layer_decay: float = 1.0
+    schedule: str = "constant"
+    warmup: float = 0.0
+    clip_norm: float | None = None
+
+    def __post_init__(self):
+        if self.schedule not in SCHEDULES:
+            raise ValueError(unknown_name("schedule", self.schedule, SCHEDULES))
+        for name in ("head_factor", "body_factor", "layer_decay", "clip_norm"):
+            value = getattr(self, name)
+            if not (value is None and name == "clip_norm") and not value > 0:
+                raise ValueError(f"{name} must be a number above 0, got {value!r}.")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup must be from 0 up to, not including, 1, got {self.warmup!r}.")
+
+
+@dataclass(frozen=True)
+class OfficialWeights:
+    """A file of pretrained weights on the web, for ``weights="imagenet"``.
+
+    Parameters
+    ----------
+    url : str
+        Where it is; the last part is the name that it is kept under.
+    file_hash : str
+        Its published SHA-256 or MD5, in hexadecimal digits.
+    """
+
+    url: str
+    file_hash: str
+
+    def __post_init__(self):
+        if len(self.file_hash) not in (32, 64):
+            raise ValueError(
+                "file_hash must be the 64 hexadecimal digits of a SHA-256 or the 32 of an MD5, got "
+                f"{self.file_hash!r}. Without one, no download can be checked: pass the path "
+                "of the file as weights=PATH instead."
+            )
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network body, and all that `TransferClassifier` needs to know of it.
+
+    Parameters
+    ----------
+    name : str
+        What `TransferClassifier(backbone=...)` and `list_backbones` call it.
+    build : callable
+        ``build(images) -> features``: adds the body's layers to a Keras graph. `images` is a
+        symbolic batch of shape (n, h, w, channels) with values from 0 to 255, so the body's own
+        preprocessing belongs into the graph. Layers are built channels last and under the
+        estimator's `dtype`. Every layer that a user may freeze up to needs a name of its own. A
+        module level function can be pickled.
+    stages : tuple of str
+        Names of layers, from input to output, each a single-tensor cut of the graph: freezing up
+        to one freezes everything in front of it. The last one closes the body.
+    min_size : int
+        Smallest side of an image, in pixels. Smaller ones are enlarged.
+    channels : int, default=None
+        Channels that the body takes. With 3, grey images are repeated to three. `None` takes
+        images as they are.
+    pooling : {"flatten", "average", "normalized_average"}, default="average"
+        How the head turns the body's feature map into a vector. The last one brings the vector of
+        each image to mean 0 and variance 1, which a body without normalisation of its own needs.
+    default_freeze : str, default="features"
+        What ``freeze_until="auto"`` means where there are weights worth keeping.
+    official : OfficialWeights, default=None
+        Where ``weights="imagenet"`` comes from.
+    from_scratch : Recipe, default=Recipe()
+        Defaults of training where the body starts at random.
+    fine_tuning : Recipe, default=Recipe()
+        Defaults of training where it starts from weights worth keeping.
+
+    Examples
+    --------
+    >>> from skfashion import Backbone
+    >>> def tiny(images):
+    ...     from keras import layers
+    ...     x = layers.Rescaling(1 / 255, name="rescale")(images)
+    ...     return layers.Conv2D(8, 3, strides=2, activation="relu", name="conv")(x)
+    >>> backbone = Backbone("tiny", build=tiny, stages=("conv",), min_size=8)
+    >>> backbone.stages
+    ('conv',)
+    """
+
+    name: str
+    build: Callable[[Any], Any]
+    stages: tuple[str, ...]
+    min_size: int
+    channels: int | None = None
+    pooling: str = "average"
+    default_freeze: str = "features"
+    official: OfficialWeights | None = None
+    from_scratch: Recipe = Recipe()
+    fine_tuning: Recipe = Recipe()
+
+    def __post_init__(self):
+        object.__setattr__(self, "stages", tuple(self.stages))
+        if self.pooling not in POOLINGS:
+            raise ValueError(unknown_name("pooling", self.pooling, POOLINGS))
+        if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
+            raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
+        points = (*self.stages, "features")
+        if self.default_freeze not in points:
+            raise ValueError(unknown_name("default_freeze", self.default_freeze, points))
+
+    def __repr__(self):
+        # Estimators print their parameters; a row's defaults are left out, as theirs are.
+        shown = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)
+            if field.name in ("name", "stages") or getattr(self, field.name) != field.default
+        ]
+        return f"Backbone({', '.join(shown)})"
+
+
+def point_name(backbone: Backbone, value, parameter) -> str | None:
+    """Return the name of a freeze point that may be given by a number of stages.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Whose stages are counted.
+    value : str, int or None
+        A name, which passes through, as `None` does; or a number of stages.
+    parameter : str
+        What to call it in an error.
+
+    Raises
+    ------
+    ValueError
+        If there are not so many stages.
+    """
+    stages = backbone.stages
+    if isinstance(value, bool):
+        raise ValueError(
+            f"{parameter}={value} is neither a name nor a number of stages. Use "
+            '"features" for the whole body.'
+        )
+    if value is None or isinstance(value, str):
+        return value
+    count = value + len(stages) if value < 0 else value
+    if not 0 <= count <= len(stages):
+        raise ValueError(
+            f"{parameter}={value} is out of range: backbone {backbone.name!r} has {len(stages)} "
+            f"stages, {list(stages)}. Give a number from {-len(stages)} to {len(stages)}, or a "
+            "name."
+        )
+    if count == len(stages):
+        return "features"
+    return stages[count - 1] if count else None

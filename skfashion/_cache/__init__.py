@@ -1,0 +1,1 @@
+"""The folder of `memory`: hashes, files of arrays, rows of features."""

@@ -1,0 +1,127 @@
+"""What the parameter `memory` stands for; what is in there, and how to clear it."""
+
+import os
+
+from joblib.disk import memstr_to_bytes
+
+from .store import Store
+
+
+def open_store(memory, memory_limit=None) -> Store | None:
+    """Return the store that parameters of an estimator stand for, `None` for none.
+
+    Parameters
+    ----------
+    memory : str, path-like, joblib.Memory or None
+        As the parameter of `TransferClassifier`.
+    memory_limit : int, str or None
+        As the parameter of `TransferClassifier`.
+
+    Raises
+    ------
+    ValueError
+        If the limit is no number of bytes.
+    """
+    location = (
+        memory if isinstance(memory, str | os.PathLike) else getattr(memory, "location", None)
+    )
+    if location is None:
+        return None
+    return Store(location, _bytes(memory_limit))
+
+
+def _bytes(limit):
+    if not isinstance(limit, str):
+        return limit
+    try:
+        n_bytes = memstr_to_bytes(limit)
+    except (ValueError, IndexError, OverflowError):
+        n_bytes = 0
+    if n_bytes < 1:
+        raise ValueError(
+            f"memory_limit={limit!r} is no number of bytes above 0. Give an int, or a str such as "
+            '"500M" or "20G".'
+        )
+    return n_bytes
+
+
+def _store_of(memory):
+    store = open_store(memory)
+    if store is None:
+        raise ValueError(f"memory={memory!r} names no folder. Give the one that estimators use.")
+    return store
+
+
+def memory_report(memory) -> dict[str, float]:
+    """Return what a folder of `TransferClassifier(memory=...)` holds, and how it was used.
+
+    Parameters
+    ----------
+    memory : str, path-like or joblib.Memory
+        The folder.
+
+    Returns
+    -------
+    dict of str to number
+        "bytes" of what is kept; and, of all processes, as far back as the folder's log goes:
+        "pretrainings_found" and "pretrainings_computed", "rows_found" and "rows_computed" (images
+        whose frozen features were found or computed, where they are worth a file), "epochs_found"
+        (epochs of both tasks that did not run, because a run was found that has them), and
+        "seconds_saved" (what these once took).
+
+    Raises
+    ------
+    ValueError
+        If `memory` names no folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import skfashion
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for learning_rate in (0.001, 0.002):
+    ...         clf = skfashion.TransferClassifier(
+    ...             pretrain_classes=[5, 6, 7, 8, 9], pretrain_epochs=1, epochs=1,
+    ...             learning_rate=learning_rate, random_state=0, memory=folder,
+    ...         ).fit(X[:200], y[:200])
+    ...     report = skfashion.memory_report(folder)
+    >>> report["pretrainings_computed"], report["pretrainings_found"]
+    (1, 1)
+    """
+    store = _store_of(memory)
+    counted = (
+        "pretrainings_found",
+        "pretrainings_computed",
+        "rows_found",
+        "rows_computed",
+        "epochs_found",
+    )
+    totals = store.totals()
+    return {
+        "bytes": store.n_bytes,
+        **{name: totals[name] for name in counted},
+        "seconds_saved": float(totals["seconds_saved"]),
+    }
+
+
+def clear_memory(memory) -> None:
+    """Remove what `TransferClassifier(memory=...)` keeps in a folder, and nothing else.
+
+    Parameters
+    ----------
+    memory : str, path-like or joblib.Memory
+        The folder.
+
+    Raises
+    ------
+    ValueError
+        If `memory` names no folder.
+
+    Examples
+    --------
+    >>> import skfashion
+    >>> skfashion.clear_memory("a-folder-that-need-not-exist")
+    """
+    _store_of(memory).clear()

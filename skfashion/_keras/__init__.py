@@ -1,0 +1,1 @@
+"""What touches TensorFlow's and Keras' insides: import, threads, global state, kernels."""

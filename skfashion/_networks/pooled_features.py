@@ -1,0 +1,82 @@
+"""The front part of a backbone, with its output pooled to a vector."""
+
+from functools import cached_property, lru_cache
+
+from .._keras.global_state import fresh_keras_globals
+from .._keras.tensorflow import keras
+from .._messages import unknown_name
+from .architecture import BodyArchitecture
+from .graph import BatchFunction, Graph, Weights, run_batches
+
+MOST_BODIES = 4
+MOST_EXTRACTORS = 16
+
+
+@lru_cache(maxsize=MOST_BODIES)
+def get_body(architecture: BodyArchitecture) -> Graph:
+    """Return the process's body of this architecture; the least recently used one goes."""
+    return Graph(architecture)
+
+
+@lru_cache(maxsize=MOST_EXTRACTORS)
+def get_extractor(architecture: BodyArchitecture, layer: str, pooling: str) -> "Extractor":
+    """Return the process's extractor of this kind; the least recently used one goes."""
+    return Extractor(get_body(architecture), layer, pooling)
+
+
+class Extractor:
+    """From images to pooled features of a layer, as a pure function of weights.
+
+    Parameters
+    ----------
+    graph : Graph
+        The body, which extractors of one architecture share.
+    layer : str
+        Name of a layer, or "features" for the whole body.
+    pooling : {"average", "max", "flatten"}
+        How a feature map becomes a vector.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer.
+    """
+
+    def __init__(self, graph: Graph, layer: str, pooling: str):
+        self.graph = graph
+        features = self._output_of(layer)
+        with fresh_keras_globals(graph.architecture.dtype):
+            if pooling == "flatten" or len(features.shape) != 4:
+                pool = keras.layers.Flatten()
+            elif pooling == "max":
+                pool = keras.layers.GlobalMaxPooling2D()
+            else:
+                pool = keras.layers.GlobalAveragePooling2D()
+            self._model = keras.Model(graph.body.inputs[0], pool(features), name="extractor")
+
+    def _output_of(self, layer):
+        body, stages = self.graph.body, self.graph.architecture.backbone.stages
+        if layer == "features":
+            return body.outputs[0]
+        names = [own.name for own in body.layers]
+        if layer not in names:
+            raise ValueError(unknown_name("layer", layer, [*stages, "features"], also=names))
+        return body.get_layer(layer)._inbound_nodes[0].output_tensors[0]
+
+    @property
+    def n_features(self) -> int:
+        """Length of the vector."""
+        return int(self._model.outputs[0].shape[1])
+
+    @property
+    def paths(self) -> list[str]:
+        """The weights that it needs."""
+        return [variable.path for variable in self._model.weights]
+
+    @cached_property
+    def _run(self):
+        return BatchFunction(self._model, self.graph.architecture)
+
+    def features(self, weights: Weights, images):
+        """Return an array of shape (n, n_features) for images of shape (n, h, w, c)."""
+        return run_batches([self._run], weights, images)

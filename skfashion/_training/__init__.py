@@ -1,0 +1,1 @@
+"""Phases, epochs and batches: optimizer, schedules, augmentation, checkpoints."""
