@@ -7,7 +7,7 @@ from difflib import get_close_matches
 _INSIDE = {"skfashion", "sklearn", "joblib"}
 
 
-def unknown_name(parameter, received, known, also=()) -> str:
+def unknown_name_message(parameter, received, known, also=()) -> str:
     """Return the message for a name that is not among the known ones, with near misses.
 
     Parameters

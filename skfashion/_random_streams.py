@@ -6,7 +6,7 @@ from zlib import crc32
 import numpy as np
 
 
-class Seeds:
+class RandomStreams:
     """Seeds for everything that is random in a fit, each found by name.
 
     A stream depends on its own name only, so what is drawn for the classifier head, say, does

@@ -72,8 +72,8 @@ def search_on(client=None, *, timeout=30):
     ...         search.fit(X, y)
     """
     client = _client_or_latest(client)
-    backend = _Backend(client=_Recomputing(client))
-    with _Watch(backend, client, timeout), parallel_config(backend=backend):
+    backend = _Backend(client=_ResilientClient(client))
+    with _Watchdog(backend, client, timeout), parallel_config(backend=backend):
         yield client
 
 
@@ -96,7 +96,7 @@ def _client_or_latest(client):
         ) from None
 
 
-class _Recomputing:
+class _ResilientClient:
     """A client of which joblib's backend gets what can be recomputed.
 
     Scattered data lives on workers only, and dies with them; the result of a task is computed
@@ -166,7 +166,7 @@ class _Backend(DaskDistributedBackend):
                 answer.set_exception(error)
 
 
-class _Watch:
+class _Watchdog:
     """Ends a search of which nothing will come, where Dask would wait for ever.
 
     Dask's own limit is a setting of the scheduler, for all its clients.

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion._data.images import ImageFormat
-from skfashion._data.row_subset import Picked
-from skfashion._training.augmentation import build_augmentation, parse_augmentation, take_flips
+from skfashion._data.row_subset import RowSubset
+from skfashion._training.augmentation import build_augmentation, parse_augmentation, split_off_flips
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def augmented():
         image = np.zeros((1, 32, 32, 1), "float32")
         image[:, 8:16, 4:24] = 200  # off the middle, and wider than high
         changed = np.repeat(image, n_images, axis=0)
-        flips, others = take_flips(parse_augmentation(augmentation))
+        flips, others = split_off_flips(parse_augmentation(augmentation))
         changed = flips.apply(changed, np.arange(n_images) % len(flips))
         for number, layer in enumerate(build_augmentation(others)):
             for state in layer.variables:
@@ -36,8 +36,8 @@ def test_flips(augmented, amount, axes):
     expected = [image, *(np.flip(image, axis) for axis in axes)]
     kinds = [next(n for n, one in enumerate(expected) if np.array_equal(one, c)) for c in changed]
     assert set(kinds) == set(range(len(expected)))
-    flips, _ = take_flips(parse_augmentation({"flip": amount}))
-    rows = Picked(image.reshape(1, -1))
+    flips, _ = split_off_flips(parse_augmentation({"flip": amount}))
+    rows = RowSubset(image.reshape(1, -1))
     images = ImageFormat(image.shape, (0.0, 255.0)).images(rows, "float32")
     for number, one in enumerate(changed[: len(flips)]):
         assert_array_equal(flips.variant(images, number)[:][0], one)

@@ -18,10 +18,10 @@ from skfashion import (
     Backbone,
     BackboneFeatures,
     TransferClassifier,
-    _backbones,
     list_backbones,
     register_backbone,
 )
+from skfashion._backbones import registry as _backbones
 
 
 def residual(images):
@@ -256,14 +256,14 @@ def test_registered_in_the_workers_of_a_search(make, lt5, registered):
 def test_registered_travels_with_a_pickle(make, registered, monkeypatch):
     state = pickle.dumps(make(backbone="small_cnn"))
     monkeypatch.setattr(_backbones, "_BACKBONES", {"small_cnn": _backbones._BUILT_IN[0]})
-    monkeypatch.setattr(_backbones, "_TRAVELLED", {})
+    monkeypatch.setattr(_backbones, "_UNPICKLED", {})
     pickle.loads(state)
     assert _backbones.get_backbone(registered) == RESIDUAL
     assert list_backbones() == ["small_cnn"]
 
 
 def test_workers_know_the_last_of_a_name(registered, monkeypatch):
-    monkeypatch.setattr(_backbones, "_TRAVELLED", {})
+    monkeypatch.setattr(_backbones, "_UNPICKLED", {})
     old = pickle.dumps(TransferClassifier(registered))
     register_backbone(replace(RESIDUAL, min_size=12), overwrite=True)
     new = pickle.dumps(TransferClassifier(registered))

@@ -149,7 +149,7 @@ def test_range_of_pixels_is_that_of_fit(make, lt5):
 
 def test_prediction_runs_batches_of_one_size(fitted):
     network = get_network(fitted._architecture)
-    functions = [*network.frozen_pieces("features"), network.finish_of("features")]
+    functions = [*network.stage_functions("features"), network.head_function("features")]
     shapes = [(28, 28, 1), (26, 26, 32), (4608,)]
     for function, shape in zip(functions, shapes, strict=True):
         (_, batch), _ = function._run.structured_input_signature

@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits
 
 from skfashion._data.image_shapes import as_rows, fold_shape
 from skfashion._data.images import ImageFormat, learn_pixel_range
-from skfashion._data.row_subset import Picked
+from skfashion._data.row_subset import RowSubset
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_rows_fold_as_told():
     ],
 )
 def test_pixel_range(rows, expected):
-    assert learn_pixel_range(Picked(rows)) == expected
+    assert learn_pixel_range(RowSubset(rows)) == expected
 
 
 def test_digits_that_are_not_scaled_draw_a_warning(make):
@@ -58,22 +58,22 @@ def test_digits_that_are_not_scaled_draw_a_warning(make):
 
 def test_uint8_is_not_copied():
     rows = np.arange(36, dtype=np.uint8).reshape(4, 9)
-    images = ImageFormat((3, 3, 1), (0.0, 255.0)).images(Picked(rows), "float32")[:]
+    images = ImageFormat((3, 3, 1), (0.0, 255.0)).images(RowSubset(rows), "float32")[:]
     assert images.dtype == np.uint8
     assert np.shares_memory(images, rows)
 
 
 def test_other_numbers_become_0_to_255():
     rows = np.array([[-1.0, 0.0, 1.0]])
-    images = ImageFormat((2, 2, 1), (-1.0, 1.0)).images(Picked(rows), "float32")[:]
+    images = ImageFormat((2, 2, 1), (-1.0, 1.0)).images(RowSubset(rows), "float32")[:]
     assert images.dtype == np.float32
     assert_array_equal(images.ravel(), [0, 127.5, 255, 0])
 
 
 def test_constant_pixels_divide_by_nothing():
     rows = np.full((2, 4), 300.0)
-    images = ImageFormat((2, 2, 1), learn_pixel_range(Picked(rows))).images(
-        Picked(rows), "float64"
+    images = ImageFormat((2, 2, 1), learn_pixel_range(RowSubset(rows))).images(
+        RowSubset(rows), "float64"
     )[:]
     assert_array_equal(images, np.zeros((2, 2, 2, 1)))
 

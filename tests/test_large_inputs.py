@@ -14,7 +14,7 @@ import skfashion._data.row_subset
 import skfashion._networks.frozen_part
 import skfashion._training.feature_storage
 import skfashion._training.trainer
-from skfashion._data.row_subset import Picked
+from skfashion._data.row_subset import RowSubset
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def in_parts(monkeypatch):
         monkeypatch.setattr(skfashion._training.feature_storage, "MOST_RESIDENT_BYTES", 0)
         monkeypatch.setattr(skfashion._training.trainer, "WINDOW_BYTES", n_bytes)
         monkeypatch.setattr(skfashion._networks.frozen_part, "CHUNK_BYTES", n_bytes)
-        monkeypatch.setattr(skfashion._data.row_subset, "PART_BYTES", n_bytes)
+        monkeypatch.setattr(skfashion._data.row_subset, "SCAN_BYTES", n_bytes)
 
     return set_limits
 
@@ -118,10 +118,10 @@ lets_go = pytest.mark.skipif(
 
 @lets_go
 def test_what_was_read_of_a_file_does_not_stay_resident(tmp_path, monkeypatch):
-    monkeypatch.setattr(skfashion._data.row_subset, "PART_BYTES", 2**20)
+    monkeypatch.setattr(skfashion._data.row_subset, "SCAN_BYTES", 2**20)
     X = mapped(np.ones((64, 2**20), np.uint8), tmp_path)
     before = psutil.Process().memory_info().shared
-    assert Picked(np.asarray(X)).extremes == (1, 1)
+    assert RowSubset(np.asarray(X)).extremes == (1, 1)
     assert psutil.Process().memory_info().shared - before < X.nbytes / 4
 
 
@@ -130,7 +130,7 @@ def test_changes_of_a_mapped_array_are_not_lost(tmp_path, mode):
     np.save(tmp_path / "X.npy", np.zeros((8, 4096), np.uint8))
     X = np.load(tmp_path / "X.npy", mmap_mode=mode)
     X[:] = 1
-    picked = Picked(X)
+    picked = RowSubset(X)
     for _ in range(2):
         assert (picked[:] == 1).all()
 
@@ -140,6 +140,6 @@ def test_changes_of_a_block_of_memory_are_not_lost():
     block = mmap.mmap(-1, 8 * 4096, flags=mmap.MAP_PRIVATE)
     X = np.frombuffer(block, np.uint8).reshape(8, 4096)
     X[:] = 1
-    picked = Picked(X)
+    picked = RowSubset(X)
     for _ in range(2):
         assert (picked[:] == 1).all()

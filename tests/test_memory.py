@@ -17,7 +17,7 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import Backbone, clear_memory, memory_report
-from skfashion._cache.fingerprint import environment
+from skfashion._cache.fingerprint import environment_fingerprint
 from skfashion._cache.store import Store, digest, hash_rows
 from skfashion.model_selection import ClassSplitCV
 
@@ -333,9 +333,9 @@ def test_a_pickle_predicts(make, fashion, tmp_path):
     "name", ["TF_NUM_INTRAOP_THREADS", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"]
 )
 def test_settings_are_in_the_key(monkeypatch, name):
-    before = environment.__wrapped__()
+    before = environment_fingerprint.__wrapped__()
     monkeypatch.setenv(name, "1")
-    assert environment.__wrapped__() != before
+    assert environment_fingerprint.__wrapped__() != before
 
 
 def test_an_edited_backbone_is_another_one(make, fashion, tmp_path):

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skfashion import Recipe
 from skfashion._backbones.registry import get_backbone
 from skfashion._estimators.fit import Fit
-from skfashion._training.learning_rates import Pace
+from skfashion._training.learning_rates import LearningRates
 
 BODY = ["conv1/kernel", "conv2/kernel"]
 # One full batch without dropout, and plain gradient descent: what a weight moves by is its rate
@@ -221,13 +221,17 @@ def test_early_stopping_ends_the_head_phase_not_the_whole(make, fashion):
 
 def test_options_come_from_the_recipe_unless_they_are_given(make):
     recipe = Recipe(2.0, 0.1, 0.5, "cosine", 0.1, 3.0)
-    chosen = Pace.choose(make(), recipe, 0.01)
-    assert chosen == Pace(0.02, pytest.approx(0.002), 0.5, "cosine", 0.1, 3.0)
+    chosen = LearningRates.choose(make(), recipe, 0.01)
+    assert chosen == LearningRates(0.02, pytest.approx(0.002), 0.5, "cosine", 0.1, 3.0)
     assert chosen.rate(None) == 0.02
     assert chosen.rate(2) == pytest.approx(0.0005)
     given = make(learning_rate=1.0, schedule="constant", warmup=0, clip_norm=np.inf, layer_decay=1)
-    assert Pace.choose(given, recipe, 0.01) == Pace(1.0, 0.1, 1, "constant", 0, None)
-    assert Pace.choose(make(body_learning_rate=7.0), recipe, 0.01).body_learning_rate == 7.0
+    assert LearningRates.choose(given, recipe, 0.01) == LearningRates(
+        1.0, 0.1, 1, "constant", 0, None
+    )
+    assert (
+        LearningRates.choose(make(body_learning_rate=7.0), recipe, 0.01).body_learning_rate == 7.0
+    )
 
 
 @pytest.mark.parametrize("given_weights", [False, True])

@@ -11,7 +11,9 @@ import pytest
 from conftest import GTE5
 from numpy.testing import assert_array_equal
 
-from skfashion import _lending, _network, _trainer
+from skfashion._networks import network as _network
+from skfashion._training import trainer as _trainer
+from skfashion._training import trainer_pool as _lending
 
 ALL_RANDOM = {
     "pretrain_classes": GTE5,

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from skfashion._data.labelled_data import Samples
+from skfashion._data.labelled_data import LabelledData
 
 
 def samples(n=40, classes=4):
     y = np.arange(n) % classes
-    return Samples.of_positive_weight(np.arange(n)[:, None], y, np.ones(n))
+    return LabelledData.of_positive_weight(np.arange(n)[:, None], y, np.ones(n))
 
 
 def test_held_out_rows_are_stratified_and_not_trained_on():
@@ -25,6 +25,6 @@ def test_too_few_rows_to_hold_out_from():
 
 def test_rows_of_weight_zero_go():
     weight = np.array([1.0, 0, 2, 0])
-    kept = Samples.of_positive_weight(np.arange(4)[:, None], np.array([0, 1, 0, 1]), weight)
+    kept = LabelledData.of_positive_weight(np.arange(4)[:, None], np.array([0, 1, 0, 1]), weight)
     assert kept.index.tolist() == [0, 2]
     assert kept.weight.tolist() == [1, 2]

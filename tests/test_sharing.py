@@ -10,7 +10,8 @@ from conftest import GTE5
 from numpy.testing import assert_array_equal
 from sklearn.callback import FitCallback
 
-from skfashion import _lending, _network
+from skfashion._networks import network as _network
+from skfashion._training import trainer_pool as _lending
 
 
 def test_estimators_of_one_architecture_never_alias(make, fashion):

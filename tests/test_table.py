@@ -59,13 +59,13 @@ def test_every_stage_is_a_cut(name):
     everything = set(network.shapes)
     before = set()
     for stage in backbone.stages:
-        front, back = network.cut_at(stage)
+        front, back = network.split_at(stage)
         frozen, rest = ({v.path for v in part.weights} for part in (front, back))
         assert frozen | rest == everything
         assert not frozen & rest
         assert before <= frozen
         before = frozen
-        behind = {network.stages_behind[path] for path in frozen}
+        behind = {network.depth_from_head[path] for path in frozen}
         assert behind <= set(range(len(backbone.stages) - 1 - backbone.stages.index(stage), 99))
 
 
@@ -120,7 +120,7 @@ def test_fits_at_every_freeze_depth(name, tiny):
     start = quick(name, epochs=0).fit(X, y)._weights
     for depth in range(len(backbone.stages) + 1):
         clf = quick(name, freeze_until=depth).fit(X, y)
-        front, _ = get_network(clf._architecture).cut_at(clf.freeze_point_)
+        front, _ = get_network(clf._architecture).split_at(clf.freeze_point_)
         frozen = set() if front is None else {variable.path for variable in front.weights}
         assert bool(frozen) == (depth > 0)
         for path, weight in clf._weights.items():

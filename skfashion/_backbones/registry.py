@@ -9,7 +9,7 @@ import cloudpickle
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._messages import unknown_name
+from .._messages import unknown_name_message
 from .keras_applications import KerasApplication
 from .spec import Backbone, OfficialWeights, Recipe
 
@@ -191,7 +191,7 @@ _BUILT_IN = (
 )
 _BACKBONES = {backbone.name: backbone for backbone in _BUILT_IN}
 # What was registered in other processes and came with an estimator: the last of each name.
-_TRAVELLED: dict[str, Backbone] = {}
+_UNPICKLED: dict[str, Backbone] = {}
 
 
 def list_backbones() -> list[str]:
@@ -285,7 +285,7 @@ class BackboneEstimator(BaseEstimator):
         """Take note of the rows that came along."""
         state = dict(state)
         for packed in state.pop("_registered_backbones", ()):
-            _take_note(packed)
+            _register_unpickled(packed)
         super().__setstate__(state)
 
 
@@ -300,11 +300,11 @@ def _pack_registered() -> tuple[bytes, ...]:
     return tuple(packed)
 
 
-def _take_note(packed: bytes) -> None:
+def _register_unpickled(packed: bytes) -> None:
     """Know a row that came from elsewhere, unless what it stands on is not here."""
     with suppress(Exception):
         backbone = pickle.loads(packed)
-        _TRAVELLED[backbone.name] = backbone
+        _UNPICKLED[backbone.name] = backbone
 
 
 def get_backbone(backbone) -> Backbone:
@@ -317,10 +317,10 @@ def get_backbone(backbone) -> Backbone:
     """
     if isinstance(backbone, Backbone):
         return backbone
-    known = _BACKBONES.get(backbone) or _TRAVELLED.get(backbone)
+    known = _BACKBONES.get(backbone) or _UNPICKLED.get(backbone)
     if known is None:
         raise ValueError(
-            unknown_name("backbone", backbone, _BACKBONES)
+            unknown_name_message("backbone", backbone, _BACKBONES)
             + " register_backbone adds one of your own."
         )
     return known

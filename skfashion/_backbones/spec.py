@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from .._messages import unknown_name
+from .._messages import unknown_name_message
 
 POOLINGS = ("flatten", "average", "normalized_average")
 SCHEDULES = ("constant", "cosine")
@@ -52,7 +53,7 @@ class Recipe:
 
     def __post_init__(self):
         if self.schedule not in SCHEDULES:
-            raise ValueError(unknown_name("schedule", self.schedule, SCHEDULES))
+            raise ValueError(unknown_name_message("schedule", self.schedule, SCHEDULES))
         for name in ("head_factor", "body_factor", "layer_decay", "clip_norm"):
             value = getattr(self, name)
             if not (value is None and name == "clip_norm") and not value > 0:
@@ -150,12 +151,12 @@ class Backbone:
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
         if self.pooling not in POOLINGS:
-            raise ValueError(unknown_name("pooling", self.pooling, POOLINGS))
+            raise ValueError(unknown_name_message("pooling", self.pooling, POOLINGS))
         if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
             raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
         points = (*self.stages, "features")
         if self.default_freeze not in points:
-            raise ValueError(unknown_name("default_freeze", self.default_freeze, points))
+            raise ValueError(unknown_name_message("default_freeze", self.default_freeze, points))
 
     def __repr__(self):
         # Estimators print their parameters; a row's defaults are left out, as theirs are.
@@ -167,38 +168,37 @@ class Backbone:
         return f"Backbone({', '.join(shown)})"
 
 
-def point_name(backbone: Backbone, value, parameter) -> str | None:
-    """Return the name of a freeze point that may be given by a number of stages.
+def check_weights(weights, backbone: Backbone) -> None:
+    """Check that the file of weights exists, or that the backbone has an official release.
 
-    Parameters
-    ----------
-    backbone : Backbone
-        Whose stages are counted.
-    value : str, int or None
-        A name, which passes through, as `None` does; or a number of stages.
-    parameter : str
-        What to call it in an error.
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file of this name.
+    ValueError
+        If there is no official release for this backbone.
+    """
+    if weights == "imagenet":
+        official_weights_of(backbone)
+    elif weights is not None and not (path := Path(weights).expanduser()).is_file():
+        raise FileNotFoundError(
+            f"weights={str(path)!r}: there is no such file. Give the path of one, or "
+            '"imagenet", or None.'
+        )
+
+
+def official_weights_of(backbone: Backbone) -> OfficialWeights:
+    """Return the official weights of a backbone.
 
     Raises
     ------
     ValueError
-        If there are not so many stages.
+        If there are none.
     """
-    stages = backbone.stages
-    if isinstance(value, bool):
+    if backbone.official is None:
         raise ValueError(
-            f"{parameter}={value} is neither a name nor a number of stages. Use "
-            '"features" for the whole body.'
+            f'weights="imagenet": backbone {backbone.name!r} has no official weights with a '
+            "published hash. Pass the path of a file, as weights=PATH, or None. Where Keras has "
+            'such weights, its model writes one: model.save("body.keras").'
         )
-    if value is None or isinstance(value, str):
-        return value
-    count = value + len(stages) if value < 0 else value
-    if not 0 <= count <= len(stages):
-        raise ValueError(
-            f"{parameter}={value} is out of range: backbone {backbone.name!r} has {len(stages)} "
-            f"stages, {list(stages)}. Give a number from {-len(stages)} to {len(stages)}, or a "
-            "name."
-        )
-    if count == len(stages):
-        return "features"
-    return stages[count - 1] if count else None
+    return backbone.official

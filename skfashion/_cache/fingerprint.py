@@ -16,7 +16,7 @@ _OF_THE_PROCESSOR = ("model name", "flags", "cache size", "Features", "CPU ")
 
 
 @cache
-def environment() -> str:
+def environment_fingerprint() -> str:
     """Return a hash of this process's code, libraries, their settings, threads and processor."""
     return digest(
         _own_code(),

@@ -98,7 +98,7 @@ def memory_report(memory) -> dict[str, float]:
         "rows_computed",
         "epochs_found",
     )
-    totals = store.totals()
+    totals = store.usage_totals()
     return {
         "bytes": store.n_bytes,
         **{name: totals[name] for name in counted},

@@ -21,7 +21,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .._data.row_subset import bytes_of_row, parts_of, parts_of_rows
+from .._data.row_subset import bytes_of_row, chunk_rows, row_chunks
 
 FOLDER = "skfashion"
 _FORMAT = "1"
@@ -60,10 +60,10 @@ def digest(*parts) -> str:
     return state.hexdigest()
 
 
-def hash_parts(array) -> str:
+def hash_array(array) -> str:
     """Return a hash of an array or `Images`, of which a part is in memory at a time."""
     state = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=20)
-    for part in parts_of(array):
+    for part in row_chunks(array):
         state.update(np.ascontiguousarray(array[part]).reshape(-1).view(np.uint8).data)
     return state.hexdigest()
 
@@ -187,7 +187,7 @@ class Store:
 
     # -- Log -------------------------------------------------------------------------------
 
-    def note(self, **numbers) -> None:
+    def log_usage(self, **numbers) -> None:
         """Write what was found and computed to the store's own log."""
         line = json.dumps({"time": time.time(), **numbers}) + "\n"
         with suppress(OSError):
@@ -198,7 +198,7 @@ class Store:
             with path.open("a") as file:
                 file.write(line)
 
-    def totals(self) -> Counter:
+    def usage_totals(self) -> Counter:
         """Return the sums of what was noted by all processes, as far back as the log goes."""
         totals: Counter = Counter()
         log = self.folder / _LOG
@@ -236,7 +236,7 @@ class RowTable:
         """Bytes that the features of a row take."""
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
-    def find(self, hashes) -> "Found":
+    def find(self, hashes) -> "Matches":
         """Look rows up."""
         files, indices = [], []
         for path in sorted(_walk(self._folder)):
@@ -255,7 +255,7 @@ class RowTable:
             nearest = order[np.minimum(at, len(order) - 1)]
             hits = (known[nearest] == hashes).all(axis=1)
             parts[hits], places[hits] = part_of[nearest[hits]], place_of[nearest[hits]]
-        return Found(files, parts, places, self.shape, self.dtype)
+        return Matches(files, parts, places, self.shape, self.dtype)
 
     def add(self, hashes, features, rows) -> None:
         """Keep the features of some of these rows, if there is room and they are worth a file."""
@@ -273,7 +273,7 @@ class RowTable:
                         np.save(file, array[some], allow_pickle=False)
 
 
-class Found:
+class Matches:
     """Which rows a table has, and their features.
 
     Parameters
@@ -307,7 +307,7 @@ class Found:
                 features = np.load(self._files[part], mmap_mode="r", allow_pickle=False)
                 if features.shape[1:] != self._shape or features.dtype != self._dtype:
                     raise ValueError("features of another kind")
-                for some in parts_of_rows(len(own), max(1, _BLOCK_BYTES // bytes_of_row(features))):
+                for some in chunk_rows(len(own), max(1, _BLOCK_BYTES // bytes_of_row(features))):
                     out[places[own[some]]] = features[self._places[rows[own[some]]]]
             except _UNREADABLE:
                 _remove(self._files[part])

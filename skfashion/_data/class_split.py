@@ -53,10 +53,26 @@ class ClassSplit:
         scored = ~rows_with(self.left_out, y)
         if not scored.any():
             raise ValueError(
-                f"No row of y has a label of the target task, {_listed(self.target)}, so there "
-                f"is nothing to score; y has {_listed(np.unique(y))}."
+                f"No row of y has a label of the target task, {_format_labels(self.target)}, so there "
+                f"is nothing to score; y has {_format_labels(np.unique(y))}."
             )
         return scored
+
+    def check_output_layer(self, output_layer) -> None:
+        """Check that both tasks have the same number of classes where the output layer is kept.
+
+        Raises
+        ------
+        ValueError
+            If they have not.
+        """
+        n_source, n_target = len(self.source), len(self.target)
+        if output_layer == "keep" and self.pretrains and n_source != n_target:
+            raise ValueError(
+                'output_layer="keep" takes the output layer over to the target task, so both '
+                f"tasks need the same number of classes; the source task has {n_source}, the "
+                f'target task {n_target}. Use output_layer="new".'
+            )
 
     def check_class_weight(self, class_weight) -> None:
         """Check that a dict of class weights has labels of `y`, and numbers from 0.
@@ -70,8 +86,8 @@ class ClassSplit:
             return
         if unknown := set(class_weight) - set(self.known.tolist()):
             raise ValueError(
-                f"class_weight names labels that y lacks: {_listed(sorted(unknown, key=str))}; y "
-                f"has the classes {_listed(self.known)}."
+                f"class_weight names labels that y lacks: {_format_labels(sorted(unknown, key=str))}; y "
+                f"has the classes {_format_labels(self.known)}."
             )
         for label, weight in class_weight.items():
             if not 0 <= weight < np.inf:
@@ -79,7 +95,7 @@ class ClassSplit:
                     f"class_weight[{label!r}] must be a number from 0 and finite, got {weight!r}."
                 )
 
-    def check_watched(self, y_val) -> None:
+    def check_validation_data(self, y_val) -> None:
         """Check that validation rows have labels of `y` only.
 
         Raises
@@ -89,11 +105,11 @@ class ClassSplit:
         """
         if len(unknown := np.setdiff1d(y_val, self.known)):
             raise ValueError(
-                f"y_val has labels that y lacks: {_listed(unknown)}; y has the classes "
-                f"{_listed(self.known)}. Labels are compared with their type."
+                f"y_val has labels that y lacks: {_format_labels(unknown)}; y has the classes "
+                f"{_format_labels(self.known)}. Labels are compared with their type."
             )
 
-    def check_further(self, y, target_classes=None, all_classes=False) -> None:
+    def check_same_classes(self, y, target_classes=None, all_classes=False) -> None:
         """Check the labels of data to go on with.
 
         Parameters
@@ -112,16 +128,16 @@ class ClassSplit:
         """
         if target_classes is not None and set(target_classes) != set(self.target.tolist()):
             raise ValueError(
-                f"Training goes on with the classes of the first fit, {_listed(self.target)}, but "
-                f"target_classes={_listed(target_classes)}. Fit a new estimator for other classes."
+                f"Training goes on with the classes of the first fit, {_format_labels(self.target)}, but "
+                f"target_classes={_format_labels(target_classes)}. Fit a new estimator for other classes."
             )
         labels = np.unique(y)
         new = np.setdiff1d(labels, self.known)
         missing = np.setdiff1d(self.target, labels)
         if len(new) or (all_classes and len(missing)):
             raise ValueError(
-                f"Training goes on with the classes of the first fit, {_listed(self.target)}, "
-                f"but y has the classes {_listed(labels)}. Fit a new estimator for other classes."
+                f"Training goes on with the classes of the first fit, {_format_labels(self.target)}, "
+                f"but y has the classes {_format_labels(labels)}. Fit a new estimator for other classes."
             )
 
 
@@ -155,19 +171,19 @@ def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
         target = _select(labels, target_classes, "target_classes")
     if pretrain_classes is not None and len(source) < 2:
         raise ValueError(
-            f"pretrain_classes must name at least two classes, got {_listed(source)}; y has "
-            f"the classes {_listed(labels)}. Use pretrain_classes=None for no pretraining."
+            f"pretrain_classes must name at least two classes, got {_format_labels(source)}; y has "
+            f"the classes {_format_labels(labels)}. Use pretrain_classes=None for no pretraining."
         )
     if len(source) and not len(target):
         raise ValueError(
-            f"pretrain_classes names every class that y has, {_listed(labels)}, which leaves "
+            f"pretrain_classes names every class that y has, {_format_labels(labels)}, which leaves "
             "none for the target task. Leave at least two classes out of pretrain_classes, or "
             "name the target task's own in target_classes."
         )
     if len(target) < 2:
         raise ValueError(
             f"The target task needs at least two classes, got {len(target)} class: "
-            f"{_listed(target)}; y has the classes {_listed(labels)}. Rows of sample weight "
+            f"{_format_labels(target)}; y has the classes {_format_labels(labels)}. Rows of sample weight "
             "zero do not count."
         )
     ignored = np.setdiff1d(labels, np.union1d(source, target))
@@ -196,13 +212,13 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
     target = np.unique(np.asarray(classes))
     if target_classes is not None and set(target.tolist()) != set(target_classes):
         raise ValueError(
-            f"classes={_listed(target)} and target_classes={_listed(target_classes)} both name "
+            f"classes={_format_labels(target)} and target_classes={_format_labels(target_classes)} both name "
             "the target task and differ. Leave target_classes out."
         )
     source = () if pretrain_classes is None else pretrain_classes
     if not set(np.unique(y).tolist()) & {*target.tolist(), *source}:
         raise ValueError(
-            f"y has none of classes={_listed(target)}, but {_listed(np.unique(y))}. Labels are "
+            f"y has none of classes={_format_labels(target)}, but {_format_labels(np.unique(y))}. Labels are "
             "compared with their type."
         )
     everything = np.concatenate([np.asarray(y), target])
@@ -210,7 +226,7 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
     _select(np.unique(y), pretrain_classes, "pretrain_classes")
     if pretrain_classes is None and target_classes is None and len(split.ignored):
         raise ValueError(
-            f"y has labels that classes lacks: {_listed(split.ignored)}. classes names every "
+            f"y has labels that classes lacks: {_format_labels(split.ignored)}. classes names every "
             "label of the target task, on the first call to partial_fit."
         )
     return split
@@ -227,14 +243,14 @@ def _select(labels, wanted, parameter):
     missing = wanted.difference(labels.tolist())
     if missing:
         raise ValueError(
-            f"{parameter} names labels that y lacks: {_listed(sorted(missing, key=str))}; y has "
-            f"the classes {_listed(labels)}. Each fold must hold every class of both tasks; "
+            f"{parameter} names labels that y lacks: {_format_labels(sorted(missing, key=str))}; y has "
+            f"the classes {_format_labels(labels)}. Each fold must hold every class of both tasks; "
             f"labels are compared with their type. {META_ESTIMATOR_REMEDY}"
         )
     return labels[[label in wanted for label in labels.tolist()]]
 
 
-def _listed(labels, most=30):
+def _format_labels(labels, most=30):
     labels = np.asarray(labels).tolist()
     shown = ", ".join(map(repr, labels[:most]))
     return f"[{shown}{', ...' if len(labels) > most else ''}]"

@@ -64,7 +64,7 @@ def find_image_shape(shape, n_features, image_shape) -> tuple[int, int, int]:
     """
     if shape is None:
         return fold_shape(n_features, image_shape)
-    if image_shape is not None and whole_shape(image_shape) != shape:
+    if image_shape is not None and complete_shape(image_shape) != shape:
         raise ValueError(
             f"image_shape={tuple(image_shape)} is not the shape of the images in X, {shape}. "
             "Leave image_shape out: it says how flat rows fold."
@@ -91,7 +91,7 @@ def fold_shape(n_features, image_shape=None) -> tuple[int, int, int]:
         If `image_shape` does not multiply up to `n_features`.
     """
     if image_shape is not None:
-        shape = whole_shape(image_shape)
+        shape = complete_shape(image_shape)
         if int(np.prod(shape)) != n_features:
             raise ValueError(
                 f"image_shape={tuple(image_shape)} multiplies up to {int(np.prod(shape))} "
@@ -107,7 +107,7 @@ def fold_shape(n_features, image_shape=None) -> tuple[int, int, int]:
     return side, side, 1
 
 
-def whole_shape(image_shape) -> tuple[int, int, int]:
+def complete_shape(image_shape) -> tuple[int, int, int]:
     """Return (h, w) or (h, w, c) as (h, w, c)."""
     sizes = tuple(image_shape)
     if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) and int(n) > 0 for n in sizes):

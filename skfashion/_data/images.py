@@ -6,7 +6,7 @@ import numpy as np
 
 from .._messages import warn_user
 from .image_shapes import SMALLEST_SIDE, find_image_shape
-from .row_subset import Picked, parts_of
+from .row_subset import RowSubset, row_chunks
 
 WHITE = 255.0
 # Images none of which is brighter are taken for a mistake of scale.
@@ -63,7 +63,7 @@ class ImageFormat:
 
         Parameters
         ----------
-        rows : Picked, of shape (n, n_features)
+        rows : RowSubset, of shape (n, n_features)
             Validated rows.
         float_type : str
             Type of what is not uint8.
@@ -97,7 +97,7 @@ class Images:
     ----------
     image_format : ImageFormat
         How rows become images.
-    rows : Picked, of shape (n, n_features)
+    rows : RowSubset, of shape (n, n_features)
         Validated rows.
     dtype : dtype
         The type of the images.
@@ -106,7 +106,7 @@ class Images:
     """
 
     image_format: ImageFormat
-    rows: Picked
+    rows: RowSubset
     dtype: np.dtype
     mirrored: tuple[int, ...] = ()
 
@@ -134,7 +134,7 @@ class Images:
         return np.flip(rows.reshape(len(rows), *self.shape[1:]), self.mirrored)
 
     def __iter__(self):
-        for part in parts_of(self):
+        for part in row_chunks(self):
             yield from self[part]
 
     def take(self, places) -> "Images":

@@ -8,16 +8,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_class_weight
 
 from .class_split import encode, rows_with
-from .row_subset import Picked
+from .row_subset import RowSubset
 
 
 @dataclass(frozen=True)
-class Samples:
+class LabelledData:
     """Rows of a training or validation set.
 
     Parameters
     ----------
-    X : Picked or Images, of length n
+    X : RowSubset or Images, of length n
         Flat rows, later images.
     y : ndarray of shape (n,)
         Labels.
@@ -33,24 +33,24 @@ class Samples:
     index: np.ndarray
 
     @classmethod
-    def of_positive_weight(cls, X, y, weight) -> "Samples":
+    def of_positive_weight(cls, X, y, weight) -> "LabelledData":
         """Make samples of all rows of an array but those of weight zero."""
-        everything = cls(Picked(X), y, weight, np.arange(len(y)))
+        everything = cls(RowSubset(X), y, weight, np.arange(len(y)))
         return everything if weight.all() else everything.take(np.flatnonzero(weight))
 
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, rows) -> "Samples":
+    def take(self, rows) -> "LabelledData":
         """Return some of the rows."""
-        return Samples(self.X.take(rows), self.y[rows], self.weight[rows], self.index[rows])
+        return LabelledData(self.X.take(rows), self.y[rows], self.weight[rows], self.index[rows])
 
-    def of_classes(self, labels) -> "Samples":
+    def of_classes(self, labels) -> "LabelledData":
         """Return the rows whose label is one of `labels`."""
         wanted = rows_with(labels, self.y)
         return self if wanted.all() else self.take(wanted)
 
-    def hold_out(self, fraction, seed) -> tuple["Samples", "Samples"]:
+    def hold_out(self, fraction, seed) -> tuple["LabelledData", "LabelledData"]:
         """Split off a stratified fraction; return what stays, and what is held out."""
         try:
             stay, out = train_test_split(
@@ -64,7 +64,7 @@ class Samples:
             ) from error
         return self.take(stay), self.take(out)
 
-    def weighted_by_class(self, class_weight, classes) -> "Samples":
+    def weighted_by_class(self, class_weight, classes) -> "LabelledData":
         """Multiply the weights with those of the classes.
 
         Parameters

@@ -10,11 +10,11 @@ from sklearn import get_config
 from sklearn.utils import gen_batches
 
 # What is read only to be looked at is read in parts of so many bytes.
-PART_BYTES = 2**26
+SCAN_BYTES = 2**26
 
 
 @dataclass(frozen=True)
-class Picked:
+class RowSubset:
     """Some rows of an array, copied out of it only when they are read.
 
     Parameters
@@ -47,7 +47,7 @@ class Picked:
             self._file.madvise(mmap.MADV_DONTNEED)
         return self.array[places if self.rows is None else self.rows[places]]
 
-    def take(self, places) -> "Picked":
+    def take(self, places) -> "RowSubset":
         """Return some of the rows, of which none is read."""
         rows = np.arange(len(self.array)) if self.rows is None else self.rows
         return replace(self, rows=rows[places])
@@ -70,25 +70,25 @@ class Picked:
     @cached_property
     def extremes(self) -> tuple[float, float]:
         """The least and the largest number."""
-        parts = (self[part] for part in parts_of(self))
+        parts = (self[part] for part in row_chunks(self))
         least, most = zip(*((part.min(), part.max()) for part in parts), strict=True)
         return float(min(least)), float(max(most))
 
 
-def parts_of(array):
+def row_chunks(array):
     """Return slices that go over an array's rows, of which each takes a bounded memory."""
-    return parts_of_rows(len(array), max(1, PART_BYTES // max(1, bytes_of_row(array))))
+    return chunk_rows(len(array), max(1, SCAN_BYTES // max(1, bytes_of_row(array))))
 
 
-def parts_of_rows(n_rows, most):
+def chunk_rows(n_rows, most):
     """Return slices of at most so many rows; of no rows, none."""
     return gen_batches(n_rows, most) if n_rows else ()
 
 
-def parts_in_working_memory(rows, row_bytes) -> list:
+def chunks_in_working_memory(rows, row_bytes) -> list:
     """Take row numbers apart, so that rows of a part take scikit-learn's `working_memory`."""
     most = int(get_config()["working_memory"] * 2**20) // max(1, row_bytes)
-    return [rows[part] for part in parts_of_rows(len(rows), max(1, most))]
+    return [rows[part] for part in chunk_rows(len(rows), max(1, most))]
 
 
 def bytes_of_row(array) -> int:

@@ -7,7 +7,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from .image_shapes import as_rows
-from .labelled_data import Samples
+from .labelled_data import LabelledData
 
 
 @contextmanager
@@ -59,12 +59,12 @@ def check_rows(estimator, X, image_shape=None, **y):
     return validate_data(estimator, rows, reset=image_shape is None, **y), shape
 
 
-def check_samples(estimator, X, y, sample_weight, image_shape=None):
+def check_training_data(estimator, X, y, sample_weight, image_shape=None):
     """Validate rows with labels and weights; parameters as of `check_rows`.
 
     Returns
     -------
-    samples : Samples
+    samples : LabelledData
         All rows but those of weight zero.
     shape : tuple of (h, w, c) or None
         The shape of the images in `X`, `None` for flat rows.
@@ -77,10 +77,10 @@ def check_samples(estimator, X, y, sample_weight, image_shape=None):
         weight = _check_sample_weight(
             sample_weight, rows, dtype=np.float64, ensure_non_negative=True
         )
-    return Samples.of_positive_weight(rows, y, weight), shape
+    return LabelledData.of_positive_weight(rows, y, weight), shape
 
 
-def check_watched(estimator, watched, image_shape):
+def check_validation_data(estimator, watched, image_shape):
     """Validate ``(X_val, y_val, sample_weight_val)``; return samples, or `None` for none."""
     X_val, y_val, sample_weight_val = watched
     if (X_val is None) != (y_val is None):
@@ -90,4 +90,4 @@ def check_watched(estimator, watched, image_shape):
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val was passed to fit without X_val and y_val.")
         return None
-    return check_samples(estimator, X_val, y_val, sample_weight_val, image_shape)[0]
+    return check_training_data(estimator, X_val, y_val, sample_weight_val, image_shape)[0]

@@ -10,13 +10,13 @@ from sklearn.base import (
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._backbones.freeze_points import resolve_freeze_point
 from .._backbones.registry import BackboneEstimator, get_backbone
-from .._backbones.spec import point_name
 from .._data.images import ImageFormat
-from .._data.row_subset import Picked
+from .._data.row_subset import RowSubset
 from .._data.validation import check_rows
 from .._networks.architecture import BodyArchitecture
-from .._random_streams import Seeds
+from .._random_streams import RandomStreams
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneEstimator):
@@ -139,18 +139,18 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         FileNotFoundError
             If there is no file of weights.
         """
-        from .._networks.pooled_features import get_extractor
+        from .._networks.pooled_features import get_pooled_features
         from .._networks.weight_files import load_body_weights
 
         rows, shape = check_rows(self, X)
-        image_format = ImageFormat.learn(Picked(rows), shape, self.image_shape)
+        image_format = ImageFormat.learn(RowSubset(rows), shape, self.image_shape)
         backbone = get_backbone(self.backbone)
         architecture = BodyArchitecture(
             backbone, image_format.image_shape, self.input_size, self.dtype
         )
-        extractor = get_extractor(architecture, self._layer_name(backbone), self.pooling)
+        extractor = get_pooled_features(architecture, self._layer_name(backbone), self.pooling)
         if self.weights is None:
-            weights = extractor.graph.initial_weights(Seeds(self.random_state))
+            weights = extractor.graph.initial_weights(RandomStreams(self.random_state))
         else:
             weights = load_body_weights(self.weights, extractor.graph)
         self.image_shape_ = image_format.image_shape
@@ -161,7 +161,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         return self
 
     def _layer_name(self, backbone):
-        name = point_name(backbone, self.layer, "layer")
+        name = resolve_freeze_point(backbone, self.layer, "layer")
         if name is None:
             raise ValueError("layer=0 is no stage: count from 1, or give a name.")
         return name
@@ -184,14 +184,14 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         ValueError
             If the images are of another shape.
         """
-        from .._networks.pooled_features import get_extractor
+        from .._networks.pooled_features import get_pooled_features
 
         check_is_fitted(self)
         rows, _ = check_rows(self, X, self.image_shape_)
         architecture, *_ = self._extracting
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
-        images = image_format.images(Picked(rows), architecture.float_type)
-        return get_extractor(*self._extracting).features(self._weights, images)
+        images = image_format.images(RowSubset(rows), architecture.float_type)
+        return get_pooled_features(*self._extracting).features(self._weights, images)
 
     def __sklearn_is_fitted__(self):
         return "_weights" in vars(self)

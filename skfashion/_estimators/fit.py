@@ -8,26 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from .._backbones.freeze_points import choose_freeze_until, has_kept_weights
 from .._cache.memory import open_store
 from .._data.class_split import ClassSplit, encode
 from .._data.images import ImageFormat
-from .._data.labelled_data import Samples
+from .._data.labelled_data import LabelledData
 from .._messages import warn_user
+from .._networks.architecture import Architecture
 from .._networks.graph import Weights
 from .._networks.network import Network, get_network
-from .._networks.planning import (
-    check_output_layer,
-    plan_architecture,
-    plan_freeze_until,
-    starts_from_kept_weights,
-)
 from .._networks.weight_files import load_body_weights
-from .._random_streams import Seeds
+from .._random_streams import RandomStreams
 from .._training.augmentation import parse_augmentation
-from .._training.checkpoints import find_or_train
-from .._training.learning_rates import Pace
-from .._training.optimizer import own_rate
-from .._training.phase import History, OptimizerState, Phase, Settings, Trained
+from .._training.checkpoints import restore_or_train
+from .._training.learning_rates import LearningRates
+from .._training.optimizer import default_learning_rate
+from .._training.phase import History, OptimizerState, Phase, PhaseConfig, Trained
 from .._training.trainer import Rows
 from .fit_progress import FitProgress
 
@@ -43,7 +39,7 @@ class Fit:
         Where the parameters come from. Nothing is written to it.
     image_format : ImageFormat
         How rows become images.
-    samples, watched : Samples
+    samples, watched : LabelledData
         Images to train on, and images to watch, which may be `None`.
     split : ClassSplit
         The labels of both tasks.
@@ -59,19 +55,19 @@ class Fit:
         self.split: ClassSplit = split
         self.progress: FitProgress = progress
         self.is_partial: bool = is_partial
-        self.seeds = Seeds(estimator.random_state)
+        self.seeds = RandomStreams(estimator.random_state)
         self.augmentation = parse_augmentation(estimator.augmentation)
-        self.architecture = plan_architecture(
+        self.architecture = Architecture.from_params(
             estimator, image_format.image_shape, len(split.target)
         )
         self.network = get_network(self.architecture)
         self.store = self._open_store()
-        freeze_until = plan_freeze_until(estimator, self.architecture.backbone, split.pretrains)
-        self.freeze_point = self.network.freeze_point(freeze_until)
-        check_output_layer(estimator, split)
+        freeze_until = choose_freeze_until(estimator, self.architecture.backbone, split.pretrains)
+        self.freeze_point = self.network.resolve_freeze_point(freeze_until)
+        split.check_output_layer(estimator.output_layer)
         split.check_class_weight(estimator.class_weight)
-        self.samples: Samples = self._as_images(samples)
-        self.watched: Samples | None = watched and self._as_images(watched)
+        self.samples: LabelledData = self._as_images(samples)
+        self.watched: LabelledData | None = watched and self._as_images(watched)
         if self.watched and self.watched.X.dtype != self.samples.X.dtype:
             self.samples, self.watched = map(self._as_floats, (self.samples, self.watched))
 
@@ -107,7 +103,7 @@ class Fit:
         trained = self.fine_tune(weights, epochs, freeze_points)
         return {
             "pretrain_history_": history,
-            **self._attributes(trained, trained.history, freeze_points[-1]),
+            **self._fitted_state(trained, trained.history, freeze_points[-1]),
         }
 
     def go_on(self, fitted, epochs) -> dict:
@@ -123,7 +119,7 @@ class Fit:
             freeze_points = (self.freeze_point,)
             trained = self.fine_tune(weights, epochs, freeze_points * epochs, first_epoch=before)
         history = _continued(fitted.history_, trained.history)
-        return self._attributes(trained, history, freeze_points[-1])
+        return self._fitted_state(trained, history, freeze_points[-1])
 
     def _check_same_network(self, fitted):
         before = get_network(fitted._architecture)
@@ -134,7 +130,7 @@ class Fit:
                 "hidden_units were changed since. Set warm_start=False, or fit a new estimator."
             )
 
-    def _attributes(self, trained: Trained, history, freeze_point) -> dict:
+    def _fitted_state(self, trained: Trained, history, freeze_point) -> dict:
         frozen, trainable = count_parameters(self.network, freeze_point)
         return {
             "source_classes_": self.split.source,
@@ -143,10 +139,10 @@ class Fit:
             "n_trainable_params_": trainable,
             "n_iter_": len(history.get("loss", [])),
             "_optimizer": trained.optimizer,
-            **self._predicting(self.network, freeze_point, trained.weights, self.split),
+            **self._prediction_state(self.network, freeze_point, trained.weights, self.split),
         }
 
-    def _predicting(self, network: Network, freeze_point, weights, split: ClassSplit) -> dict:
+    def _prediction_state(self, network: Network, freeze_point, weights, split: ClassSplit) -> dict:
         """Return the attributes that prediction and scoring read."""
         return {
             "classes_": split.target,
@@ -177,7 +173,7 @@ class Fit:
         phase = Phase("pretrain", network, settings, self.seeds, epochs)
         train = phase.train
         if self.store is not None:
-            train = partial(find_or_train, self.store, phase, is_pretraining=True)
+            train = partial(restore_or_train, self.store, phase, is_pretraining=True)
         return self._train(
             phase,
             train,
@@ -215,7 +211,7 @@ class Fit:
         )
         train = partial(phase.train, optimizer=optimizer)
         if phase.can_go_on and self._shares_fine_tuning(first_epoch):
-            train = partial(find_or_train, self.store, phase, is_pretraining=False)
+            train = partial(restore_or_train, self.store, phase, is_pretraining=False)
         return self._train(phase, train, Trained(weights, {}, optimizer), self.split)
 
     def _shares_fine_tuning(self, first_epoch):
@@ -229,7 +225,7 @@ class Fit:
         Then, if asked for, stage by stage down to the freeze point itself.
         """
         params, point = self.params, self.freeze_point
-        head_only, *stages = self.network.thaw_points(point) or [point]
+        head_only, *stages = self.network.unfreeze_points(point) or [point]
         points = [head_only] * params.head_epochs
         if params.epochs_per_stage:
             points += [stage for stage in stages for _ in range(params.epochs_per_stage)]
@@ -244,9 +240,9 @@ class Fit:
 
     # -- What they stand on ----------------------------------------------------------------
 
-    def _settings(self, freeze_points, pace: Pace):
+    def _settings(self, freeze_points, pace: LearningRates):
         params = self.params
-        return Settings(
+        return PhaseConfig(
             freeze_points=freeze_points,
             batch_size=params.batch_size,
             optimizer=params.optimizer,
@@ -263,17 +259,21 @@ class Fit:
 
     def _pace_of_pretraining(self):
         recipe = self._recipe(kept_weights=self.params.weights is not None)
-        return Pace.choose_for_pretraining(self.params, recipe, own_rate(self.params.optimizer))
+        return LearningRates.choose_for_pretraining(
+            self.params, recipe, default_learning_rate(self.params.optimizer)
+        )
 
     def _pace_of_fine_tuning(self):
-        kept = starts_from_kept_weights(self.params, self.split.pretrains)
+        kept = has_kept_weights(self.params, self.split.pretrains)
         recipe = self._recipe(kept)
-        return Pace.choose(self.params, recipe, own_rate(self.params.optimizer), self.is_partial)
+        return LearningRates.choose(
+            self.params, recipe, default_learning_rate(self.params.optimizer), self.is_partial
+        )
 
     def _train(self, phase: Phase, train: Callable[..., Trained], start: Trained, split):
         """Train a phase on the target task of `split`, by a function as `Phase.train`."""
         classes = split.target
-        training, validation = self._take_apart(phase.name, classes)
+        training, validation = self._train_and_validation(phase.name, classes)
         if not len(training):
             return start
         freeze_point = phase.settings.freeze_points[-1] if phase.epochs else None
@@ -281,7 +281,7 @@ class Fit:
             phase.name,
             phase.epochs,
             training.index,
-            lambda current: self._predicting(phase.network, freeze_point, current, split),
+            lambda current: self._prediction_state(phase.network, freeze_point, current, split),
         ) as begin_epoch:
             return train(
                 start.weights,
@@ -290,7 +290,7 @@ class Fit:
                 begin_epoch=begin_epoch,
             )
 
-    def _take_apart(self, phase_name, classes):
+    def _train_and_validation(self, phase_name, classes):
         """Return the task's rows to train on, and those to watch, or `None`."""
         own = self.samples.of_classes(classes)
         own = own.weighted_by_class(self.params.class_weight, classes)
@@ -302,7 +302,7 @@ class Fit:
         seed = self.seeds.integer("validation split", phase_name)
         return own.hold_out(self.params.validation_fraction, seed)
 
-    def _rows(self, samples: Samples, classes) -> Rows:
+    def _rows(self, samples: LabelledData, classes) -> Rows:
         weights = samples.weight / samples.weight.mean()
         return Rows(
             samples.X,
@@ -322,10 +322,10 @@ def _continued(history: History, further: History) -> History:
 
 def count_parameters(network: Network, freeze_point) -> tuple[int, int]:
     """Return how many numbers are frozen, and how many train."""
-    front, back = network.cut_at(freeze_point)
+    front, back = network.split_at(freeze_point)
     frozen = [] if front is None else front.weights
-    return _size(frozen), _size(back.trainable_variables)
+    return _count_values(frozen), _count_values(back.trainable_variables)
 
 
-def _size(variables):
+def _count_values(variables):
     return int(sum(np.prod(variable.shape) for variable in variables))

@@ -19,8 +19,13 @@ from .._backbones.registry import BackboneEstimator
 from .._backbones.spec import SCHEDULES
 from .._data.class_split import split_classes, split_first_batch
 from .._data.images import ImageFormat
-from .._data.row_subset import Picked, parts_in_working_memory
-from .._data.validation import check_rows, check_samples, check_watched, input_kept_on_failure
+from .._data.row_subset import RowSubset, chunks_in_working_memory
+from .._data.validation import (
+    check_rows,
+    check_training_data,
+    check_validation_data,
+    input_kept_on_failure,
+)
 from .fit_progress import CallbackSupportMixin, FitProgress
 from .meta_estimators import refuse_class_split_inside
 
@@ -441,13 +446,13 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         if self.pretrain_classes is not None:
             refuse_class_split_inside()
         image_shape = self.image_shape_ if goes_on else None
-        samples, shape = check_samples(self, X, y, sample_weight, image_shape)
+        samples, shape = check_training_data(self, X, y, sample_weight, image_shape)
         split = self._split_labels(samples.y, goes_on, classes, partial)
         samples = samples.of_classes(split.used)
         image_format = self._image_format(samples.X, shape, goes_on)
-        watched = check_watched(self, watched, image_format.image_shape)
+        watched = check_validation_data(self, watched, image_format.image_shape)
         if watched is not None:
-            split.check_watched(watched.y)
+            split.check_validation_data(watched.y)
 
         progress = FitProgress(self, 1 + (split.pretrains and not goes_on), X, y, sample_weight)
         fit = Fit(self, image_format, samples, watched, split, progress, partial)
@@ -459,7 +464,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
 
     def _split_labels(self, y, goes_on, classes, partial):
         if goes_on:
-            self._split.check_further(y, self.target_classes, all_classes=not partial)
+            self._split.check_same_classes(y, self.target_classes, all_classes=not partial)
             return self._split
         if partial:
             return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)
@@ -497,7 +502,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         check_is_fitted(self)
         rows, _ = check_rows(self, X, self.image_shape_)
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
-        images = image_format.images(Picked(rows), self._architecture.float_type)
+        images = image_format.images(RowSubset(rows), self._architecture.float_type)
         network = get_network(self._architecture)
         frozen = FrozenPart(network, self.freeze_point_, self._weights, self._store)
         return frozen.predict_proba(images)
@@ -549,7 +554,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         rows = np.flatnonzero(self._split.scored_rows(y))
         if sample_weight is not None:
             sample_weight = _safe_indexing(sample_weight, rows)
-        parts = parts_in_working_memory(rows, getattr(X, "nbytes", 0) // len(y))
+        parts = chunks_in_working_memory(rows, getattr(X, "nbytes", 0) // len(y))
         predicted = np.concatenate([self.predict(_safe_indexing(X, part)) for part in parts])
         return accuracy_score(y[rows], predicted, sample_weight=sample_weight)
 

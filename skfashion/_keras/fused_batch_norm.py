@@ -50,7 +50,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
 
 
-def make_plain(model) -> None:
+def use_keras_batch_normalization(model) -> None:
     """Turn the layers of this kind in a model into Keras' own, which have the same state."""
     for layer in model.layers:
         if isinstance(layer, BatchNormalization):

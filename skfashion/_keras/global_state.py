@@ -13,7 +13,7 @@ _BUILDING = RLock()
 
 
 @contextmanager
-def fresh_keras_globals(dtype="float32", reserved=()):
+def fresh_keras_state(dtype="float32", reserved=()):
     """Build a graph as if it were the first one in the process.
 
     Keras numbers the layers, seeds and variables that have no name of their own by counters, and
@@ -30,12 +30,12 @@ def fresh_keras_globals(dtype="float32", reserved=()):
     reserved : sequence of str
         Names that Keras must not give to layers of its own accord.
     """
-    with _BUILDING, _swapped_globals(dtype, reserved):
+    with _BUILDING, _swapped_state(dtype, reserved):
         yield
 
 
 @contextmanager
-def _swapped_globals(dtype, reserved):
+def _swapped_state(dtype, reserved):
     random_state = random.getstate()
     data_format, floatx = keras.config.image_data_format(), keras.config.floatx()
     before = {name: keras_global_state.get_global_attribute(name) for name in (_NAMES, _POLICY)}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 
 PREDICTION_BATCH = 128
@@ -95,3 +96,32 @@ class Architecture(BodyArchitecture):
     hidden_units: int
     dropout: float
     feature_dropout: float
+
+    @classmethod
+    def from_params(cls, params, image_shape, n_classes) -> "Architecture":
+        """Return the architecture that the parameters of an estimator describe.
+
+        Parameters
+        ----------
+        params : TransferClassifier
+            The estimator.
+        image_shape : tuple of (h, w, c)
+            Shape of an image.
+        n_classes : int
+            Classes of the target task.
+
+        Raises
+        ------
+        ValueError
+            If the backbone is unknown, or takes no images of this size.
+        """
+        return cls(
+            backbone=get_backbone(params.backbone),
+            image_shape=image_shape,
+            input_size=params.input_size,
+            dtype=params.dtype,
+            n_classes=n_classes,
+            hidden_units=int(params.hidden_units),
+            dropout=float(params.dropout),
+            feature_dropout=float(params.feature_dropout),
+        )

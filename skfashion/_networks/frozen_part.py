@@ -5,9 +5,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from .._cache.fingerprint import environment
+from .._cache.fingerprint import environment_fingerprint
 from .._cache.store import Store, digest, hash_rows
-from .._data.row_subset import bytes_of_row, parts_of_rows
+from .._data.row_subset import bytes_of_row, chunk_rows
 from .._keras.tensorflow import keras
 from .graph import Weights, run_batches
 from .network import Network
@@ -45,7 +45,7 @@ class FrozenPart:
     def __init__(self, network: Network, point, weights: Weights, store: Store | None):
         self._network, self._point = network, point
         self._weights, self._store = weights, store
-        self._pieces = network.frozen_pieces(point)
+        self._pieces = network.stage_functions(point)
 
     @property
     def is_empty(self) -> bool:
@@ -111,7 +111,7 @@ class FrozenPart:
 
     def predict_proba(self, images) -> np.ndarray:
         """Return class probabilities of shape (n, n_classes), by way of the features."""
-        finish = self._network.finish_of(self._point)
+        finish = self._network.head_function(self._point)
         if self._shared is None:
             return run_batches([*self._pieces, finish], self._weights, images)
         probabilities = np.empty((len(images), *finish.output_shape), finish.float_type)
@@ -136,7 +136,7 @@ class FrozenPart:
             rows = missing[some]
             run_batches(self._pieces, self._weights, images[rows], features, rows)
         tables[-1].add(hashes, features, to_keep)
-        store.note(rows_found=len(images) - len(to_keep), rows_computed=len(to_keep))
+        store.log_usage(rows_found=len(images) - len(to_keep), rows_computed=len(to_keep))
         return features
 
     def _go_on_from(self, table, depth, hashes, missing, features):
@@ -156,12 +156,14 @@ class FrozenPart:
         """Return slices of rows, whole batches, that take a bounded memory."""
         batch_size = self._pieces[0].batch_size
         batches = max(1, CHUNK_BYTES // (batch_size * row_bytes))
-        return parts_of_rows(n_rows, batches * batch_size)
+        return chunk_rows(n_rows, batches * batch_size)
 
     @cached_property
     def _keys(self):
         """The key of what each piece gives, from the images on."""
-        begin = digest(environment(), self._network.body_config, self._pieces[-1].batch_size)
+        begin = digest(
+            environment_fingerprint(), self._network.body_config, self._pieces[-1].batch_size
+        )
         return [*accumulate(self._pieces, self._key_behind, initial=begin)][1:]
 
     def _key_behind(self, key, piece):

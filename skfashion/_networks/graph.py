@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .._keras.global_state import fresh_keras_globals
+from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
 from .architecture import Architecture, BodyArchitecture
 
@@ -55,7 +55,7 @@ def add_head(x, architecture: Architecture):
     return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
 
 
-def infer(model, weights, inputs):
+def call_with_weights(model, weights, inputs):
     """Return a Keras model's output in inference mode; `weights` stand as in `model.weights`."""
     known = {id(v): value for v, value in zip(model.weights, weights, strict=True)}
     outputs, _ = model.stateless_call(
@@ -96,7 +96,7 @@ class Graph:
         # Keras keeps a variable's initialiser only until the variable has a value, which it gets
         # when the stateless scope ends.
         with (
-            fresh_keras_globals(architecture.dtype, reserved=HEAD_LAYERS),
+            fresh_keras_state(architecture.dtype, reserved=HEAD_LAYERS),
             keras.StatelessScope() as assigned,
         ):
             images, features = add_body(architecture)
@@ -185,7 +185,7 @@ class Graph:
         return {path: array.astype(types[path], copy=False) for path, array in weights.items()}
 
 
-class BatchFunction:
+class FixedBatchFunction:
     """A Keras model in inference mode, traced for batches of one size.
 
     Parameters
@@ -205,7 +205,9 @@ class BatchFunction:
         self.batch_size = architecture.prediction_batch
         self.output_shape = tuple(model.outputs[0].shape[1:])
         run = tf.function(
-            lambda weights, batch: tf.cast(finish(infer(model, weights, batch)), float_type),
+            lambda weights, batch: tf.cast(
+                finish(call_with_weights(model, weights, batch)), float_type
+            ),
             autograph=False,
         )
         self._run = run.get_concrete_function(
@@ -220,7 +222,7 @@ class BatchFunction:
 
 
 def run_batches(
-    functions: Sequence[BatchFunction], weights: Weights, inputs, outputs=None, places=None
+    functions: Sequence[FixedBatchFunction], weights: Weights, inputs, outputs=None, places=None
 ) -> np.ndarray:
     """Run functions one behind the other over inputs of shape (n, ...); return what they give.
 

@@ -8,13 +8,13 @@ at the same time.
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
-from .._backbones.spec import point_name
-from .._keras.fused_batch_norm import make_plain
-from .._keras.global_state import fresh_keras_globals
+from .._backbones.freeze_points import resolve_freeze_point
+from .._keras.fused_batch_norm import use_keras_batch_normalization
+from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
-from .._messages import unknown_name
+from .._messages import unknown_name_message
 from .architecture import Architecture
-from .graph import BatchFunction, Graph, Weights, add_head
+from .graph import FixedBatchFunction, Graph, Weights, add_head
 
 MOST_NETWORKS = 8
 
@@ -30,10 +30,10 @@ def build_fitted_model(architecture: Architecture, weights: Weights, pixel_range
     low, high = pixel_range
     scale = 255.0 / (high - low if high > low else 1.0)
     model = Network(architecture).model
-    make_plain(model)
+    use_keras_batch_normalization(model)
     for variable in model.weights:
         variable.assign(weights[variable.path])
-    with fresh_keras_globals(architecture.float_type):
+    with fresh_keras_state(architecture.float_type):
         images = keras.Input(architecture.image_shape, name="pixels", dtype=architecture.float_type)
         x = keras.layers.Rescaling(scale, -low * scale, name="pixel_range")(images)
         x = keras.layers.Softmax(name="probabilities")(model(x))
@@ -56,50 +56,52 @@ class Network(Graph):
         # Keras cannot cut behind a layer that is called again further on.
         self._called_again = {op for op in self.model.operations if len(op._inbound_nodes) > 1}
         self._cuts: dict[str | None, tuple] = {None: (None, self.model)}
-        self._pieces: dict[tuple[int, int], BatchFunction] = {}
-        self._finishes: dict[str | None, BatchFunction] = {}
+        self._pieces: dict[tuple[int, int], FixedBatchFunction] = {}
+        self._finishes: dict[str | None, FixedBatchFunction] = {}
 
     def _finish(self, features):
         return add_head(features, self.architecture)
 
     # -- Inference -------------------------------------------------------------------------
 
-    def finish_of(self, point) -> BatchFunction:
+    def head_function(self, point) -> FixedBatchFunction:
         """Return the function from a cut to probabilities."""
         if point not in self._finishes:
-            back = self.cut_at(point)[1]
-            self._finishes[point] = BatchFunction(back, self.architecture, finish=tf.nn.softmax)
+            back = self.split_at(point)[1]
+            self._finishes[point] = FixedBatchFunction(
+                back, self.architecture, finish=tf.nn.softmax
+            )
         return self._finishes[point]
 
-    def frozen_pieces(self, point) -> list[BatchFunction]:
+    def stage_functions(self, point) -> list[FixedBatchFunction]:
         """Return the frozen part as functions from stage to stage.
 
         A deeper cut begins with the pieces of a shallower one, so that features at one can be
         computed from features at the other, with the same bits.
         """
-        ends = self._ends_of_pieces(point)
+        ends = self._stage_outputs(point)
         return [self._piece(*piece) for piece in pairwise([self.model.inputs[0], *ends])]
 
-    def _ends_of_pieces(self, point):
+    def _stage_outputs(self, point):
         if point is None:
             return []
-        front = self.cut_at(point)[0]
+        front = self.split_at(point)[0]
         in_front = {id(node.outputs[0]) for op in front.operations for node in op._inbound_nodes}
         points = [*self.architecture.backbone.stages, point]
-        ends = {id(end): end for end in (self.cut_at(each)[0].outputs[0] for each in points)}
+        ends = {id(end): end for end in (self.split_at(each)[0].outputs[0] for each in points)}
         return [end for key, end in ends.items() if key in in_front]
 
     def _piece(self, begin, end):
         key = id(begin), id(end)  # of tensors that the graph keeps alive
         if key not in self._pieces:
             piece = keras.Model(begin, end, name="piece")
-            self._pieces[key] = BatchFunction(piece, self.architecture)
+            self._pieces[key] = FixedBatchFunction(piece, self.architecture)
         return self._pieces[key]
 
     # -- Depth -----------------------------------------------------------------------------
 
     @cached_property
-    def stages_behind(self) -> dict[str, int | None]:
+    def depth_from_head(self) -> dict[str, int | None]:
         """How many stages of the body lie behind each weight's own one; `None` in the head."""
         stages, body = self.architecture.backbone.stages, set(self.body.operations)
         behind, left = {}, len(stages) - 1
@@ -109,12 +111,12 @@ class Network(Graph):
             left -= operation.name in stages
         return behind
 
-    def thaw_points(self, point) -> list[str | None]:
+    def unfreeze_points(self, point) -> list[str | None]:
         """Return the freeze points behind this one, the whole body first, then stage by stage."""
         stages = self.architecture.backbone.stages
-        place = self._place_of(point)
-        behind = [stage for stage in stages[:-1] if self._place_of(stage) > place]
-        if place >= self._place_of("features"):
+        place = self._operation_index(point)
+        behind = [stage for stage in stages[:-1] if self._operation_index(stage) > place]
+        if place >= self._operation_index("features"):
             return []
         return ["features", *behind[::-1]]
 
@@ -123,15 +125,17 @@ class Network(Graph):
 
         Layers of the head without weights do not count.
         """
-        body, place = set(self.body.operations), self._place_of(point)
+        body, place = set(self.body.operations), self._operation_index(point)
         head = [
             operation.name
             for operation in self.model.operations
             if operation not in body and getattr(operation, "weights", None)
         ]
-        return sum(self._place_of(n) <= place for n in [*self.architecture.backbone.stages, *head])
+        return sum(
+            self._operation_index(n) <= place for n in [*self.architecture.backbone.stages, *head]
+        )
 
-    def _place_of(self, point) -> int:
+    def _operation_index(self, point) -> int:
         """Return where a freeze point stands among the operations, -1 for nothing frozen."""
         if point is None:
             return -1
@@ -141,7 +145,7 @@ class Network(Graph):
 
     # -- Freeze points ---------------------------------------------------------------------
 
-    def freeze_point(self, freeze_until) -> str | None:
+    def resolve_freeze_point(self, freeze_until) -> str | None:
         """Return the name of a freeze point, `None` for nothing frozen.
 
         Parameters
@@ -159,11 +163,11 @@ class Network(Graph):
         ValueError
             If there is no such point, or nothing behind it is left to train.
         """
-        point = point_name(self.architecture.backbone, freeze_until, "freeze_until")
-        self.cut_at(point)
+        point = resolve_freeze_point(self.architecture.backbone, freeze_until, "freeze_until")
+        self.split_at(point)
         return point
 
-    def cut_at(self, point):
+    def split_at(self, point):
         """Cut the network in two behind a freeze point.
 
         The cut moves on past layers that have no variables (activations, pooling) up to the
@@ -192,9 +196,9 @@ class Network(Graph):
                     f"freeze_until={point!r} leaves nothing to train: freeze up to a layer in "
                     "front of the output layer."
                 )
-            while (following := self._constant_function_of(tensor)) is not None:
+            while (following := self._next_output_without_variables(tensor)) is not None:
                 tensor = following
-            self._cuts[point] = self._cut_behind(tensor, point)
+            self._cuts[point] = self._split_after(tensor, point)
         return self._cuts[point]
 
     def _tensor_at(self, point):
@@ -206,14 +210,14 @@ class Network(Graph):
             backbone = self.architecture.backbone
             usual = [*backbone.stages, "features", *(name for name in names if name == "dense")]
             raise ValueError(
-                unknown_name("freeze_until", point, usual, also=names)
+                unknown_name_message("freeze_until", point, usual, also=names)
                 + f" These are the stages of backbone {backbone.name!r} and of the head; None "
                 "freezes nothing."
             )
         # The first node is the one in this graph; cutting adds others.
         return self.model.get_layer(point)._inbound_nodes[0].output_tensors[0]
 
-    def _constant_function_of(self, tensor):
+    def _next_output_without_variables(self, tensor):
         """Return what alone is computed from a tensor, without variables and else; or `None`."""
         takers = [
             (operation, node)
@@ -229,7 +233,7 @@ class Network(Graph):
             return None
         return node.output_tensors[0]
 
-    def _cut_behind(self, tensor, point):
+    def _split_after(self, tensor, point):
         try:
             front = keras.Model(self.model.inputs[0], tensor, name="front")
             return front, keras.Model(tensor, self.model.outputs[0], name="back")

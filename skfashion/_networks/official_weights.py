@@ -5,9 +5,8 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .._backbones.spec import Backbone, OfficialWeights
+from .._backbones.spec import Backbone, OfficialWeights, official_weights_of
 from .._keras.tensorflow import keras
-from .planning import official_of
 
 
 def fetch_official(backbone: Backbone) -> Path:
@@ -20,7 +19,7 @@ def fetch_official(backbone: Backbone) -> Path:
     FileNotFoundError
         If it is not in the cache and cannot be fetched.
     """
-    official = official_of(backbone)
+    official = official_weights_of(backbone)
     folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     kept = folder / official.file_name
     if not kept.is_file():

@@ -2,11 +2,11 @@
 
 from functools import cached_property, lru_cache
 
-from .._keras.global_state import fresh_keras_globals
+from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras
-from .._messages import unknown_name
+from .._messages import unknown_name_message
 from .architecture import BodyArchitecture
-from .graph import BatchFunction, Graph, Weights, run_batches
+from .graph import FixedBatchFunction, Graph, Weights, run_batches
 
 MOST_BODIES = 4
 MOST_EXTRACTORS = 16
@@ -19,12 +19,14 @@ def get_body(architecture: BodyArchitecture) -> Graph:
 
 
 @lru_cache(maxsize=MOST_EXTRACTORS)
-def get_extractor(architecture: BodyArchitecture, layer: str, pooling: str) -> "Extractor":
+def get_pooled_features(
+    architecture: BodyArchitecture, layer: str, pooling: str
+) -> "PooledFeatures":
     """Return the process's extractor of this kind; the least recently used one goes."""
-    return Extractor(get_body(architecture), layer, pooling)
+    return PooledFeatures(get_body(architecture), layer, pooling)
 
 
-class Extractor:
+class PooledFeatures:
     """From images to pooled features of a layer, as a pure function of weights.
 
     Parameters
@@ -45,7 +47,7 @@ class Extractor:
     def __init__(self, graph: Graph, layer: str, pooling: str):
         self.graph = graph
         features = self._output_of(layer)
-        with fresh_keras_globals(graph.architecture.dtype):
+        with fresh_keras_state(graph.architecture.dtype):
             if pooling == "flatten" or len(features.shape) != 4:
                 pool = keras.layers.Flatten()
             elif pooling == "max":
@@ -60,7 +62,9 @@ class Extractor:
             return body.outputs[0]
         names = [own.name for own in body.layers]
         if layer not in names:
-            raise ValueError(unknown_name("layer", layer, [*stages, "features"], also=names))
+            raise ValueError(
+                unknown_name_message("layer", layer, [*stages, "features"], also=names)
+            )
         return body.get_layer(layer)._inbound_nodes[0].output_tensors[0]
 
     @property
@@ -75,7 +79,7 @@ class Extractor:
 
     @cached_property
     def _run(self):
-        return BatchFunction(self._model, self.graph.architecture)
+        return FixedBatchFunction(self._model, self.graph.architecture)
 
     def features(self, weights: Weights, images):
         """Return an array of shape (n, n_features) for images of shape (n, h, w, c)."""

@@ -22,9 +22,9 @@ from weakref import WeakKeyDictionary
 import h5py
 import numpy as np
 
+from .._backbones.spec import check_weights
 from .graph import Graph, Weights
 from .official_weights import fetch_official
-from .planning import check_weights
 
 KERAS_SUFFIX = ".weights.h5"
 SAFETENSORS_SUFFIX = ".safetensors"
@@ -33,7 +33,7 @@ _writing = Lock()
 
 
 @dataclass(frozen=True)
-class _Slot:
+class _WeightSpec:
     """Where a weight of the body belongs: its path, its layer's name, and its shape."""
 
     path: str
@@ -69,9 +69,9 @@ def load_body_weights(weights, graph: Graph) -> Weights:
     check_weights(weights, backbone)
     path = fetch_official(backbone) if weights == "imagenet" else Path(weights).expanduser()
     try:
-        with _opened(path) as find:
-            return _matched(find, graph)
-    except _Misfit as misfit:
+        with _open_weights(path) as find:
+            return _match_layers(find, graph)
+    except WeightMismatch as misfit:
         raise ValueError(
             f"weights={str(path)!r} does not fit the body of backbone {backbone.name!r} on images "
             f"of shape {graph.architecture.image_shape}: {misfit}"
@@ -118,13 +118,13 @@ def _write_as_keras_does(body, weights, path):
 # -- What a file holds -------------------------------------------------------------------------
 
 
-class _Misfit(Exception):
+class WeightMismatch(Exception):
     """What the body has and what the file has differ."""
 
 
-def _differs(slot: _Slot, found) -> _Misfit:
+def _differs(slot: _WeightSpec, found) -> WeightMismatch:
     weight = slot.path.rsplit("/", 1)[-1]
-    return _Misfit(
+    return WeightMismatch(
         f"layer {slot.layer!r} is the first that differs, whose {weight} has the shape "
         f"{slot.shape}; in the file there is {found}."
     )
@@ -132,11 +132,11 @@ def _differs(slot: _Slot, found) -> _Misfit:
 
 # The arrays of one layer, in order.
 _Layer = list[Any]
-_Find = Callable[[Graph], Iterator[tuple[list[_Slot], _Layer]]]
+_Find = Callable[[Graph], Iterator[tuple[list[_WeightSpec], _Layer]]]
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Find]:
+def _open_weights(path: Path) -> Iterator[_Find]:
     """Open a file; yield what pairs the layers of a body with the file's."""
     if path.suffix == SAFETENSORS_SUFFIX:
         yield partial(_from_safetensors, _safetensors().numpy.load_file(path))
@@ -153,7 +153,7 @@ def _opened(path: Path) -> Iterator[_Find]:
             yield partial(_from_keras_3, file)
 
 
-def _matched(find: _Find, graph: Graph) -> Weights:
+def _match_layers(find: _Find, graph: Graph) -> Weights:
     found = {}
     types = {variable.path: variable.dtype for variable in graph.body.weights}
     for slots, arrays in find(graph):
@@ -168,12 +168,12 @@ def _matched(find: _Find, graph: Graph) -> Weights:
     return found
 
 
-def _slots(body) -> list[list[_Slot]]:
+def _slots(body) -> list[list[_WeightSpec]]:
     """Return the slots of each layer that has weights, nested ones by themselves, in order."""
-    by_layer: dict[str, list[_Slot]] = {}
+    by_layer: dict[str, list[_WeightSpec]] = {}
     for layer in body.layers:
         for variable in (*layer.trainable_weights, *layer.non_trainable_weights):
-            slot = _Slot(variable.path, layer.name, tuple(variable.shape))
+            slot = _WeightSpec(variable.path, layer.name, tuple(variable.shape))
             by_layer.setdefault(variable.path.rsplit("/", 1)[0], []).append(slot)
     return list(by_layer.values())
 
@@ -182,7 +182,7 @@ def _refuse_more_layers(layers: Iterable[_Layer]) -> None:
     """Refuse a deeper network: what follows on the body's may be a head, but no convolution."""
     for arrays in layers:
         if any(len(array.shape) == 4 for array in arrays):
-            raise _Misfit(
+            raise WeightMismatch(
                 "all of its layers are in the file, but so are further convolutions, behind them: "
                 "the file is of another network."
             )
@@ -283,7 +283,9 @@ def _from_keras_3(file, graph):
     beginnings = {path[: path.index(homes[0])] for path in stored if path.endswith(homes[0])}
     best = sorted(beginnings or {""}, key=lambda beginning: (-fitting(beginning), beginning))
     if len(best) > 1 and fitting(best[0]) == fitting(best[1]) == len(slots):
-        raise _Misfit(f"it is in the file more than once, in {best[0]!r} and in {best[1]!r}.")
+        raise WeightMismatch(
+            f"it is in the file more than once, in {best[0]!r} and in {best[1]!r}."
+        )
     yield from zip(slots, found(best[0]), strict=True)
     own = {best[0] + home for home in homes}
     _refuse_more_layers(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
 
-from .._messages import unknown_name
+from .._messages import unknown_name_message
 
 # Axes of a batch of images.
 _FLIPS = {"horizontal": (2,), "vertical": (1,), "both": (2, 1)}
@@ -40,17 +40,17 @@ def parse_augmentation(augmentation) -> tuple[tuple[str, float | str], ...]:
         augmentation = dict.fromkeys(augmentation)
     for name, amount in augmentation.items():
         if name not in _AMOUNTS:
-            raise ValueError(unknown_name("augmentation", name, _AMOUNTS))
+            raise ValueError(unknown_name_message("augmentation", name, _AMOUNTS))
         if amount is not None:
             _check_amount(name, amount)
     return tuple(
-        (name, default if augmentation[name] is None else _plain(augmentation[name]))
+        (name, default if augmentation[name] is None else _to_float(augmentation[name]))
         for name, (default, _) in _AMOUNTS.items()
         if name in augmentation
     )
 
 
-def _plain(amount):
+def _to_float(amount):
     return amount if isinstance(amount, str) else float(amount)
 
 
@@ -58,7 +58,7 @@ def _check_amount(name, amount):
     most = _AMOUNTS[name][1]
     if most is None:
         if amount not in _FLIPS:
-            raise ValueError(unknown_name(f"augmentation[{name!r}]", amount, _FLIPS))
+            raise ValueError(unknown_name_message(f"augmentation[{name!r}]", amount, _FLIPS))
     elif not isinstance(amount, Real) or not 0 < float(amount) <= most:
         raise ValueError(
             f"augmentation[{name!r}] must be a number above 0 and at most {most:g}, "
@@ -96,7 +96,7 @@ class Flips:
         return images
 
 
-def take_flips(augmentation) -> tuple[Flips, tuple]:
+def split_off_flips(augmentation) -> tuple[Flips, tuple]:
     """Take parsed (name, amount) pairs apart: flips, which come first, and the others."""
     flips = Flips(*(_FLIPS[amount] for name, amount in augmentation if name == "flip"))
     return flips, tuple(pair for pair in augmentation if pair[0] != "flip")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._cache.fingerprint import environment
-from .._cache.store import Store, digest, hash_parts
+from .._cache.fingerprint import environment_fingerprint
+from .._cache.store import Store, digest, hash_array
 from .._networks.graph import Weights
 from .phase import EpochEnd, OptimizerState, Phase, Trained
 from .trainer import Rows
@@ -16,7 +16,7 @@ _WEIGHT, _HISTORY, _OPTIMIZER = "weight/", "history/", "optimizer/"
 SECONDS_PER_BYTE = 10 / 500e6
 
 
-class StoredRuns:
+class PhaseCheckpoints:
     """Runs of one phase from one start, on the same rows, for more or fewer epochs.
 
     Where learning rates do not depend on how long the phase is, and nothing ends it early, a run is
@@ -39,10 +39,10 @@ class StoredRuns:
             part
             for some in (rows, validation)
             if some
-            for part in (hash_parts(some.inputs), some.targets, some.weights)
+            for part in (hash_array(some.inputs), some.targets, some.weights)
         ]
         self._key = digest(
-            environment(),
+            environment_fingerprint(),
             phase.name,
             phase.network.config,
             replace(phase.settings, freeze_points=()),
@@ -92,7 +92,7 @@ class StoredRuns:
         return Trained({**self._start, **_with_prefix(found, _WEIGHT)}, history, state)
 
 
-def find_or_train(
+def restore_or_train(
     store: Store,
     phase: Phase,
     weights: Weights,
@@ -117,7 +117,7 @@ def find_or_train(
     is_pretraining : bool
         Whether many other fits will look for this run, whatever they do afterwards.
     """
-    runs = StoredRuns(store, phase, weights, rows, validation)
+    runs = PhaseCheckpoints(store, phase, weights, rows, validation)
     n_found, before = runs.find_longest()
     _note(store, before, n_found == phase.epochs, is_pretraining)
     if n_found == phase.epochs:
@@ -153,7 +153,7 @@ def _note(store: Store, before: Trained, is_whole, is_pretraining):
     if is_pretraining:
         numbers["pretrainings_found" if is_whole else "pretrainings_computed"] = 1
     if numbers:
-        store.note(**numbers)
+        store.log_usage(**numbers)
 
 
 def _with_prefix(arrays, prefix):

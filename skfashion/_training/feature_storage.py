@@ -31,7 +31,7 @@ class Keeping(StrEnum):
     RECOMPUTED = "recomputed"
 
 
-def keep_features(frozen: FrozenPart, sets, epochs) -> tuple[Keeping, list]:
+def precompute_features(frozen: FrozenPart, sets, epochs) -> tuple[Keeping, list]:
     """Run the frozen part once over images, where what it gives has room.
 
     Parameters
@@ -47,14 +47,14 @@ def keep_features(frozen: FrozenPart, sets, epochs) -> tuple[Keeping, list]:
     -------
     keeping : Keeping
         Where features are kept.
-    inputs : list of tf.Tensor, ndarray or OnDemand
+    inputs : list of tf.Tensor, ndarray or RecomputedFeatures
         What to train on, for each set: features, those of mirror images one after the other.
     """
     pays = max(map(len, sets)) <= epochs
     sizes = [sum(map(len, variants)) for variants in sets]
     keeping, rooms = _find_rooms(frozen, sizes) if pays else (Keeping.RECOMPUTED, [])
     if not rooms:
-        return keeping, [OnDemand(frozen, variants) for variants in sets]
+        return keeping, [RecomputedFeatures(frozen, variants) for variants in sets]
     for room, variants in zip(rooms, sets, strict=True):
         end = 0
         for images in variants:
@@ -63,10 +63,10 @@ def keep_features(frozen: FrozenPart, sets, epochs) -> tuple[Keeping, list]:
     return keeping, [_on_device(room) for room in rooms] if keeping == Keeping.KEPT else rooms
 
 
-def enter_images(frozen: FrozenPart, sets) -> tuple[Keeping, list]:
+def use_images(frozen: FrozenPart, sets) -> tuple[Keeping, list]:
     """Return images, as a trainer takes them, which go through all of the network in each epoch.
 
-    Parameters and results are those of `keep_features`, but for what there is to train on.
+    Parameters and results are those of `precompute_features`, but for what there is to train on.
     """
     keeping = Keeping.NOTHING if frozen.is_empty else Keeping.RECOMPUTED
     return keeping, [_entering(variants[0]) for variants in sets]
@@ -77,7 +77,7 @@ def _entering(images):
     return tf.convert_to_tensor(images[:]) if images.nbytes <= MOST_RESIDENT_BYTES else images
 
 
-class OnDemand:
+class RecomputedFeatures:
     """Features that are computed whenever they are read: an array, as far as a trainer sees.
 
     Parameters

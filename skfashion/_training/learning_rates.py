@@ -7,7 +7,7 @@ from .._backbones.spec import Recipe
 
 
 @dataclass(frozen=True)
-class Pace:
+class LearningRates:
     """Learning rates by depth, their course over a phase, and the bound of gradients.
 
     Parameters
@@ -32,7 +32,9 @@ class Pace:
     clip_norm: float | None
 
     @classmethod
-    def choose(cls, params, recipe: Recipe, own_rate: float, open_end=False) -> "Pace":
+    def choose(
+        cls, params, recipe: Recipe, default_learning_rate: float, open_end=False
+    ) -> "LearningRates":
         """Take what an estimator's parameters leave open, being `None`, from a recipe.
 
         These are the rates on the target task.
@@ -43,7 +45,7 @@ class Pace:
             The estimator.
         recipe : Recipe
             The recipe.
-        own_rate : float
+        default_learning_rate : float
             The optimizer's own learning rate.
         open_end : bool, default=False
             Whether nobody knows how long the phase will be: it then has no course unless the
@@ -51,18 +53,22 @@ class Pace:
         """
         if open_end:
             recipe = replace(recipe, schedule="constant", warmup=0.0)
-        head = _given(params.learning_rate, recipe.head_factor * own_rate)
+        head = _or_default(params.learning_rate, recipe.head_factor * default_learning_rate)
         return cls(
             learning_rate=head,
-            body_learning_rate=_given(params.body_learning_rate, recipe.body_factor * head),
-            layer_decay=_given(params.layer_decay, recipe.layer_decay),
+            body_learning_rate=_or_default(params.body_learning_rate, recipe.body_factor * head),
+            layer_decay=_or_default(params.layer_decay, recipe.layer_decay),
             **_course(params, recipe),
         )
 
     @classmethod
-    def choose_for_pretraining(cls, params, recipe: Recipe, own_rate: float) -> "Pace":
+    def choose_for_pretraining(
+        cls, params, recipe: Recipe, default_learning_rate: float
+    ) -> "LearningRates":
         """Do the same for the source task, which has one rate that can be given."""
-        head = _given(params.pretrain_learning_rate, recipe.head_factor * own_rate)
+        head = _or_default(
+            params.pretrain_learning_rate, recipe.head_factor * default_learning_rate
+        )
         return cls(
             learning_rate=head,
             body_learning_rate=recipe.body_factor * head,
@@ -75,21 +81,21 @@ class Pace:
         """Whether the rates change from step to step."""
         return self.schedule != "constant" or self.warmup > 0
 
-    def rate(self, stages_behind: int | None) -> float:
+    def rate(self, depth_from_head: int | None) -> float:
         """Return the peak rate of a stage with so many stages behind it; `None` is the head."""
-        if stages_behind is None:
+        if depth_from_head is None:
             return self.learning_rate
-        return self.body_learning_rate * self.layer_decay**stages_behind
+        return self.body_learning_rate * self.layer_decay**depth_from_head
 
 
 def _course(params, recipe: Recipe) -> dict:
-    clip_norm = _given(params.clip_norm, recipe.clip_norm)
+    clip_norm = _or_default(params.clip_norm, recipe.clip_norm)
     return {
-        "schedule": _given(params.schedule, recipe.schedule),
-        "warmup": _given(params.warmup, recipe.warmup),
+        "schedule": _or_default(params.schedule, recipe.schedule),
+        "warmup": _or_default(params.warmup, recipe.warmup),
         "clip_norm": None if clip_norm == inf else clip_norm,
     }
 
 
-def _given(value, default):
+def _or_default(value, default):
     return default if value is None else value

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._keras.fused_adam import FusedAdam
-from .._keras.global_state import fresh_keras_globals
+from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
 from .._networks.graph import to_numpy
-from .learning_rates import Pace
+from .learning_rates import LearningRates
 
 
 class Course(NamedTuple):
@@ -21,7 +21,7 @@ class Course(NamedTuple):
     cosine: Any
 
     @classmethod
-    def of(cls, pace: Pace, begin: float, end: float) -> "Course":
+    def of(cls, pace: LearningRates, begin: float, end: float) -> "Course":
         """Return the course of an epoch that is this part of a phase, from 0 to 1."""
         numbers = begin, end, pace.warmup, pace.schedule == "cosine"
         return cls(*(tf.constant(number, tf.float32) for number in numbers))
@@ -45,7 +45,7 @@ class Course(NamedTuple):
 class _Part(NamedTuple):
     """A Keras optimizer, the depth that it is for, and where its variables stand among all."""
 
-    stages_behind: int | None
+    depth_from_head: int | None
     places: list[int]
     optimizer: Any
 
@@ -84,11 +84,11 @@ class DepthOptimizer:
         """Return a copy of the variables."""
         return [to_numpy(variable) for variable in self.variables]
 
-    def start(self, pace: Pace, state=None) -> list[float]:
+    def start(self, pace: LearningRates, state=None) -> list[float]:
         """Begin afresh, or from a state; return the peak rate of each depth."""
         for variable, value in zip(self.variables, state or self._fresh, strict=True):
             variable.assign(value)
-        rates = [pace.rate(part.stages_behind) for part in self._parts]
+        rates = [pace.rate(part.depth_from_head) for part in self._parts]
         self.assign_rates(rates)
         return rates
 
@@ -115,7 +115,7 @@ def _compact(array):
 
 
 @lru_cache
-def own_rate(optimizer: str) -> float:
+def default_learning_rate(optimizer: str) -> float:
     """Return the learning rate that a Keras optimizer has of its own accord."""
-    with fresh_keras_globals():
+    with fresh_keras_state():
         return float(to_numpy(keras.optimizers.get(optimizer).learning_rate))

@@ -12,10 +12,10 @@ from .._keras.tensorflow import tf
 from .._networks.frozen_part import FrozenPart
 from .._networks.graph import Weights
 from .._networks.network import Network
-from .._random_streams import Seeds
-from .augmentation import take_flips
-from .feature_storage import enter_images, keep_features
-from .learning_rates import Pace
+from .._random_streams import RandomStreams
+from .augmentation import split_off_flips
+from .feature_storage import precompute_features, use_images
+from .learning_rates import LearningRates
 from .trainer import Program, Rows, Trainer
 from .trainer_pool import borrow_trainer
 
@@ -24,7 +24,7 @@ EpochEnd = Callable[[dict, Callable[[], Weights]], bool]
 
 
 @dataclass(frozen=True)
-class Settings:
+class PhaseConfig:
     """How to train a phase.
 
     Parameters
@@ -33,14 +33,14 @@ class Settings:
         Where the network is cut in each epoch of the phase; what lies in front stays as it is.
     batch_size, optimizer, augmentation, early_stopping, n_iter_no_change, tol
         As the parameters of `TransferClassifier`, parsed.
-    pace : Pace
+    pace : LearningRates
         Learning rates.
     """
 
     freeze_points: tuple[str | None, ...]
     batch_size: int
     optimizer: str
-    pace: Pace
+    pace: LearningRates
     augmentation: tuple[tuple[str, float | str], ...]
     early_stopping: bool
     n_iter_no_change: int
@@ -78,9 +78,9 @@ class Phase:
         Names the phase's random streams.
     network : Network
         The network, with as many outputs as the task has classes.
-    settings : Settings
+    settings : PhaseConfig
         How to train.
-    seeds : Seeds
+    seeds : RandomStreams
         Where random streams come from.
     epochs : int
         How many epochs to run.
@@ -96,8 +96,8 @@ class Phase:
 
     name: str
     network: Network
-    settings: Settings
-    seeds: Seeds
+    settings: PhaseConfig
+    seeds: RandomStreams
     epochs: int
     position: int = 0
     first_epoch: int = 0
@@ -204,16 +204,16 @@ class Phase:
     def _enter(self, point, weights, rows, validation, epochs):
         """Bring rows up to the cut, if that is done once; return them, and how to train."""
         settings = self.settings
-        flips, augmentation = take_flips(settings.augmentation)
+        flips, augmentation = split_off_flips(settings.augmentation)
         sets = [[flips.variant(rows.inputs, number) for number in range(len(flips))]]
         if validation:
             sets.append([validation.inputs])
         frozen = FrozenPart(self.network, point, weights, self.store)
         from_features = frozen.is_worth_keeping and not augmentation
         if from_features:
-            keeping, inputs = keep_features(frozen, sets, epochs)
+            keeping, inputs = precompute_features(frozen, sets, epochs)
         else:
-            keeping, inputs = enter_images(frozen, sets)
+            keeping, inputs = use_images(frozen, sets)
         entered = [
             replace(some, inputs=own) for some, own in zip((rows, validation), inputs, strict=False)
         ]
@@ -258,7 +258,7 @@ class Phase:
 class _EarlyStopping:
     """Keeps the weights of the epoch with the lowest validation loss."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: PhaseConfig):
         self.best_weights: Weights | None = None
         self._best = np.inf
         self._patience, self._tol = settings.n_iter_no_change, settings.tol

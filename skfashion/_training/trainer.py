@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils import gen_batches
 
-from .._keras.global_state import fresh_keras_globals
+from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
 from .._networks.architecture import Architecture
-from .._networks.graph import Weights, infer, to_numpy
+from .._networks.graph import Weights, call_with_weights, to_numpy
 from .._networks.network import get_network
 from .augmentation import Flips, build_augmentation
-from .learning_rates import Pace
+from .learning_rates import LearningRates
 from .optimizer import Course, DepthOptimizer
 
 # Of inputs that are not on the device, so many bytes go there at a time.
@@ -109,12 +109,12 @@ class Trainer:
     def __init__(self, program: Program):
         self.program = program
         self._float_type = program.architecture.float_type
-        self._front, self._back = get_network(program.architecture).cut_at(program.freeze_point)
-        with fresh_keras_globals(self._float_type):
+        self._front, self._back = get_network(program.architecture).split_at(program.freeze_point)
+        with fresh_keras_state(self._float_type):
             self._augmentation = build_augmentation(program.augmentation)
             self._trained = [_own(variable) for variable in self._back.trainable_variables]
             self._moving = [_own(variable) for variable in self._back.non_trainable_variables]
-            behind = get_network(program.architecture).stages_behind
+            behind = get_network(program.architecture).depth_from_head
             depths = [behind[variable.path] for variable in self._back.trainable_variables]
             self._optimizer = DepthOptimizer(program.optimizer, self._trained, depths)
         self._paths = [v.path for v in self._back.trainable_variables]
@@ -129,7 +129,7 @@ class Trainer:
         rates, number = tf.TensorSpec([len(self._optimizer)], tf.float32), tf.TensorSpec([])
         course = Course(*[number] * len(Course._fields))
         run = tf.function(self._train_rows, autograph=False)
-        with fresh_keras_globals(self._float_type):
+        with fresh_keras_state(self._float_type):
             return run.get_concrete_function(
                 _TOTALS, *self._row_signature(), order, count, count, count, rates, course, number
             )
@@ -156,7 +156,7 @@ class Trainer:
 
     # -- State -----------------------------------------------------------------------------
 
-    def start(self, weights: Weights, pace: Pace, optimizer_state=None) -> None:
+    def start(self, weights: Weights, pace: LearningRates, optimizer_state=None) -> None:
         """Begin anew from these weights; with a fresh optimizer unless its state is given."""
         for path, variable in self._variables():
             if path in weights:
@@ -327,7 +327,7 @@ class Trainer:
             x = self.program.flips.apply(x, variants)
             for layer in self._augmentation:
                 x = layer(x, training=True)
-        return infer(self._front, frozen, x) if self._through_front else x
+        return call_with_weights(self._front, frozen, x) if self._through_front else x
 
     def _step(self, x, targets, weights, clip_norm):
         variables = [variable.value for variable in self._trained]

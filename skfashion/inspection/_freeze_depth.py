@@ -5,7 +5,7 @@ from itertools import cycle
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from .._messages import unknown_name
+from .._messages import unknown_name_message
 from ..model_selection import search_frame
 from ._freeze_curves import Places, make_curves
 from ._freeze_search import score_name, search_freeze_points
@@ -154,7 +154,7 @@ class FreezeDepthDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_search")
         if over not in ("best", "mean"):
-            raise ValueError(unknown_name("over", over, ("best", "mean")))
+            raise ValueError(unknown_name_message("over", over, ("best", "mean")))
         frame = search_frame(search, X, y)
         frame = frame[frame["mean_test_score"].notna() & frame["depth"].notna()]
         if not len(frame):
@@ -294,7 +294,7 @@ class FreezeDepthDisplay:
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         if std_display_style is not None and std_display_style not in _SPREADS:
-            raise ValueError(unknown_name("std_display_style", std_display_style, _SPREADS))
+            raise ValueError(unknown_name_message("std_display_style", std_display_style, _SPREADS))
         costs = self._known_costs(costs)
         heights = [3.0, *[1.0] * len(costs)]
         figsize = (8.0 if len(self.place_names) > 8 else 6.4, 3.2 + 1.2 * len(costs))
@@ -322,7 +322,7 @@ class FreezeDepthDisplay:
     def _known_costs(self, costs):
         for cost in costs:
             if cost not in _COSTS:
-                raise ValueError(unknown_name("costs", cost, _COSTS))
+                raise ValueError(unknown_name_message("costs", cost, _COSTS))
         return [
             cost
             for cost in costs

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from .._data.image_shapes import as_rows
 from .._data.images import WHITE, ImageFormat
-from .._data.row_subset import Picked
+from .._data.row_subset import RowSubset
 from .._estimators.fitted_classifier import fitted_classifier
 from ._panels import COLORS, make_panels
 
@@ -329,10 +329,10 @@ def _visible(X, shown, image_shape):
     """
     rows, shape = as_rows(X)
     rows = check_array(rows, dtype="numeric", input_name="X")
-    image_format = ImageFormat.learn(Picked(rows), shape, image_shape)
+    image_format = ImageFormat.learn(RowSubset(rows), shape, image_shape)
     # Without a row there is no range of pixels to compare with the one learned.
     chosen = np.array(shown if len(shown) else [0])
-    images = image_format.images(Picked(rows, chosen), "float32")[: len(shown)]
+    images = image_format.images(RowSubset(rows, chosen), "float32")[: len(shown)]
     if images.shape[-1] < 3:
         return images[..., 0]
     return np.rint(images[..., :3]).astype(np.uint8)

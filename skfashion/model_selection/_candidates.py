@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.base import clone
 
+from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.registry import get_backbone
 from .._data.class_split import ClassSplit, split_classes
 from .._data.image_shapes import as_rows, find_image_shape
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import Architecture
-from .._networks.planning import plan_architecture, plan_freeze_until
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def architecture_of(classifier: TransferClassifier, data: Data) -> Architecture:
     backbone = get_backbone(classifier.backbone)
     split = data.split_for(classifier)
     smallest = backbone.min_size, backbone.min_size, backbone.channels or 1
-    planned = plan_architecture(
+    planned = Architecture.from_params(
         classifier,
         data.image_shape_for(classifier) or smallest,
         2 if split is None else len(split.target),
@@ -107,7 +107,7 @@ def architecture_of(classifier: TransferClassifier, data: Data) -> Architecture:
 def freeze_until_of(classifier: TransferClassifier) -> str | int | None:
     """Return `freeze_until` of a classifier, and what it comes to where it is "auto"."""
     pretrains = classifier.pretrain_classes is not None
-    return plan_freeze_until(classifier, get_backbone(classifier.backbone), pretrains)
+    return choose_freeze_until(classifier, get_backbone(classifier.backbone), pretrains)
 
 
 def find_classifier(estimator) -> tuple[TransferClassifier | None, str]:

@@ -6,14 +6,14 @@ from numbers import Integral
 
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
+from .._backbones.freeze_points import resolve_freeze_point
 from .._backbones.registry import get_backbone
-from .._backbones.spec import point_name
+from .._backbones.spec import check_weights
 from .._cache.memory import open_store
 from .._estimators.backbone_features import BackboneFeatures
 from .._estimators.transfer_classifier import TransferClassifier
 from .._messages import warn_user
 from .._networks.architecture import BodyArchitecture
-from .._networks.planning import check_output_layer, check_weights
 from .._training.augmentation import parse_augmentation
 from ._candidates import Candidate, Data, architecture_of, freeze_until_of
 
@@ -79,7 +79,7 @@ def check_search(search, X=None, y=None):
     data = Data.before_fit(search, X, y)
     reasons: dict[str, list[dict]] = {}
     for params in candidates:
-        reason = _why_not(search, params, data)
+        reason = _invalid_reason(search, params, data)
         if reason is not None:
             reasons.setdefault(reason, []).append(params)
     if reasons:
@@ -115,7 +115,7 @@ def _candidates_of(search) -> tuple[list[dict], list[str]]:
     return list(ParameterGrid(lists)), sorted(drawn)
 
 
-def _why_not(search, params, data: Data) -> str | None:
+def _invalid_reason(search, params, data: Data) -> str | None:
     """Return why a candidate cannot be, `None` if it can."""
     try:
         candidate = Candidate(search, params)
@@ -148,16 +148,18 @@ def _check_classifier(classifier: TransferClassifier, data: Data):
     open_store(classifier.memory, classifier.memory_limit)
     split = data.split_for(classifier)
     if split is not None:
-        check_output_layer(classifier, split)
+        split.check_output_layer(classifier.output_layer)
         split.check_class_weight(classifier.class_weight)
     architecture = architecture_of(classifier, data)
-    point = point_name(backbone, freeze_until_of(classifier), "freeze_until")
+    point = resolve_freeze_point(backbone, freeze_until_of(classifier), "freeze_until")
     if point not in (None, "features", *backbone.stages):
         from .._networks.network import get_network
 
         # One network serves all candidates whose layers have the same names.
         units = min(architecture.hidden_units, 1)
-        get_network(replace(architecture, n_classes=2, hidden_units=units)).freeze_point(point)
+        get_network(replace(architecture, n_classes=2, hidden_units=units)).resolve_freeze_point(
+            point
+        )
 
 
 def _check_features(features: BackboneFeatures):
@@ -165,10 +167,10 @@ def _check_features(features: BackboneFeatures):
     check_weights(features.weights, backbone)
     layer = features._layer_name(backbone)
     if layer not in ("features", *backbone.stages):
-        from .._networks.pooled_features import get_extractor
+        from .._networks.pooled_features import get_pooled_features
 
         shape = backbone.min_size, backbone.min_size, backbone.channels or 1
-        get_extractor(BodyArchitecture(backbone, shape, None, "float32"), layer, "average")
+        get_pooled_features(BodyArchitecture(backbone, shape, None, "float32"), layer, "average")
 
 
 def _message(reasons, n_candidates):

@@ -89,7 +89,7 @@ def search_frame(search, X=None, y=None):
     facts = _without_repeats(candidates, data)
     columns = {name: [fact[name] for fact in facts] for name in _UNKNOWN}
     counts = {name: columns.pop(name) for name in ("n_frozen_params", "n_trainable_params")}
-    columns |= _varying(candidates) | counts | _measured(search, results)
+    columns |= _varying_params(candidates) | counts | _measured(search, results)
     frame = pandas.DataFrame(
         {
             name: pandas.Series(values, dtype=None if _are_numbers(values) else object)
@@ -122,7 +122,7 @@ def _without_repeats(candidates, data):
     for candidate in candidates:
         key = _key(candidate)
         if key not in known:
-            known[key] = _facts(candidate, data)
+            known[key] = _describe(candidate, data)
         facts.append({**known[key]})
     return facts
 
@@ -143,7 +143,7 @@ def _key(candidate):
     return tuple(repr(getattr(candidate.classifier, name)) for name in names)
 
 
-def _facts(candidate: Candidate, data: Data):
+def _describe(candidate: Candidate, data: Data):
     """Return where a candidate freezes, and how many parameters that leaves."""
     classifier = candidate.classifier
     if classifier is None:
@@ -164,7 +164,7 @@ def _freeze(classifier, data: Data):
     from .._networks.network import get_network
 
     network = get_network(architecture_of(classifier, data))
-    point = network.freeze_point(freeze_until_of(classifier))
+    point = network.resolve_freeze_point(freeze_until_of(classifier))
     facts = {"freeze_point": point, "depth": network.depth_of(point)}
     if data.image_shape_for(classifier) and data.split_for(classifier):
         counts = count_parameters(network, point)
@@ -180,7 +180,7 @@ def _memory_of(candidate):
 # -- Parameters and results --------------------------------------------------------------------
 
 
-def _varying(candidates):
+def _varying_params(candidates):
     """Return the other parameters that differ between candidates, by short names."""
     names = dict.fromkeys(name for candidate in candidates for name in candidate.params)
     columns = {}
