@@ -1,8 +1,6 @@
 """The steps of a fit: which network, from which weights, on which rows, in which phases."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -10,6 +8,7 @@ import numpy as np
 
 from .._backbones.freeze_points import choose_freeze_until, has_kept_weights
 from .._cache.memory import open_store
+from .._cache.store import Store
 from .._data.class_split import ClassSplit, encode
 from .._data.images import ImageFormat
 from .._data.labelled_data import LabelledData
@@ -21,298 +20,361 @@ from .._networks.weight_files import load_body_weights
 from .._random_streams import RandomStreams
 from .._training.augmentation import parse_augmentation
 from .._training.checkpoints import restore_or_train
+from .._training.epoch_data import EncodedData
 from .._training.learning_rates import LearningRates
 from .._training.optimizer import default_learning_rate
-from .._training.phase import History, OptimizerState, Phase, PhaseConfig, Trained
-from .._training.trainer import Rows
+from .._training.phase import History, Phase, PhaseConfig, PhaseResult
+from .._training.trainer_spec import OptimizerState
 from .fit_progress import FitProgress
+from .fitted_network import FittedNetwork
 
 OUTPUT_LAYER = "output/"
 
 
+@dataclass(frozen=True)
+class FittedState:
+    """What a fit learned; `TransferClassifier` takes its fitted attributes from it."""
+
+    network: FittedNetwork
+    history: History
+    pretrain_history: History
+    n_frozen_params: int
+    n_trainable_params: int
+    optimizer_state: OptimizerState | None
+
+
+@dataclass(frozen=True)
 class Fit:
-    """One call of `fit` or `partial_fit`, and what its steps share.
+    """One call of `fit` or `partial_fit`: what its steps share.
+
+    Nothing is written to the estimator, so a fit that fails leaves it as it was.
 
     Parameters
     ----------
-    estimator : TransferClassifier
-        Where the parameters come from. Nothing is written to it.
+    params : TransferClassifier
+        The estimator, for its parameters.
     image_format : ImageFormat
         How rows become images.
-    samples, watched : LabelledData
-        Images to train on, and images to watch, which may be `None`.
     split : ClassSplit
         The labels of both tasks.
+    train, validation : LabelledData
+        Images to train on, and images to evaluate, which may be `None`.
+    network : Network
+        The network, with one output for each target class.
+    freeze_point : str or None
+        The last frozen point.
+    streams : RandomStreams
+        Seeds.
+    store : Store or None
+        Where pretraining and features are shared.
     progress : FitProgress
-        Who is told.
+        Reports phases and epochs.
     is_partial : bool
-        Whether it is a call of `partial_fit`: the optimizer is kept for the next one.
+        Whether this is a call of `partial_fit`: the optimizer's state is kept for the next one.
     """
 
-    def __init__(self, estimator, image_format, samples, watched, split, progress, is_partial):
-        self.params: Any = estimator
-        self.image_format: ImageFormat = image_format
-        self.split: ClassSplit = split
-        self.progress: FitProgress = progress
-        self.is_partial: bool = is_partial
-        self.seeds = RandomStreams(estimator.random_state)
-        self.augmentation = parse_augmentation(estimator.augmentation)
-        self.architecture = Architecture.from_params(
+    params: Any
+    image_format: ImageFormat
+    split: ClassSplit
+    train: LabelledData
+    validation: LabelledData | None
+    network: Network
+    freeze_point: str | None
+    streams: RandomStreams
+    store: Store | None
+    progress: FitProgress
+    is_partial: bool
+
+    @classmethod
+    def prepare(
+        cls,
+        estimator,
+        image_format: ImageFormat,
+        split: ClassSplit,
+        train: LabelledData,
+        validation: LabelledData | None,
+        progress: FitProgress,
+        is_partial: bool,
+    ) -> "Fit":
+        """Build the network and check the parameters against the data; parameters as above."""
+        architecture = Architecture.from_params(
             estimator, image_format.image_shape, len(split.target)
         )
-        self.network = get_network(self.architecture)
-        self.store = self._open_store()
-        freeze_until = choose_freeze_until(estimator, self.architecture.backbone, split.pretrains)
-        self.freeze_point = self.network.resolve_freeze_point(freeze_until)
+        network = get_network(architecture)
+        store = _open_store(estimator, split.pretrains)
+        freeze_until = choose_freeze_until(estimator, architecture.backbone, split.pretrains)
+        freeze_point = network.resolve_freeze_point(freeze_until)
         split.check_output_layer(estimator.output_layer)
         split.check_class_weight(estimator.class_weight)
-        self.samples: LabelledData = self._as_images(samples)
-        self.watched: LabelledData | None = watched and self._as_images(watched)
-        if self.watched and self.watched.X.dtype != self.samples.X.dtype:
-            self.samples, self.watched = map(self._as_floats, (self.samples, self.watched))
-
-    def _open_store(self):
-        """Return where to share, `None` if there is nothing that could be found again."""
-        store = open_store(self.params.memory, self.params.memory_limit)
-        random = self.params.random_state is None
-        if store and random and (self.split.pretrains or self.params.weights is None):
-            warn_user(
-                "memory shares nothing with random_state=None, which never draws the same weights "
-                "twice. Set random_state to an int."
-            )
-            return None
-        return store
-
-    def _as_images(self, samples):
-        return replace(samples, X=self.image_format.images(samples.X, self.architecture.float_type))
-
-    def _as_floats(self, samples):
-        return replace(samples, X=replace(samples.X, dtype=np.dtype(self.architecture.float_type)))
+        train, validation = _to_images(train, validation, image_format, architecture.float_type)
+        return cls(
+            params=estimator,
+            image_format=image_format,
+            split=split,
+            train=train,
+            validation=validation,
+            network=network,
+            freeze_point=freeze_point,
+            streams=RandomStreams(estimator.random_state),
+            store=store,
+            progress=progress,
+            is_partial=is_partial,
+        )
 
     # -- Whole fits ------------------------------------------------------------------------
 
-    def from_scratch(self, epochs) -> dict:
-        """Pretrain, if there is a source task, and fine-tune; return the fitted attributes."""
-        history: History = {}
+    def run(self) -> FittedState:
+        """Pretrain, if there is a source task, and fine-tune on the target task."""
+        pretrain_history: History = {}
         if self.split.pretrains:
             pretrained = self.pretrain()
-            history, weights = pretrained.history, self.transfer(pretrained.weights)
+            pretrain_history, weights = pretrained.history, self.transfer(pretrained.weights)
         else:
             weights = self.initial_weights(self.network)
-        freeze_points = self.thawing()
-        trained = self.fine_tune(weights, epochs, freeze_points)
-        return {
-            "pretrain_history_": history,
-            **self._fitted_state(trained, trained.history, freeze_points[-1]),
-        }
+        schedule = self.unfreeze_schedule()
+        result = self.fine_tune(weights, schedule, range(self.n_epochs))
+        return self._fitted_state(result, result.history, pretrain_history, schedule[-1])
 
-    def go_on(self, fitted, epochs) -> dict:
-        """Fine-tune from where a fitted estimator stands; return the fitted attributes."""
-        self._check_same_network(fitted)
-        weights, before = self.network.cast(fitted._weights), fitted.n_iter_
+    def resume(self, fitted) -> FittedState:
+        """Fine-tune further from the state of a fitted estimator."""
+        self._check_same_network(fitted._fitted)
+        weights, n_before = self.network.cast(fitted._fitted.weights), fitted.n_iter_
         if self.is_partial:
-            freeze_points = self.thawing()
-            trained = self.fine_tune(
-                weights, epochs, freeze_points, before, before, fitted._optimizer
-            )
+            schedule, epochs = self.unfreeze_schedule(), range(n_before, n_before + 1)
+            result = self.fine_tune(weights, schedule, epochs, 0, fitted._optimizer_state)
         else:
-            freeze_points = (self.freeze_point,)
-            trained = self.fine_tune(weights, epochs, freeze_points * epochs, first_epoch=before)
-        history = _continued(fitted.history_, trained.history)
-        return self._fitted_state(trained, history, freeze_points[-1])
+            schedule = (self.freeze_point,) * max(1, self.n_epochs)
+            result = self.fine_tune(weights, schedule, range(self.n_epochs), n_before)
+        history = _concatenate(fitted.history_, result.history)
+        return self._fitted_state(result, history, fitted.pretrain_history_, schedule[-1])
 
-    def _check_same_network(self, fitted):
-        before = get_network(fitted._architecture)
-        same_backbone = fitted._architecture.backbone == self.architecture.backbone
-        if not same_backbone or before.shapes != self.network.shapes:
-            raise ValueError(
-                "Training goes on with the network of the first fit, but backbone, input_size or "
-                "hidden_units were changed since. Set warm_start=False, or fit a new estimator."
-            )
-
-    def _fitted_state(self, trained: Trained, history, freeze_point) -> dict:
-        frozen, trainable = count_parameters(self.network, freeze_point)
-        return {
-            "source_classes_": self.split.source,
-            "history_": history,
-            "n_frozen_params_": frozen,
-            "n_trainable_params_": trainable,
-            "n_iter_": len(history.get("loss", [])),
-            "_optimizer": trained.optimizer,
-            **self._prediction_state(self.network, freeze_point, trained.weights, self.split),
-        }
-
-    def _prediction_state(self, network: Network, freeze_point, weights, split: ClassSplit) -> dict:
-        """Return the attributes that prediction and scoring read."""
-        return {
-            "classes_": split.target,
-            "image_shape_": self.image_format.image_shape,
-            "pixel_range_": self.image_format.pixel_range,
-            "freeze_point_": freeze_point,
-            "_split": split,
-            "_architecture": network.architecture,
-            "_store": self.store,
-            "_weights": weights,
-            "_model": None,
-        }
+    @property
+    def n_epochs(self) -> int:
+        """Epochs on the target task in this call."""
+        return 1 if self.is_partial else self.params.epochs
 
     # -- Steps -----------------------------------------------------------------------------
 
     def initial_weights(self, network: Network) -> Weights:
         """Draw weights; the body's come from a file where one is given."""
-        weights = network.initial_weights(self.seeds)
+        weights = network.initial_weights(self.streams)
         if self.params.weights is not None:
             weights.update(load_body_weights(self.params.weights, network))
         return weights
 
-    def pretrain(self) -> Trained:
-        """Train the whole network on the source task, or find what that led to before."""
-        network = get_network(replace(self.architecture, n_classes=len(self.split.source)))
-        epochs = self.params.pretrain_epochs
-        settings = self._settings((None,) * epochs, self._pace_of_pretraining())
-        phase = Phase("pretrain", network, settings, self.seeds, epochs)
-        train = phase.train
-        if self.store is not None:
-            train = partial(restore_or_train, self.store, phase, is_pretraining=True)
-        return self._train(
-            phase,
-            train,
-            Trained(self.initial_weights(network), {}, None),
-            replace(self.split, source=self.split.target, target=self.split.source),
-        )
+    def pretrain(self) -> PhaseResult:
+        """Train the whole network on the source task, or restore what that led to before."""
+        network = get_network(replace(self.network.architecture, n_classes=len(self.split.source)))
+        epochs = range(self.params.pretrain_epochs)
+        recipe = self._recipe(kept_weights=self.params.weights is not None)
+        rates = LearningRates.resolve_pretraining(self.params, recipe, self._default_rate)
+        config = self._config((None,) * max(1, len(epochs)), rates)
+        phase = Phase("pretrain", network, config, self.streams, epochs)
+        task = replace(self.split, source=self.split.target, target=self.split.source)
+        start = PhaseResult(self.initial_weights(network), {})
+        return self.train_phase(phase, task, start, self.store)
 
     def transfer(self, weights: Weights) -> Weights:
-        """Take pretrained weights over to the target task."""
+        """Turn pretrained weights into the start of the target task."""
         if self.params.output_layer == "keep":
             return weights
         stream = "new output layer"
-        return {**weights, **self.network.initial_weights(self.seeds, stream, OUTPUT_LAYER)}
+        return {**weights, **self.network.initial_weights(self.streams, stream, OUTPUT_LAYER)}
 
     def fine_tune(
         self,
         weights: Weights,
-        epochs: int,
         freeze_points: tuple[str | None, ...],
-        position: int = 0,
-        first_epoch: int = 0,
-        optimizer: OptimizerState | None = None,
-    ) -> Trained:
-        """Train what lies behind the freeze points on the target task."""
+        epochs: range,
+        epochs_before: int = 0,
+        optimizer_state: OptimizerState | None = None,
+    ) -> PhaseResult:
+        """Train the part of the network after the freeze points on the target task.
+
+        Parameters
+        ----------
+        weights, optimizer_state
+            Where to start.
+        freeze_points, epochs, epochs_before
+            As for `PhaseConfig` and `Phase`.
+        """
+        recipe = self._recipe(has_kept_weights(self.params, self.split.pretrains))
+        rates = LearningRates.resolve(self.params, recipe, self._default_rate, self.is_partial)
         phase = Phase(
             "fine-tune",
             self.network,
-            self._settings(freeze_points, self._pace_of_fine_tuning()),
-            self.seeds,
+            self._config(freeze_points, rates),
+            self.streams,
             epochs,
-            position,
-            first_epoch,
+            epochs_before,
             self.store,
-            keeps_optimizer=self.is_partial,
+            keep_optimizer_state=self.is_partial,
         )
-        train = partial(phase.train, optimizer=optimizer)
-        if phase.can_go_on and self._shares_fine_tuning(first_epoch):
-            train = partial(restore_or_train, self.store, phase, is_pretraining=False)
-        return self._train(phase, train, Trained(weights, {}, optimizer), self.split)
+        # Another fit can resume from a checkpoint only if it started at the same weights.
+        is_fresh = epochs_before == 0 and not self.is_partial
+        is_shared = phase.is_resumable and is_fresh and self.params.random_state is not None
+        start = PhaseResult(weights, {}, optimizer_state)
+        return self.train_phase(phase, self.split, start, self.store if is_shared else None)
 
-    def _shares_fine_tuning(self, first_epoch):
-        """Whether another fit may go on where this one ends."""
-        fresh = first_epoch == 0 and not self.is_partial
-        return fresh and self.store is not None and self.params.random_state is not None
+    def train_phase(
+        self, phase: Phase, task: ClassSplit, start: PhaseResult, checkpoints: Store | None
+    ) -> PhaseResult:
+        """Train a phase on the target classes of a task.
 
-    def thawing(self) -> tuple[str | None, ...]:
-        """Return the freeze point of each epoch on the target task: the head first, if asked for.
+        Parameters
+        ----------
+        phase : Phase
+            The phase.
+        task : ClassSplit
+            The labels, with those of the phase's task as target.
+        start : PhaseResult
+            Where it starts.
+        checkpoints : Store or None
+            Where checkpoints of the phase are shared.
+        """
+        train, validation = self._train_and_validation(phase.name, task.target)
+        if not len(train):
+            return start
+        encoded = self._encode(train, task.target)
+        encoded_validation = validation and self._encode(validation, task.target)
+        freeze_point = phase.config.freeze_points[-1]
 
-        Then, if asked for, stage by stage down to the freeze point itself.
+        def get_attributes(weights):
+            network = self._fitted_network(phase.network, freeze_point, weights, task)
+            return self.params._prediction_attributes(network)
+
+        n_epochs = len(phase.epochs)
+        with self.progress.phase(phase.name, n_epochs, train.index, get_attributes) as hooks:
+            if checkpoints is None:
+                return phase.train(
+                    start.weights, encoded, encoded_validation, start.optimizer_state, hooks
+                )
+            return restore_or_train(
+                checkpoints,
+                phase,
+                start.weights,
+                encoded,
+                encoded_validation,
+                hooks,
+                is_pretraining=phase.name == "pretrain",
+            )
+
+    def unfreeze_schedule(self) -> tuple[str | None, ...]:
+        """Return the freeze point of each epoch on the target task.
+
+        The first `head_epochs` train the head alone. Then the body is unfrozen down to the freeze
+        point: at once, or by a stage every `epochs_per_stage`.
         """
         params, point = self.params, self.freeze_point
         head_only, *stages = self.network.unfreeze_points(point) or [point]
         points = [head_only] * params.head_epochs
         if params.epochs_per_stage:
             points += [stage for stage in stages for _ in range(params.epochs_per_stage)]
-        planned = tuple([*points, *[point] * params.epochs][: params.epochs]) or (point,)
-        if planned[-1] != point and not self.is_partial:
+        schedule = tuple([*points, *[point] * params.epochs][: params.epochs]) or (point,)
+        if schedule[-1] != point and not self.is_partial:
             warn_user(
-                f"epochs={params.epochs} end before all has thawed that freeze_until="
+                f"epochs={params.epochs} end before all is unfrozen that freeze_until="
                 f"{params.freeze_until!r} leaves to train: that takes {len(points) + 1}, with "
                 f"head_epochs={params.head_epochs} and epochs_per_stage={params.epochs_per_stage}."
             )
-        return planned
+        return schedule
 
-    # -- What they stand on ----------------------------------------------------------------
+    # -- Parts of steps --------------------------------------------------------------------
 
-    def _settings(self, freeze_points, pace: LearningRates):
+    def _config(self, freeze_points, learning_rates: LearningRates) -> PhaseConfig:
         params = self.params
         return PhaseConfig(
             freeze_points=freeze_points,
             batch_size=params.batch_size,
             optimizer=params.optimizer,
-            pace=pace,
-            augmentation=self.augmentation,
+            learning_rates=learning_rates,
+            augmentation=parse_augmentation(params.augmentation),
             early_stopping=params.early_stopping,
             n_iter_no_change=params.n_iter_no_change,
             tol=params.tol,
         )
 
     def _recipe(self, kept_weights):
-        backbone = self.architecture.backbone
+        backbone = self.network.architecture.backbone
         return backbone.fine_tuning if kept_weights else backbone.from_scratch
 
-    def _pace_of_pretraining(self):
-        recipe = self._recipe(kept_weights=self.params.weights is not None)
-        return LearningRates.choose_for_pretraining(
-            self.params, recipe, default_learning_rate(self.params.optimizer)
-        )
-
-    def _pace_of_fine_tuning(self):
-        kept = has_kept_weights(self.params, self.split.pretrains)
-        recipe = self._recipe(kept)
-        return LearningRates.choose(
-            self.params, recipe, default_learning_rate(self.params.optimizer), self.is_partial
-        )
-
-    def _train(self, phase: Phase, train: Callable[..., Trained], start: Trained, split):
-        """Train a phase on the target task of `split`, by a function as `Phase.train`."""
-        classes = split.target
-        training, validation = self._train_and_validation(phase.name, classes)
-        if not len(training):
-            return start
-        freeze_point = phase.settings.freeze_points[-1] if phase.epochs else None
-        with self.progress.phase(
-            phase.name,
-            phase.epochs,
-            training.index,
-            lambda current: self._prediction_state(phase.network, freeze_point, current, split),
-        ) as begin_epoch:
-            return train(
-                start.weights,
-                self._rows(training, classes),
-                None if validation is None else self._rows(validation, classes),
-                begin_epoch=begin_epoch,
-            )
+    @property
+    def _default_rate(self):
+        return default_learning_rate(self.params.optimizer)
 
     def _train_and_validation(self, phase_name, classes):
-        """Return the task's rows to train on, and those to watch, or `None`."""
-        own = self.samples.of_classes(classes)
-        own = own.weighted_by_class(self.params.class_weight, classes)
-        watched = None if self.watched is None else self.watched.of_classes(classes)
-        if watched is not None and len(watched):
-            return own, watched
+        """Return a task's rows to train on, and its rows to evaluate, or `None`."""
+        train = self.train.of_classes(classes)
+        train = train.weighted_by_class(self.params.class_weight, classes)
+        validation = self.validation and self.validation.of_classes(classes)
+        if validation:
+            return train, validation
         if not self.params.early_stopping:
-            return own, None
-        seed = self.seeds.integer("validation split", phase_name)
-        return own.hold_out(self.params.validation_fraction, seed)
+            return train, None
+        seed = self.streams.integer("validation split", phase_name)
+        return train.hold_out(self.params.validation_fraction, seed)
 
-    def _rows(self, samples: LabelledData, classes) -> Rows:
-        weights = samples.weight / samples.weight.mean()
-        return Rows(
-            samples.X,
-            encode(classes, samples.y),
-            weights.astype(self.architecture.float_type),
+    def _encode(self, data: LabelledData, classes) -> EncodedData:
+        weights = data.weight / data.weight.mean()
+        float_type = self.network.architecture.float_type
+        return EncodedData(data.X, encode(classes, data.y), weights.astype(float_type))
+
+    def _check_same_network(self, fitted: FittedNetwork):
+        before = get_network(fitted.architecture)
+        same_backbone = fitted.architecture.backbone == self.network.architecture.backbone
+        if not same_backbone or before.shapes != self.network.shapes:
+            raise ValueError(
+                "Training goes on with the network of the first fit, but backbone, input_size or "
+                "hidden_units were changed since. Set warm_start=False, or fit a new estimator."
+            )
+
+    def _fitted_state(
+        self, result: PhaseResult, history, pretrain_history, freeze_point
+    ) -> FittedState:
+        n_frozen, n_trainable = count_parameters(self.network, freeze_point)
+        return FittedState(
+            network=self._fitted_network(self.network, freeze_point, result.weights, self.split),
+            history=history,
+            pretrain_history=pretrain_history,
+            n_frozen_params=n_frozen,
+            n_trainable_params=n_trainable,
+            optimizer_state=result.optimizer_state,
+        )
+
+    def _fitted_network(self, network: Network, freeze_point, weights, split) -> FittedNetwork:
+        return FittedNetwork(
+            architecture=network.architecture,
+            weights=weights,
+            freeze_point=freeze_point,
+            image_format=self.image_format,
+            split=split,
+            store=self.store,
         )
 
 
-def _continued(history: History, further: History) -> History:
-    """Return both histories one after the other; what one of them lacks is nan there."""
+def _open_store(params, pretrains) -> Store | None:
+    """Return the store of `memory`; `None` if nothing in it could be found again."""
+    store = open_store(params.memory, params.memory_limit)
+    if store and params.random_state is None and (pretrains or params.weights is None):
+        warn_user(
+            "memory shares nothing with random_state=None, which never draws the same weights "
+            "twice. Set random_state to an int."
+        )
+        return None
+    return store
+
+
+def _to_images(train: LabelledData, validation, image_format: ImageFormat, float_type):
+    """Return the data with images in place of rows; both sets have one type."""
+    sets = [train] if validation is None else [train, validation]
+    sets = [replace(data, X=image_format.images(data.X, float_type)) for data in sets]
+    if len({data.X.dtype for data in sets}) > 1:
+        sets = [replace(data, X=replace(data.X, dtype=np.dtype(float_type))) for data in sets]
+    return sets[0], sets[1] if len(sets) > 1 else None
+
+
+def _concatenate(history: History, further: History) -> History:
+    """Return both histories one after the other; nan where one of them lacks an entry."""
     n_before, n_further = (len(part.get("seconds", [])) for part in (history, further))
     return {
         key: history.get(key, [nan] * n_before) + further.get(key, [nan] * n_further)

@@ -1,14 +1,18 @@
 """Progress: scikit-learn's callbacks, and a line an epoch through `logging`.
 
-scikit-learn's callbacks are experimental in 1.9. All that skfashion knows of them stands here.
+scikit-learn's callbacks are experimental in 1.9. All that skfashion knows of them is here.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import contextmanager
 
 import numpy as np
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import _safe_indexing
+
+from .._networks.architecture import Weights
+from .._training.hooks import EpochHooks
 
 __all__ = ["CallbackSupportMixin", "FitProgress"]
 
@@ -18,14 +22,14 @@ logger = logging.getLogger("skfashion")
 
 
 class FitProgress:
-    """Reports a fit, its phases and their epochs.
+    """Reports a fit, its phases and their epochs to callbacks and to the log.
 
     Parameters
     ----------
     estimator : TransferClassifier
         The estimator that is being fitted.
     n_phases : int
-        Phases in this fit.
+        Number of phases in this fit.
     X, y, sample_weight : array-like
         The arguments of `fit`.
     """
@@ -33,58 +37,45 @@ class FitProgress:
     def __init__(self, estimator, n_phases, X, y, sample_weight):
         self._estimator = estimator
         self._data = X, y, sample_weight
-        self._fit = estimator._init_callback_context(max_subtasks=n_phases)
-        self._fit.call_on_fit_task_begin(**self._task(slice(None)))
+        self._context = estimator._init_callback_context(max_subtasks=n_phases)
+        self._context.call_on_fit_task_begin(**self._task(slice(None)))
         if estimator.verbose:
             _show_log_lines()
 
     @contextmanager
-    def phase(self, name, epochs, rows, fitted_attributes):
-        """Report a phase; gives the function that reports its epochs.
+    def phase(self, name, n_epochs, rows, get_attributes: Callable[[Weights], dict]):
+        """Report a phase; give the hooks that report its epochs.
 
         Parameters
         ----------
         name : str
             The phase.
-        epochs : int
-            Epochs that it takes at most.
+        n_epochs : int
+            The most epochs that it trains.
         rows : ndarray of int
-            Rows of the phase's task.
-        fitted_attributes : callable
-            ``fitted_attributes(weights) -> dict``: what makes a copy of the estimator predict
-            with these weights.
+            Rows of the phase's task in the arguments of `fit`.
+        get_attributes : callable
+            ``get_attributes(weights) -> dict``: the attributes with which a copy of the estimator
+            predicts with these weights.
 
         Yields
         ------
-        begin_epoch : callable
-            ``begin_epoch() -> end_epoch``, and ``end_epoch(record, get_weights) -> stop``.
+        hooks : EpochHooks
+            What the phase calls around each epoch.
         """
         task = self._task(rows)
-        phase = self._fit.subcontext(task_name=name, max_subtasks=epochs)
-        phase.call_on_fit_task_begin(**task)
-
-        def begin_epoch():
-            epoch = phase.subcontext(task_name="epoch")
-            epoch.call_on_fit_task_begin(**task)
-
-            def end_epoch(record, get_weights):
-                if self._estimator.verbose:
-                    _log_epoch(name, epoch.task_id + 1, epochs, record)
-                return epoch.call_on_fit_task_end(
-                    reconstruction_attributes=lambda: fitted_attributes(get_weights()), **task
-                )
-
-            return end_epoch
-
-        yield begin_epoch
-        phase.call_on_fit_task_end(**task)
+        context = self._context.subcontext(task_name=name, max_subtasks=n_epochs)
+        context.call_on_fit_task_begin(**task)
+        log_name = name if self._estimator.verbose else None
+        yield _CallbackHooks(context, task, get_attributes, log_name, n_epochs)
+        context.call_on_fit_task_end(**task)
 
     def finish(self):
         """Report the end of the fit."""
-        self._fit.call_on_fit_task_end(**self._task(slice(None)))
+        self._context.call_on_fit_task_end(**self._task(slice(None)))
 
     def _task(self, rows):
-        """Return what hooks are told of a task; its data is only taken if one asks for it."""
+        """Return the arguments of callbacks; data is only indexed if a callback asks for it."""
         X, y, sample_weight = self._data
         metadata = None
         if sample_weight is not None:
@@ -98,14 +89,37 @@ class FitProgress:
         }
 
 
+class _CallbackHooks(EpochHooks):
+    """Passes the epochs of a phase on to scikit-learn's callbacks, and logs them.
+
+    `log_name` is the phase's name in the log, `None` for no log.
+    """
+
+    def __init__(self, phase_context, task, get_attributes, log_name, n_epochs):
+        self._phase_context, self._task = phase_context, task
+        self._get_attributes = get_attributes
+        self._log_name, self._n_epochs = log_name, n_epochs
+
+    def on_epoch_begin(self):
+        self._context = self._phase_context.subcontext(task_name="epoch")
+        self._context.call_on_fit_task_begin(**self._task)
+
+    def on_epoch_end(self, record, get_weights):
+        if self._log_name:
+            _log_epoch(self._log_name, self._context.task_id + 1, self._n_epochs, record)
+        return self._context.call_on_fit_task_end(
+            reconstruction_attributes=lambda: self._get_attributes(get_weights()), **self._task
+        )
+
+
 def _show_log_lines():
-    """Make INFO lines visible where the application has not set up logging itself."""
+    """Make INFO lines visible where the application has not set up logging."""
     if not logger.hasHandlers():
         logger.addHandler(logging.StreamHandler())
     if logger.level == logging.NOTSET and not logger.isEnabledFor(logging.INFO):
         logger.setLevel(logging.INFO)
 
 
-def _log_epoch(phase, epoch, epochs, record):
+def _log_epoch(phase, epoch, n_epochs, record):
     figures = ", ".join(f"{key} {value:.4f}" for key, value in record.items() if key in _SHOWN)
-    logger.info("%s epoch %d/%d: %s (%.1f s)", phase, epoch, epochs, figures, record["seconds"])
+    logger.info("%s epoch %d/%d: %s (%.1f s)", phase, epoch, n_epochs, figures, record["seconds"])

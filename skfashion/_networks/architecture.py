@@ -7,6 +7,9 @@ import numpy as np
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 
+# The weights of a network, by path.
+Weights = dict[str, np.ndarray]
+
 PREDICTION_BATCH = 128
 # Images of up to so many pixels go in batches of that size, larger ones in smaller batches.
 _PIXELS_OF_FULL_BATCH = 96 * 96

@@ -7,7 +7,7 @@ import numpy as np
 
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
-from .architecture import Architecture, BodyArchitecture
+from .architecture import Architecture, BodyArchitecture, Weights
 
 HEAD_LAYERS = (
     "flatten",
@@ -18,8 +18,6 @@ HEAD_LAYERS = (
     "dropout",
     "output",
 )
-
-Weights = dict[str, np.ndarray]
 
 
 def add_body(architecture: BodyArchitecture):

@@ -7,9 +7,9 @@ from numbers import Real
 from .._messages import unknown_name_message
 
 # Axes of a batch of images.
-_FLIPS = {"horizontal": (2,), "vertical": (1,), "both": (2, 1)}
+_FLIP_AXES = {"horizontal": (2,), "vertical": (1,), "both": (2, 1)}
 
-# name -> (default amount, largest amount); the order is the order in which they are applied
+# name -> (default amount, largest amount), in the order in which they are applied
 _AMOUNTS: dict[str, tuple[float | str, float | None]] = {
     "flip": ("horizontal", None),
     "rotate": (15.0, 180.0),
@@ -18,14 +18,16 @@ _AMOUNTS: dict[str, tuple[float | str, float | None]] = {
     "erase": (0.25, 1.0),
 }
 
+Augmentation = tuple[tuple[str, float | str], ...]
 
-def parse_augmentation(augmentation) -> tuple[tuple[str, float | str], ...]:
+
+def parse_augmentation(augmentation) -> Augmentation:
     """Return (name, amount) pairs in the order in which they are applied.
 
     Parameters
     ----------
     augmentation : str, sequence of str, mapping of str to amount, or None
-        As the parameter of `TransferClassifier`.
+        The parameter of `TransferClassifier`.
 
     Raises
     ------
@@ -55,25 +57,28 @@ def _to_float(amount):
 
 
 def _check_amount(name, amount):
-    most = _AMOUNTS[name][1]
-    if most is None:
-        if amount not in _FLIPS:
-            raise ValueError(unknown_name_message(f"augmentation[{name!r}]", amount, _FLIPS))
-    elif not isinstance(amount, Real) or not 0 < float(amount) <= most:
+    largest = _AMOUNTS[name][1]
+    if largest is None:
+        if amount not in _FLIP_AXES:
+            raise ValueError(unknown_name_message(f"augmentation[{name!r}]", amount, _FLIP_AXES))
+    elif not isinstance(amount, Real) or not 0 < float(amount) <= largest:
         raise ValueError(
-            f"augmentation[{name!r}] must be a number above 0 and at most {most:g}, "
+            f"augmentation[{name!r}] must be a number above 0 and at most {largest:g}, "
             f"got {amount!r}. Leave the name out for none of it."
         )
 
 
 @dataclass(frozen=True)
 class Flips:
-    """The mirror images that an image may become: so few that features of each can be kept.
+    """The flipped variants of an image: so few that features of each can be stored.
+
+    Variant 0 is the image as it is. A stack of variants holds variant 0 of every row, then
+    variant 1 of every row, and so on.
 
     Parameters
     ----------
     axes : tuple of int
-        Axes of a batch of images.
+        Axes of a batch of images along which it may be flipped.
     """
 
     axes: tuple[int, ...] = ()
@@ -82,35 +87,45 @@ class Flips:
         return 2 ** len(self.axes)
 
     def variant(self, images, number):
-        """Return the mirror images of this number, from 0 (as they are)."""
+        """Return lazy images that are flipped as this variant."""
         axes = tuple(axis for n, axis in enumerate(self.axes) if number >> n & 1)
         return replace(images, mirrored=axes)
 
-    def apply(self, images, numbers):
-        """Flip each image of a batch as its number says, inside a graph."""
+    def apply(self, images, variants):
+        """Flip each image of a batch as its variant, inside a graph."""
         from .._keras.tensorflow import tf
 
         for n, axis in enumerate(self.axes):
-            chosen = tf.cast(tf.bitwise.right_shift(numbers, n) & 1, tf.bool)
+            chosen = tf.cast(tf.bitwise.right_shift(variants, n) & 1, tf.bool)
             images = tf.where(chosen[:, None, None, None], tf.reverse(images, [axis]), images)
         return images
 
+    @staticmethod
+    def stack_indices(rows, variants, n_rows):
+        """Return where variants of rows are in a stack of the variants of `n_rows` rows."""
+        return rows + variants * n_rows
 
-def split_off_flips(augmentation) -> tuple[Flips, tuple]:
-    """Take parsed (name, amount) pairs apart: flips, which come first, and the others."""
-    flips = Flips(*(_FLIPS[amount] for name, amount in augmentation if name == "flip"))
+    @staticmethod
+    def unstack_indices(indices, n_rows):
+        """Return the rows and the variants that indices into a stack stand for."""
+        return indices % n_rows, indices // n_rows
+
+
+def split_off_flips(augmentation: Augmentation) -> tuple[Flips, Augmentation]:
+    """Return the flips among parsed (name, amount) pairs, and the other pairs."""
+    flips = Flips(*(_FLIP_AXES[str(amount)] for name, amount in augmentation if name == "flip"))
     return flips, tuple(pair for pair in augmentation if pair[0] != "flip")
 
 
-def build_augmentation(augmentation) -> list:
-    """Build the layers for parsed (name, amount) pairs without flips."""
+def build_augmentation_layers(augmentation: Augmentation) -> list:
+    """Build a Keras layer for each parsed (name, amount) pair; flips are none of them."""
     from .._keras.tensorflow import keras
 
     layers = keras.layers
-    makers = {
+    builders = {
         "rotate": lambda amount: layers.RandomRotation(amount / 360),
         "zoom": lambda amount: layers.RandomZoom(amount, amount),
         "shift": lambda amount: layers.RandomTranslation(amount, amount),
         "erase": lambda amount: layers.RandomErasing((amount, amount)),
     }
-    return [makers[name](amount) for name, amount in augmentation]
+    return [builders[name](amount) for name, amount in augmentation]

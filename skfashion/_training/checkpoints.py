@@ -1,4 +1,4 @@
-"""Runs of a phase, found in a store where they went before, and gone on with from there."""
+"""Checkpoints of a phase in a store: a phase is restored, or resumed from the longest of them."""
 
 from dataclasses import replace
 
@@ -7,151 +7,145 @@ import numpy as np
 from .._cache.fingerprint import environment_fingerprint
 from .._cache.store import Store, digest, hash_array
 from .._networks.graph import Weights
-from .phase import EpochEnd, OptimizerState, Phase, Trained
-from .trainer import Rows
+from .epoch_data import EncodedData
+from .hooks import EpochHooks
+from .phase import Phase, PhaseResult
+from .trainer_spec import OptimizerState
 
 _WEIGHT, _HISTORY, _OPTIMIZER = "weight/", "history/", "optimizer/"
-# A run that few others will look for is kept if it took ten times as long as to write it takes, at
-# 500 million bytes a second.
+# A checkpoint that few other fits can use is saved only if training took ten times as long as
+# writing it, at 500 million bytes a second.
 SECONDS_PER_BYTE = 10 / 500e6
 
 
 class PhaseCheckpoints:
-    """Runs of one phase from one start, on the same rows, for more or fewer epochs.
+    """The checkpoints of one phase, from one start, on the same rows, after different epochs.
 
-    Where learning rates do not depend on how long the phase is, and nothing ends it early, a run is
-    the beginning of every longer one: random streams are numbered by epoch, and the optimizer's
-    variables are kept with the weights.
+    A resumable phase has a checkpoint after each number of epochs that some fit asked for: random
+    streams are numbered by epoch, and the optimizer's state is saved with the weights.
 
     Parameters
     ----------
     store : Store
-        Where they are kept.
+        Where they are saved.
     phase : Phase
         The phase, from its first epoch on.
-    weights, rows, validation
-        As of `Phase.train`.
+    weights, train, validation
+        As for `Phase.train`.
     """
 
-    def __init__(self, store: Store, phase: Phase, weights: Weights, rows: Rows, validation):
+    def __init__(
+        self,
+        store: Store,
+        phase: Phase,
+        weights: Weights,
+        train: EncodedData,
+        validation: EncodedData | None,
+    ):
         self._store, self._phase, self._start = store, phase, weights
         data = [
             part
-            for some in (rows, validation)
-            if some
-            for part in (hash_array(some.inputs), some.targets, some.weights)
+            for rows in (train, validation)
+            if rows
+            for part in (hash_array(rows.inputs), rows.targets, rows.weights)
         ]
         self._key = digest(
             environment_fingerprint(),
             phase.name,
             phase.network.config,
-            replace(phase.settings, freeze_points=()),
-            phase.seeds.root,
+            replace(phase.config, freeze_points=()),
+            phase.streams.root,
             *(part for path in sorted(weights) for part in (path, weights[path])),
             *data,
         )
 
-    def find_longest(self) -> tuple[int, Trained]:
-        """Return the epochs of the longest run that is no longer than the phase, and its outcome.
+    def find_longest(self) -> tuple[int, PhaseResult]:
+        """Return the epochs of the longest checkpoint that the phase can use, and its result.
 
         Without one, these are 0 and the start.
         """
-        phase = self._phase
-        shorter = range(phase.epochs - 1, 0, -1) if phase.can_go_on else ()
-        for epochs in (phase.epochs, *shorter):
-            found = self._store.load(self._key_of(epochs))
+        n_epochs = len(self._phase.epochs)
+        shorter = range(n_epochs - 1, 0, -1) if self._phase.is_resumable else ()
+        for epochs in (n_epochs, *shorter):
+            found = self._store.load(self._key_after(epochs))
             if found is not None and _with_prefix(found, _WEIGHT).keys() <= self._start.keys():
-                return epochs, self._trained(found, epochs)
-        return 0, Trained(self._start, {}, None)
+                return epochs, self._to_result(found, epochs)
+        return 0, PhaseResult(self._start, {})
 
-    def keep(self, trained: Trained, always) -> None:
-        """Keep a run of all epochs; if not `always`, where that is quick beside training."""
+    def save(self, result: PhaseResult, always: bool) -> None:
+        """Save the result of the whole phase; if not `always`, only where that is quick."""
         arrays = {
             _WEIGHT + path: array
-            for path, array in trained.weights.items()
+            for path, array in result.weights.items()
             if array is not self._start[path]
         }
-        arrays |= {_HISTORY + name: np.array(some) for name, some in trained.history.items()}
-        if trained.optimizer:
-            values = enumerate(trained.optimizer.values)
+        arrays |= {_HISTORY + key: np.array(values) for key, values in result.history.items()}
+        if result.optimizer_state:
+            values = enumerate(result.optimizer_state.values)
             arrays |= {f"{_OPTIMIZER}{number}": value for number, value in values}
         least_seconds = SECONDS_PER_BYTE * sum(array.nbytes for array in arrays.values())
-        if always or sum(trained.history["seconds"]) > least_seconds:
-            self._store.save(self._key_of(self._phase.epochs), arrays)
+        if always or sum(result.history["seconds"]) > least_seconds:
+            self._store.save(self._key_after(len(self._phase.epochs)), arrays)
 
-    def _key_of(self, epochs):
-        return digest(self._key, self._phase.settings.freeze_points[:epochs])
+    def _key_after(self, n_epochs):
+        return digest(self._key, self._phase.config.freeze_points[:n_epochs])
 
-    def _trained(self, found, epochs) -> Trained:
-        history = {name: some.tolist() for name, some in _with_prefix(found, _HISTORY).items()}
+    def _to_result(self, found, n_epochs) -> PhaseResult:
+        history = {key: values.tolist() for key, values in _with_prefix(found, _HISTORY).items()}
         values = _with_prefix(found, _OPTIMIZER)
         state = None
         if values:
-            trained = self._phase.trained_in(epochs - 1)
-            state = OptimizerState(trained, [values[str(n)] for n in range(len(values))])
-        return Trained({**self._start, **_with_prefix(found, _WEIGHT)}, history, state)
+            key = self._phase.optimizer_key(n_epochs - 1)
+            state = OptimizerState(key, [values[str(n)] for n in range(len(values))])
+        return PhaseResult({**self._start, **_with_prefix(found, _WEIGHT)}, history, state)
 
 
 def restore_or_train(
     store: Store,
     phase: Phase,
     weights: Weights,
-    rows: Rows,
-    validation: Rows | None,
-    begin_epoch,
+    train: EncodedData,
+    validation: EncodedData | None,
+    hooks: EpochHooks,
     *,
-    is_pretraining,
-) -> Trained:
-    """Return what a phase leaves, of which only those epochs run that no run in a store has.
+    is_pretraining: bool,
+) -> PhaseResult:
+    """Train a phase, resuming from the longest checkpoint in a store.
 
-    A phase that a callback ended is not kept.
+    The result is saved as a checkpoint, unless a hook ended the phase.
 
     Parameters
     ----------
     store : Store
-        Where runs are kept.
+        Where checkpoints are saved.
     phase : Phase
         The phase, from its first epoch on.
-    weights, rows, validation, begin_epoch
-        As of `Phase.train`.
+    weights, train, validation, hooks
+        As for `Phase.train`.
     is_pretraining : bool
-        Whether many other fits will look for this run, whatever they do afterwards.
+        Whether many other fits can use the result, so that saving it always pays.
     """
-    runs = PhaseCheckpoints(store, phase, weights, rows, validation)
-    n_found, before = runs.find_longest()
-    _note(store, before, n_found == phase.epochs, is_pretraining)
-    if n_found == phase.epochs:
-        return replace(before, optimizer=None)
-    ended_by_callback = []
-
-    def watched_begin_epoch() -> EpochEnd:
-        end_epoch = begin_epoch()
-
-        def watched_end_epoch(record, get_weights):
-            stop = end_epoch(record, get_weights)
-            if stop:
-                ended_by_callback.append(record)
-            return stop
-
-        return watched_end_epoch
-
-    rest = replace(phase.behind(n_found), keeps_optimizer=phase.can_go_on)
-    further = rest.train(
-        before.weights, rows, validation, before.optimizer, begin_epoch=watched_begin_epoch
-    )
-    history = {name: before.history.get(name, []) + some for name, some in further.history.items()}
-    trained = replace(further, history=history)
-    if not ended_by_callback and history:
-        runs.keep(trained, always=is_pretraining)
-    return replace(trained, optimizer=None)
+    checkpoints = PhaseCheckpoints(store, phase, weights, train, validation)
+    n_restored, restored = checkpoints.find_longest()
+    is_complete = n_restored == len(phase.epochs)
+    _log_usage(store, restored, is_complete, is_pretraining)
+    if is_complete:
+        return replace(restored, optimizer_state=None)
+    remaining = replace(phase.skip(n_restored), keep_optimizer_state=phase.is_resumable)
+    result = remaining.train(restored.weights, train, validation, restored.optimizer_state, hooks)
+    history = {key: restored.history.get(key, []) + new for key, new in result.history.items()}
+    result = replace(result, history=history)
+    if history and not result.interrupted:
+        checkpoints.save(result, always=is_pretraining)
+    return replace(result, optimizer_state=None)
 
 
-def _note(store: Store, before: Trained, is_whole, is_pretraining):
-    """Write to the store's log what was found, and so need not be trained."""
-    seconds = before.history.get("seconds", [])
+def _log_usage(store: Store, restored: PhaseResult, is_complete, is_pretraining):
+    """Log in the store which epochs were restored, and so need not be trained."""
+    seconds = restored.history.get("seconds", [])
     numbers = {"epochs_found": len(seconds), "seconds_saved": sum(seconds)} if seconds else {}
     if is_pretraining:
-        numbers["pretrainings_found" if is_whole else "pretrainings_computed"] = 1
+        numbers["pretrainings_found" if is_complete else "pretrainings_computed"] = 1
     if numbers:
         store.log_usage(**numbers)
 

@@ -1,10 +1,9 @@
-"""Where features of the frozen part are kept while a phase trains: memory, a file, nowhere."""
+"""Where a phase takes its inputs from: stored features of the frozen part, or images."""
 
 import os
 import shutil
 import tempfile
-from contextlib import suppress
-from enum import StrEnum
+from enum import Enum
 
 import numpy as np
 import psutil
@@ -12,136 +11,178 @@ import psutil
 from .._data.row_subset import bytes_of_row
 from .._keras.tensorflow import tf
 from .._networks.frozen_part import FrozenPart
+from .augmentation import Flips
 
-# Images go to the device as a whole if they take no more bytes; else a part at a time.
+# Larger sets of images are copied to the device in windows.
 MOST_RESIDENT_BYTES = 2**28
 # Several processes may see the same free memory.
 MOST_OF_FREE_MEMORY = 0.3
 MOST_OF_FREE_DISK = 0.5
-# In bytes: what TensorFlow wants of memory that it did not allocate itself.
+# TensorFlow takes memory over without a copy only at this alignment, in bytes.
 _ALIGNMENT = 64
 
 
-class Keeping(StrEnum):
-    """What becomes of features, as `history_` says."""
+class FeatureStorage(Enum):
+    """Where the features of the frozen part are while a phase trains."""
 
-    NOTHING = "nothing frozen"
-    KEPT = "kept"
-    MAPPED = "memory-mapped"
+    NOTHING_FROZEN = "nothing frozen"
+    MEMORY = "kept"
+    FILE = "memory-mapped"
     RECOMPUTED = "recomputed"
+    RECOMPUTED_IN_GRAPH = "recomputed in the graph"
+
+    @property
+    def in_history(self) -> str:
+        """The word that `history_` has for it."""
+        recomputed = FeatureStorage.RECOMPUTED, FeatureStorage.RECOMPUTED_IN_GRAPH
+        return "recomputed" if self in recomputed else self.value
+
+    @property
+    def feeds_features(self) -> bool:
+        """Whether the trainer is fed features, not images."""
+        return self not in (FeatureStorage.NOTHING_FROZEN, FeatureStorage.RECOMPUTED_IN_GRAPH)
 
 
-def precompute_features(frozen: FrozenPart, sets, epochs) -> tuple[Keeping, list]:
-    """Run the frozen part once over images, where what it gives has room.
+def choose_storage(frozen: FrozenPart, sizes, n_variants, epochs, augments) -> FeatureStorage:
+    """Choose where the features of sets of images are while a phase trains.
 
     Parameters
     ----------
     frozen : FrozenPart
-        What computes features.
-    sets : list of list of Images
-        Sets of images, each with its mirror images.
+        Computes features.
+    sizes : list of int
+        How many rows of features each set has, those of flipped variants included.
+    n_variants : int
+        How many flipped variants an image has.
     epochs : int
-        How often each image is needed, as one of its mirror images.
+        How often each image is needed, as one of its variants.
+    augments : bool
+        Whether images change in each epoch in other ways than flips.
+    """
+    if frozen.is_empty:
+        return FeatureStorage.NOTHING_FROZEN
+    if augments or not frozen.is_worth_keeping:
+        return FeatureStorage.RECOMPUTED_IN_GRAPH
+    n_bytes = sum(sizes) * frozen.row_bytes
+    if n_variants <= epochs:
+        if n_bytes <= MOST_OF_FREE_MEMORY * psutil.virtual_memory().available:
+            return FeatureStorage.MEMORY
+        if frozen.is_worth_a_file and n_bytes <= MOST_OF_FREE_DISK * _free_disk():
+            return FeatureStorage.FILE
+    return FeatureStorage.RECOMPUTED
+
+
+def prepare_inputs(
+    frozen: FrozenPart, sets: list[list], epochs: int, augments: bool
+) -> tuple[FeatureStorage, list]:
+    """Return the inputs of a trainer; features that are stored are computed here, once.
+
+    Parameters
+    ----------
+    frozen : FrozenPart
+        Computes features.
+    sets : list of list of LazyImages
+        Sets of images; each is a list of the flipped variants of its images.
+    epochs, augments
+        As for `choose_storage`.
 
     Returns
     -------
-    keeping : Keeping
-        Where features are kept.
-    inputs : list of tf.Tensor, ndarray or RecomputedFeatures
-        What to train on, for each set: features, those of mirror images one after the other.
+    storage : FeatureStorage
+        Where features are.
+    inputs : list of tf.Tensor, ndarray, RecomputedFeatures or LazyImages
+        For each set, features of its stacked variants, or its images.
     """
-    pays = max(map(len, sets)) <= epochs
     sizes = [sum(map(len, variants)) for variants in sets]
-    keeping, rooms = _find_rooms(frozen, sizes) if pays else (Keeping.RECOMPUTED, [])
-    if not rooms:
-        return keeping, [RecomputedFeatures(frozen, variants) for variants in sets]
-    for room, variants in zip(rooms, sets, strict=True):
-        end = 0
-        for images in variants:
-            begin, end = end, end + len(images)
-            frozen.features(images, room[begin:end])
-    return keeping, [_on_device(room) for room in rooms] if keeping == Keeping.KEPT else rooms
-
-
-def use_images(frozen: FrozenPart, sets) -> tuple[Keeping, list]:
-    """Return images, as a trainer takes them, which go through all of the network in each epoch.
-
-    Parameters and results are those of `precompute_features`, but for what there is to train on.
-    """
-    keeping = Keeping.NOTHING if frozen.is_empty else Keeping.RECOMPUTED
-    return keeping, [_entering(variants[0]) for variants in sets]
-
-
-def _entering(images):
-    """Return images as a trainer takes them: on the device, or to be read when they are needed."""
-    return tf.convert_to_tensor(images[:]) if images.nbytes <= MOST_RESIDENT_BYTES else images
+    storage = choose_storage(frozen, sizes, len(sets[0]), epochs, augments)
+    if not storage.feeds_features:
+        return storage, [_to_device_if_small(variants[0]) for variants in sets]
+    if storage is not FeatureStorage.RECOMPUTED:
+        allocate = _file_buffer if storage is FeatureStorage.FILE else _memory_buffer
+        try:
+            buffers = [allocate((size, *frozen.row_shape), frozen.float_type) for size in sizes]
+        except OSError:  # from a disk that has filled up
+            storage = FeatureStorage.RECOMPUTED
+    if storage is FeatureStorage.RECOMPUTED:
+        return storage, [RecomputedFeatures(frozen, variants) for variants in sets]
+    for buffer, variants in zip(buffers, sets, strict=True):
+        for images, part in zip(variants, np.split(buffer, len(variants)), strict=True):
+            frozen.features(images, part)
+    return storage, [
+        _to_device(buffer) if storage is FeatureStorage.MEMORY else buffer for buffer in buffers
+    ]
 
 
 class RecomputedFeatures:
-    """Features that are computed whenever they are read: an array, as far as a trainer sees.
+    """Features of stacked variants of images, computed whenever they are read.
 
     Parameters
     ----------
     frozen : FrozenPart
-        What computes them.
-    variants : list of Images
-        Images, and their mirror images.
+        Computes features.
+    variants : list of LazyImages
+        The flipped variants of the images.
     """
 
     def __init__(self, frozen: FrozenPart, variants):
         self._frozen, self._variants = frozen, variants
         self.dtype = np.dtype(frozen.float_type)
+        self.shape = (sum(map(len, variants)), *frozen.row_shape)
 
-    def __getitem__(self, places):
-        """Return the features at an array of places."""
-        features = np.empty((len(places), *self._frozen.row_shape), self.dtype)
-        for some in self._frozen.chunks(len(places), bytes_of_row(self._variants[0])):
-            self._frozen.features(self._images_at(places[some]), features[some])
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices) -> np.ndarray:
+        """Return the features at an array of indices."""
+        features = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        for chunk in self._frozen.chunks(len(indices), bytes_of_row(self._variants[0])):
+            self._frozen.features(self._images_at(indices[chunk]), features[chunk])
         return features
 
-    def _images_at(self, places):
+    def _images_at(self, indices):
         first = self._variants[0]
-        images = np.empty((len(places), *first.shape[1:]), first.dtype)
+        images = np.empty((len(indices), *first.shape[1:]), first.dtype)
+        rows, variants = Flips.unstack_indices(indices, len(first))
         for number, variant in enumerate(self._variants):
-            own = places // len(first) == number
-            images[own] = variant[places[own] % len(first)]
+            chosen = variants == number
+            images[chosen] = variant[rows[chosen]]
         return images
 
 
-def _find_rooms(frozen, sizes):
-    """Return where to keep features of so many images, and empty arrays there, if anywhere."""
-    n_bytes = sum(sizes) * frozen.row_bytes
-    shapes = [(size, *frozen.row_shape) for size in sizes]
-    if n_bytes <= MOST_OF_FREE_MEMORY * psutil.virtual_memory().available:
-        return Keeping.KEPT, [_aligned_room(shape, frozen.float_type) for shape in shapes]
-    if frozen.is_worth_a_file:
-        with suppress(OSError):
-            if n_bytes <= MOST_OF_FREE_DISK * shutil.disk_usage(tempfile.gettempdir()).free:
-                return Keeping.MAPPED, [_room_in_file(shape, frozen.float_type) for shape in shapes]
-    return Keeping.RECOMPUTED, []
+def _free_disk() -> int:
+    """Return the free bytes of the disk with temporary files; 0 if the system does not tell."""
+    try:
+        return shutil.disk_usage(tempfile.gettempdir()).free
+    except OSError:
+        return 0
 
 
-def _aligned_room(shape, float_type):
-    """Return an empty array that TensorFlow can take over as it is."""
+def _memory_buffer(shape, float_type):
+    """Return an empty array that TensorFlow can take over without a copy."""
     n_bytes = int(np.prod(shape)) * np.dtype(float_type).itemsize
-    room = np.empty(n_bytes + _ALIGNMENT, np.uint8)
-    begin = -room.ctypes.data % _ALIGNMENT
-    return room[begin : begin + n_bytes].view(float_type).reshape(shape)
+    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
+    begin = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[begin : begin + n_bytes].view(float_type).reshape(shape)
 
 
-def _on_device(room):
-    """Return an array as a tensor: on the CPU without a copy, which would take twice its size."""
-    if tf.config.list_logical_devices("GPU"):
-        return tf.convert_to_tensor(room)
-    return tf.experimental.dlpack.from_dlpack(room.__dlpack__())
-
-
-def _room_in_file(shape, float_type):
-    """Return an array in a file without a name, which goes when the array does."""
+def _file_buffer(shape, float_type):
+    """Return an empty array in a file without a name, which goes when the array does."""
     with tempfile.TemporaryFile(prefix="skfashion-") as file:
-        # In a file with holes, a full disk would end the process.
+        # A full disk ends the process that writes into a sparse file.
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(
                 file.fileno(), 0, int(np.prod(shape)) * np.dtype(float_type).itemsize
             )
         return np.memmap(file, dtype=float_type, shape=shape)
+
+
+def _to_device(buffer):
+    """Return an array as a tensor: on the CPU without a copy, which would double its memory."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.convert_to_tensor(buffer)
+    return tf.experimental.dlpack.from_dlpack(buffer.__dlpack__())
+
+
+def _to_device_if_small(images):
+    """Return images on the device, or images that are read when they are needed."""
+    return tf.convert_to_tensor(images[:]) if images.nbytes <= MOST_RESIDENT_BYTES else images

@@ -1,4 +1,4 @@
-"""How fast each part of a network learns, and how that goes over the steps of a phase."""
+"""Learning rates of the head and of each stage of the body, and their schedule."""
 
 from dataclasses import dataclass, replace
 from math import inf
@@ -8,20 +8,20 @@ from .._backbones.spec import Recipe
 
 @dataclass(frozen=True)
 class LearningRates:
-    """Learning rates by depth, their course over a phase, and the bound of gradients.
+    """Peak learning rates by depth, their schedule over a phase, and the bound on gradients.
 
     Parameters
     ----------
     learning_rate, body_learning_rate : float
-        Rates of the head, and of the body's last stage.
+        Peak rates of the head, and of the body's last stage.
     layer_decay : float
-        What the rate is multiplied with from each stage to the one in front of it.
+        Factor between the rate of a stage and that of the stage before it.
     schedule : {"constant", "cosine"}
-        The course of all rates.
+        How all rates change over the phase.
     warmup : float
         Share of the phase in which they rise from zero.
     clip_norm : float or None
-        Largest norm of all gradients together.
+        Largest norm of all gradients together; `None` for no bound.
     """
 
     learning_rate: float
@@ -32,63 +32,63 @@ class LearningRates:
     clip_norm: float | None
 
     @classmethod
-    def choose(
-        cls, params, recipe: Recipe, default_learning_rate: float, open_end=False
+    def resolve(
+        cls, params, recipe: Recipe, default_rate: float, open_ended: bool = False
     ) -> "LearningRates":
-        """Take what an estimator's parameters leave open, being `None`, from a recipe.
-
-        These are the rates on the target task.
+        """Return the rates on the target task: parameters that are `None` come from the recipe.
 
         Parameters
         ----------
         params : TransferClassifier
             The estimator.
         recipe : Recipe
-            The recipe.
-        default_learning_rate : float
-            The optimizer's own learning rate.
-        open_end : bool, default=False
-            Whether nobody knows how long the phase will be: it then has no course unless the
-            parameters ask for one.
+            The backbone's recipe.
+        default_rate : float
+            The optimizer's default learning rate.
+        open_ended : bool, default=False
+            Whether the phase's length is unknown. Rates are then constant unless the parameters
+            ask for a schedule.
         """
-        if open_end:
+        if open_ended:
             recipe = replace(recipe, schedule="constant", warmup=0.0)
-        head = _or_default(params.learning_rate, recipe.head_factor * default_learning_rate)
+        head = _or_default(params.learning_rate, recipe.head_factor * default_rate)
         return cls(
             learning_rate=head,
             body_learning_rate=_or_default(params.body_learning_rate, recipe.body_factor * head),
             layer_decay=_or_default(params.layer_decay, recipe.layer_decay),
-            **_course(params, recipe),
+            **_schedule_and_clipping(params, recipe),
         )
 
     @classmethod
-    def choose_for_pretraining(
-        cls, params, recipe: Recipe, default_learning_rate: float
-    ) -> "LearningRates":
-        """Do the same for the source task, which has one rate that can be given."""
-        head = _or_default(
-            params.pretrain_learning_rate, recipe.head_factor * default_learning_rate
-        )
+    def resolve_pretraining(cls, params, recipe: Recipe, default_rate: float) -> "LearningRates":
+        """Return the rates on the source task, where only the head's rate is a parameter."""
+        head = _or_default(params.pretrain_learning_rate, recipe.head_factor * default_rate)
         return cls(
             learning_rate=head,
             body_learning_rate=recipe.body_factor * head,
             layer_decay=recipe.layer_decay,
-            **_course(params, recipe),
+            **_schedule_and_clipping(params, recipe),
         )
 
     @property
-    def changes(self) -> bool:
-        """Whether the rates change from step to step."""
+    def change(self) -> bool:
+        """Whether rates change from step to step."""
         return self.schedule != "constant" or self.warmup > 0
 
-    def rate(self, depth_from_head: int | None) -> float:
-        """Return the peak rate of a stage with so many stages behind it; `None` is the head."""
-        if depth_from_head is None:
+    def peak_rate(self, depth: int | None) -> float:
+        """Return the peak rate at a depth from the head.
+
+        Parameters
+        ----------
+        depth : int or None
+            Number of body stages between a stage and the head; `None` for the head.
+        """
+        if depth is None:
             return self.learning_rate
-        return self.body_learning_rate * self.layer_decay**depth_from_head
+        return self.body_learning_rate * self.layer_decay**depth
 
 
-def _course(params, recipe: Recipe) -> dict:
+def _schedule_and_clipping(params, recipe: Recipe) -> dict:
     clip_norm = _or_default(params.clip_norm, recipe.clip_norm)
     return {
         "schedule": _or_default(params.schedule, recipe.schedule),

@@ -1,9 +1,9 @@
-"""A phase of training: the frozen part, once if that pays; epochs, validation, early stopping."""
+"""A phase of training: freeze points, epochs, validation, early stopping."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,14 +13,16 @@ from .._networks.frozen_part import FrozenPart
 from .._networks.graph import Weights
 from .._networks.network import Network
 from .._random_streams import RandomStreams
-from .augmentation import split_off_flips
-from .feature_storage import precompute_features, use_images
+from .augmentation import Augmentation, split_off_flips
+from .early_stopping import EarlyStopping
+from .epoch_data import EncodedData, EpochPlan
+from .feature_storage import FeatureStorage, prepare_inputs
+from .hooks import EpochHooks
 from .learning_rates import LearningRates
-from .trainer import Program, Rows, Trainer
 from .trainer_pool import borrow_trainer
+from .trainer_spec import OptimizerState, TrainerSpec
 
 History = dict[str, list]
-EpochEnd = Callable[[dict, Callable[[], Weights]], bool]
 
 
 @dataclass(frozen=True)
@@ -30,42 +32,52 @@ class PhaseConfig:
     Parameters
     ----------
     freeze_points : tuple of (str or None)
-        Where the network is cut in each epoch of the phase; what lies in front stays as it is.
+        The freeze point of each epoch that the schedule has; never empty.
     batch_size, optimizer, augmentation, early_stopping, n_iter_no_change, tol
         As the parameters of `TransferClassifier`, parsed.
-    pace : LearningRates
-        Learning rates.
+    learning_rates : LearningRates
+        Rates and their schedule.
     """
 
     freeze_points: tuple[str | None, ...]
     batch_size: int
     optimizer: str
-    pace: LearningRates
-    augmentation: tuple[tuple[str, float | str], ...]
+    learning_rates: LearningRates
+    augmentation: Augmentation
     early_stopping: bool
     n_iter_no_change: int
     tol: float
 
 
 @dataclass(frozen=True)
-class OptimizerState:
-    """An optimizer's variables, and what they belong to, as `Program.trained` says it."""
+class PhaseResult:
+    """What a phase ends with.
 
-    trained: tuple
-    values: list[np.ndarray]
-
-    def values_for(self, program: Program) -> list[np.ndarray] | None:
-        """Return the values if they fit this program, else `None`."""
-        return self.values if self.trained == program.trained else None
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a phase leaves."""
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+        All weights of the network.
+    history : dict of str to list
+        Values of each epoch.
+    optimizer_state : OptimizerState or None
+        The optimizer's state, if the phase keeps it.
+    interrupted : bool, default=False
+        Whether a hook ended the phase.
+    """
 
     weights: Weights
     history: History
-    optimizer: OptimizerState | None
+    optimizer_state: OptimizerState | None = None
+    interrupted: bool = False
+
+
+class _PreparedData(NamedTuple):
+    """Training and validation data at a freeze point, and the trainer that they fit."""
+
+    train: EncodedData
+    validation: EncodedData | None
+    spec: TrainerSpec
+    storage: FeatureStorage
 
 
 @dataclass(frozen=True)
@@ -77,200 +89,159 @@ class Phase:
     name : str
         Names the phase's random streams.
     network : Network
-        The network, with as many outputs as the task has classes.
-    settings : PhaseConfig
+        The network, with one output for each class of the task.
+    config : PhaseConfig
         How to train.
-    seeds : RandomStreams
-        Where random streams come from.
-    epochs : int
-        How many epochs to run.
-    position : int, default=0
-        Epochs of the phase that have run before, in other calls.
-    first_epoch : int, default=0
-        What the first epoch's random streams are numbered by.
+    streams : RandomStreams
+        Seeds.
+    epochs : range
+        Numbers of the epochs to run, in the schedule of `config`. Epochs after its end are
+        trained as its last one.
+    epochs_before : int, default=0
+        Epochs of earlier schedules. Random streams are numbered on from there.
     store : Store, default=None
         Where features of the frozen part are shared.
-    keeps_optimizer : bool, default=False
-        Whether what it leaves has the optimizer's variables in it.
+    keep_optimizer_state : bool, default=False
+        Whether the result has the optimizer's state.
     """
 
     name: str
     network: Network
-    settings: PhaseConfig
-    seeds: RandomStreams
-    epochs: int
-    position: int = 0
-    first_epoch: int = 0
+    config: PhaseConfig
+    streams: RandomStreams
+    epochs: range
+    epochs_before: int = 0
     store: Store | None = None
-    keeps_optimizer: bool = False
+    keep_optimizer_state: bool = False
 
     def train(
         self,
         weights: Weights,
-        rows: Rows,
-        validation: Rows | None = None,
-        optimizer: OptimizerState | None = None,
-        begin_epoch: Callable[[], EpochEnd] = lambda: lambda record, get_weights: False,
-    ) -> Trained:
-        """Train what lies behind the freeze point of each epoch.
+        train: EncodedData,
+        validation: EncodedData | None = None,
+        optimizer_state: OptimizerState | None = None,
+        hooks: EpochHooks | None = None,
+    ) -> PhaseResult:
+        """Train the part of the network after the freeze point of each epoch.
 
         Parameters
         ----------
         weights : dict of str to ndarray
             All weights to start from.
-        rows, validation : Rows
-            Images to train on, and images to watch.
-        optimizer : OptimizerState, optional
-            Goes on from there if it belongs to the same program; else the optimizer is fresh, as
-            it is whenever the freeze point changes.
-        begin_epoch : callable
-            ``begin_epoch() -> end_epoch``, and ``end_epoch(record, get_weights) -> stop``.
+        train, validation : EncodedData
+            Images to train on, and images to evaluate after each epoch.
+        optimizer_state : OptimizerState, optional
+            Where the optimizer starts, if it fits the first freeze point. Otherwise the optimizer
+            is fresh, as it is whenever the freeze point changes.
+        hooks : EpochHooks, optional
+            What to call around each epoch.
 
         Raises
         ------
         ValueError
-            If the loss stops being a number.
+            If training diverges.
         """
-        stopping = _EarlyStopping(self.settings) if self.settings.early_stopping else None
-        trained = Trained(weights, {}, optimizer)
-        for point, epochs in groupby(range(self.epochs), self._freeze_point):
-            if stopping:
-                stopping.renew_patience()
-            trained, stop = self._train_behind(
-                point, list(epochs), trained, rows, validation, stopping, begin_epoch
-            )
-            if stopping and stopping.best_weights is not None:
-                trained = replace(trained, weights=stopping.best_weights)
-            if stop:
+        hooks = hooks or EpochHooks()
+        config = self.config
+        patience = config.n_iter_no_change if config.early_stopping else None
+        early_stopping = EarlyStopping(patience, config.tol)
+        result = PhaseResult(weights, {}, optimizer_state)
+        for freeze_point, epochs in groupby(self.epochs, self.freeze_point):
+            started, numbers = perf_counter(), list(epochs)
+            early_stopping.reset_patience()
+            data = self._prepare_data(freeze_point, result.weights, train, validation, len(numbers))
+            with borrow_trainer(data.spec) as trainer:
+                trainer.start(result.weights, config.learning_rates, result.optimizer_state)
+                for epoch in numbers:
+                    hooks.on_epoch_begin()
+                    stream = self.name, self.epochs_before + epoch
+                    trainer.seed(self.streams, "random layers", *stream)
+                    record = trainer.run_epoch(data.train, self._plan(epoch, stream, data))
+                    self._check_finite(record["loss"], epoch)
+                    if data.validation is not None:
+                        record |= trainer.evaluate(data.validation)
+                    now = perf_counter()
+                    record |= {"seconds": now - started, "features": data.storage.in_history}
+                    started = now
+                    for key, value in record.items():
+                        result.history.setdefault(key, []).append(value)
+                    interrupted = hooks.on_epoch_end(record, trainer.weights)
+                    if early_stopping.update(record, trainer.weights) or interrupted:
+                        break
+                state = trainer.optimizer_state() if self.keep_optimizer_state else None
+                weights = early_stopping.best_weights(trainer.weights)
+                result = PhaseResult(weights, result.history, state, interrupted)
+            if interrupted:
                 break
-        return trained
+        return result
 
     @property
-    def can_go_on(self) -> bool:
-        """Whether a run of it is the beginning of every longer one, bit by bit."""
-        return not (self.settings.early_stopping or self.settings.pace.changes)
+    def is_resumable(self) -> bool:
+        """Whether it can be resumed after any epoch with the same bits as without the break.
 
-    def behind(self, epochs: int) -> "Phase":
-        """Return what is left of it behind its first epochs."""
-        return replace(
-            self,
-            epochs=self.epochs - epochs,
-            position=self.position + epochs,
-            first_epoch=self.first_epoch + epochs,
-        )
-
-    def trained_in(self, epoch: int) -> tuple:
-        """Return what the optimizer's variables of an epoch belong to, as `Program.trained`."""
-        return self.settings.optimizer, self._freeze_point(epoch), self.network.architecture
-
-    def _freeze_point(self, epoch):
-        points = self.settings.freeze_points
-        return points[min(self.position + epoch, len(points) - 1)]
-
-    def _train_behind(self, point, epochs, before, rows, validation, stopping, begin_epoch):
-        """Train some epochs behind one freeze point; return what they leave, and whether to stop.
-
-        Early stopping ends these epochs only; a callback ends the phase.
+        That is so where rates do not depend on its length and nothing ends it early.
         """
-        started = perf_counter()
-        weights, history = before.weights, {key: [*some] for key, some in before.history.items()}
-        (rows, *watched), program, keeping = self._enter(
-            point, weights, rows, validation, len(epochs)
-        )
-        with borrow_trainer(program) as trainer:
-            resumed = before.optimizer and before.optimizer.values_for(program)
-            trainer.start(weights, self.settings.pace, resumed)
+        return not (self.config.early_stopping or self.config.learning_rates.change)
 
-            def current_weights():
-                return {**weights, **trainer.weights()}
+    def skip(self, n_epochs: int) -> "Phase":
+        """Return the phase without its first epochs."""
+        return replace(self, epochs=self.epochs[n_epochs:])
 
-            for epoch in epochs:
-                end_epoch = begin_epoch()
-                record = self._run_epoch(trainer, rows, watched, epoch)
-                now = perf_counter()
-                record["seconds"], started = now - started, now
-                record["features"] = str(keeping)
-                for key, value in record.items():
-                    history.setdefault(key, []).append(value)
-                stop = end_epoch(record, current_weights)
-                enough = stopping is not None and stopping.sees(record["val_loss"], current_weights)
-                if stop or enough:
-                    break
-            state = None
-            if self.keeps_optimizer:
-                state = OptimizerState(program.trained, trainer.optimizer_state())
-            return Trained(current_weights(), history, state), stop
+    def freeze_point(self, epoch: int) -> str | None:
+        """Return the freeze point of an epoch."""
+        return self.config.freeze_points[self._scheduled(epoch)]
 
-    def _enter(self, point, weights, rows, validation, epochs):
-        """Bring rows up to the cut, if that is done once; return them, and how to train."""
-        settings = self.settings
-        flips, augmentation = split_off_flips(settings.augmentation)
-        sets = [[flips.variant(rows.inputs, number) for number in range(len(flips))]]
-        if validation:
+    def optimizer_key(self, epoch: int) -> tuple:
+        """Return what the optimizer's state after an epoch fits, as `TrainerSpec` does."""
+        return self.config.optimizer, self.freeze_point(epoch), self.network.architecture
+
+    def _scheduled(self, epoch):
+        """Return the epoch of the schedule that an epoch is trained as."""
+        return min(epoch, len(self.config.freeze_points) - 1)
+
+    def _prepare_data(self, freeze_point, weights, train, validation, n_epochs) -> _PreparedData:
+        """Bring the data to the freeze point, if its features are stored."""
+        config = self.config
+        flips, augmentation = split_off_flips(config.augmentation)
+        sets = [[flips.variant(train.inputs, number) for number in range(len(flips))]]
+        if validation is not None:
             sets.append([validation.inputs])
-        frozen = FrozenPart(self.network, point, weights, self.store)
-        from_features = frozen.is_worth_keeping and not augmentation
-        if from_features:
-            keeping, inputs = precompute_features(frozen, sets, epochs)
-        else:
-            keeping, inputs = use_images(frozen, sets)
-        entered = [
-            replace(some, inputs=own) for some, own in zip((rows, validation), inputs, strict=False)
-        ]
-        program = Program(
+        frozen = FrozenPart(self.network, freeze_point, weights, self.store)
+        storage, inputs = prepare_inputs(frozen, sets, n_epochs, bool(augmentation))
+        spec = TrainerSpec(
             architecture=self.network.architecture,
-            freeze_point=point,
-            optimizer=settings.optimizer,
-            rates_change=settings.pace.changes,
-            clips=settings.pace.clip_norm is not None,
+            freeze_point=freeze_point,
+            optimizer=config.optimizer,
+            rates_change=config.learning_rates.change,
+            clips=config.learning_rates.clip_norm is not None,
             flips=flips,
             augmentation=augmentation,
-            from_features=from_features,
+            from_features=storage.feeds_features,
             input_type=tf.as_dtype(inputs[0].dtype).name,
         )
-        return entered, program, keeping
+        train = replace(train, inputs=inputs[0])
+        if validation is not None:
+            validation = replace(validation, inputs=inputs[1])
+        return _PreparedData(train, validation, spec, storage)
 
-    def _run_epoch(self, trainer: Trainer, rows, watched, epoch) -> dict:
-        total, number = len(self.settings.freeze_points), self.first_epoch + epoch
-        done = min(self.position + epoch, total - 1)
-        order = self.seeds.generator("shuffle", self.name, number).permutation(len(rows))
-        n_variants = len(trainer.program.flips)
-        variants = self.seeds.generator("flip", self.name, number).integers(
-            n_variants, size=len(rows)
+    def _plan(self, epoch, stream, data: _PreparedData) -> EpochPlan:
+        """Draw the order of rows and their flips, and say what part of the phase the epoch is."""
+        n_rows, n_variants = len(data.train), len(data.spec.flips)
+        scheduled, length = self._scheduled(epoch), len(self.config.freeze_points)
+        return EpochPlan(
+            order=self.streams.generator("shuffle", *stream).permutation(n_rows),
+            variants=self.streams.generator("flip", *stream).integers(n_variants, size=n_rows),
+            batch_size=self.config.batch_size,
+            begin=scheduled / length,
+            end=(scheduled + 1) / length,
         )
-        trainer.seed(self.seeds, "random layers", self.name, number)
-        loss, accuracy = trainer.run_epoch(
-            rows, order, variants, self.settings.batch_size, done / total, (done + 1) / total
-        )
+
+    def _check_finite(self, loss, epoch):
         if not np.isfinite(loss):
+            rates = self.config.learning_rates
             raise ValueError(
-                f"Training diverged: the loss is {loss} in epoch {number + 1} of {self.name} "
-                f"with optimizer={self.settings.optimizer!r}, "
-                f"learning_rate={self.settings.pace.learning_rate:g} and "
-                f"body_learning_rate={self.settings.pace.body_learning_rate:g}. Lower them."
+                f"Training diverged: the loss is {loss} in epoch "
+                f"{self.epochs_before + epoch + 1} of {self.name} with "
+                f"optimizer={self.config.optimizer!r}, learning_rate={rates.learning_rate:g} and "
+                f"body_learning_rate={rates.body_learning_rate:g}. Lower them."
             )
-        record = {"loss": loss, "accuracy": accuracy}
-        for validation in watched:
-            record["val_loss"], record["val_accuracy"] = trainer.evaluate(validation)
-        return record
-
-
-class _EarlyStopping:
-    """Keeps the weights of the epoch with the lowest validation loss."""
-
-    def __init__(self, settings: PhaseConfig):
-        self.best_weights: Weights | None = None
-        self._best = np.inf
-        self._patience, self._tol = settings.n_iter_no_change, settings.tol
-        self._stale = 0
-
-    def renew_patience(self) -> None:
-        """Give what has just thawed its time."""
-        self._stale = 0
-
-    def sees(self, loss, get_weights) -> bool:
-        """Take note of an epoch; return whether to stop."""
-        self._stale = 0 if loss < self._best - self._tol else self._stale + 1
-        if loss < self._best:
-            self._best, self.best_weights = loss, get_weights()
-        return self._stale >= self._patience

@@ -1,100 +1,29 @@
-"""Whole epochs inside one traced function, over the part of a network that trains.
+"""The trainable part of a network, trained by whole epochs inside one traced function.
 
 A `Trainer` holds TensorFlow variables, so one fit at a time may use it. What a fit leaves in it is
 overwritten before the next one starts.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from sklearn.utils import gen_batches
 
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
-from .._networks.architecture import Architecture
 from .._networks.graph import Weights, call_with_weights, to_numpy
 from .._networks.network import get_network
-from .augmentation import Flips, build_augmentation
+from .augmentation import Flips, build_augmentation_layers
+from .epoch_data import EncodedData, EpochPlan, EpochRates, WindowData, WindowOrder
 from .learning_rates import LearningRates
-from .optimizer import Course, DepthOptimizer
+from .optimizer import DepthOptimizer
+from .schedule import ScheduleWindow
+from .trainer_spec import OptimizerState, TrainerSpec
 
-# Of inputs that are not on the device, so many bytes go there at a time.
+# Inputs that do not fit on the device are copied there in windows of this many bytes.
 WINDOW_BYTES = 2**26
 
 _TOTALS = tf.TensorSpec([3], tf.float64)
-
-
-@dataclass(frozen=True)
-class Program:
-    """What determines a traced training function: two equal ones are interchangeable.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-    freeze_point : str or None
-        Where it is cut.
-    optimizer : str
-        Name of a Keras optimizer.
-    rates_change : bool
-        Whether learning rates change from step to step.
-    clips : bool
-        Whether gradients are bounded.
-    flips : Flips
-        Mirror images that an image may become in an epoch.
-    augmentation : tuple of (name, amount)
-        Other random changes, new in every epoch.
-    from_features : bool
-        Whether the trainer is fed with the frozen part's outputs, or with images that go
-        through the frozen part in every epoch.
-    input_type : str
-        Type of what it is fed with.
-    """
-
-    architecture: Architecture
-    freeze_point: str | None
-    optimizer: str
-    rates_change: bool
-    clips: bool
-    flips: Flips
-    augmentation: tuple[tuple[str, float | str], ...]
-    from_features: bool
-    input_type: str
-
-    @property
-    def trained(self) -> tuple:
-        """What the optimizer's variables belong to: those of one equal program fit the other."""
-        return self.optimizer, self.freeze_point, self.architecture
-
-
-@dataclass
-class Rows:
-    """What a trainer is fed with.
-
-    Parameters
-    ----------
-    inputs : tf.Tensor or array
-        `Images`, or features of the frozen part: with flips, of each mirror image, one after the
-        other. A tensor is on the device as a whole. Of anything else a part goes there at a time.
-    targets : ndarray of shape (n,)
-        Encoded labels.
-    weights : ndarray of shape (n,)
-        Weights that average one.
-    """
-
-    inputs: Any
-    targets: np.ndarray
-    weights: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    @property
-    def are_resident(self) -> bool:
-        """Whether all inputs are on the device."""
-        return isinstance(self.inputs, tf.Tensor)
 
 
 class Trainer:
@@ -102,282 +31,257 @@ class Trainer:
 
     Parameters
     ----------
-    program : Program
+    spec : TrainerSpec
         What to build.
     """
 
-    def __init__(self, program: Program):
-        self.program = program
-        self._float_type = program.architecture.float_type
-        self._front, self._back = get_network(program.architecture).split_at(program.freeze_point)
+    def __init__(self, spec: TrainerSpec):
+        self.spec = spec
+        self._float_type = spec.architecture.float_type
+        network = get_network(spec.architecture)
+        self._front, self._back = network.split_at(spec.freeze_point)
+        trainable, state = self._back.trainable_variables, self._back.non_trainable_variables
         with fresh_keras_state(self._float_type):
-            self._augmentation = build_augmentation(program.augmentation)
-            self._trained = [_own(variable) for variable in self._back.trainable_variables]
-            self._moving = [_own(variable) for variable in self._back.non_trainable_variables]
-            behind = get_network(program.architecture).depth_from_head
-            depths = [behind[variable.path] for variable in self._back.trainable_variables]
-            self._optimizer = DepthOptimizer(program.optimizer, self._trained, depths)
-        self._paths = [v.path for v in self._back.trainable_variables]
-        self._moving_paths = [v.path for v in self._back.non_trainable_variables]
-        self._weight_paths = {v.path for v in self._back.weights}
-        self._through_front = self._front is not None and not program.from_features
-        self._frozen: list = []
+            self._augmentation = build_augmentation_layers(spec.augmentation)
+            self._trainable = [_copy_variable(variable) for variable in trainable]
+            self._state = [_copy_variable(variable) for variable in state]
+            depths = [network.depth_from_head[variable.path] for variable in trainable]
+            self._optimizer = DepthOptimizer(spec.optimizer, self._trainable, depths)
+        self._trainable_paths = [variable.path for variable in trainable]
+        self._state_paths = [variable.path for variable in state]
+        self._weight_paths = {variable.path for variable in self._back.weights}
+        self._runs_front = self._front is not None and not spec.from_features
+        self._start_weights: Weights = {}
+        self._frozen_weights: list = []
 
     @cached_property
-    def _epoch(self):
-        order, count = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
-        rates, number = tf.TensorSpec([len(self._optimizer)], tf.float32), tf.TensorSpec([])
-        course = Course(*[number] * len(Course._fields))
-        run = tf.function(self._train_rows, autograph=False)
+    def _run_window(self):
+        """The traced `_train_window`."""
+        indices, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+        factor = tf.TensorSpec([])
+        rates = EpochRates(
+            tf.TensorSpec([len(self._optimizer)], tf.float32),
+            ScheduleWindow(*[factor] * len(ScheduleWindow._fields)),
+            factor,
+        )
+        run = tf.function(self._train_window, autograph=False)
         with fresh_keras_state(self._float_type):
             return run.get_concrete_function(
-                _TOTALS, *self._row_signature(), order, count, count, count, rates, course, number
+                _TOTALS, self._data_spec(), WindowOrder(indices, *[number] * 3), rates
             )
 
     @cached_property
-    def _losses(self):
-        run = tf.function(self._score_rows, autograph=False)
-        return run.get_concrete_function(_TOTALS, *self._row_signature())
+    def _evaluate_window(self):
+        """The traced `_score_window`."""
+        run = tf.function(self._score_window, autograph=False)
+        return run.get_concrete_function(_TOTALS, self._data_spec())
 
     @property
     def _row_shape(self):
-        """The shape of what it is fed with for one image."""
-        entrance = self._front if self._through_front else self._back
+        """The shape of the inputs of one image."""
+        entrance = self._front if self._runs_front else self._back
         return tuple(entrance.inputs[0].shape[1:])
 
-    def _row_signature(self):
-        frozen = self._front.weights if self._through_front else []
-        return [
-            tf.TensorSpec((None, *self._row_shape), self.program.input_type),
+    def _data_spec(self):
+        frozen = self._front.weights if self._runs_front else []
+        return WindowData(
+            tf.TensorSpec((None, *self._row_shape), self.spec.input_type),
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None], self._float_type),
-            [tf.TensorSpec(v.shape, v.dtype) for v in frozen],
-        ]
+            [tf.TensorSpec(variable.shape, variable.dtype) for variable in frozen],
+        )
 
     # -- State -----------------------------------------------------------------------------
 
-    def start(self, weights: Weights, pace: LearningRates, optimizer_state=None) -> None:
-        """Begin anew from these weights; with a fresh optimizer unless its state is given."""
+    def start(
+        self, weights: Weights, rates: LearningRates, state: OptimizerState | None = None
+    ) -> None:
+        """Start from these weights, with a fresh optimizer unless a state is given that fits."""
+        self._start_weights = weights
         for path, variable in self._variables():
             if path in weights:
                 variable.assign(weights[path])
-        if self._through_front:
-            self._frozen = [tf.convert_to_tensor(weights[v.path]) for v in self._front.weights]
-        self._pace, self._rates = pace, self._optimizer.start(pace, optimizer_state)
+        if self._runs_front:
+            self._frozen_weights = [
+                tf.convert_to_tensor(weights[variable.path]) for variable in self._front.weights
+            ]
+        fits = state is not None and state.key == self.spec.optimizer_key
+        self._rates = rates
+        self._peak_rates = self._optimizer.start(rates, state.values if state and fits else None)
 
     @property
     def nbytes(self) -> int:
         """Bytes that its variables take."""
-        variables = [*self._trained, *self._moving, *self._optimizer.variables]
+        variables = [*self._trainable, *self._state, *self._optimizer.variables]
         return sum(v.value.shape.num_elements() * v.value.dtype.size for v in variables)
 
     def _variables(self):
-        yield from zip(self._paths, self._trained, strict=True)
-        yield from zip(self._moving_paths, self._moving, strict=True)
+        yield from zip(self._trainable_paths, self._trainable, strict=True)
+        yield from zip(self._state_paths, self._state, strict=True)
 
     def release(self) -> None:
-        """Let go of what belongs to the fit that ends."""
-        self._frozen = []
+        """Drop what belongs to the fit that ends."""
+        self._start_weights, self._frozen_weights = {}, []
 
     def weights(self) -> Weights:
-        """Return a copy of the weights that train."""
-        return {path: to_numpy(v) for path, v in self._variables() if path in self._weight_paths}
+        """Return the network's weights: copies of those that train, the others as they were."""
+        current = {path: v for path, v in self._variables() if path in self._weight_paths}
+        return {**self._start_weights, **{path: to_numpy(v) for path, v in current.items()}}
 
-    def optimizer_state(self) -> list[np.ndarray]:
-        """Return a copy of the optimizer's variables."""
-        return self._optimizer.state()
+    def optimizer_state(self) -> OptimizerState:
+        """Return a copy of the optimizer's state."""
+        return OptimizerState(self.spec.optimizer_key, self._optimizer.state())
 
-    def seed(self, seeds, *stream) -> None:
+    def seed(self, streams, *stream) -> None:
         """Seed dropout and augmentation for one epoch."""
-        random_states = [
-            (path, v) for path, v in self._variables() if path not in self._weight_paths
-        ]
+        generators = [(path, v) for path, v in self._variables() if path not in self._weight_paths]
         for layer in self._augmentation:
-            random_states += [(f"augmentation/{v.path}", v) for v in layer.variables]
-        for path, variable in random_states:
-            variable.assign(np.array([seeds.integer(*stream, path), 0], "uint32"))
+            generators += [(f"augmentation/{v.path}", v) for v in layer.variables]
+        for path, variable in generators:
+            variable.assign(np.array([streams.integer(*stream, path), 0], "uint32"))
 
-    # -- Training --------------------------------------------------------------------------
+    # -- Epochs ----------------------------------------------------------------------------
 
-    def run_epoch(
-        self, rows: Rows, order, variants, batch_size: int, begin: float = 0.0, end: float = 1.0
-    ) -> tuple[float, float]:
-        """Train on rows in this order; return mean loss and accuracy while training.
-
-        Parameters
-        ----------
-        rows : Rows
-            What to train on.
-        order : ndarray of int
-            Their order.
-        variants : ndarray of int
-            Which mirror image of each to take, in that order.
-        batch_size : int
-            Rows in a step.
-        begin, end : float
-            Which part of the phase this epoch is, from 0 to 1.
-        """
-        pace = (
-            tf.constant(self._rates, tf.float32),
-            Course.of(self._pace, begin, end),
-            tf.constant(self._pace.clip_norm or 0.0, tf.float32),
+    def run_epoch(self, data: EncodedData, plan: EpochPlan) -> dict[str, float]:
+        """Train for an epoch; return the mean "loss" and "accuracy" while training."""
+        rates = EpochRates(
+            tf.constant(self._peak_rates, tf.float32),
+            ScheduleWindow.from_rates(self._rates, plan.begin, plan.end),
+            tf.constant(self._rates.clip_norm or 0.0, tf.float32),
         )
-        count = len(order)
-        totals = np.zeros(3)
-        for window in self._windows(rows, count, batch_size):
-            chosen, picked = self._pick(rows, order[window], variants[window])
-            totals = self._epoch(
-                totals,
-                *self._arguments(chosen),
-                tf.constant(picked, tf.int32),
-                *(tf.constant(number, tf.int32) for number in (window.start, count, batch_size)),
-                *pace,
-            )
-        return _means(totals)
+        count, totals = len(plan.order), np.zeros(3)
+        for window in self._windows(data, count, plan.batch_size):
+            window_data, indices = self._read(data, plan.order[window], plan.variants[window])
+            numbers = (tf.constant(n, tf.int32) for n in (window.start, count, plan.batch_size))
+            order = WindowOrder(tf.constant(indices, tf.int32), *numbers)
+            totals = self._run_window(totals, window_data, order, rates)
+        loss, accuracy = _means(totals)
+        return {"loss": loss, "accuracy": accuracy}
 
-    def evaluate(self, rows: Rows) -> tuple[float, float]:
-        """Return mean loss and accuracy, in inference mode."""
+    def evaluate(self, data: EncodedData) -> dict[str, float]:
+        """Return the mean "val_loss" and "val_accuracy", in inference mode."""
         totals = np.zeros(3)
-        batch_size = self.program.architecture.prediction_batch
-        for window in self._windows(rows, len(rows), batch_size):
-            chosen, _ = self._pick(rows, np.arange(len(rows))[window], 0)
-            totals = self._losses(totals, *self._arguments(chosen))
-        return _means(totals)
+        for window in self._windows(data, len(data), self.spec.architecture.prediction_batch):
+            window_data, _ = self._read(data, np.arange(len(data))[window], 0)
+            totals = self._evaluate_window(totals, window_data)
+        loss, accuracy = _means(totals)
+        return {"val_loss": loss, "val_accuracy": accuracy}
 
-    def _windows(self, rows: Rows, count, batch_size):
-        """Return slices of the order in which rows go: all at once, or whole batches."""
-        if rows.are_resident:
+    def _windows(self, data: EncodedData, count, batch_size):
+        """Return slices of the order of rows: one of all rows, or each of whole batches."""
+        if data.is_resident:
             return [slice(0, count)]
-        row_bytes = int(np.prod(self._row_shape)) * tf.as_dtype(self.program.input_type).size
-        batches = max(1, WINDOW_BYTES // (batch_size * row_bytes))
-        return list(gen_batches(count, batches * batch_size))
+        row_bytes = int(np.prod(self._row_shape)) * tf.as_dtype(self.spec.input_type).size
+        n_batches = max(1, WINDOW_BYTES // (batch_size * row_bytes))
+        return list(gen_batches(count, n_batches * batch_size))
 
-    def _pick(self, rows: Rows, order, variants):
-        """Return rows that are on the device, and the places in them of what comes next."""
-        if rows.are_resident:
-            return rows, order + variants * len(rows)
-        places = np.arange(len(order))
-        if self.program.from_features:
-            read = rows.inputs[order + variants * len(rows)]
+    def _read(self, data: EncodedData, rows, variants):
+        """Return a window's data on the device, and the indices of its rows in that."""
+        stacked = Flips.stack_indices(rows, variants, len(data))
+        if data.is_resident:
+            return self._on_device(data.inputs, data.targets, data.weights), stacked
+        indices = np.arange(len(rows))
+        if self.spec.from_features:
+            inputs = data.inputs[stacked]
         else:
-            read, places = rows.inputs[order], places + variants * len(order)
-        inputs = tf.convert_to_tensor(read)
-        return Rows(inputs, rows.targets[order], rows.weights[order]), places
+            inputs, indices = data.inputs[rows], Flips.stack_indices(indices, variants, len(rows))
+        return self._on_device(inputs, data.targets[rows], data.weights[rows]), indices
 
-    def _arguments(self, rows):
-        return (
-            rows.inputs,
-            tf.convert_to_tensor(rows.targets),
-            tf.convert_to_tensor(rows.weights),
-            self._frozen,
+    def _on_device(self, inputs, targets, weights) -> WindowData:
+        to_tensor = tf.convert_to_tensor
+        return WindowData(
+            to_tensor(inputs), to_tensor(targets), to_tensor(weights), self._frozen_weights
         )
 
-    def _train_rows(
-        self,
-        totals,
-        inputs,
-        targets,
-        weights,
-        frozen,
-        picked,
-        first,
-        count,
-        batch_size,
-        rates,
-        course,
-        clip_norm,
-    ):
-        n_picked, n_rows = tf.size(picked), tf.size(targets)
+    # -- Inside the graph ------------------------------------------------------------------
 
-        def train_batch(start):
-            end = tf.minimum(start + batch_size, n_picked)
-            places = picked[start:end]
-            rows = places % n_rows
-            if self.program.rates_change:
-                before, after = (
-                    tf.cast((first + done) / count, tf.float32) for done in (start, end)
+    def _train_window(self, totals, data: WindowData, order: WindowOrder, rates: EpochRates):
+        """Train on the rows of a window, a gradient step for each batch; return new totals."""
+        n_indices, n_rows = tf.size(order.indices), tf.size(data.targets)
+
+        def train_batch(start, totals):
+            end = tf.minimum(start + order.batch_size, n_indices)
+            indices = order.indices[start:end]
+            rows, variants = Flips.unstack_indices(indices, n_rows)
+            if self.spec.rates_change:
+                self._set_rates(
+                    rates, (order.first + start) / order.count, (order.first + end) / order.count
                 )
-                self._optimizer.assign_rates(tf.unstack(rates * course.height(before, after)))
-            if self.program.from_features:
-                x = tf.gather(inputs, places)
+            if self.spec.from_features:
+                x = tf.gather(data.inputs, indices)
             else:
-                x = self._enter(tf.gather(inputs, rows), frozen, places // n_rows)
-            return self._step(x, tf.gather(targets, rows), tf.gather(weights, rows), clip_norm)
+                x = self._to_cut(tf.gather(data.inputs, rows), data.frozen_weights, variants)
+            targets, weights = tf.gather(data.targets, rows), tf.gather(data.weights, rows)
+            with tf.GradientTape() as tape:
+                logits, state, penalties = self._forward(x, training=True)
+                losses = _cross_entropies(logits, targets)
+                loss = tf.reduce_mean(losses * weights)
+                for penalty in penalties:
+                    loss += tf.cast(penalty, loss.dtype)
+            gradients = tape.gradient(loss, [variable.value for variable in self._trainable])
+            if self.spec.clips:
+                clip_norm = tf.cast(rates.clip_norm, loss.dtype)
+                gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
+            self._optimizer.apply(gradients)
+            for variable, value in zip(self._state, state, strict=True):
+                variable.assign(value)
+            return start + order.batch_size, totals + _totals(losses, logits, targets, weights)
 
-        return _sum_over_batches(train_batch, totals, n_picked, batch_size)
+        return _loop_over_batches(train_batch, totals, n_indices)
 
-    def _score_rows(self, totals, inputs, targets, weights, frozen):
-        batch_size = self.program.architecture.prediction_batch
+    def _score_window(self, totals, data: WindowData):
+        """Evaluate the rows of a window in order; return new totals."""
+        batch_size = self.spec.architecture.prediction_batch
 
-        def score_batch(start):
+        def score_batch(start, totals):
             rows = slice(start, start + batch_size)
-            x = inputs[rows]
-            if not self.program.from_features:
-                x = self._enter(x, frozen)
+            x, targets = data.inputs[rows], data.targets[rows]
+            if not self.spec.from_features:
+                x = self._to_cut(x, data.frozen_weights)
             logits, _, _ = self._forward(x, training=False)
-            losses = _cross_entropies(logits, targets[rows])
-            return _totals(losses, logits, targets[rows], weights[rows])
+            losses = _cross_entropies(logits, targets)
+            return start + batch_size, totals + _totals(losses, logits, targets, data.weights[rows])
 
-        return _sum_over_batches(score_batch, totals, tf.size(targets), batch_size)
+        return _loop_over_batches(score_batch, totals, tf.size(data.targets))
 
-    def _enter(self, images, frozen, variants=None):
-        """Bring images up to the cut: augmented if training, through the frozen part."""
+    def _set_rates(self, rates: EpochRates, before, after):
+        """Set the rates of a step, from the shares of the epoch done before and after it."""
+        shares = (tf.cast(share, tf.float32) for share in (before, after))
+        self._optimizer.assign_rates(tf.unstack(rates.peaks * rates.schedule.multiplier(*shares)))
+
+    def _to_cut(self, images, frozen_weights, variants=None):
+        """Bring images to the freeze point: augmented if training, through the frozen part."""
         x = tf.cast(images, self._float_type)
         if variants is not None:
-            x = self.program.flips.apply(x, variants)
+            x = self.spec.flips.apply(x, variants)
             for layer in self._augmentation:
                 x = layer(x, training=True)
-        return call_with_weights(self._front, frozen, x) if self._through_front else x
-
-    def _step(self, x, targets, weights, clip_norm):
-        variables = [variable.value for variable in self._trained]
-        with tf.GradientTape() as tape:
-            logits, moved, penalties = self._forward(x, training=True)
-            losses = _cross_entropies(logits, targets)
-            loss = tf.reduce_mean(losses * weights)
-            for penalty in penalties:
-                loss += tf.cast(penalty, loss.dtype)
-        gradients = tape.gradient(loss, variables)
-        if self.program.clips:
-            gradients, _ = tf.clip_by_global_norm(gradients, tf.cast(clip_norm, loss.dtype))
-        self._optimizer.apply(gradients)
-        for variable, value in zip(self._moving, moved, strict=True):
-            variable.assign(value)
-        return _totals(losses, logits, targets, weights)
+        return call_with_weights(self._front, frozen_weights, x) if self._runs_front else x
 
     def _forward(self, x, training):
+        """Return logits, new values of the non-trainable variables, and penalties."""
         return self._back.stateless_call(
-            [variable.value for variable in self._trained],
-            [variable.value for variable in self._moving],
+            [variable.value for variable in self._trainable],
+            [variable.value for variable in self._state],
             x,
             training=training,
             return_losses=True,
         )
 
 
-def _own(variable):
-    """Return a variable of the same kind that belongs to the trainer."""
-    own = keras.Variable(
+def _copy_variable(variable):
+    """Return a new variable of the same kind, filled with zeros."""
+    copy = keras.Variable(
         np.zeros(variable.shape, variable.dtype), dtype=variable.dtype, name=variable.name
     )
-    own.constraint = variable.constraint
-    return own
+    copy.constraint = variable.constraint
+    return copy
 
 
-def _sum_over_batches(totals_of_batch, totals, n_rows, batch_size):
-    """Loop over batches inside the graph; return the totals of all rows, added to what there is."""
-    _, totals = tf.while_loop(
-        lambda start, _: start < n_rows,
-        lambda start, totals: (start + batch_size, totals + totals_of_batch(start)),
-        (tf.constant(0), totals),
-    )
+def _loop_over_batches(run_batch, totals, n_rows):
+    """Run ``run_batch(start, totals) -> (next start, totals)`` over all rows, inside the graph."""
+    _, totals = tf.while_loop(lambda start, _: start < n_rows, run_batch, (tf.constant(0), totals))
     return totals
-
-
-def _means(totals) -> tuple[float, float]:
-    """Return the weighted mean loss and accuracy."""
-    weight, loss, hits = np.asarray(totals)
-    return float(loss / weight), float(hits / weight)
 
 
 def _cross_entropies(logits, targets):
@@ -385,7 +289,13 @@ def _cross_entropies(logits, targets):
 
 
 def _totals(losses, logits, targets, weights):
-    """Return the sums of weights, weighted losses and weighted hits."""
+    """Return the sums of weights, of weighted losses, and of the weights of correct rows."""
     hits = tf.argmax(logits, axis=-1, output_type=tf.int32) == targets
     columns = [weights, weights * losses, weights * tf.cast(hits, weights.dtype)]
     return tf.stack([tf.reduce_sum(tf.cast(column, tf.float64)) for column in columns])
+
+
+def _means(totals) -> tuple[float, float]:
+    """Return the weighted mean loss and accuracy."""
+    weight, loss, hits = np.asarray(totals)
+    return float(loss / weight), float(hits / weight)

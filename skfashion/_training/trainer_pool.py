@@ -1,44 +1,49 @@
-"""Trainers that are idle, lent to one fit at a time.
+"""Idle trainers, each lent to one fit at a time.
 
-They hold variables and traced functions, which a second fit of the same program uses again.
+A trainer holds variables and traced functions. A second fit with the same specification uses them
+again instead of building and tracing its own.
 """
 
 from collections import OrderedDict
 from contextlib import contextmanager
 from threading import Lock
 
-from .trainer import Program, Trainer
+from .trainer import Trainer, TrainerSpec
 
-MOST_IDLE_TRAINERS = 12
-MOST_IDLE_BYTES = 2**30
+MAX_IDLE_TRAINERS = 12
+MAX_IDLE_BYTES = 2**30
 
-_idle: OrderedDict[Program, list[Trainer]] = OrderedDict()
+_idle: OrderedDict[TrainerSpec, list[Trainer]] = OrderedDict()
 _idle_lock = Lock()
 
 
 @contextmanager
-def borrow_trainer(program: Program):
-    """Lend an idle trainer of this program, or a new one, for the time of a `with` block."""
+def borrow_trainer(spec: TrainerSpec):
+    """Lend an idle trainer of this specification, or a new one, to a `with` block."""
     with _idle_lock:
-        idle = _idle.pop(program, [])
+        idle = _idle.pop(spec, [])
         trainer = idle.pop() if idle else None
         if idle:
-            _idle[program] = idle
-    trainer = trainer or Trainer(program)
+            _idle[spec] = idle
+    trainer = trainer or Trainer(spec)
     try:
         yield trainer
     finally:
         trainer.release()
         with _idle_lock:
-            _idle.setdefault(program, []).append(trainer)
-            _idle.move_to_end(program)
-            while _too_many_idle():
-                oldest = next(iter(_idle))
-                _idle[oldest].pop()
-                if not _idle[oldest]:
-                    del _idle[oldest]
+            _idle.setdefault(spec, []).append(trainer)
+            _idle.move_to_end(spec)
+            while _is_over_limit():
+                _drop_least_recently_used()
 
 
-def _too_many_idle():
+def _is_over_limit():
     sizes = [trainer.nbytes for trainers in _idle.values() for trainer in trainers]
-    return len(sizes) > MOST_IDLE_TRAINERS or (len(sizes) > 1 and sum(sizes) > MOST_IDLE_BYTES)
+    return len(sizes) > MAX_IDLE_TRAINERS or (len(sizes) > 1 and sum(sizes) > MAX_IDLE_BYTES)
+
+
+def _drop_least_recently_used():
+    spec = next(iter(_idle))
+    _idle[spec].pop()
+    if not _idle[spec]:
+        del _idle[spec]

@@ -155,7 +155,7 @@ class ImageGridDisplay:
         classifier = fitted_classifier(estimator)
         y = column_or_1d(y)
         check_consistent_length(X, y)
-        rows = np.flatnonzero(classifier._split.scored_rows(y))
+        rows = np.flatnonzero(classifier._fitted.split.scored_rows(y))
         X, y = _safe_indexing(X, rows), y[rows]
         probabilities = estimator.predict_proba(X)
         return cls.from_predictions(

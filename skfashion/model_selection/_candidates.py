@@ -45,7 +45,7 @@ class Data:
         fitted = None if best is None else find_classifier(best)[0]
         if fitted is None:
             return cls.before_fit(search, X, y)
-        return cls(None, fitted.image_shape_, fitted._split.known)
+        return cls(None, fitted.image_shape_, fitted._fitted.split.known)
 
     def image_shape_for(self, classifier) -> tuple[int, int, int] | None:
         """Return the shape of the images that a classifier gets, `None` if it is not known."""

@@ -52,7 +52,7 @@ class _TargetScorer:
     def __call__(self, estimator, X, y_true, **params):
         y = column_or_1d(y_true)
         classifier = fitted_classifier(estimator, rule="target_scorer scores")
-        rows = np.flatnonzero(classifier._split.scored_rows(y))
+        rows = np.flatnonzero(classifier._fitted.split.scored_rows(y))
         params = {
             name: value if value is None else _safe_indexing(value, rows)
             for name, value in params.items()

@@ -1,0 +1,300 @@
+"""What `TransferClassifier` does: fit, predict, score, save."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+
+from .._backbones.registry import BackboneEstimator
+from .._data.class_split import ClassSplit, split_classes, split_first_batch
+from .._data.images import ImageFormat
+from .._data.row_subset import chunks_in_working_memory
+from .._data.validation import (
+    check_rows,
+    check_training_data,
+    check_validation_data,
+    input_kept_on_failure,
+)
+from .fit_progress import CallbackSupportMixin, FitProgress
+from .fitted_network import FittedNetwork
+from .meta_estimators import refuse_class_split_inside
+
+
+class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimator):
+    """The methods of `TransferClassifier`, which declares their parameters."""
+
+    # -- Fitting ---------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Pretrain on the source task, if there is one, and train on the target task.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
+            Images, or flat rows.
+        y : array-like of shape (n,)
+            Labels of both tasks.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, in both tasks. Rows of weight zero are dropped.
+        X_val, y_val, sample_weight_val : array-like, optional
+            Rows to watch: every epoch's `val_loss` and `val_accuracy` are on them, and early
+            stopping goes by them. Each phase takes those of its own classes.
+
+        Returns
+        -------
+        self : TransferClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters do not fit together, or training diverges.
+        FileNotFoundError
+            If there is no file of `weights`.
+        """
+        resumes = self.warm_start and hasattr(self, "classes_")
+        validation = X_val, y_val, sample_weight_val
+        with input_kept_on_failure(self):
+            fit = self._prepare_fit(X, y, sample_weight, validation, resumes=resumes)
+            self._set_fitted_state(fit.resume(self) if resumes else fit.run())
+            fit.progress.finish()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train one epoch on the rows of the target task.
+
+        The first call pretrains, if there are `pretrain_classes`, on the source rows of its
+        batch; later calls leave such rows out. Unlike with `warm_start`, the optimizer goes on
+        where the last call of `partial_fit` left it. Rates stay constant unless `schedule` or
+        `warmup` are given, which then go over `epochs` calls; with such rates as many calls with
+        the same rows as `fit` has epochs give the same weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
+            Images, or flat rows.
+        y : array-like of shape (n,)
+            Labels.
+        classes : array-like, optional
+            All labels of the target task. Needed on the first call.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        self : TransferClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            With ``early_stopping=True``, or if data or parameters do not fit together.
+        """
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit trains one epoch and cannot stop early. Set early_stopping=False."
+            )
+        resumes = hasattr(self, "classes_")
+        if resumes and classes is not None and set(classes) != set(self.classes_.tolist()):
+            raise ValueError(
+                f"classes={list(classes)} differs from that of the first call, "
+                f"{self.classes_.tolist()}. Fit a new estimator for other classes."
+            )
+        with input_kept_on_failure(self):
+            fit = self._prepare_fit(
+                X, y, sample_weight, resumes=resumes, classes=classes, is_partial=True
+            )
+            self._set_fitted_state(fit.resume(self) if resumes else fit.run())
+            fit.progress.finish()
+        return self
+
+    def _prepare_fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        validation=(None, None, None),
+        *,
+        resumes,
+        classes=None,
+        is_partial=False,
+    ):
+        """Validate the data, split its labels, and learn how rows become images."""
+        from .fit import Fit
+
+        if self.pretrain_classes is not None:
+            refuse_class_split_inside()
+        image_shape = self.image_shape_ if resumes else None
+        train, shape = check_training_data(self, X, y, sample_weight, image_shape)
+        split = self._split_labels(train.y, resumes, classes, is_partial)
+        train = train.of_classes(split.used)
+        if resumes:
+            image_format = self._fitted.image_format
+        else:
+            image_format = ImageFormat.learn(train.X, shape, self.image_shape)
+        validation = check_validation_data(self, validation, image_format.image_shape)
+        if validation is not None:
+            split.check_validation_data(validation.y)
+        n_phases = 2 if split.pretrains and not resumes else 1
+        progress = FitProgress(self, n_phases, X, y, sample_weight)
+        return Fit.prepare(self, image_format, split, train, validation, progress, is_partial)
+
+    def _split_labels(self, y, resumes, classes, is_partial) -> ClassSplit:
+        if resumes:
+            split = self._fitted.split
+            split.check_same_classes(y, self.target_classes, all_classes=not is_partial)
+            return split
+        if is_partial:
+            return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)
+        return split_classes(y, self.pretrain_classes, self.target_classes)
+
+    def _set_fitted_state(self, state):
+        """Take over what a fit learned."""
+        network = state.network
+        self.classes_ = network.split.target
+        self.source_classes_ = network.split.source
+        self.image_shape_ = network.image_format.image_shape
+        self.pixel_range_ = network.image_format.pixel_range
+        self.freeze_point_ = network.freeze_point
+        self.history_ = state.history
+        self.pretrain_history_ = state.pretrain_history
+        self.n_frozen_params_ = state.n_frozen_params
+        self.n_trainable_params_ = state.n_trainable_params
+        self.n_iter_ = len(state.history.get("loss", []))
+        self._optimizer_state = state.optimizer_state
+        self._fitted = network
+        self._model: Any = None  # built on first access
+
+    @staticmethod
+    def _prediction_attributes(network: FittedNetwork) -> dict:
+        """Return the fitted attributes that prediction and scoring read, for callbacks."""
+        return {
+            "classes_": network.split.target,
+            "image_shape_": network.image_format.image_shape,
+            "pixel_range_": network.image_format.pixel_range,
+            "freeze_point_": network.freeze_point,
+            "_fitted": network,
+            "_model": None,
+        }
+
+    # -- Prediction ------------------------------------------------------------------------
+
+    def predict_proba(self, X):
+        """Return the probability of each class of the target task.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
+            Images of the shape seen in `fit`, or flat rows of such.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            Probabilities, in the order of `classes_`; float64 with ``dtype="float64"``, else
+            float32.
+
+        Raises
+        ------
+        ValueError
+            If the images are of another shape.
+        """
+        check_is_fitted(self)
+        rows, _ = check_rows(self, X, self.image_shape_)
+        return self._fitted.predict_proba(rows)
+
+    def predict(self, X):
+        """Return the most probable class of the target task.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
+            Images of the shape seen in `fit`, or flat rows of such.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels out of `classes_`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy on the rows of the target task.
+
+        Rows whose label `fit` saw outside the target task are left out. Labels that it never
+        saw count as wrong. Of large arrays, scikit-learn's `working_memory` is predicted at a time.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
+            Images, or flat rows.
+        y : array-like of shape (n,)
+            True labels.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Accuracy, from 0 to 1.
+
+        Raises
+        ------
+        ValueError
+            If no row has a label of the target task.
+        """
+        check_is_fitted(self)
+        y = column_or_1d(y)
+        check_consistent_length(X, y, sample_weight)
+        rows = np.flatnonzero(self._fitted.split.scored_rows(y))
+        if sample_weight is not None:
+            sample_weight = _safe_indexing(sample_weight, rows)
+        parts = chunks_in_working_memory(rows, getattr(X, "nbytes", 0) // len(y))
+        predicted = np.concatenate([self.predict(_safe_indexing(X, part)) for part in parts])
+        return accuracy_score(y[rows], predicted, sample_weight=sample_weight)
+
+    # -- The network -----------------------------------------------------------------------
+
+    def __getattr__(self, name):
+        # model_ is no property, because scikit-learn's notebook representation reads every
+        # attribute that dir() lists, and reading this one builds a network.
+        if name != "model_" or "_fitted" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if self._model is None:
+            self._model = self._fitted.build_model()
+        return self._model
+
+    def save_backbone_weights(self, path):
+        """Write the body's weights to a file, for ``TransferClassifier(weights=path)``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; the name ends in ``.weights.h5`` or ``.safetensors``. An interrupted write
+            leaves the old file, or none.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        ValueError
+            For another ending.
+        """
+        check_is_fitted(self)
+        self._fitted.save_backbone_weights(path)
+
+    def __sklearn_is_fitted__(self):
+        return "_fitted" in vars(self)
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_model": None}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

@@ -1,0 +1,62 @@
+"""A network as `fit` leaves it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._cache.store import Store
+from .._data.class_split import ClassSplit
+from .._data.images import ImageFormat
+from .._data.row_subset import RowSubset
+from .._networks.architecture import Architecture, Weights
+
+
+@dataclass(frozen=True)
+class FittedNetwork:
+    """All that prediction, scoring and saving read.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network's graph.
+    weights : dict of str to ndarray
+        Its weights, by path.
+    freeze_point : str or None
+        The last frozen point.
+    image_format : ImageFormat
+        How rows become images.
+    split : ClassSplit
+        The labels of both tasks.
+    store : Store or None
+        Where features of the frozen part are shared.
+    """
+
+    architecture: Architecture
+    weights: Weights
+    freeze_point: str | None
+    image_format: ImageFormat
+    split: ClassSplit
+    store: Store | None
+
+    def predict_proba(self, rows) -> np.ndarray:
+        """Return probabilities of shape (n, n_classes) for validated rows."""
+        from .._networks.frozen_part import FrozenPart
+        from .._networks.network import get_network
+
+        images = self.image_format.images(RowSubset(rows), self.architecture.float_type)
+        network = get_network(self.architecture)
+        frozen = FrozenPart(network, self.freeze_point, self.weights, self.store)
+        return frozen.predict_proba(images)
+
+    def build_model(self):
+        """Build a Keras model from images to probabilities."""
+        from .._networks.network import build_fitted_model
+
+        return build_fitted_model(self.architecture, self.weights, self.image_format.pixel_range)
+
+    def save_backbone_weights(self, path) -> None:
+        """Write the body's weights to a file."""
+        from .._networks.network import get_network
+        from .._networks.weight_files import save_body_weights
+
+        save_body_weights(self.weights, get_network(self.architecture), path)

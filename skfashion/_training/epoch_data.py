@@ -1,0 +1,88 @@
+"""What a trainer is fed: the data of a phase, the plan of an epoch, the tensors of a window."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._keras.tensorflow import tf
+from .schedule import ScheduleWindow
+
+
+@dataclass
+class EncodedData:
+    """The inputs, encoded labels and weights that a trainer is fed.
+
+    Parameters
+    ----------
+    inputs : tf.Tensor or array-like
+        Images, or features of the frozen part. Features of flipped variants are stacked. A tensor
+        is on the device as a whole; anything else is copied there window by window.
+    targets : ndarray of shape (n,)
+        Encoded labels.
+    weights : ndarray of shape (n,)
+        Sample weights with a mean of one.
+    """
+
+    inputs: Any
+    targets: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def is_resident(self) -> bool:
+        """Whether all inputs are on the device."""
+        return isinstance(self.inputs, tf.Tensor)
+
+
+class EpochPlan(NamedTuple):
+    """What an epoch trains on, and when.
+
+    Attributes
+    ----------
+    order : ndarray of int
+        The order of the rows.
+    variants : ndarray of int
+        The flipped variant of each row, in that order.
+    batch_size : int
+        Rows in a step.
+    begin, end : float
+        Share of the phase that is done before and after the epoch, from 0 to 1.
+    """
+
+    order: np.ndarray
+    variants: np.ndarray
+    batch_size: int
+    begin: float = 0.0
+    end: float = 1.0
+
+
+class WindowData(NamedTuple):
+    """Data on the device, and the weights of the frozen part that its inputs must go through."""
+
+    inputs: Any
+    targets: Any
+    weights: Any
+    frozen_weights: list
+
+
+class WindowOrder(NamedTuple):
+    """Which rows a window trains on: indices into its stacked variants, in order.
+
+    `first` is the number of rows in the epoch's earlier windows, `count` that of all rows.
+    """
+
+    indices: Any
+    first: Any
+    count: Any
+    batch_size: Any
+
+
+class EpochRates(NamedTuple):
+    """Peak rates by depth, their schedule, and the largest norm of gradients."""
+
+    peaks: Any
+    schedule: ScheduleWindow
+    clip_norm: Any

@@ -1,0 +1,24 @@
+"""What a phase tells of its epochs while it trains."""
+
+from collections.abc import Callable
+
+from .._networks.architecture import Weights
+
+
+class EpochHooks:
+    """Hooks that a phase calls around each epoch; these do nothing."""
+
+    def on_epoch_begin(self) -> None:
+        """Run before an epoch."""
+
+    def on_epoch_end(self, record: dict, get_weights: Callable[[], Weights]) -> bool:
+        """Run after an epoch; return whether the phase must stop.
+
+        Parameters
+        ----------
+        record : dict
+            The epoch's entries in the history.
+        get_weights : callable
+            ``get_weights() -> dict``: a copy of the network's weights, taken only if needed.
+        """
+        return False
