@@ -1,4 +1,4 @@
-"""BackboneFeatures: images in, features of a backbone's front part out."""
+"""BackboneFeatures: images in, features of a backbone's early layers out."""
 
 from numbers import Integral
 
@@ -20,11 +20,11 @@ from .._random_streams import RandomStreams
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneEstimator):
-    """Transformer from images to the features that a layer of a backbone sees in them.
+    """Transformer from images to the pooled output of a layer of a backbone.
 
-    In front of any scikit-learn classifier it makes a classifier of images, with `layer` as a
-    hyperparameter: a linear probe where that is a linear one [1]_. Nothing is trained: `fit` takes
-    the weights, and learns what pixel values mean black and white.
+    Any scikit-learn classifier after it in a pipeline classifies images, with `layer` as a
+    hyperparameter; with a linear classifier this is a linear probe [1]_. Nothing is trained: `fit`
+    loads the weights, and learns which pixel values mean black and white.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         `None` for random weights, "imagenet" for the official release, or a path; as for
         `TransferClassifier`.
     layer : str or int, default="features"
-        Whose output is taken: a layer's or stage's name, "features" for the whole body, or a number
-        of stages, so that one grid serves several backbones (1 is the first stage, -1 all but the
-        last).
+        The layer whose output is returned: the name of a layer or stage, "features" for the whole
+        body, or a number of stages, so that one grid serves several backbones (1 is the first
+        stage, -1 all but the last).
     pooling : {"average", "max", "flatten"}, default="average"
         How a feature map of shape (height, width, channels) becomes a vector: its mean or maximum
         in each channel, or all of it.
@@ -46,8 +46,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         (height, width) or (height, width, channels) that flat rows fold into, as for
         `TransferClassifier`.
     input_size : int, default=None
-        Side, in pixels, that images are resized to; by default they stay as they are, but for such
-        as are smaller than the backbone takes.
+        Side, in pixels, that images are resized to. By default only images below the backbone's
+        minimum are enlarged.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Features are float64 with "float64", else float32.
 
@@ -118,7 +118,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Take the weights, and learn the range of pixel values.
+        """Load the weights, and learn the range of pixel values.
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         ValueError
             If data, parameters and weights do not fit together.
         FileNotFoundError
-            If there is no file of weights.
+            If the file of `weights` does not exist.
         """
         from .._networks.pooled_features import get_pooled_features
         from .._networks.weight_files import load_body_weights
@@ -148,19 +148,22 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         architecture = BodyArchitecture(
             backbone, image_format.image_shape, self.input_size, self.dtype
         )
-        extractor = get_pooled_features(architecture, self._layer_name(backbone), self.pooling)
+        spec = architecture, self._resolve_layer(backbone), self.pooling
+        pooled_features = get_pooled_features(*spec)
         if self.weights is None:
-            weights = extractor.graph.initial_weights(RandomStreams(self.random_state))
+            weights = pooled_features.graph.initial_weights(RandomStreams(self.random_state))
         else:
-            weights = load_body_weights(self.weights, extractor.graph)
+            weights = load_body_weights(self.weights, pooled_features.graph)
         self.image_shape_ = image_format.image_shape
         self.pixel_range_ = image_format.pixel_range
-        self._extracting = architecture, self._layer_name(backbone), self.pooling
-        self._weights = {path: weights[path] for path in extractor.paths}
-        self._n_features_out = extractor.n_features
+        self._image_format = image_format
+        self._feature_spec = spec
+        self._weights = {path: weights[path] for path in pooled_features.paths}
+        self._n_features_out = pooled_features.n_features
         return self
 
-    def _layer_name(self, backbone):
+    def _resolve_layer(self, backbone) -> str:
+        """Return the name of `layer`, which may be given as a number of stages."""
         name = resolve_freeze_point(backbone, self.layer, "layer")
         if name is None:
             raise ValueError("layer=0 is no stage: count from 1, or give a name.")
@@ -172,7 +175,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Parameters
         ----------
         X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images of the shape seen in `fit`, or flat rows of such.
+            Images of the shape seen in `fit`, or their flat rows.
 
         Returns
         -------
@@ -184,14 +187,13 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         ValueError
             If the images are of another shape.
         """
+        check_is_fitted(self)
         from .._networks.pooled_features import get_pooled_features
 
-        check_is_fitted(self)
         rows, _ = check_rows(self, X, self.image_shape_)
-        architecture, *_ = self._extracting
-        image_format = ImageFormat(self.image_shape_, self.pixel_range_)
-        images = image_format.images(RowSubset(rows), architecture.float_type)
-        return get_pooled_features(*self._extracting).features(self._weights, images)
+        architecture, *_ = self._feature_spec
+        images = self._image_format.images(RowSubset(rows), architecture.float_type)
+        return get_pooled_features(*self._feature_spec).features(self._weights, images)
 
     def __sklearn_is_fitted__(self):
         return "_weights" in vars(self)

@@ -30,7 +30,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Pretrain on the source task, if there is one, and train on the target task.
+        """Pretrain on the source task, if there is one, and fine-tune on the target task.
 
         Parameters
         ----------
@@ -41,8 +41,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         sample_weight : array-like of shape (n,), optional
             Weights of the rows, in both tasks. Rows of weight zero are dropped.
         X_val, y_val, sample_weight_val : array-like, optional
-            Rows to watch: every epoch's `val_loss` and `val_accuracy` are on them, and early
-            stopping goes by them. Each phase takes those of its own classes.
+            Validation rows: `val_loss` and `val_accuracy` of each epoch are computed on them, and
+            early stopping uses them. Each phase takes the rows of its classes.
 
         Returns
         -------
@@ -54,7 +54,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         ValueError
             If data or parameters do not fit together, or training diverges.
         FileNotFoundError
-            If there is no file of `weights`.
+            If the file of `weights` does not exist.
         """
         resumes = self.warm_start and hasattr(self, "classes_")
         validation = X_val, y_val, sample_weight_val
@@ -68,11 +68,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train one epoch on the rows of the target task.
 
-        The first call pretrains, if there are `pretrain_classes`, on the source rows of its
-        batch; later calls leave such rows out. Unlike with `warm_start`, the optimizer goes on
-        where the last call of `partial_fit` left it. Rates stay constant unless `schedule` or
-        `warmup` are given, which then go over `epochs` calls; with such rates as many calls with
-        the same rows as `fit` has epochs give the same weights.
+        The first call pretrains on the source rows of its batch, if there are
+        `pretrain_classes`; later calls ignore source rows. The optimizer keeps its state between
+        calls, which it does not with `warm_start`. Learning rates are constant unless `schedule`
+        or `warmup` is given; these then extend over `epochs` calls, and `epochs` calls with the
+        same rows give the same weights as one `fit`.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         y : array-like of shape (n,)
             Labels.
         classes : array-like, optional
-            All labels of the target task. Needed on the first call.
+            All labels of the target task. Required in the first call.
         sample_weight : array-like of shape (n,), optional
             Weights of the rows.
 
@@ -190,7 +190,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         Parameters
         ----------
         X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images of the shape seen in `fit`, or flat rows of such.
+            Images of the shape seen in `fit`, or their flat rows.
 
         Returns
         -------
@@ -213,12 +213,12 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         Parameters
         ----------
         X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images of the shape seen in `fit`, or flat rows of such.
+            Images of the shape seen in `fit`, or their flat rows.
 
         Returns
         -------
         ndarray of shape (n,)
-            Labels out of `classes_`.
+            Labels, out of `classes_`.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
@@ -226,8 +226,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
     def score(self, X, y, sample_weight=None):
         """Return the accuracy on the rows of the target task.
 
-        Rows whose label `fit` saw outside the target task are left out. Labels that it never
-        saw count as wrong. Of large arrays, scikit-learn's `working_memory` is predicted at a time.
+        Rows whose label `fit` saw outside the target task are left out. Rows with a label that
+        `fit` never saw count as wrong. A large `X` is predicted in chunks of scikit-learn's
+        `working_memory`.
 
         Parameters
         ----------
@@ -261,7 +262,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
     # -- The network -----------------------------------------------------------------------
 
     def __getattr__(self, name):
-        # model_ is no property, because scikit-learn's notebook representation reads every
+        # model_ is not a property, because scikit-learn's notebook representation reads every
         # attribute that dir() lists, and reading this one builds a network.
         if name != "model_" or "_fitted" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -270,20 +271,20 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         return self._model
 
     def save_backbone_weights(self, path):
-        """Write the body's weights to a file, for ``TransferClassifier(weights=path)``.
+        """Write the body's weights to a file that ``TransferClassifier(weights=path)`` reads.
 
         Parameters
         ----------
         path : str or path-like
-            Where to; the name ends in ``.weights.h5`` or ``.safetensors``. An interrupted write
+            The file; its name ends in ``.weights.h5`` or ``.safetensors``. An interrupted write
             leaves the old file, or none.
 
         Raises
         ------
         FileNotFoundError
-            If there is no such folder.
+            If the folder does not exist.
         ValueError
-            For another ending.
+            If the name has another ending.
         """
         check_is_fitted(self)
         self._fitted.save_backbone_weights(path)

@@ -26,22 +26,22 @@ _OPTIMIZERS = {
 
 
 class TransferClassifier(BaseTransferClassifier):
-    """Image classifier that learns one task and is fine-tuned on another.
+    """Image classifier that is trained on one task and fine-tuned on another.
 
     The class-split protocol of transfer learning: the network is pretrained on the rows of some
-    classes (the source task), its early layers are frozen, and the rest is fine-tuned on the rows
-    of the others (the target task). Without `pretrain_classes` it is trained on all rows, from
-    random weights or from those of a file.
+    classes (the source task), its early layers are frozen, and the other layers are fine-tuned on
+    the rows of the other classes (the target task). Without `pretrain_classes` it is trained on
+    all rows, from random weights or from a file of weights.
 
     Parameters
     ----------
     backbone : str or Backbone, default="small_cnn"
         The network's body: a name of `list_backbones`, or a `Backbone`.
     weights : str or path-like, default=None
-        Where the body starts: `None` for random weights; "imagenet" for the official release,
-        fetched by `fit`, checked by its published hash and kept in Keras' cache; or the path of a
-        file: ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes them, a
-        ``.keras`` archive, or an ``.h5`` file as of the official releases, with or without top.
+        The body's initial weights: `None` for random weights; "imagenet" for the official release,
+        which `fit` fetches, checks by its published hash and keeps in Keras' cache; or the path of
+        a file. A file is ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes
+        it, a ``.keras`` archive, or an ``.h5`` file of an official release, with or without top.
         Only arrays are read from files, never code.
     pretrain_classes : array-like, default=None
         Labels of the source task; `None` for no pretraining.
@@ -49,38 +49,37 @@ class TransferClassifier(BaseTransferClassifier):
         Labels of the target task; `None` for all that are not in `pretrain_classes`. Rows in
         neither are ignored.
     freeze_until : str, int or None, default="auto"
-        The last frozen point, before fine-tuning: `None` freezes nothing, "features" the whole
-        body, the name of a stage or layer all up to it, a number so many of the body's stages (0
-        nothing, -1 all but the last). Layers of the head (``"dense"``) go by name only. "auto" is
-        the backbone's own default where there is something worth keeping (`weights` or
-        `pretrain_classes`), "features" for the small CNN; else nothing. What is frozen is
-        bit-identical after `fit`.
+        The last frozen point during fine-tuning: `None` freezes nothing, "features" the whole
+        body, the name of a stage or layer everything up to it, and a number that many of the
+        body's stages (0 nothing, -1 all but the last). Layers of the head (``"dense"``) have names
+        only. "auto" is the backbone's default if there is something worth keeping (`weights` or
+        `pretrain_classes`), which is "features" for the small CNN; otherwise it freezes nothing.
+        Frozen weights are bit-identical after `fit`.
     output_layer : {"new", "keep"}, default="new"
-        After pretraining the head's hidden layer stays. "keep" keeps the output layer, too, as the
-        reference protocol does; both tasks then need the same number of classes.
+        After pretraining the head's hidden layer is kept. "keep" keeps the output layer as well,
+        as the reference protocol does; both tasks then need the same number of classes.
     pretrain_epochs : int, default=5
         Passes over the source rows.
     epochs : int, default=5
         Passes over the target rows.
     batch_size : int, default=128
-        Rows in a step of training.
+        Rows in a training step.
     optimizer : str, default="adam"
         Name of a Keras optimizer.
     learning_rate : float, default=None
         Learning rate of the head, on the target task. `None` is the backbone's recipe; for the
-        small CNN, the optimizer's own default.
+        small CNN that is the optimizer's default.
     pretrain_learning_rate : float, default=None
-        The same on the source task. It is a parameter of its own so that a search over
-        `learning_rate` can share one pretraining.
+        Learning rate of the head, on the source task. It is a parameter of its own so that a
+        search over `learning_rate` can share one pretraining.
     body_learning_rate : float, default=None
         Learning rate of the body's last stage, on the target task. `None` is the backbone's
-        recipe: the same as the head's for the small CNN and from random weights, else a fraction
-        of it.
+        recipe: the head's rate for the small CNN and for random weights, else a fraction of it.
     layer_decay : float, default=None
-        What the learning rate is multiplied with from each stage of the body to the one in front
-        of it, on the target task. `None` is the backbone's recipe, 1 for those that ship.
+        Factor from the learning rate of each stage of the body to that of the stage before it, on
+        the target task. `None` is the backbone's recipe, 1 for those that ship.
     schedule : {"constant", "cosine"}, default=None
-        How learning rates go over a phase: as they are, or down to zero by half a cosine [2]_.
+        How learning rates change over a phase: not at all, or down to zero by half a cosine [2]_.
         `None` is the backbone's recipe: "constant" for the small CNN, "cosine" for the others.
     warmup : float, default=None
         Share of a phase in which learning rates first rise from zero. `None` is the backbone's
@@ -89,60 +88,61 @@ class TransferClassifier(BaseTransferClassifier):
         Largest norm of all gradients together; ``numpy.inf`` for no bound. `None` is the
         backbone's recipe: no bound for the small CNN, 1 for the others.
     head_epochs : int, default=0
-        Epochs out of `epochs` that first train the head alone, behind the frozen body.
+        How many of `epochs` first train the head alone, with the whole body frozen.
     epochs_per_stage : int, default=0
-        Gradual unfreezing [3]_: after `head_epochs` the body thaws from behind, a stage every so
-        many epochs, down to `freeze_until`; 0 thaws it at once. Whenever something thaws, the
-        optimizer begins afresh.
+        Gradual unfreezing [3]_: after `head_epochs`, this many epochs pass before each further
+        stage of the body is unfrozen, from the last stage down to `freeze_until`. 0 unfreezes all
+        at once. The optimizer starts afresh whenever a stage is unfrozen.
     hidden_units : int, default=128
         Width of the head's hidden layer; 0 for none.
     dropout : float, default=0.5
-        Share of the hidden layer that each step of training drops.
+        Share of the hidden layer that is dropped in each training step.
     feature_dropout : float, default=0.25
-        Share of the body's output that each step of training drops. It lies behind the freeze
-        point of every part of the body.
+        Share of the body's output that is dropped in each training step. It comes after every
+        freeze point of the body.
     augmentation : str, list of str or dict, default=None
         Random changes of the training images: "flip", "rotate", "zoom", "shift", "erase". A dict
         gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the image
         (0.1, 0.1); the probability (0.25).
     early_stopping : bool, default=False
-        Stop a phase when its validation loss has not improved for `n_iter_no_change` epochs, and
-        take back the weights of its best epoch. Off, exactly as many epochs run as are asked for.
+        Whether a phase stops when its validation loss has not improved for `n_iter_no_change`
+        epochs, and returns to the weights of its best epoch. Without early stopping, all epochs
+        run.
     validation_fraction : float, default=0.1
         Share of its rows, stratified, that each phase holds out for early stopping, unless `fit`
-        is given `X_val`. They are not augmented.
+        gets `X_val`. These rows are not augmented.
     n_iter_no_change : int, default=5
         Epochs without improvement before a phase stops.
     tol : float, default=1e-4
-        What the validation loss must fall by to count as improved.
+        The least decrease of the validation loss that counts as an improvement.
     class_weight : dict or "balanced", default=None
-        Weights of classes, of both tasks; "balanced" is computed for each phase.
+        Weights of the classes of both tasks; "balanced" is computed for each phase.
     warm_start : bool, default=False
-        A further `fit` trains `epochs` more from where it stands, with a fresh optimizer and
-        without pretraining. `freeze_until` may change in between.
+        Whether a further `fit` continues from the fitted weights: `epochs` more, with a fresh
+        optimizer and without pretraining. `freeze_until` may change in between.
     random_state : int, RandomState instance or None, default=None
         Seeds initial weights, dropout, shuffles, augmentation and validation split. Pass an int
-        for the same bits in every fit, on the same machine. `None` takes fresh entropy from the
+        for the same bits in every fit on the same machine. `None` takes fresh entropy from the
         operating system; no global random state is read or changed.
     verbose : int, default=0
-        1 logs a line an epoch, through the logger ``skfashion``.
+        1 logs a line for each epoch, through the logger ``skfashion``.
     image_shape : tuple, default=None
         (height, width) or (height, width, channels) that flat rows fold into; by default a square
         grey or RGB image if their length allows it, else a padded square.
     input_size : int, default=None
-        Side, in pixels, that images are resized to; by default they stay as they are, but for
-        such as are smaller than the backbone takes.
+        Side, in pixels, that images are resized to. By default only images below the backbone's
+        minimum are enlarged.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Keras' global setting is neither read nor changed.
     memory : str, path-like or joblib.Memory, default=None
-        A folder in which fits share what a freeze makes constant, with clones, folds of a search,
-        other processes and later days: pretraining, and the frozen part's features, image by
-        image. Prediction reads and keeps features there, too. With a constant `schedule`, a fit
-        with more epochs goes on from one with fewer. What is found has the same bits as what is
-        computed. Only arrays are read from it, never code.
+        A folder in which fits share what a freeze makes constant: pretraining, and the features of
+        the frozen part, image by image. Clones, folds of a search, other processes and later
+        sessions all use it, and so does prediction. With a constant `schedule`, a fit with more
+        epochs resumes from one with fewer. What is found has the same bits as what is computed.
+        Only arrays are read from the folder, never code.
     memory_limit : int or str, default=None
-        Bytes that the folder may take, as a number or such as "20G": what was not used for longest
-        goes first. `None` for half of the space that is there.
+        Bytes that the folder may take, as a number or a str such as "20G"; the least recently used
+        files are removed first. `None` is half of the free space.
 
     Attributes
     ----------
@@ -160,23 +160,23 @@ class TransferClassifier(BaseTransferClassifier):
         The values that mean black and white: 0 and 255 for uint8; for other numbers 0 and 1, or 0
         and 255, if all lie there, else their minimum and maximum.
     model_ : keras.Model
-        The fitted network as a model of its own, built on first access: from images of
+        The fitted network as a separate Keras model, built on first access: from images of
         `image_shape_`, in the units of the `X` of `fit`, to probabilities. Changing it does not
         change what the estimator predicts.
     history_ : dict of str to list
-        For each epoch on the target task: "loss" and "accuracy" while training, "val_loss" and
-        "val_accuracy" where rows are watched; "features", what became of the frozen part's
-        features: "nothing frozen", "kept", "memory-mapped" or "recomputed"; and "seconds". The
-        first epoch's seconds have the pass through the frozen part in them, where its features are
-        kept, and the first fit's the building of the network.
+        Values for each epoch on the target task: "loss" and "accuracy" while training; "val_loss"
+        and "val_accuracy" where there are validation rows; "features", where the features of the
+        frozen part were: "nothing frozen", "kept", "memory-mapped" or "recomputed"; and "seconds".
+        The first epoch's seconds include the pass through the frozen part, if features are stored,
+        and those of a process' first fit include building the network.
     pretrain_history_ : dict of str to list
         The same for the source task; empty without one.
     freeze_point_ : str or None
-        What `freeze_until` came to.
+        The freeze point that `freeze_until` resolved to.
     n_frozen_params_ : int
-        Numbers in front of the freeze point.
+        Parameters before the freeze point.
     n_trainable_params_ : int
-        Numbers behind it that were trained.
+        Parameters after it, which were trained.
     n_iter_ : int
         Epochs on the target task.
 
@@ -187,8 +187,8 @@ class TransferClassifier(BaseTransferClassifier):
 
     Notes
     -----
-    The small CNN has 600,165 parameters with five classes, 9,568 of them in its body. Splitting
-    classes into a source and a target task is how [1]_ measured what layers have in common.
+    The small CNN has 600,165 parameters with five classes, 9,568 of them in its body. [1]_ split
+    classes into a source and a target task to measure how transferable each layer is.
 
     Inside meta-estimators that encode, binarise or re-score `y` (voting, stacking, bagging,
     boosting, calibration, one-vs-rest) a class split is an error: pretrain once, and pass

@@ -165,7 +165,7 @@ def _check_classifier(classifier: TransferClassifier, data: Data):
 def _check_features(features: BackboneFeatures):
     backbone = get_backbone(features.backbone)
     check_weights(features.weights, backbone)
-    layer = features._layer_name(backbone)
+    layer = features._resolve_layer(backbone)
     if layer not in ("features", *backbone.stages):
         from .._networks.pooled_features import get_pooled_features
 
