@@ -5,16 +5,11 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 # Figures are drawn, not shown.
 os.environ["MPLBACKEND"] = "agg"
 
-import numpy as np
 import pytest
 
 from skfashion import TransferClassifier
 from skfashion.datasets import load_fashion_sample
-
-
-def first_of_each(X, y, n):
-    rows = np.sort(np.concatenate([np.flatnonzero(y == label)[:n] for label in np.unique(y)]))
-    return X[rows], y[rows]
+from tests.class_split import GTE5, first_of_each
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +31,6 @@ def lt5(fashion):
     """Real images of classes 0 to 4 only."""
     X, y = fashion
     return X[y < 5], y[y < 5]
-
-
-GTE5 = [5, 6, 7, 8, 9]
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_array_equal
 from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 
 from skfashion.model_selection import ClassSplitCV
+from tests.class_split import GTE5
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*experimental.*")
 

@@ -10,7 +10,6 @@ from threading import Lock
 import keras
 import numpy as np
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
@@ -22,6 +21,7 @@ from skfashion import (
     register_backbone,
 )
 from skfashion._backbones import registry as _backbones
+from tests.class_split import GTE5
 
 
 def residual(images):
@@ -88,14 +88,13 @@ def test_another_process_reads_the_pickle(make, lt5, tmp_path):
     joblib.dump((clf, lt5[0]), tmp_path / "clf")
     np.save(tmp_path / "expected.npy", clf.predict_proba(lt5[0]))
     program = f"""
-import sys; sys.path.insert(0, "tests")
 import joblib, numpy as np, keras
 keras.Sequential([keras.layers.Dense(3), keras.layers.Dropout(.1)])
 clf, X = joblib.load({str(tmp_path / "clf")!r})
 assert np.array_equal(clf.predict_proba(X), np.load({str(tmp_path / "expected.npy")!r}))
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=Path(__file__).parents[1], check=False
+        [sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=False
     )
     assert done.returncode == 0
 
@@ -285,7 +284,7 @@ pickle.dump(TransferClassifier(epochs=3), open({path!r}, "wb"))
     (tmp_path / "elsewhere.py").write_text("def build(images):\n    return images\n")
     path = tmp_path / "clf.pickle"
     program = program.format(folder=str(tmp_path), path=str(path))
-    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[1], check=True)
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)
     assert pickle.loads(path.read_bytes()).epochs == 3
 
 

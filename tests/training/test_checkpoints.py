@@ -4,12 +4,12 @@ import logging
 
 import numpy as np
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_array_equal
 from sklearn.callback import FitCallback
 
 import skfashion._training.checkpoints
 from skfashion import TransferClassifier, memory_report
+from tests.class_split import GTE5
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ def test_pretraining_goes_on_too(make, fashion, tmp_path):
         {"early_stopping": True, "n_iter_no_change": 1},
         {"random_state": np.random.RandomState(0)},
     ],
-    ids=str,
+    ids=lambda change: "{'random_state': RandomState}" if "random_state" in change else str(change),
 )
 def test_what_depends_on_the_number_of_epochs_starts_afresh(make, fashion, tmp_path, change):
     for epochs in (1, 2):

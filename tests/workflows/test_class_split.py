@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -19,6 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skfashion.model_selection import ClassSplitCV, target_scorer
+from tests.class_split import GTE5
 
 NAMES = np.array(list("abcdefghij"))
 LABELS = {"int": np.arange(10), "str": NAMES}

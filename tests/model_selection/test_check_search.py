@@ -5,7 +5,6 @@ import sys
 import textwrap
 
 import pytest
-from conftest import GTE5
 from scipy.stats import loguniform, uniform
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
@@ -21,8 +20,8 @@ from sklearn.svm import SVC
 
 from skfashion import BackboneFeatures, TransferClassifier
 from skfashion.model_selection import check_search, freeze_points
+from tests.class_split import GTE5, LT5
 
-LT5 = [0, 1, 2, 3, 4]
 BACKBONES = ["small_cnn", "vgg16", "mobilenet_v2"]
 MIXED = {"backbone": ["small_cnn", "vgg16"], "freeze_until": [0, "conv1", "features"]}
 

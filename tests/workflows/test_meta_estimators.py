@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_array_equal
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
@@ -19,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 from skfashion import TransferClassifier
 from skfashion.model_selection import ClassSplitCV
+from tests.class_split import GTE5
 
 TWO_D_ONLY = {"bagging", "boosting"}
 

@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import pandas
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
@@ -14,8 +13,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from skfashion.model_selection import ClassSplitCV, search_frame
+from tests.class_split import GTE5, LT5
 
-LT5 = [0, 1, 2, 3, 4]
 CV = ClassSplitCV(2, target_classes=LT5)
 ALWAYS = [
     "backbone",

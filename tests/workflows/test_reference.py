@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from conftest import GTE5
 
 from skfashion import TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
+from tests.class_split import GTE5, LT5
 
 pytestmark = pytest.mark.slow
-
-LT5 = [0, 1, 2, 3, 4]
 
 
 @pytest.fixture(scope="module")

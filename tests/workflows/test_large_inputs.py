@@ -7,7 +7,6 @@ import numpy as np
 import psutil
 import pytest
 import sklearn
-from conftest import GTE5
 from numpy.testing import assert_array_equal
 
 import skfashion._data.row_subset
@@ -15,6 +14,7 @@ import skfashion._networks.frozen_part
 import skfashion._training.feature_storage
 import skfashion._training.trainer
 from skfashion._data.row_subset import RowSubset
+from tests.class_split import GTE5
 
 
 @pytest.fixture

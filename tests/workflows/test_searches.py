@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_array_equal
 from scipy.stats import loguniform
 from sklearn.callback import ProgressBar
@@ -21,8 +20,8 @@ from sklearn.preprocessing import FunctionTransformer
 import skfashion._training.checkpoints
 from skfashion import memory_report
 from skfashion.model_selection import ClassSplitCV, check_search, freeze_points, search_frame
+from tests.class_split import GTE5, LT5
 
-LT5 = [0, 1, 2, 3, 4]
 CV = ClassSplitCV(2, target_classes=LT5)
 
 

@@ -8,12 +8,12 @@ import textwrap
 
 import numpy as np
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_array_equal
 
 from skfashion._networks import network as _network
 from skfashion._training import trainer as _trainer
 from skfashion._training import trainer_pool as _lending
+from tests.class_split import GTE5
 
 ALL_RANDOM = {
     "pretrain_classes": GTE5,
@@ -62,8 +62,7 @@ def test_same_bits_in_a_fresh_process(make, fashion):
     here = make(**ALL_RANDOM).fit(X, y).predict_proba(X)
     program = f"""
         import hashlib, sys
-        sys.path.insert(0, "tests")
-        from conftest import first_of_each
+        from tests.class_split import first_of_each
         from skfashion import TransferClassifier
         from skfashion.datasets import load_fashion_sample
         X, y = first_of_each(*load_fashion_sample(return_X_y=True), 20)

@@ -12,7 +12,6 @@ from threading import Timer
 
 import numpy as np
 import pytest
-from conftest import GTE5, first_of_each
 from joblib import parallel_config
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV
@@ -21,6 +20,7 @@ from skfashion import TransferClassifier, memory_report
 from skfashion.datasets import load_fashion_sample
 from skfashion.distributed import NoWorkersError, search_on
 from skfashion.model_selection import ClassSplitCV
+from tests.class_split import GTE5, first_of_each
 
 distributed = pytest.importorskip("distributed")
 from distributed.deploy.subprocess import SubprocessCluster  # noqa: E402
@@ -28,6 +28,7 @@ from distributed.deploy.subprocess import SubprocessCluster  # noqa: E402
 # Sockets and pipes of a process that was killed are closed by the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
+ROOT = Path(__file__).parents[2]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
@@ -80,10 +81,10 @@ def environment_as_it_was():
 @pytest.fixture(scope="module")
 def serial_scores():
     """Scores of the search in this file, in a process that has one thread, as workers do."""
-    program = "import sys; sys.path.insert(0, 'tests'); import test_dask; test_dask.print_scores()"
+    program = "from tests.workflows.test_dask import print_scores; print_scores()"
     command = [sys.executable, "-c", program]
     return json.loads(
-        subprocess.run(command, capture_output=True, check=True, env=ONE_THREAD).stdout
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True, env=ONE_THREAD).stdout
     )
 
 
@@ -100,7 +101,7 @@ def start_cluster(**params):
 
 
 def find_this_file(client):
-    folder = str(Path(__file__).parent)
+    folder = str(ROOT)
 
     def find():
         sys.path.insert(0, folder)
@@ -263,8 +264,9 @@ def test_threads_are_as_many_as_the_environment_says(variables, expected):
 
 def test_who_starts_a_cluster_keeps_all_threads():
     start = """
-        import skfashion, test_dask
-        test_dask.start_cluster().close()
+        import skfashion
+        from tests.workflows.test_dask import start_cluster
+        start_cluster().close()
     """
     assert threads_after(start) == "0 0"
 
@@ -281,7 +283,7 @@ def threads_after(program, **variables):
         [sys.executable, "-c", textwrap.dedent(program) + textwrap.dedent(report)],
         capture_output=True,
         text=True,
-        env={**others, "PYTHONPATH": str(Path(__file__).parent), **variables},
+        env={**others, "PYTHONPATH": str(ROOT), **variables},
     )
     assert done.stderr == ""
     return done.stdout.strip()

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import psutil
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_array_equal
 from sklearn.callback import FitCallback
 
 from skfashion._networks import network as _network
 from skfashion._training import trainer_pool as _lending
+from tests.class_split import GTE5
 
 
 def test_estimators_of_one_architecture_never_alias(make, fashion):

@@ -1,19 +1,15 @@
-"""Learning rates by depth, their course, bounded gradients, and thawing."""
+"""Learning rates by depth, their schedule, and bounded gradients."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import GTE5
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import Recipe
 from skfashion._backbones.registry import get_backbone
-from skfashion._estimators.fit import Fit
 from skfashion._training.learning_rates import LearningRates
 
-BODY = ["conv1/kernel", "conv2/kernel"]
 # One full batch without dropout, and plain gradient descent: what a weight moves by is its rate
 # times its gradient.
 ONE_STEP = {
@@ -106,90 +102,6 @@ def hidden_layer(clf, X):
     return hidden.predict(X[..., None].astype("float64"), verbose=0)
 
 
-def test_the_head_comes_first(make, fashion):
-    params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs": 3}
-    before = make(**{**params, "epochs": 0}).fit(*fashion)._weights
-    with pytest.warns(UserWarning, match="end before all has thawed"):
-        head = make(head_epochs=3, **params).fit(*fashion)
-    both = make(head_epochs=2, **params).fit(*fashion)
-    for path in BODY:
-        assert_array_equal(head._weights[path], before[path])
-        assert not np.array_equal(both._weights[path], before[path])
-    assert len(both.history_["loss"]) == both.n_iter_ == 3
-    assert both.history_["loss"][:2] == head.history_["loss"][:2]
-    assert both.freeze_point_ is None
-    assert both.n_frozen_params_ == 0
-
-
-def test_stages_thaw_from_behind(make, fashion):
-    params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs_per_stage": 1}
-    before = make(epochs=0, **{**params, "epochs_per_stage": 0}).fit(*fashion)._weights
-    moved = []
-    for epochs in (1, 2, 3):
-        with nullcontext() if epochs == 3 else pytest.warns(UserWarning, match="that takes 3"):
-            after = make(epochs=epochs, head_epochs=1, **params).fit(*fashion)._weights
-        moved.append([not np.array_equal(after[path], before[path]) for path in BODY])
-    assert moved == [[False, False], [False, True], [True, True]]
-
-
-@pytest.mark.parametrize(
-    ("params", "expected"),
-    [
-        ({}, ["conv1"] * 4),
-        ({"head_epochs": 2}, ["features", "features", "conv1", "conv1"]),
-        ({"freeze_until": 0, "epochs_per_stage": 2}, ["conv1", "conv1", None, None]),
-        (
-            {"freeze_until": 0, "epochs_per_stage": 1, "head_epochs": 1},
-            ["features", "conv1", None, None],
-        ),
-        ({"freeze_until": "features", "head_epochs": 2}, ["features"] * 4),
-        ({"freeze_until": "dense", "head_epochs": 2, "epochs_per_stage": 1}, ["dense"] * 4),
-    ],
-    ids=repr,
-)
-def test_plan_of_freeze_points(make, lt5, monkeypatch, params, expected):
-    plans = []
-    thawing = Fit.thawing
-    monkeypatch.setattr(Fit, "thawing", lambda fit: plans.append(thawing(fit)) or plans[-1])
-    make(**{"freeze_until": "conv1", "epochs": 4, **params}).fit(*lt5)
-    assert plans == [tuple(expected)]
-
-
-@pytest.mark.parametrize(
-    ("params", "point"),
-    [({"head_epochs": 4}, "features"), ({"head_epochs": 3, "epochs_per_stage": 2}, "conv1")],
-)
-def test_a_plan_that_ends_too_early_draws_a_warning(make, lt5, params, point):
-    with pytest.warns(UserWarning, match=r"epochs=4 end before all has thawed .* takes [56]"):
-        clf = make(freeze_until=0, epochs=4, **params).fit(*lt5)
-    assert clf.freeze_point_ == point
-    assert clf.n_frozen_params_ == {"features": 9568, "conv1": 320}[point]
-
-
-SCHEDULED = {
-    "freeze_until": None,
-    "epochs": 3,
-    "schedule": "cosine",
-    "warmup": 0.2,
-    "clip_norm": 1.0,
-    "layer_decay": 0.5,
-    "head_epochs": 1,
-    "epochs_per_stage": 1,
-}
-
-
-def test_partial_fit_follows_the_same_course(make, lt5):
-    X, y = lt5
-    whole = make(**SCHEDULED).fit(X, y)
-    parts = make(**SCHEDULED)
-    for _ in range(3):
-        parts.partial_fit(X, y, classes=range(5))
-    for path, weight in whole._weights.items():
-        assert_array_equal(parts._weights[path], weight)
-    parts.partial_fit(X, y)
-    assert parts.n_iter_ == 4
-
-
 def test_partial_fit_has_no_course_of_its_own(make, lt5, body_path):
     X, y = lt5
     row = replace(get_backbone("small_cnn"), name="cosine", fine_tuning=Recipe(schedule="cosine"))
@@ -201,22 +113,6 @@ def test_partial_fit_has_no_course_of_its_own(make, lt5, body_path):
         for _ in range(3):
             clf.partial_fit(X, y, classes=range(5))
     assert_array_equal(by_recipe.predict_proba(X), constant.predict_proba(X))
-
-
-def test_warm_start_begins_the_course_anew_without_freezing_the_body_again(make, lt5):
-    clf = make(**SCHEDULED, warm_start=True).fit(*lt5)
-    before = clf._weights
-    clf.set_params(epochs=1).fit(*lt5)
-    assert clf.n_iter_ == 4
-    assert not np.array_equal(clf._weights["conv1/kernel"], before["conv1/kernel"])
-
-
-def test_early_stopping_ends_the_head_phase_not_the_whole(make, fashion):
-    params = {"freeze_until": None, "early_stopping": True, "n_iter_no_change": 1}
-    clf = make(tol=100.0, epochs=6, head_epochs=3, **params).fit(*fashion)
-    # Nothing improves by 100: after the first epoch, which is the best so far, each part of the
-    # phase stops at its first chance.
-    assert clf.n_iter_ == 3
 
 
 def test_options_come_from_the_recipe_unless_they_are_given(make):
@@ -268,31 +164,3 @@ def test_recipe_depends_on_where_the_body_starts(make, lt5, body_path, given_wei
 def test_recipe_is_checked(change, message):
     with pytest.raises(ValueError, match=message):
         Recipe(**change)
-
-
-@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-4), ("float64", 1e-10)])
-def test_the_fused_adam_is_adam(dtype, rtol):
-    import keras
-
-    from skfashion._keras.fused_adam import FusedAdam
-
-    rng = np.random.default_rng(0)
-    start, gradients = rng.normal(size=(7, 5)), rng.normal(size=(20, 7, 5))
-    variables = [keras.Variable(start, dtype=dtype) for _ in range(2)]
-    optimizers = [keras.optimizers.Adam(0.01), FusedAdam(0.01)]
-    for optimizer, variable in zip(optimizers, variables, strict=True):
-        optimizer.build([variable])
-    # The formula as it is published; Keras' own rounds its constants to single precision.
-    weight, m, v = start.copy(), 0.0, 0.0
-    rate, beta_1, beta_2, epsilon = float(np.float32(0.01)), 0.9, 0.999, 1e-7
-    for step, gradient in enumerate(gradients, 1):
-        for optimizer in optimizers:
-            optimizer.apply([keras.ops.convert_to_tensor(gradient, dtype)])
-        m = beta_1 * m + (1 - beta_1) * gradient
-        v = beta_2 * v + (1 - beta_2) * gradient**2
-        alpha = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-        weight -= alpha * m / (np.sqrt(v) + epsilon)
-    assert_allclose(variables[1].value.numpy(), weight, rtol=rtol)
-    assert_allclose(variables[1].value.numpy(), variables[0].value.numpy(), rtol=1e-4)
-    for own, fused in zip(optimizers[0].variables, optimizers[1].variables, strict=True):
-        assert_allclose(fused.value.numpy(), own.value.numpy(), rtol=1e-4)

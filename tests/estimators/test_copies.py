@@ -1,0 +1,89 @@
+"""Pickles, clones, refits and the Keras model of a fitted estimator."""
+
+import pickle
+
+import cloudpickle
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from tests.class_split import GTE5
+
+
+def test_backbone_weights_travel_by_file(make, lt5, body_path):
+    clf = make(weights=body_path, epochs=0).fit(*lt5)
+    assert clf.freeze_point_ == "features"
+    again = body_path.with_name("again.weights.h5")
+    clf.save_backbone_weights(str(again))
+    other = make(weights=str(again), epochs=0, dtype="float64", random_state=7).fit(*lt5)
+    for path in ("conv1/kernel", "conv1/bias", "conv2/kernel", "conv2/bias"):
+        assert_array_equal(other._weights[path], clf._weights[path])
+
+
+def test_model_is_its_own(make, lt5):
+    clf = make(epochs=1).fit(*lt5)
+    before = clf.predict_proba(lt5[0])
+    model = clf.model_
+    assert model is clf.model_
+    assert_allclose(
+        model.predict(lt5[0][..., None].astype("float32"), verbose=0), before, atol=1e-6
+    )
+    for variable in model.variables:
+        variable.assign(variable * 0)
+    assert_array_equal(clf.predict_proba(lt5[0]), before)
+
+
+def test_representation_builds_no_model(fitted):
+    fresh = pickle.loads(pickle.dumps(fitted))
+    assert "TransferClassifier" in repr(fresh)
+    assert "TransferClassifier" in fresh._repr_html_inner()
+    assert fresh._model is None
+
+
+@pytest.mark.parametrize("how", [pickle, cloudpickle, joblib], ids=lambda module: module.__name__)
+def test_persistence_is_bit_equal(fitted, fashion, tmp_path, how):
+    _ = fitted.model_
+    with (tmp_path / "clf").open("wb") as file:
+        how.dump(fitted, file)
+    with (tmp_path / "clf").open("rb") as file:
+        copy = how.load(file)
+    assert_array_equal(copy.predict_proba(fashion[0]), fitted.predict_proba(fashion[0]))
+    assert copy.history_ == fitted.history_
+
+
+def test_clone_and_parameters(fitted):
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    assert copy.pretrain_classes is not fitted.pretrain_classes
+    with pytest.raises(NotFittedError):
+        copy.predict(np.zeros((1, 784)))
+    assert not hasattr(copy, "model_")
+
+
+def test_set_params_affects_the_next_fit_only(make, fashion):
+    X, y = fashion
+    clf = make(pretrain_classes=GTE5).fit(X, y)
+    before = clf.predict_proba(X)
+    clf.set_params(hidden_units=7, freeze_until=None, pretrain_classes=[0, 1], dtype="float64")
+    assert_array_equal(clf.predict_proba(X), before)
+    assert clf.score(X, y) == np.mean(clf.predict(X[y < 5]) == y[y < 5])
+    assert clf.fit(X, y).predict_proba(X).shape == (200, 8)
+
+
+def test_second_fit_starts_anew(make, fashion, lt5):
+    clf = make().fit(*fashion)
+    again = clf.fit(*lt5).predict_proba(lt5[0])
+    assert_array_equal(again, make().fit(*lt5).predict_proba(lt5[0]))
+
+
+def test_failed_refit_leaves_the_estimator_as_it_was(make, lt5):
+    X, y = lt5
+    clf = make().fit(X, y)
+    before = clf.predict_proba(X)
+    with pytest.raises(ValueError, match="diverged"):
+        clf.set_params(optimizer="sgd", learning_rate=1e20, epochs=5).fit(X[:, :14], y)
+    assert clf.n_features_in_ == 784
+    assert_array_equal(clf.predict_proba(X), before)

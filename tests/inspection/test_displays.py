@@ -1,0 +1,84 @@
+"""What the displays have in common."""
+
+import sys
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+from skfashion import TransferClassifier
+from skfashion.inspection import FreezeDepthDisplay, HistoryDisplay, ImageGridDisplay
+
+
+@pytest.fixture
+def displays(fitted, fashion_test, search):
+    """A call for each display, which takes `ax`."""
+    return {
+        "history": lambda **kw: HistoryDisplay.from_estimator(fitted, **kw),
+        "grid": lambda **kw: ImageGridDisplay.from_estimator(fitted, *fashion_test, **kw),
+        "depth": lambda **kw: FreezeDepthDisplay.from_search(search, **kw),
+    }
+
+
+DISPLAYS = ["history", "grid", "depth"]
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_a_figure_of_its_own_or_the_room_that_is_given(displays, name):
+    own = displays[name]()
+    assert own.figure_ is plt.gcf()
+    figure, (left, right) = plt.subplots(1, 2)
+    room = left.get_position()
+    display = displays[name](ax=left)
+    assert display.figure_ is figure
+    assert display.axes_.shape == own.axes_.shape
+    assert not left.axison
+    assert not right.has_data()
+    figure.draw_without_rendering()
+    for panel in display.axes_.flat:
+        x, y = panel.get_position().corners().mean(axis=0)
+        assert room.x0 < x < room.x1
+        assert room.y0 < y < room.y1
+    with pytest.raises(ValueError, match="bounds the panels of another display already"):
+        displays[name](ax=left)
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_panels_that_are_given_are_drawn_in(displays, name):
+    shape = displays[name]().axes_.shape
+    figure, panels = plt.subplots(int(np.prod(shape)), 1)
+    display = displays[name](ax=panels)
+    assert display.axes_.ravel().tolist() == panels.tolist()
+    assert display.figure_ is figure
+    with pytest.raises(ValueError, match=r"as many as there are panels, \d+, got 1\."):
+        displays[name](ax=panels[:1])
+
+
+def test_room_without_a_place_in_a_grid(fitted):
+    figure = plt.figure()
+    display = HistoryDisplay.from_estimator(fitted, ax=figure.add_axes((0.5, 0.1, 0.4, 0.8)))
+    assert all(panel.get_position().x0 >= 0.5 for panel in display.axes_)
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_without_matplotlib_it_says_what_to_install(displays, name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"Display.from_.* requires matplotlib"):
+        displays[name]()
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        HistoryDisplay.from_estimator,
+        lambda estimator: ImageGridDisplay.from_estimator(estimator, np.ones((2, 64)), [0, 1]),
+    ],
+)
+def test_what_can_be_shown(show):
+    with pytest.raises(TypeError, match=r"a fitted TransferClassifier.* got SVC\."):
+        show(SVC())
+    with pytest.raises(NotFittedError):
+        show(make_pipeline(TransferClassifier()))

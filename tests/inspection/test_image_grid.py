@@ -1,0 +1,109 @@
+"""ImageGridDisplay."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skfashion.inspection import ImageGridDisplay
+from tests.inspection.panels import texts
+
+
+def test_the_most_confident_mistakes_of_the_target_task(fitted, fashion_test):
+    X, y = fashion_test
+    display = ImageGridDisplay.from_estimator(fitted, X, y, n_images=5)
+    X, y = X[y < 5], y[y < 5]
+    probabilities = fitted.predict_proba(X)
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != y)
+    worst = wrong[np.argsort(-probabilities.max(axis=1)[wrong], kind="stable")][:5]
+    assert_array_equal(display.images, X[worst])
+    assert_array_equal(display.y_true, y[worst])
+    assert_array_equal(display.y_pred, probabilities.argmax(axis=1)[worst])
+    assert_allclose(display.confidence, probabilities.max(axis=1)[worst])
+    for image, expected in zip(display.images_, X[worst], strict=True):
+        assert_array_equal(image.get_array(), expected)
+    assert (
+        display.title_.get_text() == f"The 5 most confident of {len(wrong)} mistakes in 50 images"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda X: X.reshape(len(X), -1), lambda X: X / 255, lambda X: X[..., None]],
+    ids=["flat", "float", "channel"],
+)
+def test_images_look_the_same_however_they_come(fitted, fashion_test, change):
+    X, y = fashion_test
+    y_pred, confidence = np.roll(y, 1), np.linspace(0, 1, len(y))
+    expected, images = (
+        ImageGridDisplay.from_predictions(some, y, y_pred, confidence).images
+        for some in (X, change(X))
+    )
+    assert images.shape == (12, 28, 28)
+    assert_allclose(images, expected, atol=1e-4)
+
+
+def test_grid_of_a_pipeline_shows_images_as_they_came(make, fashion, fashion_test):
+    names = np.array(list("abcdefghij"))
+    X, y = (part.reshape(len(part), -1) for part in (fashion[0], fashion_test[0]))
+    pipe = make_pipeline(FunctionTransformer(np.negative), make(pretrain_classes=list("fghij")))
+    pipe.fit(X.astype(float), names[fashion[1]])
+    display = ImageGridDisplay.from_estimator(
+        pipe, y, names[fashion_test[1]], n_images=1, class_names={"a": "Shirt"}
+    )
+    assert display.images.shape == (1, 28, 28)
+    assert (display.images[0] == fashion_test[0]).all(axis=(1, 2)).any()
+
+
+def test_colours_and_names():
+    X = np.random.default_rng(0).random((4, 6, 9, 3))
+    display = ImageGridDisplay.from_predictions(
+        X,
+        [0, 1, 2, 7],
+        [1, 1, 0, 0],
+        [0.5, 0.9, 0.9999, 0.6],
+        class_names=["cat", "dog"],
+        imshow_kw={"interpolation": "nearest"},
+        text_kw={"color": "green"},
+    )
+    black, white = X.min(), X.max()
+    assert (black > 0, white < 1) == (True, True)  # floats from 0 to 1 are not stretched
+    assert_array_equal(display.images, np.rint(X[[2, 3, 0]] * 255).astype(np.uint8))
+    assert [texts(panel) for panel in display.axes_.flat] == [
+        ["cat (>99%)", "is 2"],
+        ["cat (60%)", "is 7"],
+        ["dog (50%)", "is cat"],
+    ]
+    assert display.axes_[0, 0].texts[0].get_color() == "green"
+    assert display.images_[0].get_interpolation() == "nearest"
+    assert display.title_.get_text() == "All 3 mistakes in 4 images"
+
+
+def test_labels_never_seen_are_mistakes(fitted, fashion_test):
+    X, y = fashion_test
+    y = np.where(y == 0, 10, y)
+    display = ImageGridDisplay.from_estimator(fitted, X, y, n_images=50)
+    assert np.sum(display.y_true == 10) == 10
+
+
+def test_no_mistake_is_a_picture_that_says_so(fashion_test):
+    X, y = fashion_test
+    for images in (X, X / 255):
+        display = ImageGridDisplay.from_predictions(images, y, y, np.ones(len(y)))
+        assert texts(display.axes_[0, 0]) == ["No mistake in 100 images"]
+        assert not display.images_
+
+
+def test_what_a_grid_cannot_show(fitted, fashion_test):
+    X, y = fashion_test
+    with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):
+        ImageGridDisplay.from_estimator(fitted, X, y, n_images=0)
+    with pytest.raises(ValueError, match="No row of y has a label of the target task"):
+        ImageGridDisplay.from_estimator(fitted, X[y > 4], y[y > 4])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        ImageGridDisplay.from_predictions(X, y, y[:3], np.ones(len(y)))
+    with pytest.raises(ValueError, match=r"class_names must be a dict.* label 'b'"):
+        ImageGridDisplay.from_predictions(
+            X[:2], ["a", "b"], ["b", "a"], [1, 1], class_names=["cat", "dog"]
+        )

@@ -1,0 +1,112 @@
+"""The head first, then stage by stage: which layers train in which epoch."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skfashion._estimators.fit import Fit
+from tests.class_split import GTE5
+
+BODY = ["conv1/kernel", "conv2/kernel"]
+
+
+def test_the_head_comes_first(make, fashion):
+    params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs": 3}
+    before = make(**{**params, "epochs": 0}).fit(*fashion)._weights
+    with pytest.warns(UserWarning, match="end before all has thawed"):
+        head = make(head_epochs=3, **params).fit(*fashion)
+    both = make(head_epochs=2, **params).fit(*fashion)
+    for path in BODY:
+        assert_array_equal(head._weights[path], before[path])
+        assert not np.array_equal(both._weights[path], before[path])
+    assert len(both.history_["loss"]) == both.n_iter_ == 3
+    assert both.history_["loss"][:2] == head.history_["loss"][:2]
+    assert both.freeze_point_ is None
+    assert both.n_frozen_params_ == 0
+
+
+def test_stages_thaw_from_behind(make, fashion):
+    params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs_per_stage": 1}
+    before = make(epochs=0, **{**params, "epochs_per_stage": 0}).fit(*fashion)._weights
+    moved = []
+    for epochs in (1, 2, 3):
+        with nullcontext() if epochs == 3 else pytest.warns(UserWarning, match="that takes 3"):
+            after = make(epochs=epochs, head_epochs=1, **params).fit(*fashion)._weights
+        moved.append([not np.array_equal(after[path], before[path]) for path in BODY])
+    assert moved == [[False, False], [False, True], [True, True]]
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, ["conv1"] * 4),
+        ({"head_epochs": 2}, ["features", "features", "conv1", "conv1"]),
+        ({"freeze_until": 0, "epochs_per_stage": 2}, ["conv1", "conv1", None, None]),
+        (
+            {"freeze_until": 0, "epochs_per_stage": 1, "head_epochs": 1},
+            ["features", "conv1", None, None],
+        ),
+        ({"freeze_until": "features", "head_epochs": 2}, ["features"] * 4),
+        ({"freeze_until": "dense", "head_epochs": 2, "epochs_per_stage": 1}, ["dense"] * 4),
+    ],
+    ids=repr,
+)
+def test_plan_of_freeze_points(make, lt5, monkeypatch, params, expected):
+    plans = []
+    thawing = Fit.thawing
+    monkeypatch.setattr(Fit, "thawing", lambda fit: plans.append(thawing(fit)) or plans[-1])
+    make(**{"freeze_until": "conv1", "epochs": 4, **params}).fit(*lt5)
+    assert plans == [tuple(expected)]
+
+
+@pytest.mark.parametrize(
+    ("params", "point"),
+    [({"head_epochs": 4}, "features"), ({"head_epochs": 3, "epochs_per_stage": 2}, "conv1")],
+)
+def test_a_plan_that_ends_too_early_draws_a_warning(make, lt5, params, point):
+    with pytest.warns(UserWarning, match=r"epochs=4 end before all has thawed .* takes [56]"):
+        clf = make(freeze_until=0, epochs=4, **params).fit(*lt5)
+    assert clf.freeze_point_ == point
+    assert clf.n_frozen_params_ == {"features": 9568, "conv1": 320}[point]
+
+
+SCHEDULED = {
+    "freeze_until": None,
+    "epochs": 3,
+    "schedule": "cosine",
+    "warmup": 0.2,
+    "clip_norm": 1.0,
+    "layer_decay": 0.5,
+    "head_epochs": 1,
+    "epochs_per_stage": 1,
+}
+
+
+def test_partial_fit_follows_the_same_course(make, lt5):
+    X, y = lt5
+    whole = make(**SCHEDULED).fit(X, y)
+    parts = make(**SCHEDULED)
+    for _ in range(3):
+        parts.partial_fit(X, y, classes=range(5))
+    for path, weight in whole._weights.items():
+        assert_array_equal(parts._weights[path], weight)
+    parts.partial_fit(X, y)
+    assert parts.n_iter_ == 4
+
+
+def test_warm_start_begins_the_course_anew_without_freezing_the_body_again(make, lt5):
+    clf = make(**SCHEDULED, warm_start=True).fit(*lt5)
+    before = clf._weights
+    clf.set_params(epochs=1).fit(*lt5)
+    assert clf.n_iter_ == 4
+    assert not np.array_equal(clf._weights["conv1/kernel"], before["conv1/kernel"])
+
+
+def test_early_stopping_ends_the_head_phase_not_the_whole(make, fashion):
+    params = {"freeze_until": None, "early_stopping": True, "n_iter_no_change": 1}
+    clf = make(tol=100.0, epochs=6, head_epochs=3, **params).fit(*fashion)
+    # Nothing improves by 100: after the first epoch, which is the best so far, each part of the
+    # phase stops at its first chance.
+    assert clf.n_iter_ == 3
