@@ -227,7 +227,8 @@ class Trainer:
                 variable.assign(value)
             return start + order.batch_size, totals + _totals(losses, logits, targets, weights)
 
-        return _loop_over_batches(train_batch, totals, n_indices)
+        start = tf.constant(0), totals
+        return tf.while_loop(lambda start, _: start < n_indices, train_batch, start)[1]
 
     def _score_window(self, totals, data: WindowData):
         """Evaluate the rows of a window in order; return new totals."""
@@ -242,7 +243,8 @@ class Trainer:
             losses = _cross_entropies(logits, targets)
             return start + batch_size, totals + _totals(losses, logits, targets, data.weights[rows])
 
-        return _loop_over_batches(score_batch, totals, tf.size(data.targets))
+        n_rows, start = tf.size(data.targets), (tf.constant(0), totals)
+        return tf.while_loop(lambda start, _: start < n_rows, score_batch, start)[1]
 
     def _set_rates(self, rates: EpochRates, before, after):
         """Set the rates of a step, from the shares of the epoch done before and after it."""
@@ -276,12 +278,6 @@ def _copy_variable(variable):
     )
     copy.constraint = variable.constraint
     return copy
-
-
-def _loop_over_batches(run_batch, totals, n_rows):
-    """Run ``run_batch(start, totals) -> (next start, totals)`` over all rows, inside the graph."""
-    _, totals = tf.while_loop(lambda start, _: start < n_rows, run_batch, (tf.constant(0), totals))
-    return totals
 
 
 def _cross_entropies(logits, targets):

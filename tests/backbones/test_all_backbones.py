@@ -120,7 +120,7 @@ def test_fits_at_every_freeze_depth(name, tiny):
     start = quick(name, epochs=0).fit(X, y)._weights
     for depth in range(len(backbone.stages) + 1):
         clf = quick(name, freeze_until=depth).fit(X, y)
-        front, _ = get_network(clf._architecture).split_at(clf.freeze_point_)
+        front, _ = get_network(clf._fitted.architecture).split_at(clf.freeze_point_)
         frozen = set() if front is None else {variable.path for variable in front.weights}
         assert bool(frozen) == (depth > 0)
         for path, weight in clf._weights.items():
@@ -141,7 +141,7 @@ def test_images_of_any_kind(name, shape):
     X, y = rng.integers(0, 256, (6, *shape), dtype="uint8"), np.array([0, 1] * 3)
     clf = quick(name, freeze_until="features").fit(X, y)
     smallest = get_backbone(name).min_size
-    assert clf._architecture.body_size == tuple(max(side, smallest) for side in shape[:2])
+    assert clf._fitted.architecture.body_size == tuple(max(side, smallest) for side in shape[:2])
     assert_array_equal(clf.predict(X.reshape(6, -1)), clf.predict(X))
     assert clf.model_.input_shape == (None, *clf.image_shape_)
     assert_allclose(

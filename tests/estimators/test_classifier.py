@@ -98,7 +98,7 @@ def test_it_learns():
 
 
 def test_prediction_runs_batches_of_one_size(fitted):
-    network = get_network(fitted._architecture)
+    network = get_network(fitted._fitted.architecture)
     functions = [*network.stage_functions("features"), network.head_function("features")]
     shapes = [(28, 28, 1), (26, 26, 32), (4608,)]
     for function, shape in zip(functions, shapes, strict=True):

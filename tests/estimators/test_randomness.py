@@ -116,9 +116,9 @@ def test_every_epoch_has_an_order_and_masks_of_its_own(make, lt5, monkeypatch):
     orders, seeds = [], []
     run_epoch, seed = _trainer.Trainer.run_epoch, _trainer.Trainer.seed
 
-    def note_order(self, rows, order, *args):
-        orders.append(tuple(order))
-        return run_epoch(self, rows, order, *args)
+    def note_order(self, data, plan):
+        orders.append(tuple(plan.order))
+        return run_epoch(self, data, plan)
 
     def note_seeds(self, *stream):
         seed(self, *stream)

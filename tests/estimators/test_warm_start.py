@@ -128,12 +128,12 @@ def test_learning_rate_none_is_the_optimizers_own_again(make, lt5):
     clf = make().partial_fit(*lt5, classes=range(5))
     clf.set_params(learning_rate=0.5).partial_fit(*lt5)
     clf.set_params(learning_rate=None).partial_fit(*lt5)
-    assert clf._optimizer.values[1] == np.float32(0.001)
+    assert clf._optimizer_state.values[3] == np.float32(0.001)
 
 
 def test_warm_start_has_a_fresh_optimizer(make, lt5):
     X, y = lt5
     warm = make(epochs=1, warm_start=True).fit(X, y).fit(X, y)
-    assert warm._optimizer is None
+    assert warm._optimizer_state is None
     streamed = make().partial_fit(X, y, classes=range(5)).partial_fit(X, y)
     assert not np.array_equal(warm.predict_proba(X), streamed.predict_proba(X))

@@ -6,7 +6,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion._data.images import ImageFormat
 from skfashion._data.row_subset import RowSubset
-from skfashion._training.augmentation import build_augmentation, parse_augmentation, split_off_flips
+from skfashion._training.augmentation import (
+    build_augmentation_layers,
+    parse_augmentation,
+    split_off_flips,
+)
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ def augmented():
         changed = np.repeat(image, n_images, axis=0)
         flips, others = split_off_flips(parse_augmentation(augmentation))
         changed = flips.apply(changed, np.arange(n_images) % len(flips))
-        for number, layer in enumerate(build_augmentation(others)):
+        for number, layer in enumerate(build_augmentation_layers(others)):
             for state in layer.variables:
                 state.assign(np.array([number, 0], "uint32"))
             changed = layer(changed, training=True)
@@ -90,4 +94,4 @@ def test_changes_are_made_in_one_order():
     names = ["erase", "flip", "zoom"]
     assert [name for name, _ in parse_augmentation(names)] == ["flip", "zoom", "erase"]
     assert parse_augmentation({"rotate": None}) == (("rotate", 15.0),)
-    assert_array_equal(build_augmentation(parse_augmentation(None)), [])
+    assert_array_equal(build_augmentation_layers(parse_augmentation(None)), [])

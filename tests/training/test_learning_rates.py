@@ -117,16 +117,16 @@ def test_partial_fit_has_no_course_of_its_own(make, lt5, body_path):
 
 def test_options_come_from_the_recipe_unless_they_are_given(make):
     recipe = Recipe(2.0, 0.1, 0.5, "cosine", 0.1, 3.0)
-    chosen = LearningRates.choose(make(), recipe, 0.01)
+    chosen = LearningRates.resolve(make(), recipe, 0.01)
     assert chosen == LearningRates(0.02, pytest.approx(0.002), 0.5, "cosine", 0.1, 3.0)
-    assert chosen.rate(None) == 0.02
-    assert chosen.rate(2) == pytest.approx(0.0005)
+    assert chosen.peak_rate(None) == 0.02
+    assert chosen.peak_rate(2) == pytest.approx(0.0005)
     given = make(learning_rate=1.0, schedule="constant", warmup=0, clip_norm=np.inf, layer_decay=1)
-    assert LearningRates.choose(given, recipe, 0.01) == LearningRates(
+    assert LearningRates.resolve(given, recipe, 0.01) == LearningRates(
         1.0, 0.1, 1, "constant", 0, None
     )
     assert (
-        LearningRates.choose(make(body_learning_rate=7.0), recipe, 0.01).body_learning_rate == 7.0
+        LearningRates.resolve(make(body_learning_rate=7.0), recipe, 0.01).body_learning_rate == 7.0
     )
 
 

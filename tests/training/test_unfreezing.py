@@ -15,7 +15,7 @@ BODY = ["conv1/kernel", "conv2/kernel"]
 def test_the_head_comes_first(make, fashion):
     params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs": 3}
     before = make(**{**params, "epochs": 0}).fit(*fashion)._weights
-    with pytest.warns(UserWarning, match="end before all has thawed"):
+    with pytest.warns(UserWarning, match="end before all is unfrozen"):
         head = make(head_epochs=3, **params).fit(*fashion)
     both = make(head_epochs=2, **params).fit(*fashion)
     for path in BODY:
@@ -55,8 +55,10 @@ def test_stages_thaw_from_behind(make, fashion):
 )
 def test_plan_of_freeze_points(make, lt5, monkeypatch, params, expected):
     plans = []
-    thawing = Fit.thawing
-    monkeypatch.setattr(Fit, "thawing", lambda fit: plans.append(thawing(fit)) or plans[-1])
+    schedule = Fit.unfreeze_schedule
+    monkeypatch.setattr(
+        Fit, "unfreeze_schedule", lambda fit: plans.append(schedule(fit)) or plans[-1]
+    )
     make(**{"freeze_until": "conv1", "epochs": 4, **params}).fit(*lt5)
     assert plans == [tuple(expected)]
 
@@ -66,7 +68,7 @@ def test_plan_of_freeze_points(make, lt5, monkeypatch, params, expected):
     [({"head_epochs": 4}, "features"), ({"head_epochs": 3, "epochs_per_stage": 2}, "conv1")],
 )
 def test_a_plan_that_ends_too_early_draws_a_warning(make, lt5, params, point):
-    with pytest.warns(UserWarning, match=r"epochs=4 end before all has thawed .* takes [56]"):
+    with pytest.warns(UserWarning, match=r"epochs=4 end before all is unfrozen .* takes [56]"):
         clf = make(freeze_until=0, epochs=4, **params).fit(*lt5)
     assert clf.freeze_point_ == point
     assert clf.n_frozen_params_ == {"features": 9568, "conv1": 320}[point]

@@ -78,9 +78,9 @@ def test_a_second_fit_builds_and_traces_nothing(make, fashion, monkeypatch):
 
 
 def test_registries_are_bounded(make, lt5):
-    for hidden_units in range(1, _lending.MOST_IDLE_TRAINERS + 3):
+    for hidden_units in range(1, _lending.MAX_IDLE_TRAINERS + 3):
         make(hidden_units=hidden_units, epochs=1).fit(*lt5)
-    assert sum(map(len, _lending._idle.values())) == _lending.MOST_IDLE_TRAINERS
+    assert sum(map(len, _lending._idle.values())) == _lending.MAX_IDLE_TRAINERS
     assert _network.get_network.cache_info().currsize == _network.MOST_NETWORKS
 
 
@@ -107,7 +107,11 @@ def test_memory_does_not_grow_with_fits(make, fashion):
 
 def test_idle_trainers_keep_no_weights_of_a_fit(make, lt5):
     make(freeze_until="conv1", augmentation="flip", epochs=1).fit(*lt5)
-    assert all(not t._frozen for trainers in _lending._idle.values() for t in trainers)
+    assert all(
+        not (t._frozen_weights or t._start_weights)
+        for trainers in _lending._idle.values()
+        for t in trainers
+    )
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
