@@ -18,7 +18,9 @@ from sklearn.model_selection import GridSearchCV
 
 from skfashion import Backbone, clear_memory, memory_report
 from skfashion._cache.fingerprint import environment_fingerprint
-from skfashion._cache.store import Store, digest, hash_rows
+from skfashion._cache.hashing import digest, hash_rows
+from skfashion._cache.row_table import RowTable
+from skfashion._cache.store import Store
 from skfashion.model_selection import ClassSplitCV
 
 LT5 = [0, 1, 2, 3, 4]
@@ -169,9 +171,11 @@ def test_two_processes_at_once(tmp_path):
 WRITE = """
 import sys
 import numpy as np
-from skfashion._cache.store import Store, hash_rows
+from skfashion._cache.hashing import hash_rows
+from skfashion._cache.row_table import RowTable
+from skfashion._cache.store import Store
 store = Store(sys.argv[1])
-table = store.table("key", (1000,), "float32")
+table = RowTable(store, "key", (1000,), "float32")
 for n in range(1000):
     rows = np.full((2000, 1000), n, "float32")
     table.add(hash_rows(np.arange(n * 2000, (n + 1) * 2000)), rows, np.arange(2000))
@@ -192,12 +196,11 @@ def test_a_process_killed_while_it_writes_leaves_whole_files(tmp_path):
     store = Store(tmp_path)
     entry = store.load("entry")["rows"]
     assert (entry == entry[0, 0]).all()
-    table = store.table("key", (1000,), "float32")
+    table = RowTable(store, "key", (1000,), "float32")
     for n in range(3):
-        found = table.find(hash_rows(np.arange(n * 2000, (n + 1) * 2000)))
-        rows = np.empty((2000, 1000), "float32")
-        assert found.read(np.arange(2000), rows, np.arange(2000)).all()
-        assert (rows == n).all()
+        blocks = [*table.read(hash_rows(np.arange(n * 2000, (n + 1) * 2000)))]
+        assert_array_equal(np.sort(np.concatenate([rows for rows, _ in blocks])), np.arange(2000))
+        assert all((features == n).all() for _, features in blocks)
 
 
 def test_least_recently_used_goes_first(tmp_path):
@@ -230,13 +233,12 @@ def test_damaged_files_count_as_missing(make, fashion, tmp_path):
 
 def test_features_with_fewer_rows_than_their_index_go(tmp_path):
     hashes = hash_rows(np.arange(40))
-    table = Store(tmp_path).table("key", (2,), np.float32)
+    table = RowTable(Store(tmp_path), "key", (2,), np.float32)
     table.add(hashes, np.ones((40, 2), np.float32), np.arange(40))
     (path,) = (p for p in tmp_path.rglob("*.npy") if not p.name.endswith(".index.npy"))
     np.save(path, np.ones((39, 2), np.float32))
-    found = table.find(hashes)
-    assert not found.read(found.rows, np.zeros((40, 2), np.float32), found.rows).any()
-    assert len(table.find(hashes).rows) == 0
+    assert [*table.read(hashes)] == []
+    assert [*tmp_path.rglob("*.npy")] == []
 
 
 def test_nothing_is_unpickled(tmp_path):
@@ -310,16 +312,16 @@ def test_cleared_while_in_use(make, fashion, tmp_path):
 def test_features_go_when_they_were_not_used_for_longest(tmp_path):
     rows, hashes = np.zeros((100, 100)), hash_rows(np.arange(300))
     store = Store(tmp_path, limit=2 * 100 * (800 + 16) + 2000)
-    table = store.table("key", (100,), "float64")
+    table = RowTable(store, "key", (100,), "float64")
     for n in range(3):
         own = hashes[n * 100 : (n + 1) * 100]
         table.add(own, rows, np.arange(100))
         for age, path in enumerate(sorted(store.folder.rglob("*.npy"), key=os.path.getmtime)):
             os.utime(path, (age, age))
         assert store.n_bytes <= store.limit
-    found = table.find(hashes)
-    assert len(found.rows) == 200
-    assert set(found.rows) >= set(range(200, 300))
+    found = np.concatenate([indices for indices, _ in table.read(hashes)])
+    assert len(found) == 200
+    assert set(found) >= set(range(200, 300))
 
 
 def test_a_pickle_predicts(make, fashion, tmp_path):

@@ -131,7 +131,7 @@ class Fit:
             )
 
     def _fitted_state(self, trained: Trained, history, freeze_point) -> dict:
-        frozen, trainable = count_parameters(self.network, freeze_point)
+        frozen, trainable = self.network.count_parameters(freeze_point)
         return {
             "source_classes_": self.split.source,
             "history_": history,
@@ -318,14 +318,3 @@ def _continued(history: History, further: History) -> History:
         key: history.get(key, [nan] * n_before) + further.get(key, [nan] * n_further)
         for key in {**history, **further}
     }
-
-
-def count_parameters(network: Network, freeze_point) -> tuple[int, int]:
-    """Return how many numbers are frozen, and how many train."""
-    front, back = network.split_at(freeze_point)
-    frozen = [] if front is None else front.weights
-    return _count_values(frozen), _count_values(back.trainable_variables)
-
-
-def _count_values(variables):
-    return int(sum(np.prod(variable.shape) for variable in variables))

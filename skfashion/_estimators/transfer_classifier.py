@@ -15,7 +15,6 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from .._backbones.registry import BackboneEstimator
 from .._backbones.spec import SCHEDULES
 from .._data.class_split import split_classes, split_first_batch
 from .._data.images import ImageFormat
@@ -26,6 +25,7 @@ from .._data.validation import (
     check_validation_data,
     input_kept_on_failure,
 )
+from .backbone_estimator import BackboneEstimator
 from .fit_progress import CallbackSupportMixin, FitProgress
 from .meta_estimators import refuse_class_split_inside
 
@@ -566,7 +566,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         if name != "model_" or "_weights" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if self._model is None:
-            from .._networks.network import build_fitted_model
+            from .._networks.fitted_model import build_fitted_model
 
             self._model: Any = build_fitted_model(
                 self._architecture, self._weights, self.pixel_range_

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from .._cache.fingerprint import environment_fingerprint
-from .._cache.store import Store, digest, hash_array
+from .._cache.hashing import digest, hash_array
+from .._cache.store import Store
 from .._networks.graph import Weights
 from .phase import EpochEnd, OptimizerState, Phase, Trained
 from .trainer import Rows
