@@ -1,36 +1,42 @@
-"""Freeze points: what `freeze_until` means for a backbone."""
+"""Freeze points: what the values of `freeze_until` mean for a backbone."""
 
 from .spec import Backbone
 
 
 def has_kept_weights(params, pretrains: bool) -> bool:
-    """Return whether fine-tuning starts from weights worth keeping."""
+    """Return whether fine-tuning starts from pretrained weights."""
     return params.weights is not None or pretrains
 
 
 def choose_freeze_until(params, backbone: Backbone, pretrains: bool) -> str | int | None:
-    """Return `freeze_until`; "auto" becomes the backbone's default, or `None` for random weights."""
+    """Return `freeze_until`; "auto" is the backbone's default, or `None` for random weights."""
     if params.freeze_until != "auto":
         return params.freeze_until
     return backbone.default_freeze if has_kept_weights(params, pretrains) else None
 
 
-def resolve_freeze_point(backbone: Backbone, value, parameter) -> str | None:
-    """Return the name of a freeze point that may be given by a number of stages.
+def resolve_freeze_point(backbone: Backbone, value: str | int | None, parameter: str) -> str | None:
+    """Return the name of a freeze point that may be given as a number of stages.
 
     Parameters
     ----------
     backbone : Backbone
-        Whose stages are counted.
+        The backbone whose stages are counted.
     value : str, int or None
-        A name, which passes through, as `None` does; or a number of stages.
+        A number of stages, from 0; a negative number counts from the last stage. A name and
+        `None` are returned as they are.
     parameter : str
-        What to call it in an error.
+        Name of the parameter, for the error.
+
+    Returns
+    -------
+    str or None
+        "features" for all stages, a name, or `None` for nothing frozen.
 
     Raises
     ------
     ValueError
-        If there are not so many stages.
+        If the value is a bool, or there are fewer stages.
     """
     stages = backbone.stages
     if isinstance(value, bool):

@@ -1,28 +1,28 @@
-"""Builders of the bodies that Keras ships, with the preprocessing that their weights expect."""
+"""Builders of the bodies in `keras.applications`, with the preprocessing of their weights."""
 
 from dataclasses import dataclass
 
-# As in keras.applications' "torch" mode: of ImageNet, on a scale from 0 to 1, red first.
+# Of ImageNet, on a scale from 0 to 1, red first: the "torch" mode of keras.applications.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-# As in its "caffe" mode: on a scale from 0 to 255, blue first.
+# On a scale from 0 to 255, blue first: its "caffe" mode.
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 
-# Keras averages batch statistics over a hundred or a thousand steps. Fine-tuning may be shorter
-# than that, and would predict with the statistics that it began with.
+# Keras' averages of batch statistics take a hundred or a thousand steps to follow the data.
+# Fine-tuning may be shorter, and would predict with the statistics of the pretraining.
 BATCH_NORM_MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
 class KerasApplication:
-    """Adds a body of `keras.applications`, without its top, to a graph.
+    """Add a body of `keras.applications`, without its top, to a graph.
 
     Parameters
     ----------
     constructor : str
         Name in `keras.applications`.
     preprocessing : {"caffe", "tf", "torch", "inside"}
-        What stands in front of it, as the modes of Keras' `preprocess_input`; "inside" where the
+        How images are scaled for it: a mode of Keras' `preprocess_input`, or "inside" where the
         body rescales images from 0 to 255 itself.
     """
 
@@ -39,7 +39,7 @@ class KerasApplication:
 
 
 def preprocess(images, mode):
-    """Bring RGB images from 0 to 255 to the scale and order of channels that a body expects."""
+    """Scale RGB images from 0 to 255, and order their channels, as a body expects them."""
     from keras import layers, ops
 
     if mode == "inside":
@@ -57,18 +57,19 @@ def preprocess(images, mode):
 
 
 def adapt(model):
-    """Return a model's output, with normalisation layers that suit transfer learning.
+    """Return a model's output after replacing normalisation layers for transfer learning.
 
-    Batch normalisation averages over fewer steps, and trains by a quicker kernel. A `Normalization`
-    that would learn its constants (EfficientNetB0's) gets ImageNet's, which is what the official
-    graph computes: its own constants come from the weight file, with standard deviations in the
-    place of variances, and a further layer that makes up for it (tensorflow/tensorflow#49930).
+    Batch normalisation averages over fewer steps, and trains by a faster kernel. EfficientNetB0
+    has a `Normalization` that reads its constants from the weight file; here it gets ImageNet's,
+    so that random weights work, too. The outputs are those of the official graph: its file has
+    standard deviations instead of variances, and a further layer corrects for that
+    (tensorflow/tensorflow#49930).
     """
     import keras
 
     from .._keras.fused_batch_norm import BatchNormalization
 
-    def remade(layer):
+    def rebuild(layer):
         config = layer.get_config()
         if isinstance(layer, keras.layers.BatchNormalization):
             momentum = min(layer.momentum, BATCH_NORM_MOMENTUM)
@@ -80,7 +81,7 @@ def adapt(model):
             )
         return type(layer).from_config(config)
 
-    return keras.models.clone_model(model, model.input, clone_function=remade).output
+    return keras.models.clone_model(model, model.input, clone_function=rebuild).output
 
 
 def _learns_constants(layer):

@@ -1,4 +1,4 @@
-"""What the library has to know of a network's body: one frozen dataclass."""
+"""The description of a backbone: frozen dataclasses with all that the library has to know."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -13,24 +13,24 @@ SCHEDULES = ("constant", "cosine")
 
 @dataclass(frozen=True)
 class Recipe:
-    """Defaults of training that suit a backbone.
+    """Training defaults that suit a backbone.
 
-    The parameters of `TransferClassifier` overrule them.
+    The parameters of `TransferClassifier` take precedence.
 
     Parameters
     ----------
     head_factor : float, default=1.0
-        Learning rate of the head, as a multiple of the optimizer's own.
+        Learning rate of the head, as a multiple of the optimizer's default.
     body_factor : float, default=1.0
         Learning rate of the body's last stage, as a multiple of the head's.
     layer_decay : float, default=1.0
-        What the rate is multiplied with from each stage of the body to the one in front of it.
+        Ratio of a stage's learning rate to that of the next stage towards the head.
     schedule : {"constant", "cosine"}, default="constant"
-        How the rates go over the epochs: as they are, or down to zero by half a cosine [1]_.
+        How the rates change over the epochs: not at all, or down to zero by half a cosine [1]_.
     warmup : float, default=0.0
-        Share of all steps in which the rates first rise linearly from zero.
+        Fraction of all steps, at the beginning, in which the rates rise linearly from zero.
     clip_norm : float, default=None
-        Largest norm of all gradients together; `None` for no bound.
+        Largest norm of all gradients together; `None` for no limit.
 
     References
     ----------
@@ -69,9 +69,9 @@ class OfficialWeights:
     Parameters
     ----------
     url : str
-        Where it is; the last part is the name that it is kept under.
+        Address of the file. Its last part is the name of the local copy.
     file_hash : str
-        Its published SHA-256 or MD5, in hexadecimal digits.
+        Published SHA-256 or MD5 of the file, in hexadecimal digits.
     """
 
     url: str
@@ -93,37 +93,39 @@ class OfficialWeights:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network body, and all that `TransferClassifier` needs to know of it.
+    """A network body, and all that `TransferClassifier` has to know about it.
 
     Parameters
     ----------
     name : str
-        What `TransferClassifier(backbone=...)` and `list_backbones` call it.
+        Name for `TransferClassifier(backbone=...)` and `list_backbones`.
     build : callable
         ``build(images) -> features``: adds the body's layers to a Keras graph. `images` is a
-        symbolic batch of shape (n, h, w, channels) with values from 0 to 255, so the body's own
-        preprocessing belongs into the graph. Layers are built channels last and under the
-        estimator's `dtype`. Every layer that a user may freeze up to needs a name of its own. A
-        module level function can be pickled.
+        symbolic batch of shape (n, h, w, channels) with values from 0 to 255, so preprocessing
+        is part of the graph. Layers are built channels last and under the estimator's `dtype`.
+        Every layer that a user may freeze up to needs a name. A function of a module can be
+        pickled; a lambda or a local function needs cloudpickle.
     stages : tuple of str
-        Names of layers, from input to output, each a single-tensor cut of the graph: freezing up
-        to one freezes everything in front of it. The last one closes the body.
+        Names of layers, from input to output. Each layer's output is a single-tensor cut of the
+        graph: freezing up to a stage freezes all layers before it. The last stage is the last
+        layer with weights.
     min_size : int
-        Smallest side of an image, in pixels. Smaller ones are enlarged.
+        Smallest side of an image, in pixels. Smaller images are enlarged.
     channels : int, default=None
-        Channels that the body takes. With 3, grey images are repeated to three. `None` takes
+        Channels that the body takes. With 3, the channel of grey images is repeated. `None` takes
         images as they are.
     pooling : {"flatten", "average", "normalized_average"}, default="average"
-        How the head turns the body's feature map into a vector. The last one brings the vector of
-        each image to mean 0 and variance 1, which a body without normalisation of its own needs.
+        How the head turns the body's feature map into a vector. "normalized_average" then scales
+        the vector of each image to mean 0 and variance 1, which suits a body without
+        normalisation layers.
     default_freeze : str, default="features"
-        What ``freeze_until="auto"`` means where there are weights worth keeping.
+        What ``freeze_until="auto"`` means for pretrained weights.
     official : OfficialWeights, default=None
-        Where ``weights="imagenet"`` comes from.
+        The file of ``weights="imagenet"``.
     from_scratch : Recipe, default=Recipe()
-        Defaults of training where the body starts at random.
+        Training defaults for random weights.
     fine_tuning : Recipe, default=Recipe()
-        Defaults of training where it starts from weights worth keeping.
+        Training defaults for pretrained weights.
 
     Examples
     --------
@@ -159,7 +161,7 @@ class Backbone:
             raise ValueError(unknown_name_message("default_freeze", self.default_freeze, points))
 
     def __repr__(self):
-        # Estimators print their parameters; a row's defaults are left out, as theirs are.
+        # Estimators print their parameters without defaults, and so does this.
         shown = [
             f"{field.name}={getattr(self, field.name)!r}"
             for field in fields(self)
@@ -169,17 +171,17 @@ class Backbone:
 
 
 def check_weights(weights, backbone: Backbone) -> None:
-    """Check that the file of weights exists, or that the backbone has an official release.
+    """Check that the file of weights exists, or that the backbone has official weights.
 
     Raises
     ------
     FileNotFoundError
         If there is no file of this name.
     ValueError
-        If there is no official release for this backbone.
+        If there are no official weights for this backbone.
     """
     if weights == "imagenet":
-        official_weights_of(backbone)
+        require_official_weights(backbone)
     elif weights is not None and not (path := Path(weights).expanduser()).is_file():
         raise FileNotFoundError(
             f"weights={str(path)!r}: there is no such file. Give the path of one, or "
@@ -187,7 +189,7 @@ def check_weights(weights, backbone: Backbone) -> None:
         )
 
 
-def official_weights_of(backbone: Backbone) -> OfficialWeights:
+def require_official_weights(backbone: Backbone) -> OfficialWeights:
     """Return the official weights of a backbone.
 
     Raises

@@ -1,1 +1,1 @@
-"""The folder of `memory`: hashes, files of arrays, rows of features."""
+"""The folder of `memory`: content hashes, entries of arrays, tables of features by row."""

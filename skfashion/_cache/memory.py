@@ -1,4 +1,4 @@
-"""What the parameter `memory` stands for; what is in there, and how to clear it."""
+"""The parameter `memory`: the store it names, a report on that store, and how to clear it."""
 
 import os
 
@@ -6,16 +6,24 @@ from joblib.disk import memstr_to_bytes
 
 from .store import Store
 
+_COUNTS = (
+    "pretrainings_found",
+    "pretrainings_computed",
+    "rows_found",
+    "rows_computed",
+    "epochs_found",
+)
 
-def open_store(memory, memory_limit=None) -> Store | None:
-    """Return the store that parameters of an estimator stand for, `None` for none.
+
+def open_store(memory, memory_limit: int | str | None = None) -> Store | None:
+    """Return the store that the parameters of an estimator name, or `None` for none.
 
     Parameters
     ----------
     memory : str, path-like, joblib.Memory or None
-        As the parameter of `TransferClassifier`.
+        The parameter of `TransferClassifier`.
     memory_limit : int, str or None
-        As the parameter of `TransferClassifier`.
+        The parameter of `TransferClassifier`.
 
     Raises
     ------
@@ -27,10 +35,11 @@ def open_store(memory, memory_limit=None) -> Store | None:
     )
     if location is None:
         return None
-    return Store(location, _bytes(memory_limit))
+    return Store(location, _parse_limit(memory_limit))
 
 
-def _bytes(limit):
+def _parse_limit(limit):
+    """Return a number of bytes that may be given as a str."""
     if not isinstance(limit, str):
         return limit
     try:
@@ -45,7 +54,7 @@ def _bytes(limit):
     return n_bytes
 
 
-def _store_of(memory):
+def _require_store(memory):
     store = open_store(memory)
     if store is None:
         raise ValueError(f"memory={memory!r} names no folder. Give the one that estimators use.")
@@ -53,7 +62,7 @@ def _store_of(memory):
 
 
 def memory_report(memory) -> dict[str, float]:
-    """Return what a folder of `TransferClassifier(memory=...)` holds, and how it was used.
+    """Report what a folder of `TransferClassifier(memory=...)` holds, and how it was used.
 
     Parameters
     ----------
@@ -63,11 +72,11 @@ def memory_report(memory) -> dict[str, float]:
     Returns
     -------
     dict of str to number
-        "bytes" of what is kept; and, of all processes, as far back as the folder's log goes:
-        "pretrainings_found" and "pretrainings_computed", "rows_found" and "rows_computed" (images
-        whose frozen features were found or computed, where they are worth a file), "epochs_found"
-        (epochs of both tasks that did not run, because a run was found that has them), and
-        "seconds_saved" (what these once took).
+        "bytes": the size of the files. The other numbers are sums over all processes, as far back
+        as the folder's log goes: "pretrainings_found" and "pretrainings_computed"; "rows_found"
+        and "rows_computed", images whose frozen features were found or computed, where these are
+        worth a file; "epochs_found", epochs of both tasks that were restored instead of trained;
+        and "seconds_saved", the time that these epochs took when they were trained.
 
     Raises
     ------
@@ -90,18 +99,11 @@ def memory_report(memory) -> dict[str, float]:
     >>> report["pretrainings_computed"], report["pretrainings_found"]
     (1, 1)
     """
-    store = _store_of(memory)
-    counted = (
-        "pretrainings_found",
-        "pretrainings_computed",
-        "rows_found",
-        "rows_computed",
-        "epochs_found",
-    )
+    store = _require_store(memory)
     totals = store.usage_totals()
     return {
         "bytes": store.n_bytes,
-        **{name: totals[name] for name in counted},
+        **{name: totals[name] for name in _COUNTS},
         "seconds_saved": float(totals["seconds_saved"]),
     }
 
@@ -124,4 +126,4 @@ def clear_memory(memory) -> None:
     >>> import skfashion
     >>> skfashion.clear_memory("a-folder-that-need-not-exist")
     """
-    _store_of(memory).clear()
+    _require_store(memory).clear()

@@ -1,42 +1,38 @@
 """A folder of arrays under content keys, which several processes may read and write at once.
 
-Only arrays go in and come out: files are NumPy's, read without pickle. Each is written under
-another name and then renamed, so that a process that is killed leaves a whole file or none. What
-cannot be read counts as missing. Nothing is locked: two processes that miss the same entry both
-compute it.
+Only arrays go in and come out: files are NumPy's, read without pickle. Each file is written under
+a temporary name and then renamed, so a process that is killed leaves a whole file or none. A file
+that cannot be read counts as missing. Nothing is locked: two processes that miss the same entry
+both compute it.
+
+Files of one folder whose names agree up to the first dot form a unit: they are counted together
+and removed together. An entry is a unit of one file; a part of a `RowTable` is a unit of two.
 """
 
-import hashlib
 import json
 import os
 import shutil
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 from zipfile import BadZipFile
 
 import numpy as np
 
-from .._data.row_subset import bytes_of_row, chunk_rows, row_chunks
-
 FOLDER = "skfashion"
 _FORMAT = "1"
 _UNFINISHED = ".unfinished"
-_INDEX = ".index.npy"
 _LOG = "log.jsonl"
-_MOST_LOG_BYTES = 2**20
-_UNFINISHED_FOR_GOOD = 3600.0
-# One file of features has at most so many bytes: the unit in which the least recently used go.
-_FILE_BYTES = 2**26
-# So much is copied at a time: less than a processor's cache has room for.
-_BLOCK_BYTES = 2**20
-# To open a file takes about as long as to compute the features of so many images.
-_FEWEST_ROWS = 16
-_UNREADABLE = (
+_MAX_LOG_BYTES = 2**20
+# An unfinished file of this age, in seconds, belongs to a process that was killed.
+_ABANDONED_AFTER = 3600.0
+# The size of an archive beyond that of its arrays, for each array.
+_BYTES_OF_HEADER = 512
+# What reading a damaged or missing file raises.
+READ_ERRORS = (
     OSError,
     ValueError,
     EOFError,
@@ -47,139 +43,101 @@ _UNREADABLE = (
 )
 
 
-def digest(*parts) -> str:
-    """Return a hash of arrays, and of anything else by its `repr`."""
-    state = hashlib.blake2b(digest_size=20)
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            state.update(f"array {part.dtype.str} {part.shape} ".encode())
-            state.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
-        else:
-            text = repr(part).encode()
-            state.update(b"%d " % len(text) + text)
-    return state.hexdigest()
-
-
-def hash_array(array) -> str:
-    """Return a hash of an array or `Images`, of which a part is in memory at a time."""
-    state = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=20)
-    for part in row_chunks(array):
-        state.update(np.ascontiguousarray(array[part]).reshape(-1).view(np.uint8).data)
-    return state.hexdigest()
-
-
-def hash_rows(array) -> np.ndarray:
-    """Return a 128-bit hash of each row of an array or `Images` and its type, of shape (n, 2)."""
-    of_type = hashlib.blake2b(array.dtype.str.encode(), digest_size=16)
-
-    def hash_row(row):
-        state = of_type.copy()
-        state.update(row.tobytes())
-        return state.digest()
-
-    hashes = b"".join(map(hash_row, array))
-    return np.frombuffer(hashes, "<u8").reshape(len(array), 2)
-
-
 class Store:
-    """Entries of arrays, and tables of features by row.
+    """Entries of arrays in a folder of bounded size; the least recently used are removed first.
 
     Parameters
     ----------
     location : path-like
-        The folder; what is kept goes into a folder of its own below it.
+        The user's folder. Files go into a sub-folder of it.
     limit : int or None
-        Bytes that it may take; `None` for half of what is free and what it takes itself.
+        Bytes that the files may take. `None` allows half of the sum of the disk's free bytes and
+        the bytes that the files take already.
     """
 
-    def __init__(self, location, limit=None):
+    def __init__(self, location, limit: int | None = None):
         # A str, so that estimators can be unpickled on other systems.
         self._folder = str(Path(location).resolve() / FOLDER / _FORMAT)
         self.limit = limit
 
     @property
     def folder(self) -> Path:
-        """Where it keeps its files."""
+        """The folder that holds the files."""
         return Path(self._folder)
 
     # -- Entries ---------------------------------------------------------------------------
 
     def load(self, key: str) -> dict[str, np.ndarray] | None:
-        """Return the arrays of an entry, or `None` if it is not there."""
-        path = self.folder / "entries" / f"{key}.npz"
+        """Return the arrays of an entry, or `None` if it is missing."""
+        path = self._path_of(key)
         try:
             # NumPy leaves a file open that turns out to be no archive.
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-        except _UNREADABLE:
+        except READ_ERRORS:
             return None
-        _touch(path)
+        mark_as_used(path)
         return arrays
 
     def save(self, key: str, arrays: dict[str, np.ndarray]) -> None:
         """Keep an entry, if there is room."""
-        # An archive takes somewhat more than its arrays.
-        n_bytes = sum(array.nbytes + 512 for array in arrays.values())
+        n_bytes = sum(array.nbytes + _BYTES_OF_HEADER for array in arrays.values())
         with suppress(OSError):
             if self.make_room(n_bytes):
-                with _written(self.folder / "entries" / f"{key}.npz") as file:
+                with open_to_write(self._path_of(key)) as file:
                     np.savez(file, allow_pickle=False, **arrays)
 
-    def table(self, key: str, shape, dtype) -> "RowTable":
-        """Return the table of features with this key, and what a row of them looks like."""
-        return RowTable(self, self.folder / "rows" / key, tuple(shape), np.dtype(dtype))
+    def _path_of(self, key):
+        return self.folder / "entries" / f"{key}.npz"
 
     # -- Room ------------------------------------------------------------------------------
 
-    def make_room(self, n_bytes) -> bool:
-        """Drop what was not used for longest until so much fits; return whether it does."""
-        files = self._files()
-        taken = sum(size for _, size, _ in files)
+    def make_room(self, n_bytes: int) -> bool:
+        """Remove the least recently used units until `n_bytes` fit; return whether they do."""
+        units = self._units()
+        taken = sum(size for _, size, _ in units)
         limit = self.limit
         if limit is None:
-            free = self._free()
+            free = self._free_bytes()
             if free is None:
                 return False
             limit = (free + taken) // 2
         if n_bytes > limit:
             return False
-        for _, size, path in sorted(files):
+        for _, size, path in sorted(units):
             if taken + n_bytes <= limit:
                 break
-            _remove(path)
+            remove_unit(path)
             taken -= size
         return True
 
-    def _free(self):
-        """Return the bytes that are free on the disk, `None` if there is no telling."""
+    def _free_bytes(self):
+        """Return the free bytes of the disk, or `None` if the system does not tell."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             return shutil.disk_usage(self.folder).free
         return None
 
-    def _files(self):
-        """Return (time of last use, bytes, path) of each file; an index counts with its features.
-
-        What others began to write long ago and never ended is removed.
-        """
-        files = []
-        for path in _walk(self.folder):
+    def _units(self) -> list[tuple[float, int, Path]]:
+        """Return (time of last use, bytes, a file) of each unit; remove abandoned files."""
+        sizes: dict[Path, int] = defaultdict(int)
+        last_uses: dict[Path, float] = defaultdict(float)
+        for path in walk_files(self.folder):
             with suppress(OSError):
                 status = path.stat()
                 if path.suffix == _UNFINISHED:
-                    if time.time() - status.st_mtime > _UNFINISHED_FOR_GOOD:
+                    if time.time() - status.st_mtime > _ABANDONED_AFTER:
                         path.unlink()
-                elif path.parent != self.folder and not path.name.endswith(_INDEX):
-                    size = status.st_size
-                    with suppress(OSError):
-                        size += _index_of(path).stat().st_size
-                    files.append((status.st_mtime, size, path))
-        return files
+                elif path.parent != self.folder:
+                    unit = _unit_of(path)
+                    sizes[unit] += status.st_size
+                    last_uses[unit] = max(last_uses[unit], status.st_mtime)
+        return [(last_uses[unit], size, unit) for unit, size in sizes.items()]
 
     @property
     def n_bytes(self) -> int:
-        """Bytes that it takes, but for the log."""
-        return sum(size for _, size, _ in self._files())
+        """Bytes that the files take, without the log."""
+        return sum(size for _, size, _ in self._units())
 
     def clear(self) -> None:
         """Remove everything."""
@@ -187,19 +145,19 @@ class Store:
 
     # -- Log -------------------------------------------------------------------------------
 
-    def log_usage(self, **numbers) -> None:
-        """Write what was found and computed to the store's own log."""
+    def log_usage(self, **numbers: float) -> None:
+        """Append to the store's log what was found and what was computed."""
         line = json.dumps({"time": time.time(), **numbers}) + "\n"
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / _LOG
-            if path.exists() and path.stat().st_size > _MOST_LOG_BYTES:
+            if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
                 path.replace(path.with_suffix(".old"))
             with path.open("a") as file:
                 file.write(line)
 
     def usage_totals(self) -> Counter:
-        """Return the sums of what was noted by all processes, as far back as the log goes."""
+        """Return the sums of what all processes logged, as far back as the log goes."""
         totals: Counter = Counter()
         log = self.folder / _LOG
         for path in log.with_suffix(".old"), log:
@@ -211,146 +169,18 @@ class Store:
         return totals
 
 
-class RowTable:
-    """Features of rows, found by the hash of what each was computed from.
-
-    A part of the table is two files, the features and an index of hashes, and never changes. The
-    index is written last: features without one do not count.
-
-    Parameters
-    ----------
-    store : Store
-        Where it belongs.
-    folder : Path
-        Where its files are.
-    shape, dtype
-        Of the features of a row.
-    """
-
-    def __init__(self, store: Store, folder: Path, shape: tuple[int, ...], dtype: np.dtype):
-        self._store, self._folder = store, folder
-        self.shape, self.dtype = shape, dtype
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes that the features of a row take."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
-
-    def find(self, hashes) -> "Matches":
-        """Look rows up."""
-        files, indices = [], []
-        for path in sorted(_walk(self._folder)):
-            if path.name.endswith(_INDEX):
-                with suppress(*_UNREADABLE):
-                    indices.append(_read_index(path))
-                    files.append(path.with_name(path.name.removesuffix(_INDEX) + ".npy"))
-        parts = np.full(len(hashes), -1)
-        places = np.zeros(len(hashes), np.intp)
-        if files:
-            known = np.concatenate(indices)
-            part_of = np.repeat(np.arange(len(files)), [len(index) for index in indices])
-            place_of = np.concatenate([np.arange(len(index)) for index in indices])
-            order = np.argsort(known[:, 0], kind="stable")
-            at = np.searchsorted(known[order, 0], hashes[:, 0])
-            nearest = order[np.minimum(at, len(order) - 1)]
-            hits = (known[nearest] == hashes).all(axis=1)
-            parts[hits], places[hits] = part_of[nearest[hits]], place_of[nearest[hits]]
-        return Matches(files, parts, places, self.shape, self.dtype)
-
-    def add(self, hashes, features, rows) -> None:
-        """Keep the features of some of these rows, if there is room and they are worth a file."""
-        if len(rows) < _FEWEST_ROWS:
-            return
-        row_bytes = features[:1].nbytes
-        with suppress(OSError):
-            if not self._store.make_room(len(rows) * (row_bytes + hashes[:1].nbytes) + 512):
-                return
-            per_file = max(1, _FILE_BYTES // row_bytes)
-            for start in range(0, len(rows), per_file):
-                name, some = uuid4().hex, rows[start : start + per_file]
-                for ending, array in ((".npy", features), (_INDEX, hashes)):
-                    with _written(self._folder / f"{name}{ending}") as file:
-                        np.save(file, array[some], allow_pickle=False)
+# -- Files -------------------------------------------------------------------------------------
 
 
-class Matches:
-    """Which rows a table has, and their features.
-
-    Parameters
-    ----------
-    files : list of Path
-        Files of features.
-    parts, places : ndarray of shape (n,)
-        Which file each row is in, -1 for none, and where.
-    shape, dtype
-        Of the features of a row.
-    """
-
-    def __init__(self, files, parts, places, shape, dtype):
-        self._files, self._parts, self._places = files, parts, places
-        self._shape, self._dtype = shape, dtype
-
-    @property
-    def rows(self) -> np.ndarray:
-        """The numbers of the rows that it has."""
-        return np.flatnonzero(self._parts >= 0)
-
-    def read(self, rows, out, places) -> np.ndarray:
-        """Copy the features of some of its rows to these places; return which it did.
-
-        Another process may have removed a file meanwhile. One that is damaged goes.
-        """
-        parts, done = self._parts[rows], np.zeros(len(rows), bool)
-        for part in np.unique(parts):
-            own = np.flatnonzero(parts == part)
-            try:
-                features = np.load(self._files[part], mmap_mode="r", allow_pickle=False)
-                if features.shape[1:] != self._shape or features.dtype != self._dtype:
-                    raise ValueError("features of another kind")
-                for some in chunk_rows(len(own), max(1, _BLOCK_BYTES // bytes_of_row(features))):
-                    out[places[own[some]]] = features[self._places[rows[own[some]]]]
-            except _UNREADABLE:
-                _remove(self._files[part])
-            else:
-                _touch(self._files[part])
-                done[own] = True
-        return done
-
-
-def _walk(folder) -> Iterator[Path]:
-    """Yield the files below a folder; what vanishes meanwhile is left out."""
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and its sub-folders, without those that vanish meanwhile."""
     for parent, _, names in os.walk(folder):
         yield from (Path(parent, name) for name in names)
 
 
-def _index_of(path: Path) -> Path:
-    return path.with_name(path.stem + _INDEX)
-
-
-@lru_cache(maxsize=1024)
-def _read_index(path):
-    """Read an index, which never changes."""
-    index = np.load(path, allow_pickle=False)
-    if index.dtype != np.dtype("<u8") or index.ndim != 2 or index.shape[1] != 2:
-        raise ValueError(f"{path} is no index of rows")
-    return index
-
-
-def _touch(path):
-    with suppress(OSError):
-        os.utime(path)
-
-
-def _remove(path):
-    """Remove a file, and its index if it has one."""
-    with suppress(OSError):
-        _index_of(path).unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-
-
 @contextmanager
-def _written(path: Path):
-    """Open a file that takes its name when all is written."""
+def open_to_write(path: Path):
+    """Open a file to write; it gets its name when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{uuid4().hex}{_UNFINISHED}")
     try:
@@ -359,3 +189,21 @@ def _written(path: Path):
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def mark_as_used(path: Path) -> None:
+    """Record that a file was used now."""
+    with suppress(OSError):
+        os.utime(path)
+
+
+def remove_unit(path: Path) -> None:
+    """Remove all files of the unit that a file belongs to."""
+    unit = _unit_of(path)
+    with suppress(OSError):
+        for file in unit.parent.glob(f"{unit.name}.*"):
+            file.unlink(missing_ok=True)
+
+
+def _unit_of(path):
+    return path.with_name(path.name.partition(".")[0])

@@ -11,12 +11,13 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._backbones.freeze_points import resolve_freeze_point
-from .._backbones.registry import BackboneEstimator, get_backbone
+from .._backbones.registry import get_backbone
 from .._data.images import ImageFormat
 from .._data.row_subset import RowSubset
 from .._data.validation import check_rows
 from .._networks.architecture import BodyArchitecture
 from .._random_streams import RandomStreams
+from .backbone_estimator import BackboneEstimator
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneEstimator):

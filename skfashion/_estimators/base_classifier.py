@@ -8,7 +8,6 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from .._backbones.registry import BackboneEstimator
 from .._data.class_split import ClassSplit, split_classes, split_first_batch
 from .._data.images import ImageFormat
 from .._data.row_subset import chunks_in_working_memory
@@ -18,6 +17,7 @@ from .._data.validation import (
     check_validation_data,
     input_kept_on_failure,
 )
+from .backbone_estimator import BackboneEstimator
 from .fit_progress import CallbackSupportMixin, FitProgress
 from .fitted_network import FittedNetwork
 from .meta_estimators import refuse_class_split_inside

@@ -13,8 +13,7 @@ from .._data.class_split import ClassSplit, encode
 from .._data.images import ImageFormat
 from .._data.labelled_data import LabelledData
 from .._messages import warn_user
-from .._networks.architecture import Architecture
-from .._networks.graph import Weights
+from .._networks.architecture import Architecture, Weights
 from .._networks.network import Network, get_network
 from .._networks.weight_files import load_body_weights
 from .._random_streams import RandomStreams
@@ -331,7 +330,7 @@ class Fit:
     def _fitted_state(
         self, result: PhaseResult, history, pretrain_history, freeze_point
     ) -> FittedState:
-        n_frozen, n_trainable = count_parameters(self.network, freeze_point)
+        n_frozen, n_trainable = self.network.count_parameters(freeze_point)
         return FittedState(
             network=self._fitted_network(self.network, freeze_point, result.weights, self.split),
             history=history,
@@ -380,14 +379,3 @@ def _concatenate(history: History, further: History) -> History:
         key: history.get(key, [nan] * n_before) + further.get(key, [nan] * n_further)
         for key in {**history, **further}
     }
-
-
-def count_parameters(network: Network, freeze_point) -> tuple[int, int]:
-    """Return how many numbers are frozen, and how many train."""
-    front, back = network.split_at(freeze_point)
-    frozen = [] if front is None else front.weights
-    return _count_values(frozen), _count_values(back.trainable_variables)
-
-
-def _count_values(variables):
-    return int(sum(np.prod(variable.shape) for variable in variables))

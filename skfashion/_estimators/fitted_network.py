@@ -50,7 +50,7 @@ class FittedNetwork:
 
     def build_model(self):
         """Build a Keras model from images to probabilities."""
-        from .._networks.network import build_fitted_model
+        from .._networks.fitted_model import build_fitted_model
 
         return build_fitted_model(self.architecture, self.weights, self.image_format.pixel_range)
 

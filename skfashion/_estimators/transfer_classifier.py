@@ -6,8 +6,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
-from .._backbones.registry import BackboneEstimator
 from .._backbones.spec import SCHEDULES
+from .backbone_estimator import BackboneEstimator
 from .base_classifier import BaseTransferClassifier
 
 _OPTIMIZERS = {

@@ -1,1 +1,1 @@
-"""What touches TensorFlow's and Keras' insides: import, threads, global state, kernels."""
+"""All that depends on the insides of TensorFlow and Keras: import, global state, kernels."""

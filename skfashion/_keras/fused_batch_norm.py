@@ -1,14 +1,14 @@
-"""Keras' batch normalisation with TensorFlow's own kernel: one pass, not one per operation."""
+"""Keras' batch normalisation in one TensorFlow kernel: one pass over the data."""
 
 from .tensorflow import keras, tf
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation [1]_ of feature maps, with Keras' formula, rounded in another order.
+    """Batch normalisation [1]_ with Keras' formula. Results differ by rounding only.
 
-    The kernel runs where the layer trains. In inference, and on what the kernel does not know, it
-    is Keras' layer. It has that one's name, too: Keras' files of weights are arranged by the names
-    of classes.
+    The kernel runs in training, on feature maps of the types that it supports. In all other cases
+    this is Keras' layer. The class has the same name as Keras', because Keras arranges files of
+    weights by the names of classes.
 
     References
     ----------
@@ -17,9 +17,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        """Normalise by the batch and move the averages, or normalise by these."""
+        """Normalise by the batch and update the averages, or normalise by the averages."""
         trains = training and self.trainable
-        if not (trains and mask is None and self._suits_kernel(inputs)):
+        if not (trains and mask is None and self._is_supported(inputs)):
             return super().call(inputs, training=training, mask=mask)
         channels, none = inputs.shape[-1:], tf.zeros([0])
         normalised, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -31,27 +31,31 @@ class BatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
-        # The kernel divides by n - 1, Keras by n.
+        # The kernel divides by n - 1, but Keras divides by n.
         n_values = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)
         variance *= (n_values - 1) / n_values
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + value * (1 - self.momentum))
         return normalised
 
-    def _suits_kernel(self, inputs):
+    def _is_supported(self, inputs):
         is_last_axis = self.axis in (-1, len(inputs.shape) - 1)
         types = inputs.dtype, self.moving_mean.dtype
-        known = types in ((tf.float32, "float32"), (tf.bfloat16, "float32"))
+        has_types = types in ((tf.float32, "float32"), (tf.bfloat16, "float32"))
         return (
             len(inputs.shape) == 4
             and is_last_axis
-            and known
+            and has_types
             and not (self.synchronized or self.renorm)
         )
 
 
 def use_keras_batch_normalization(model) -> None:
-    """Turn the layers of this kind in a model into Keras' own, which have the same state."""
+    """Turn the layers of this class in a model into Keras' layers, which have the same state.
+
+    The class is assigned, because Keras' `clone_model` would build every layer again. It would give
+    the model other names and variables, and fail on layers of users without a `get_config`.
+    """
     for layer in model.layers:
         if isinstance(layer, BatchNormalization):
             layer.__class__ = keras.layers.BatchNormalization

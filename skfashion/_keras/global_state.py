@@ -1,4 +1,4 @@
-"""Keras' hidden global state, kept out of what is built here and left as it was found."""
+"""Keras' global state: replaced while a graph is built, and restored afterwards."""
 
 import random
 from collections import defaultdict
@@ -14,21 +14,19 @@ _BUILDING = RLock()
 
 @contextmanager
 def fresh_keras_state(dtype="float32", reserved=()):
-    """Build a graph as if it were the first one in the process.
+    """Build a graph as if it were the first one in the process, and leave the user's state as is.
 
-    Keras numbers the layers, seeds and variables that have no name of their own by counters, and
-    draws a default seed from Python's global random state for every layer and initialiser, which
-    is part of its configuration.
-    Weights and random streams go by names here, so those must not depend on what was built before;
-    and the user's own counters, settings and random state must not move. One thread at a time
-    builds, because some of them are shared by all.
+    Keras names layers, seeds and variables without a name by counters. For every layer and
+    initialiser it draws a default seed, which is part of the configuration, from Python's global
+    random state. Weights and random streams are found by names here, so these must not depend on
+    what was built before. One thread at a time builds, because threads share parts of this state.
 
     Parameters
     ----------
     dtype : str, default="float32"
         Name of the Keras dtype policy that layers are built under.
     reserved : sequence of str
-        Names that Keras must not give to layers of its own accord.
+        Names that Keras must not give to layers without a name.
     """
     with _BUILDING, _swapped_state(dtype, reserved):
         yield

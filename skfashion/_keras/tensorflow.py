@@ -1,7 +1,7 @@
-"""TensorFlow and Keras, imported without their start-up noise.
+"""TensorFlow and Keras, imported without the messages of their start.
 
-Importing this module imports TensorFlow, so only modules that build or run networks do, and
-`TransferClassifier` imports those inside its methods.
+Importing this module imports TensorFlow. Only modules that build or run networks import it, and
+estimators import those modules inside their methods.
 """
 
 import os
@@ -17,14 +17,14 @@ _ERRORS_ONLY = "2"
 
 @contextmanager
 def _silent_start_up():
-    """Hold back what TensorFlow's C++ side writes to standard error while it is imported.
+    """Suppress what TensorFlow's C++ code writes to standard error while it is imported.
 
-    Its notices on oneDNN and missing GPUs come before any log level is read, so the file
-    descriptor itself is turned aside. After a failure all of it is shown. The log level that
-    TensorFlow keeps is errors only, unless the user has set one.
+    Notices on oneDNN and missing GPUs come before TensorFlow reads its log level, so the file
+    descriptor is redirected. If the import fails, all messages are shown. TensorFlow's log level
+    becomes "errors only", unless the user has set one.
     """
     try:
-        shown = os.dup(2)
+        stderr = os.dup(2)
     except OSError:  # a process without standard error
         yield
         return
@@ -32,18 +32,18 @@ def _silent_start_up():
     os.environ.setdefault(_LOG_LEVEL, _ERRORS_ONLY)
     if sys.stderr is not None:
         sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
         try:
             yield
         except BaseException:
-            os.dup2(shown, 2)
-            held.seek(0)
-            os.write(2, held.read())
+            os.dup2(stderr, 2)
+            messages.seek(0)
+            os.write(2, messages.read())
             raise
         finally:
-            os.dup2(shown, 2)
-            os.close(shown)
+            os.dup2(stderr, 2)
+            os.close(stderr)
             if user_level is None:
                 del os.environ[_LOG_LEVEL]
 
@@ -53,7 +53,7 @@ try:
         import tensorflow as tf
 
         limit_threads(tf.config.threading)
-        # The first operation starts the runtime, which has notices of its own.
+        # The first operation starts the runtime, which writes further notices.
         tf.zeros(())
 except ModuleNotFoundError as error:
     if error.name != "tensorflow":

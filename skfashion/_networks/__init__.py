@@ -1,1 +1,1 @@
-"""Networks as pure functions of their weights: graph, freeze points, frozen part, weight files."""
+"""Networks as functions of their weights: body and head, freeze points, files of weights."""

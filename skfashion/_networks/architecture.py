@@ -1,4 +1,4 @@
-"""What determines a network's graph: hashable values, free of TensorFlow."""
+"""What determines the graph of a network, as hashable values, without TensorFlow."""
 
 from dataclasses import dataclass
 
@@ -11,30 +11,30 @@ from .._backbones.spec import Backbone
 Weights = dict[str, np.ndarray]
 
 PREDICTION_BATCH = 128
-# Images of up to so many pixels go in batches of that size, larger ones in smaller batches.
+# Images of more pixels go in smaller batches.
 _PIXELS_OF_FULL_BATCH = 96 * 96
 
 
 @dataclass(frozen=True)
 class BodyArchitecture:
-    """What determines the graph of a network's body.
+    """What determines the graph of a network's body: backbone, image size and type.
 
     Parameters
     ----------
     backbone : Backbone
-        The body.
+        The backbone.
     image_shape : tuple of (h, w, c)
-        Shape of the images that come in.
+        Shape of the images.
     input_size : int or None
-        Side, in pixels, that the images are resized to; `None` leaves them as they are where
-        the backbone can take them.
+        Side, in pixels, that images are resized to. `None` enlarges images that are smaller than
+        the backbone's `min_size`, and leaves others as they are.
     dtype : str
         Name of a Keras dtype policy.
 
     Raises
     ------
     ValueError
-        If the backbone takes no images of this size or with so many channels.
+        If the backbone takes no images of this size or number of channels.
     """
 
     backbone: Backbone
@@ -43,11 +43,11 @@ class BodyArchitecture:
     dtype: str
 
     def __post_init__(self):
-        size, least, takes = self.input_size, self.backbone.min_size, self.backbone.channels
-        if size is not None and size < least:
+        size, min_size, takes = self.input_size, self.backbone.min_size, self.backbone.channels
+        if size is not None and size < min_size:
             raise ValueError(
                 f"input_size={size} is smaller than what backbone {self.backbone.name!r} takes, "
-                f"{least} pixels a side. Give at least that, or None."
+                f"{min_size} pixels a side. Give at least that, or None."
             )
         channels = self.image_shape[2]
         if takes is not None and channels not in (1, takes):
@@ -59,7 +59,7 @@ class BodyArchitecture:
 
     @property
     def body_size(self) -> tuple[int, int]:
-        """Height and width of the images as the body sees them, in pixels."""
+        """Height and width of the images after resizing, in pixels."""
         height, width, _ = self.image_shape
         if self.input_size is not None:
             return self.input_size, self.input_size
@@ -67,21 +67,23 @@ class BodyArchitecture:
 
     @property
     def prediction_batch(self) -> int:
-        """Images in a batch of prediction: always as many, so that nothing depends on it."""
-        most_pixels = max(np.prod(self.body_size), np.prod(self.image_shape[:2]))
+        """Images in a batch of prediction: a constant, so that no result depends on it."""
+        n_pixels = max(np.prod(self.body_size), np.prod(self.image_shape[:2]))
         return int(
-            np.clip(PREDICTION_BATCH * _PIXELS_OF_FULL_BATCH // most_pixels, 1, PREDICTION_BATCH)
+            np.clip(PREDICTION_BATCH * _PIXELS_OF_FULL_BATCH // n_pixels, 1, PREDICTION_BATCH)
         )
 
     @property
     def float_type(self) -> str:
-        """NumPy's name of the floating-point type that inputs and outputs have."""
+        """NumPy's name of the type of inputs and outputs."""
         return "float64" if self.dtype == "float64" else "float32"
 
 
 @dataclass(frozen=True)
 class Architecture(BodyArchitecture):
-    """Two estimators whose architectures are equal share one traced graph, never weights.
+    """What determines the graph of a network.
+
+    Estimators with equal architectures share one traced graph, but never weights.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ class Architecture(BodyArchitecture):
     hidden_units : int
         Width of the head's hidden layer; 0 for none.
     dropout, feature_dropout : float
-        Dropout behind the hidden layer, and in front of the head.
+        Dropout after the hidden layer, and before the head.
     """
 
     n_classes: int
@@ -101,7 +103,9 @@ class Architecture(BodyArchitecture):
     feature_dropout: float
 
     @classmethod
-    def from_params(cls, params, image_shape, n_classes) -> "Architecture":
+    def from_params(
+        cls, params, image_shape: tuple[int, int, int], n_classes: int
+    ) -> "Architecture":
         """Return the architecture that the parameters of an estimator describe.
 
         Parameters
@@ -116,7 +120,7 @@ class Architecture(BodyArchitecture):
         Raises
         ------
         ValueError
-            If the backbone is unknown, or takes no images of this size.
+            If the backbone is unknown, or takes no images of this size or number of channels.
         """
         return cls(
             backbone=get_backbone(params.backbone),

@@ -6,10 +6,13 @@ from itertools import accumulate
 import numpy as np
 
 from .._cache.fingerprint import environment_fingerprint
-from .._cache.store import Store, digest, hash_rows
+from .._cache.hashing import digest, hash_rows
+from .._cache.row_table import RowTable
+from .._cache.store import Store
 from .._data.row_subset import bytes_of_row, chunk_rows
 from .._keras.tensorflow import keras
-from .graph import Weights, run_batches
+from .batch_function import run_batches
+from .graph import Weights
 from .network import Network
 
 # What is only passed through is held in parts of so many bytes.
@@ -121,42 +124,43 @@ class FrozenPart:
         return probabilities
 
     def _shared_features(self, store, images, features):
-        """Take each row from the deepest cut that has it, and compute on from there."""
+        """Take each row from the deepest stage that the store has, and compute on from there."""
         hashes = hash_rows(images)
         tables = [
-            store.table(key, piece.output_shape, piece.float_type)
-            for key, piece in zip(self._keys, self._pieces, strict=True)
+            RowTable(store, key, stage.output_shape, stage.float_type)
+            for key, stage in zip(self._keys, self._pieces, strict=True)
         ]
-        found = tables[-1].find(hashes)
-        read = found.read(found.rows, features, found.rows)
-        to_keep = missing = np.setdiff1d(np.arange(len(images)), found.rows[read])
-        for depth, table in reversed([*enumerate(tables[:-1], start=1)]):
-            missing = self._go_on_from(table, depth, hashes, missing, features)
-        for some in self.chunks(len(missing), bytes_of_row(images)):
-            rows = missing[some]
+        missing, depth = np.arange(len(images)), len(tables)
+        to_keep = missing = self._resume_from(depth, tables[-1], hashes, missing, features)
+        while depth := depth - 1:
+            missing = self._resume_from(depth, tables[depth - 1], hashes, missing, features)
+        for chunk in self.chunks(len(missing), bytes_of_row(images)):
+            rows = missing[chunk]
             run_batches(self._pieces, self._weights, images[rows], features, rows)
         tables[-1].add(hashes, features, to_keep)
         store.log_usage(rows_found=len(images) - len(to_keep), rows_computed=len(to_keep))
         return features
 
-    def _go_on_from(self, table, depth, hashes, missing, features):
-        """Compute features of missing rows from those at a shallower cut; return the rows left."""
-        found = table.find(hashes[missing])
-        done = np.zeros(len(missing), bool)
-        for some in self.chunks(len(found.rows), table.row_bytes):
-            rows = found.rows[some]
-            inputs = np.empty((len(rows), *table.shape), table.dtype)
-            read = found.read(rows, inputs, np.arange(len(rows)))
-            places, pieces = missing[rows[read]], self._pieces[depth:]
-            run_batches(pieces, self._weights, inputs[read], features, places)
-            done[rows[read]] = True
-        return missing[~done]
+    def _resume_from(self, depth, table, hashes, missing, features):
+        """Compute the rows that the table after `depth` stages has; return those it lacks."""
+        stages = self._pieces[depth:]
+        is_missing = np.ones(len(missing), bool)
+        rows_per_block = self._rows_per_chunk(table.row_bytes) if stages else None
+        for found, outputs in table.read(hashes[missing], rows_per_block):
+            if stages:
+                run_batches(stages, self._weights, outputs, features, missing[found])
+            else:
+                features[missing[found]] = outputs
+            is_missing[found] = False
+        return missing[is_missing]
 
     def chunks(self, n_rows, row_bytes):
         """Return slices of rows, whole batches, that take a bounded memory."""
+        return chunk_rows(n_rows, self._rows_per_chunk(row_bytes))
+
+    def _rows_per_chunk(self, row_bytes):
         batch_size = self._pieces[0].batch_size
-        batches = max(1, CHUNK_BYTES // (batch_size * row_bytes))
-        return chunk_rows(n_rows, batches * batch_size)
+        return max(1, CHUNK_BYTES // (batch_size * row_bytes)) * batch_size
 
     @cached_property
     def _keys(self):

@@ -1,12 +1,12 @@
-"""Keras graphs from images to features or logits, as pure functions of their weights."""
+"""Keras graphs from images to features or logits, without weights."""
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from .._keras.global_state import fresh_keras_state
-from .._keras.tensorflow import keras, tf
+from .._keras.tensorflow import keras
+from .._random_streams import RandomStreams
 from .architecture import Architecture, BodyArchitecture, Weights
 
 HEAD_LAYERS = (
@@ -21,7 +21,7 @@ HEAD_LAYERS = (
 
 
 def add_body(architecture: BodyArchitecture):
-    """Begin a graph with images (0 to 255) and a backbone; return both ends."""
+    """Begin a graph: images with values from 0 to 255, and a backbone; return both tensors."""
     images = keras.Input(architecture.image_shape, name="images", dtype=architecture.float_type)
     x = images
     if architecture.body_size != architecture.image_shape[:2]:
@@ -36,7 +36,7 @@ def add_body(architecture: BodyArchitecture):
 
 
 def add_head(x, architecture: Architecture):
-    """Add the classifier behind the body's output; return logits."""
+    """Add the classifier after the body's output; return logits."""
     layers = keras.layers
     pooling = architecture.backbone.pooling
     if pooling == "flatten":
@@ -44,7 +44,7 @@ def add_head(x, architecture: Architecture):
     else:
         x = layers.GlobalAveragePooling2D(name="average")(x)
     if pooling == "normalized_average":
-        # It has no weights, so it is part of what a freeze makes constant.
+        # It has no weights, so it belongs to the frozen part when the whole body is frozen.
         x = layers.LayerNormalization(center=False, scale=False, name="normalize")(x)
     x = layers.Dropout(architecture.feature_dropout, name="feature_dropout")(x)
     if architecture.hidden_units:
@@ -53,28 +53,15 @@ def add_head(x, architecture: Architecture):
     return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
 
 
-def call_with_weights(model, weights, inputs):
-    """Return a Keras model's output in inference mode; `weights` stand as in `model.weights`."""
-    known = {id(v): value for v, value in zip(model.weights, weights, strict=True)}
-    outputs, _ = model.stateless_call(
-        [known[id(v)] for v in model.trainable_variables],
-        # The seeds of dropout are variables too. Nothing reads them in inference.
-        [known.get(id(v), v.value) for v in model.non_trainable_variables],
-        inputs,
-        training=False,
-    )
-    return outputs
-
-
 def to_numpy(variable) -> np.ndarray:
     """Return a copy of a Keras variable."""
     return np.array(variable.value.numpy())
 
 
 class Graph:
-    """A Keras graph that owns no weights: they go in as arguments.
+    """A Keras graph whose weights are arguments of its functions.
 
-    The variables that Keras keeps in it are scratch space.
+    The values of the variables in the graph are never read as weights.
 
     Parameters
     ----------
@@ -87,12 +74,17 @@ class Graph:
         From images to the backbone's output.
     model : keras.Model
         The whole graph.
+
+    Raises
+    ------
+    ValueError
+        If the layers that the backbone builds contradict its description.
     """
 
     def __init__(self, architecture: BodyArchitecture):
         self.architecture = architecture
-        # Keras keeps a variable's initialiser only until the variable has a value, which it gets
-        # when the stateless scope ends.
+        # Keras keeps the initialiser of a variable only until the variable has a value. In a
+        # stateless scope it gets one when the scope ends.
         with (
             fresh_keras_state(architecture.dtype, reserved=HEAD_LAYERS),
             keras.StatelessScope() as assigned,
@@ -101,11 +93,11 @@ class Graph:
             self.body = keras.Model(images, features, name="body")
             self._check_layers()
             self._check_weights(assigned)
-            self.model = keras.Model(images, self._finish(features), name="network")
+            self.model = keras.Model(images, self._add_head(features), name="network")
             self._initializers = {v.path: v._initializer for v in self.model.weights}
 
-    def _finish(self, features):
-        """Add what follows on the body's output."""
+    def _add_head(self, features):
+        """Add what follows the body; return the graph's output."""
         return features
 
     def _check_layers(self):
@@ -121,10 +113,10 @@ class Graph:
                 f"Backbone {backbone.name!r} has stages={list(backbone.stages)}, but the layers "
                 f"that it builds are {names}. Stages are names of these, from input to output."
             )
-        behind = self.body.layers[names.index(backbone.stages[-1]) + 1 :]
-        if beyond := [layer.name for layer in behind if layer.weights]:
+        after_last_stage = self.body.layers[names.index(backbone.stages[-1]) + 1 :]
+        if beyond := [layer.name for layer in after_last_stage if layer.weights]:
             raise ValueError(
-                f"Backbone {backbone.name!r} has layers with weights behind its last stage, "
+                f"Backbone {backbone.name!r} has layers with weights after its last stage, "
                 f"{backbone.stages[-1]!r}: {beyond}. The last stage closes the body."
             )
 
@@ -138,20 +130,20 @@ class Graph:
 
     @cached_property
     def config(self) -> str:
-        """What determines the whole graph, as Keras writes it."""
-        return self._describe(self.model)
+        """Keras' JSON of the whole graph: all that determines it."""
+        return self._to_json(self.model)
 
     @cached_property
     def body_config(self) -> str:
-        """What determines the body's graph."""
-        return self._describe(self.body)
+        """Keras' JSON of the body's graph."""
+        return self._to_json(self.body)
 
-    def _describe(self, model):
+    def _to_json(self, model):
         try:
             return model.to_json()
         except NotImplementedError as error:
             raise ValueError(
-                "memory knows a backbone by the configuration of its layers, but backbone "
+                "memory recognises a backbone by the configuration of its layers, but backbone "
                 f"{self.architecture.backbone.name!r} has one that does not tell it. Give its "
                 "class a get_config method, or set memory=None."
             ) from error
@@ -161,8 +153,25 @@ class Graph:
         """The shape of each weight, by path."""
         return {variable.path: tuple(variable.shape) for variable in self.model.weights}
 
-    def initial_weights(self, seeds, stream="weights", prefix="") -> Weights:
-        """Draw each weight whose path begins so from its own initialiser, by a named seed."""
+    def initial_weights(
+        self, seeds: RandomStreams, stream: str = "weights", prefix: str = ""
+    ) -> Weights:
+        """Draw weights by their initialisers, each from a random stream named after its path.
+
+        Parameters
+        ----------
+        seeds : RandomStreams
+            The random streams of a fit.
+        stream : str, default="weights"
+            First part of the streams' names.
+        prefix : str, default=""
+            Only weights whose path begins with it are drawn.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Weights by path.
+        """
         return {
             variable.path: self._draw(variable, seeds.integer(stream, variable.path))
             for variable in self.model.weights
@@ -178,66 +187,6 @@ class Graph:
         return np.array(initializer(tuple(variable.shape), dtype=variable.dtype))
 
     def cast(self, weights: Weights) -> Weights:
-        """Return weights in the types that this graph's have."""
+        """Return weights in the types of this graph's variables."""
         types = {variable.path: variable.dtype for variable in self.model.weights}
         return {path: array.astype(types[path], copy=False) for path, array in weights.items()}
-
-
-class FixedBatchFunction:
-    """A Keras model in inference mode, traced for batches of one size.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Graph with one input and one output.
-    architecture : BodyArchitecture
-        What it is part of.
-    finish : callable, default=tf.identity
-        What follows on the model's output.
-    """
-
-    def __init__(self, model, architecture: BodyArchitecture, finish=tf.identity):
-        self.model = model
-        self.paths = [variable.path for variable in model.weights]
-        self.float_type = float_type = architecture.float_type
-        self.batch_size = architecture.prediction_batch
-        self.output_shape = tuple(model.outputs[0].shape[1:])
-        run = tf.function(
-            lambda weights, batch: tf.cast(
-                finish(call_with_weights(model, weights, batch)), float_type
-            ),
-            autograph=False,
-        )
-        self._run = run.get_concrete_function(
-            [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
-            tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), float_type),
-        )
-
-    def bind(self, weights: Weights):
-        """Return the function from a batch to the model's output, with these weights."""
-        tensors = [tf.convert_to_tensor(weights[path]) for path in self.paths]
-        return lambda batch: self._run(tensors, batch)
-
-
-def run_batches(
-    functions: Sequence[FixedBatchFunction], weights: Weights, inputs, outputs=None, places=None
-) -> np.ndarray:
-    """Run functions one behind the other over inputs of shape (n, ...); return what they give.
-
-    Batches are of one fixed size, the last one padded, so that a row's result does not depend on
-    how many others there are, and nothing is ever traced again. `outputs` may be given to be
-    written to, and `places`, where in it the results go.
-    """
-    last, steps = functions[-1], [function.bind(weights) for function in functions]
-    if outputs is None:
-        outputs = np.empty((len(inputs), *last.output_shape), last.float_type)
-    batch = np.zeros((last.batch_size, *inputs.shape[1:]), last.float_type)
-    for start in range(0, len(inputs), last.batch_size):
-        rows = inputs[start : start + last.batch_size]
-        batch[: len(rows)] = rows
-        result = tf.convert_to_tensor(batch)
-        for step in steps:
-            result = step(result)
-        own = slice(start, start + len(rows))
-        outputs[own if places is None else places[own]] = result[: len(rows)]
-    return outputs

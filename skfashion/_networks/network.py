@@ -1,47 +1,33 @@
 """Networks: body and head, cut in two at a freeze point, as functions of their weights.
 
-A `Network` is shared by every estimator of one architecture in the process. It is never fitted:
-weights go in as arguments and results come out, so estimators, threads and callbacks can use it
-at the same time.
+All estimators of one architecture in a process share a `Network`. It has no fitted state: weights
+are arguments and results are returned, so estimators, threads and callbacks can use it at the same
+time.
 """
 
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
+import numpy as np
+
 from .._backbones.freeze_points import resolve_freeze_point
-from .._keras.fused_batch_norm import use_keras_batch_normalization
-from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
 from .._messages import unknown_name_message
 from .architecture import Architecture
-from .graph import FixedBatchFunction, Graph, Weights, add_head
+from .batch_function import FixedBatchFunction
+from .graph import Graph, add_head
 
-MOST_NETWORKS = 8
+MAX_NETWORKS = 8
 
 
-@lru_cache(maxsize=MOST_NETWORKS)
+@lru_cache(maxsize=MAX_NETWORKS)
 def get_network(architecture: Architecture) -> "Network":
-    """Return the process's network of this architecture; the least recently used one goes."""
+    """Return the process's network of this architecture; the least recently used is dropped."""
     return Network(architecture)
 
 
-def build_fitted_model(architecture: Architecture, weights: Weights, pixel_range):
-    """Build a Keras model from images in the user's units to probabilities."""
-    low, high = pixel_range
-    scale = 255.0 / (high - low if high > low else 1.0)
-    model = Network(architecture).model
-    use_keras_batch_normalization(model)
-    for variable in model.weights:
-        variable.assign(weights[variable.path])
-    with fresh_keras_state(architecture.float_type):
-        images = keras.Input(architecture.image_shape, name="pixels", dtype=architecture.float_type)
-        x = keras.layers.Rescaling(scale, -low * scale, name="pixel_range")(images)
-        x = keras.layers.Softmax(name="probabilities")(model(x))
-        return keras.Model(images, x, name="transfer_classifier")
-
-
 class Network(Graph):
-    """The graph of an architecture from images to logits, and its cuts.
+    """The graph of an architecture from images to logits, and its cuts at freeze points.
 
     Parameters
     ----------
@@ -53,90 +39,98 @@ class Network(Graph):
 
     def __init__(self, architecture: Architecture):
         super().__init__(architecture)
-        # Keras cannot cut behind a layer that is called again further on.
+        # Keras cannot cut after a layer that is called again further on.
         self._called_again = {op for op in self.model.operations if len(op._inbound_nodes) > 1}
         self._cuts: dict[str | None, tuple] = {None: (None, self.model)}
-        self._pieces: dict[tuple[int, int], FixedBatchFunction] = {}
-        self._finishes: dict[str | None, FixedBatchFunction] = {}
+        self._stages: dict[tuple[int, int], FixedBatchFunction] = {}
+        self._heads: dict[str | None, FixedBatchFunction] = {}
 
-    def _finish(self, features):
+    def _add_head(self, features):
         return add_head(features, self.architecture)
 
     # -- Inference -------------------------------------------------------------------------
 
-    def head_function(self, point) -> FixedBatchFunction:
-        """Return the function from a cut to probabilities."""
-        if point not in self._finishes:
+    def head_function(self, point: str | None) -> FixedBatchFunction:
+        """Return the function from the features at a freeze point to probabilities."""
+        if point not in self._heads:
             back = self.split_at(point)[1]
-            self._finishes[point] = FixedBatchFunction(
-                back, self.architecture, finish=tf.nn.softmax
+            self._heads[point] = FixedBatchFunction(
+                back, self.architecture, activation=tf.nn.softmax
             )
-        return self._finishes[point]
+        return self._heads[point]
 
-    def stage_functions(self, point) -> list[FixedBatchFunction]:
+    def stage_functions(self, point: str | None) -> list[FixedBatchFunction]:
         """Return the frozen part as functions from stage to stage.
 
-        A deeper cut begins with the pieces of a shallower one, so that features at one can be
-        computed from features at the other, with the same bits.
+        The functions of a shallower freeze point are the first ones of a deeper one, so features
+        at the deeper one can be computed from features at the shallower one, with the same bits.
         """
         ends = self._stage_outputs(point)
-        return [self._piece(*piece) for piece in pairwise([self.model.inputs[0], *ends])]
+        return [self._stage_function(*pair) for pair in pairwise([self.model.inputs[0], *ends])]
 
     def _stage_outputs(self, point):
+        """Return the tensors at the freeze points of all stages up to a point, and at it."""
         if point is None:
             return []
         front = self.split_at(point)[0]
         in_front = {id(node.outputs[0]) for op in front.operations for node in op._inbound_nodes}
         points = [*self.architecture.backbone.stages, point]
-        ends = {id(end): end for end in (self.split_at(each)[0].outputs[0] for each in points)}
-        return [end for key, end in ends.items() if key in in_front]
+        # Several points may move on to one tensor.
+        outputs = {id(out): out for out in (self.split_at(each)[0].outputs[0] for each in points)}
+        return [output for key, output in outputs.items() if key in in_front]
 
-    def _piece(self, begin, end):
+    def _stage_function(self, begin, end):
         key = id(begin), id(end)  # of tensors that the graph keeps alive
-        if key not in self._pieces:
-            piece = keras.Model(begin, end, name="piece")
-            self._pieces[key] = FixedBatchFunction(piece, self.architecture)
-        return self._pieces[key]
+        if key not in self._stages:
+            stage = keras.Model(begin, end, name="stage")
+            self._stages[key] = FixedBatchFunction(stage, self.architecture)
+        return self._stages[key]
 
     # -- Depth -----------------------------------------------------------------------------
 
     @cached_property
     def depth_from_head(self) -> dict[str, int | None]:
-        """How many stages of the body lie behind each weight's own one; `None` in the head."""
+        """Number of stages after the stage of each weight, by path; `None` in the head."""
         stages, body = self.architecture.backbone.stages, set(self.body.operations)
-        behind, left = {}, len(stages) - 1
+        depths, remaining = {}, len(stages) - 1
         for operation in self.model.operations:
             for variable in getattr(operation, "variables", ()):
-                behind[variable.path] = max(left, 0) if operation in body else None
-            left -= operation.name in stages
-        return behind
+                depths[variable.path] = max(remaining, 0) if operation in body else None
+            remaining -= operation.name in stages
+        return depths
 
-    def unfreeze_points(self, point) -> list[str | None]:
-        """Return the freeze points behind this one, the whole body first, then stage by stage."""
+    def unfreeze_points(self, point: str | None) -> list[str | None]:
+        """Return the freeze points after this one: the whole body first, then stage by stage."""
         stages = self.architecture.backbone.stages
-        place = self._operation_index(point)
-        behind = [stage for stage in stages[:-1] if self._operation_index(stage) > place]
-        if place >= self._operation_index("features"):
+        index = self._operation_index(point)
+        if index >= self._operation_index("features"):
             return []
-        return ["features", *behind[::-1]]
+        after = [stage for stage in stages[:-1] if self._operation_index(stage) > index]
+        return ["features", *after[::-1]]
 
-    def depth_of(self, point) -> int:
-        """Return how many of the body's stages, and then of the head's layers, a freeze holds.
+    def depth_of(self, point: str | None) -> int:
+        """Return how many of the body's stages and of the head's layers a freeze point freezes.
 
         Layers of the head without weights do not count.
         """
-        body, place = set(self.body.operations), self._operation_index(point)
+        body, index = set(self.body.operations), self._operation_index(point)
         head = [
             operation.name
             for operation in self.model.operations
             if operation not in body and getattr(operation, "weights", None)
         ]
         return sum(
-            self._operation_index(n) <= place for n in [*self.architecture.backbone.stages, *head]
+            self._operation_index(n) <= index for n in [*self.architecture.backbone.stages, *head]
         )
 
+    def count_parameters(self, point: str | None) -> tuple[int, int]:
+        """Return the number of frozen and of trainable parameters at a freeze point."""
+        front, back = self.split_at(point)
+        frozen = [] if front is None else front.weights
+        return _count_values(frozen), _count_values(back.trainable_variables)
+
     def _operation_index(self, point) -> int:
-        """Return where a freeze point stands among the operations, -1 for nothing frozen."""
+        """Return the index of a freeze point among the operations, -1 for nothing frozen."""
         if point is None:
             return -1
         if point == "features":
@@ -145,7 +139,7 @@ class Network(Graph):
 
     # -- Freeze points ---------------------------------------------------------------------
 
-    def resolve_freeze_point(self, freeze_until) -> str | None:
+    def resolve_freeze_point(self, freeze_until: str | int | None) -> str | None:
         """Return the name of a freeze point, `None` for nothing frozen.
 
         Parameters
@@ -161,18 +155,18 @@ class Network(Graph):
         Raises
         ------
         ValueError
-            If there is no such point, or nothing behind it is left to train.
+            If there is no such point, or nothing after it is left to train.
         """
         point = resolve_freeze_point(self.architecture.backbone, freeze_until, "freeze_until")
         self.split_at(point)
         return point
 
-    def split_at(self, point):
-        """Cut the network in two behind a freeze point.
+    def split_at(self, point: str | None):
+        """Cut the network in two at a freeze point.
 
-        The cut moves on past layers that have no variables (activations, pooling) up to the
-        first that learns or is random in training: what lies in front of it is a constant
-        function of the image.
+        The cut moves on past layers without variables (activations, pooling), up to the first
+        layer that learns or is random in training: all before it is a constant function of the
+        image.
 
         Parameters
         ----------
@@ -187,7 +181,7 @@ class Network(Graph):
         Raises
         ------
         ValueError
-            If there is no such layer, paths go round it, or nothing is left to train.
+            If there is no such layer, other paths bypass it, or nothing is left to train.
         """
         if point not in self._cuts:
             tensor = self._tensor_at(point)
@@ -202,7 +196,7 @@ class Network(Graph):
         return self._cuts[point]
 
     def _tensor_at(self, point):
-        """Return the tensor that a freeze point stands for."""
+        """Return the output of the layer that a freeze point names."""
         if point == "features":
             return self.body.outputs[0]
         names = [layer.name for layer in self.model.layers]
@@ -218,18 +212,19 @@ class Network(Graph):
         return self.model.get_layer(point)._inbound_nodes[0].output_tensors[0]
 
     def _next_output_without_variables(self, tensor):
-        """Return what alone is computed from a tensor, without variables and else; or `None`."""
-        takers = [
+        """Return the output of the tensor's only consumer if it has no variables, else `None`."""
+        consumers = [
             (operation, node)
             for operation in self.model.operations
             for node in operation._inbound_nodes
-            if any(taken is tensor for taken in node.input_tensors)
+            if any(consumed is tensor for consumed in node.input_tensors)
         ]
-        if len(takers) != 1:
+        if len(consumers) != 1:
             return None
-        operation, node = takers[0]
-        alone = len(node.input_tensors) == len(node.output_tensors) == 1
-        if not alone or operation in self._called_again or getattr(operation, "variables", None):
+        operation, node = consumers[0]
+        is_chain = len(node.input_tensors) == len(node.output_tensors) == 1
+        has_variables = bool(getattr(operation, "variables", None))
+        if not is_chain or operation in self._called_again or has_variables:
             return None
         return node.output_tensors[0]
 
@@ -242,3 +237,7 @@ class Network(Graph):
                 f"freeze_until={point!r} is no freeze point: other paths through the network go "
                 f"round it. Use one of {list(self.architecture.backbone.stages)}."
             ) from error
+
+
+def _count_values(variables):
+    return int(sum(np.prod(variable.shape) for variable in variables))

@@ -1,25 +1,25 @@
-"""Official weight files: fetched once, checked by hash, kept where Keras keeps them."""
+"""Official weight files: downloaded once, checked by hash, kept in Keras' cache."""
 
 import hashlib
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .._backbones.spec import Backbone, OfficialWeights, official_weights_of
+from .._backbones.spec import Backbone, OfficialWeights, require_official_weights
 from .._keras.tensorflow import keras
 
 
 def fetch_official(backbone: Backbone) -> Path:
-    """Return the path of a backbone's official weights, fetched if they are not in Keras' cache.
+    """Return the path of a backbone's official weights, downloaded if Keras' cache lacks them.
 
     Raises
     ------
     ValueError
-        If there is no official file for this backbone.
+        If there are no official weights for this backbone.
     FileNotFoundError
-        If it is not in the cache and cannot be fetched.
+        If the cache lacks the file and the download fails.
     """
-    official = official_weights_of(backbone)
+    official = require_official_weights(backbone)
     folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     kept = folder / official.file_name
     if not kept.is_file():
@@ -29,23 +29,23 @@ def fetch_official(backbone: Backbone) -> Path:
     return kept
 
 
-def _is_intact(path, official: OfficialWeights) -> bool:
+def _is_intact(path: Path, official: OfficialWeights) -> bool:
     algorithm = "sha256" if len(official.file_hash) == 64 else "md5"
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest() == official.file_hash.lower()
 
 
-def _fetch(official: OfficialWeights, kept: Path, why) -> None:
-    """Download to where it is kept; an interrupted or wrong download leaves what is there."""
+def _fetch(official: OfficialWeights, kept: Path, why: str) -> None:
+    """Download a file to its place in the cache; a failed download leaves the old file."""
     folder = kept.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=".skfashion-") as unfinished:
+        with TemporaryDirectory(dir=folder, prefix=".skfashion-") as download_folder:
             fetched = Path(
                 keras.utils.get_file(
                     official.file_name,
                     official.url,
-                    cache_dir=unfinished,
+                    cache_dir=download_folder,
                     cache_subdir="",
                 )
             )

@@ -2,37 +2,40 @@
 
 from functools import cached_property, lru_cache
 
+import numpy as np
+
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras
 from .._messages import unknown_name_message
 from .architecture import BodyArchitecture
-from .graph import FixedBatchFunction, Graph, Weights, run_batches
+from .batch_function import FixedBatchFunction, run_batches
+from .graph import Graph, Weights
 
-MOST_BODIES = 4
-MOST_EXTRACTORS = 16
+MAX_BODIES = 4
+MAX_EXTRACTORS = 16
 
 
-@lru_cache(maxsize=MOST_BODIES)
+@lru_cache(maxsize=MAX_BODIES)
 def get_body(architecture: BodyArchitecture) -> Graph:
-    """Return the process's body of this architecture; the least recently used one goes."""
+    """Return the process's body of this architecture; the least recently used is dropped."""
     return Graph(architecture)
 
 
-@lru_cache(maxsize=MOST_EXTRACTORS)
+@lru_cache(maxsize=MAX_EXTRACTORS)
 def get_pooled_features(
     architecture: BodyArchitecture, layer: str, pooling: str
 ) -> "PooledFeatures":
-    """Return the process's extractor of this kind; the least recently used one goes."""
+    """Return the process's extractor of this kind; the least recently used is dropped."""
     return PooledFeatures(get_body(architecture), layer, pooling)
 
 
 class PooledFeatures:
-    """From images to pooled features of a layer, as a pure function of weights.
+    """The function from images and weights to pooled features of a layer.
 
     Parameters
     ----------
     graph : Graph
-        The body, which extractors of one architecture share.
+        The body. All extractors of one architecture share it.
     layer : str
         Name of a layer, or "features" for the whole body.
     pooling : {"average", "max", "flatten"}
@@ -60,7 +63,7 @@ class PooledFeatures:
         body, stages = self.graph.body, self.graph.architecture.backbone.stages
         if layer == "features":
             return body.outputs[0]
-        names = [own.name for own in body.layers]
+        names = [each.name for each in body.layers]
         if layer not in names:
             raise ValueError(
                 unknown_name_message("layer", layer, [*stages, "features"], also=names)
@@ -74,13 +77,13 @@ class PooledFeatures:
 
     @property
     def paths(self) -> list[str]:
-        """The weights that it needs."""
+        """Paths of the weights that the features depend on."""
         return [variable.path for variable in self._model.weights]
 
     @cached_property
-    def _run(self):
+    def _function(self):
         return FixedBatchFunction(self._model, self.graph.architecture)
 
-    def features(self, weights: Weights, images):
+    def features(self, weights: Weights, images) -> np.ndarray:
         """Return an array of shape (n, n_features) for images of shape (n, h, w, c)."""
-        return run_batches([self._run], weights, images)
+        return run_batches([self._function], weights, images)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from .._cache.fingerprint import environment_fingerprint
-from .._cache.store import Store, digest, hash_array
-from .._networks.graph import Weights
+from .._cache.hashing import digest, hash_array
+from .._cache.store import Store
+from .._networks.architecture import Weights
 from .epoch_data import EncodedData
 from .hooks import EpochHooks
 from .phase import Phase, PhaseResult

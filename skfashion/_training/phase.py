@@ -9,8 +9,8 @@ import numpy as np
 
 from .._cache.store import Store
 from .._keras.tensorflow import tf
+from .._networks.architecture import Weights
 from .._networks.frozen_part import FrozenPart
-from .._networks.graph import Weights
 from .._networks.network import Network
 from .._random_streams import RandomStreams
 from .augmentation import Augmentation, split_off_flips

@@ -11,7 +11,9 @@ from sklearn.utils import gen_batches
 
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
-from .._networks.graph import Weights, call_with_weights, to_numpy
+from .._networks.architecture import Weights
+from .._networks.batch_function import call_with_weights
+from .._networks.graph import to_numpy
 from .._networks.network import get_network
 from .augmentation import Flips, build_augmentation_layers
 from .epoch_data import EncodedData, EpochPlan, EpochRates, WindowData, WindowOrder

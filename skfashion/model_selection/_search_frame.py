@@ -160,14 +160,13 @@ def _describe(candidate: Candidate, data: Data):
 
 
 def _freeze(classifier, data: Data):
-    from .._estimators.fit import count_parameters
     from .._networks.network import get_network
 
     network = get_network(architecture_of(classifier, data))
     point = network.resolve_freeze_point(freeze_until_of(classifier))
     facts = {"freeze_point": point, "depth": network.depth_of(point)}
     if data.image_shape_for(classifier) and data.split_for(classifier):
-        counts = count_parameters(network, point)
+        counts = network.count_parameters(point)
         facts |= dict(zip(("n_frozen_params", "n_trainable_params"), counts, strict=True))
     return facts
 

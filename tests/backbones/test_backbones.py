@@ -145,7 +145,7 @@ def test_stages_must_be_in_the_graph_in_order(make, lt5, stages):
 def test_the_last_stage_closes_the_body(make, lt5):
     early = replace(RESIDUAL, stages=("stem", "norm"))
     with pytest.raises(
-        ValueError, match=r"behind its last stage, 'norm': \['conv', .*'late_norm'\]"
+        ValueError, match=r"after its last stage, 'norm': \['conv', .*'late_norm'\]"
     ):
         make(backbone=early).fit(*lt5)
 
@@ -254,7 +254,7 @@ def test_registered_in_the_workers_of_a_search(make, lt5, registered):
 
 def test_registered_travels_with_a_pickle(make, registered, monkeypatch):
     state = pickle.dumps(make(backbone="small_cnn"))
-    monkeypatch.setattr(_backbones, "_BACKBONES", {"small_cnn": _backbones._BUILT_IN[0]})
+    monkeypatch.setattr(_backbones, "_BACKBONES", {"small_cnn": _backbones.BUILT_IN[0]})
     monkeypatch.setattr(_backbones, "_UNPICKLED", {})
     pickle.loads(state)
     assert _backbones.get_backbone(registered) == RESIDUAL
@@ -298,7 +298,7 @@ def test_register_refuses(registered):
     with pytest.raises(TypeError, match="backbone must be a Backbone, got str"):
         register_backbone("vgg16")
     register_backbone(RESIDUAL)
-    other = replace(RESIDUAL, build=_backbones._small_cnn, stages=("conv1",))
+    other = replace(RESIDUAL, build=_backbones.get_backbone("small_cnn").build, stages=("conv1",))
     with pytest.raises(ValueError, match=r"another backbone 'residual'.* overwrite=True"):
         register_backbone(other)
     register_backbone(other, overwrite=True)

@@ -12,14 +12,94 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skfashion._cache.fingerprint import environment_fingerprint
-from skfashion._cache.store import Store, digest, hash_rows
+from skfashion._cache.hashing import digest, hash_rows
+from skfashion._cache.row_table import RowTable
+from skfashion._cache.store import Store, open_to_write
+
+
+def test_an_entry_comes_back_as_it_was_saved(tmp_path):
+    arrays = {"weight/a": np.arange(3, dtype="float32"), "history": np.array(["kept", "x"])}
+    Store(tmp_path).save("key", arrays)
+    loaded = Store(tmp_path).load("key")
+    assert loaded.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert_array_equal(loaded[name], array)
+        assert loaded[name].dtype == array.dtype
+    assert Store(tmp_path).load("other") is None
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(TypeError), open_to_write(path) as file:
+        file.writelines([b"half", None])
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old"
+
+
+def test_abandoned_files_are_removed_and_recent_ones_stay(tmp_path):
+    store = Store(tmp_path)
+    store.save("key", {"x": np.zeros(3)})
+    folder = store.folder / "entries"
+    for name, age in (("old", 7200), ("new", 0)):
+        path = folder / f"{name}.unfinished"
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age,) * 2)
+    assert store.n_bytes == (folder / "key.npz").stat().st_size
+    assert sorted(p.name for p in folder.iterdir()) == ["key.npz", "new.unfinished"]
+
+
+def test_files_of_one_unit_are_counted_and_removed_together(tmp_path):
+    store = Store(tmp_path, limit=10_000)
+    RowTable(store, "key", (10,), "float32").add(
+        hash_rows(np.arange(50)), np.zeros((50, 10), "float32"), np.arange(50)
+    )
+    files = [*store.folder.rglob("*.npy")]
+    assert len(files) == 2
+    assert store.n_bytes == sum(path.stat().st_size for path in files)
+    assert store.make_room(10_000)
+    assert [*store.folder.rglob("*.npy")] == []
+
+
+def test_a_unit_is_as_recent_as_its_most_recent_file(tmp_path):
+    store = Store(tmp_path, limit=9_000)
+    table = RowTable(store, "key", (10,), "float32")
+    table.add(hash_rows(np.arange(50)), np.zeros((50, 10), "float32"), np.arange(50))
+    store.save("entry", {"x": np.zeros(500)})
+    (entry,) = store.folder.rglob("*.npz")
+    features, index = sorted(store.folder.rglob("*.npy"), key=lambda p: len(p.name))
+    for path, used in ((index, 1), (entry, 2), (features, 3)):
+        os.utime(path, (used, used))
+    assert store.make_room(5_000)
+    assert features.exists()
+    assert index.exists()
+    assert not entry.exists()
+
+
+def test_what_does_not_fit_removes_nothing(tmp_path):
+    store = Store(tmp_path, limit=5_000)
+    store.save("key", {"x": np.zeros(100)})
+    assert not store.make_room(5_001)
+    assert store.load("key") is not None
+
+
+def test_the_log_sums_up_and_survives_a_broken_line(tmp_path):
+    store = Store(tmp_path)
+    store.log_usage(rows_found=3, seconds_saved=0.5)
+    with (store.folder / "log.jsonl").open("a") as file:
+        file.write('{"rows_found": \n')
+    store.log_usage(rows_found=4)
+    assert dict(store.usage_totals()) == {"rows_found": 7, "seconds_saved": 0.5}
+
 
 WRITE = """
 import sys
 import numpy as np
-from skfashion._cache.store import Store, hash_rows
+from skfashion._cache.hashing import hash_rows
+from skfashion._cache.row_table import RowTable
+from skfashion._cache.store import Store
 store = Store(sys.argv[1])
-table = store.table("key", (1000,), "float32")
+table = RowTable(store, "key", (1000,), "float32")
 for n in range(1000):
     rows = np.full((2000, 1000), n, "float32")
     table.add(hash_rows(np.arange(n * 2000, (n + 1) * 2000)), rows, np.arange(2000))
@@ -40,12 +120,11 @@ def test_a_process_killed_while_it_writes_leaves_whole_files(tmp_path):
     store = Store(tmp_path)
     entry = store.load("entry")["rows"]
     assert (entry == entry[0, 0]).all()
-    table = store.table("key", (1000,), "float32")
+    table = RowTable(store, "key", (1000,), "float32")
     for n in range(3):
-        found = table.find(hash_rows(np.arange(n * 2000, (n + 1) * 2000)))
-        rows = np.empty((2000, 1000), "float32")
-        assert found.read(np.arange(2000), rows, np.arange(2000)).all()
-        assert (rows == n).all()
+        blocks = [*table.read(hash_rows(np.arange(n * 2000, (n + 1) * 2000)))]
+        assert_array_equal(np.sort(np.concatenate([rows for rows, _ in blocks])), np.arange(2000))
+        assert all((features == n).all() for _, features in blocks)
 
 
 def test_least_recently_used_goes_first(tmp_path):
@@ -62,13 +141,12 @@ def test_least_recently_used_goes_first(tmp_path):
 
 def test_features_with_fewer_rows_than_their_index_go(tmp_path):
     hashes = hash_rows(np.arange(40))
-    table = Store(tmp_path).table("key", (2,), np.float32)
+    table = RowTable(Store(tmp_path), "key", (2,), np.float32)
     table.add(hashes, np.ones((40, 2), np.float32), np.arange(40))
     (path,) = (p for p in tmp_path.rglob("*.npy") if not p.name.endswith(".index.npy"))
     np.save(path, np.ones((39, 2), np.float32))
-    found = table.find(hashes)
-    assert not found.read(found.rows, np.zeros((40, 2), np.float32), found.rows).any()
-    assert len(table.find(hashes).rows) == 0
+    assert [*table.read(hashes)] == []
+    assert [*tmp_path.rglob("*.npy")] == []
 
 
 def test_nothing_is_unpickled(tmp_path):
@@ -84,16 +162,16 @@ def test_nothing_is_unpickled(tmp_path):
 def test_features_go_when_they_were_not_used_for_longest(tmp_path):
     rows, hashes = np.zeros((100, 100)), hash_rows(np.arange(300))
     store = Store(tmp_path, limit=2 * 100 * (800 + 16) + 2000)
-    table = store.table("key", (100,), "float64")
+    table = RowTable(store, "key", (100,), "float64")
     for n in range(3):
         own = hashes[n * 100 : (n + 1) * 100]
         table.add(own, rows, np.arange(100))
         for age, path in enumerate(sorted(store.folder.rglob("*.npy"), key=os.path.getmtime)):
             os.utime(path, (age, age))
         assert store.n_bytes <= store.limit
-    found = table.find(hashes)
-    assert len(found.rows) == 200
-    assert set(found.rows) >= set(range(200, 300))
+    found = np.concatenate([indices for indices, _ in table.read(hashes)])
+    assert len(found) == 200
+    assert set(found) >= set(range(200, 300))
 
 
 @pytest.mark.parametrize(

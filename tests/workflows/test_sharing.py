@@ -81,7 +81,7 @@ def test_registries_are_bounded(make, lt5):
     for hidden_units in range(1, _lending.MAX_IDLE_TRAINERS + 3):
         make(hidden_units=hidden_units, epochs=1).fit(*lt5)
     assert sum(map(len, _lending._idle.values())) == _lending.MAX_IDLE_TRAINERS
-    assert _network.get_network.cache_info().currsize == _network.MOST_NETWORKS
+    assert _network.get_network.cache_info().currsize == _network.MAX_NETWORKS
 
 
 def test_an_estimator_outlives_its_network_in_the_registry(make, fashion):

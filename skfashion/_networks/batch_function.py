@@ -1,0 +1,103 @@
+"""Inference with Keras models whose weights are arguments, in batches of one fixed size."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .._keras.tensorflow import tf
+from .architecture import BodyArchitecture
+from .graph import Weights
+
+
+def call_with_weights(model, weights, inputs):
+    """Return a Keras model's output in inference mode; `weights` are ordered as `model.weights`."""
+    known = {id(v): value for v, value in zip(model.weights, weights, strict=True)}
+    outputs, _ = model.stateless_call(
+        [known[id(v)] for v in model.trainable_variables],
+        # The seeds of dropout are variables too. Nothing reads them in inference.
+        [known.get(id(v), v.value) for v in model.non_trainable_variables],
+        inputs,
+        training=False,
+    )
+    return outputs
+
+
+class FixedBatchFunction:
+    """A Keras model in inference mode, traced for batches of one size.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A model with one input and one output.
+    architecture : BodyArchitecture
+        The architecture that the model is a part of. It determines batch size and type.
+    activation : callable, default=tf.identity
+        Function that is applied to the model's output.
+    """
+
+    def __init__(self, model, architecture: BodyArchitecture, activation=tf.identity):
+        self.model = model
+        self.paths = [variable.path for variable in model.weights]
+        self.float_type = float_type = architecture.float_type
+        self.batch_size = architecture.prediction_batch
+        self.output_shape = tuple(model.outputs[0].shape[1:])
+        run = tf.function(
+            lambda weights, batch: tf.cast(
+                activation(call_with_weights(model, weights, batch)), float_type
+            ),
+            autograph=False,
+        )
+        self._run = run.get_concrete_function(
+            [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
+            tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), float_type),
+        )
+
+    def bind(self, weights: Weights) -> Callable:
+        """Return a function from a batch to the output, with these weights."""
+        tensors = [tf.convert_to_tensor(weights[path]) for path in self.paths]
+        return lambda batch: self._run(tensors, batch)
+
+
+def run_batches(
+    functions: Sequence[FixedBatchFunction],
+    weights: Weights,
+    inputs,
+    outputs: np.ndarray | None = None,
+    indices: np.ndarray | None = None,
+) -> np.ndarray:
+    """Apply functions one after the other to all inputs, batch by batch.
+
+    The last batch is padded, so the result of a row does not depend on the number of rows, and
+    nothing is traced again.
+
+    Parameters
+    ----------
+    functions : sequence of FixedBatchFunction
+        At least one. Each takes the output of the one before it.
+    weights : dict of str to ndarray
+        Weights by path.
+    inputs : array-like of shape (n, ...)
+        Inputs of the first function: anything with a shape whose slices are arrays.
+    outputs : ndarray, default=None
+        Array to write the results to; `None` for a new one.
+    indices : ndarray of int of shape (n,), default=None
+        The row of `outputs` for each result; `None` for the first n rows in order.
+
+    Returns
+    -------
+    ndarray
+        `outputs`.
+    """
+    last, steps = functions[-1], [function.bind(weights) for function in functions]
+    if outputs is None:
+        outputs = np.empty((len(inputs), *last.output_shape), last.float_type)
+    batch = np.zeros((last.batch_size, *inputs.shape[1:]), last.float_type)
+    for start in range(0, len(inputs), last.batch_size):
+        rows = inputs[start : start + last.batch_size]
+        batch[: len(rows)] = rows
+        result = tf.convert_to_tensor(batch)
+        for step in steps:
+            result = step(result)
+        at = slice(start, start + len(rows))
+        outputs[at if indices is None else indices[at]] = result[: len(rows)]
+    return outputs

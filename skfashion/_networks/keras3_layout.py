@@ -1,0 +1,108 @@
+"""The layout of `.weights.h5` files, which Keras 3 writes.
+
+Keras has no public function from a variable to its path in the file. A file is written in which
+each weight is filled with a different number, and the numbers are looked up in it.
+"""
+
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+import h5py
+import numpy as np
+
+from .graph import Graph, Weights
+from .weight_matching import (
+    LayerPairs,
+    WeightMismatch,
+    group_by_layer,
+    in_order,
+    list_layers,
+    read_datasets,
+    refuse_convolutions,
+)
+
+KERAS_SUFFIX = ".weights.h5"
+_writing = Lock()
+_known_layouts: WeakKeyDictionary[Graph, dict[str, str]] = WeakKeyDictionary()
+
+
+def write_keras3(body, weights: Weights, path: Path) -> None:
+    """Write weights as Keras does. The variables of the body hold them meanwhile."""
+    with _writing, warnings.catch_warnings():
+        # Keras 3.15 lets NumPy 2.4 complain about its variables' __array__.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for variable in body.weights:
+            variable.assign(weights[variable.path])
+        body.save_weights(path)
+
+
+def pair_keras3(file, graph: Graph) -> LayerPairs:
+    """Pair each weight with the array at its path in the file, below the prefix that fits best.
+
+    A file of a whole classifier may have its body in a sub-group, or its head after the body.
+    """
+    # Keras reads files of its first versions in this way, too.
+    stored = group_by_layer(
+        {
+            path.replace("_layer_checkpoint_dependencies", "layers"): array
+            for path, array in read_datasets(file).items()
+        }
+    )
+    layout = find_layout(graph)
+    layers = list_layers(graph.body)
+    groups = [layout[specs[0].path].rpartition("/")[0] for specs in layers]
+
+    def arrays_below(prefix):
+        return [
+            in_order(stored.get(prefix + group, {}), [prefix + layout[spec.path] for spec in specs])
+            for specs, group in zip(layers, groups, strict=True)
+        ]
+
+    def count_fitting(prefix):
+        pairs = zip(layers, arrays_below(prefix), strict=True)
+        return sum(
+            [spec.shape for spec in specs] == [getattr(array, "shape", None) for array in arrays]
+            for specs, arrays in pairs
+        )
+
+    prefixes = {path[: path.index(groups[0])] for path in stored if path.endswith(groups[0])}
+    best = sorted(prefixes or {""}, key=lambda prefix: (-count_fitting(prefix), prefix))
+    if len(best) > 1 and count_fitting(best[0]) == count_fitting(best[1]) == len(layers):
+        raise WeightMismatch(
+            f"it is in the file more than once, in {best[0]!r} and in {best[1]!r}."
+        )
+    prefix = best[0]
+    yield from zip(layers, arrays_below(prefix), strict=True)
+    groups_of_body = {prefix + group for group in groups}
+    refuse_convolutions(
+        list(layer.values())
+        for group, layer in stored.items()
+        if group.startswith(f"{prefix}layers/") and group not in groups_of_body
+    )
+
+
+def find_layout(graph: Graph) -> dict[str, str]:
+    """Return the path in a Keras 3 file of each weight of a body, by the variable's path."""
+    if graph in _known_layouts:
+        return _known_layouts[graph]
+    body = graph.body
+    numbered = {
+        variable.path: np.full(variable.shape, number, "float32")
+        for number, variable in enumerate(body.weights)
+    }
+    paths = list(numbered)
+    layout: dict[str, str] = {}
+
+    def read_number(path, node):
+        if isinstance(node, h5py.Dataset):
+            layout[paths[int(node[()].flat[0])]] = path
+
+    with TemporaryDirectory(prefix="skfashion-") as folder:
+        written = Path(folder, "numbered" + KERAS_SUFFIX)
+        write_keras3(body, numbered, written)
+        with h5py.File(written) as file:
+            file.visititems(read_number)
+    return _known_layouts.setdefault(graph, layout)

@@ -1,0 +1,64 @@
+from types import SimpleNamespace
+
+import pytest
+
+from skfashion import list_backbones
+from skfashion._backbones.freeze_points import choose_freeze_until, resolve_freeze_point
+from skfashion._backbones.registry import get_backbone
+
+VGG16 = get_backbone("vgg16")
+
+
+@pytest.mark.parametrize(
+    ("value", "point"),
+    [
+        (None, None),
+        (0, None),
+        (-5, None),
+        (1, "block1_pool"),
+        (-1, "block4_pool"),
+        (5, "features"),
+        ("block2_pool", "block2_pool"),
+        ("block2_conv1", "block2_conv1"),
+        ("features", "features"),
+    ],
+)
+def test_names_and_numbers(value, point):
+    assert resolve_freeze_point(VGG16, value, "freeze_until") == point
+
+
+@pytest.mark.parametrize("value", [6, -6])
+def test_a_number_out_of_range_names_parameter_stages_and_remedy(value):
+    with pytest.raises(ValueError, match=rf"layer={value} is out of.*block5_pool.* from -5 to 5"):
+        resolve_freeze_point(VGG16, value, "layer")
+
+
+def test_a_bool_is_no_number():
+    with pytest.raises(ValueError, match=r"freeze_until=True is neither .* \"features\""):
+        resolve_freeze_point(VGG16, True, "freeze_until")
+
+
+@pytest.mark.parametrize("name", list_backbones())
+def test_all_counts_of_all_backbones_are_stages_in_order(name):
+    backbone = get_backbone(name)
+    points = [
+        resolve_freeze_point(backbone, count, "freeze_until")
+        for count in range(len(backbone.stages) + 1)
+    ]
+    assert points == [None, *backbone.stages[:-1], "features"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "pretrains", "point"),
+    [
+        (None, False, None),
+        (None, True, "block3_pool"),
+        ("imagenet", False, "block3_pool"),
+        ("x.weights.h5", True, "block3_pool"),
+    ],
+)
+def test_auto_freezes_pretrained_weights_only(weights, pretrains, point):
+    params = SimpleNamespace(weights=weights, freeze_until="auto")
+    assert choose_freeze_until(params, VGG16, pretrains) == point
+    params.freeze_until = 2
+    assert choose_freeze_until(params, VGG16, pretrains) == 2
