@@ -6,7 +6,7 @@ from conftest import GTE5
 from numpy.testing import assert_array_equal
 
 import skfashion._training.feature_storage
-import skfashion._training.trainer
+from skfashion._data import chunks
 from skfashion._networks.frozen_part import FrozenPart
 
 BODY = ["conv1/kernel", "conv1/bias", "conv2/kernel", "conv2/bias"]
@@ -84,7 +84,7 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
     kept = fit("kept")
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
     mapped = fit("memory-mapped")
-    monkeypatch.setattr(skfashion._training.trainer, "WINDOW_BYTES", 2**21)
+    monkeypatch.setattr(chunks, "WINDOW_BYTES", 2**21)
     windows = fit("memory-mapped")
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_DISK", 0)
     recomputed = fit("recomputed")

@@ -21,7 +21,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .._data.row_subset import bytes_of_row, chunk_rows, row_chunks
+from .._data import chunks
+from .._data.array_source import ArraySource
+from .._data.chunks import bytes_of_row, chunk_rows, scan_chunks
 
 FOLDER = "skfashion"
 _FORMAT = "1"
@@ -30,10 +32,6 @@ _INDEX = ".index.npy"
 _LOG = "log.jsonl"
 _MOST_LOG_BYTES = 2**20
 _UNFINISHED_FOR_GOOD = 3600.0
-# One file of features has at most so many bytes: the unit in which the least recently used go.
-_FILE_BYTES = 2**26
-# So much is copied at a time: less than a processor's cache has room for.
-_BLOCK_BYTES = 2**20
 # To open a file takes about as long as to compute the features of so many images.
 _FEWEST_ROWS = 16
 _UNREADABLE = (
@@ -60,16 +58,16 @@ def digest(*parts) -> str:
     return state.hexdigest()
 
 
-def hash_array(array) -> str:
-    """Return a hash of an array or `Images`, of which a part is in memory at a time."""
+def hash_array(array: ArraySource) -> str:
+    """Return a hash of an array, which is read in parts."""
     state = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=20)
-    for part in row_chunks(array):
+    for part in scan_chunks(array):
         state.update(np.ascontiguousarray(array[part]).reshape(-1).view(np.uint8).data)
     return state.hexdigest()
 
 
 def hash_rows(array) -> np.ndarray:
-    """Return a 128-bit hash of each row of an array or `Images` and its type, of shape (n, 2)."""
+    """Return a 128-bit hash of each row of an array and its type, of shape (n, 2)."""
     of_type = hashlib.blake2b(array.dtype.str.encode(), digest_size=16)
 
     def hash_row(row):
@@ -265,9 +263,8 @@ class RowTable:
         with suppress(OSError):
             if not self._store.make_room(len(rows) * (row_bytes + hashes[:1].nbytes) + 512):
                 return
-            per_file = max(1, _FILE_BYTES // row_bytes)
-            for start in range(0, len(rows), per_file):
-                name, some = uuid4().hex, rows[start : start + per_file]
+            for part in chunk_rows(len(rows), row_bytes, chunks.FILE_BYTES):
+                name, some = uuid4().hex, rows[part]
                 for ending, array in ((".npy", features), (_INDEX, hashes)):
                     with _written(self._folder / f"{name}{ending}") as file:
                         np.save(file, array[some], allow_pickle=False)
@@ -307,7 +304,7 @@ class Matches:
                 features = np.load(self._files[part], mmap_mode="r", allow_pickle=False)
                 if features.shape[1:] != self._shape or features.dtype != self._dtype:
                     raise ValueError("features of another kind")
-                for some in chunk_rows(len(own), max(1, _BLOCK_BYTES // bytes_of_row(features))):
+                for some in chunk_rows(len(own), bytes_of_row(features), chunks.BLOCK_BYTES):
                     out[places[own[some]]] = features[self._places[rows[own[some]]]]
             except _UNREADABLE:
                 _remove(self._files[part])

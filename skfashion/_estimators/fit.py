@@ -11,8 +11,8 @@ import numpy as np
 from .._backbones.freeze_points import choose_freeze_until, has_kept_weights
 from .._cache.memory import open_store
 from .._data.class_split import ClassSplit, encode
-from .._data.images import ImageFormat
 from .._data.labelled_data import LabelledData
+from .._data.lazy_images import ImageFormat
 from .._messages import warn_user
 from .._networks.architecture import Architecture
 from .._networks.graph import Weights
@@ -84,7 +84,9 @@ class Fit:
         return store
 
     def _as_images(self, samples):
-        return replace(samples, X=self.image_format.images(samples.X, self.architecture.float_type))
+        return replace(
+            samples, X=self.image_format.lazy_images(samples.X, self.architecture.float_type)
+        )
 
     def _as_floats(self, samples):
         return replace(samples, X=replace(samples.X, dtype=np.dtype(self.architecture.float_type)))

@@ -17,9 +17,10 @@ from sklearn.utils.validation import (
 
 from .._backbones.registry import BackboneEstimator
 from .._backbones.spec import SCHEDULES
+from .._data.chunks import chunks_in_working_memory
 from .._data.class_split import split_classes, split_first_batch
-from .._data.images import ImageFormat
-from .._data.row_subset import RowSubset, chunks_in_working_memory
+from .._data.lazy_images import ImageFormat
+from .._data.row_subset import RowSubset
 from .._data.validation import (
     check_rows,
     check_training_data,
@@ -452,7 +453,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         image_format = self._image_format(samples.X, shape, goes_on)
         watched = check_validation_data(self, watched, image_format.image_shape)
         if watched is not None:
-            split.check_validation_data(watched.y)
+            split.check_validation_labels(watched.y)
 
         progress = FitProgress(self, 1 + (split.pretrains and not goes_on), X, y, sample_weight)
         fit = Fit(self, image_format, samples, watched, split, progress, partial)
@@ -502,7 +503,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         check_is_fitted(self)
         rows, _ = check_rows(self, X, self.image_shape_)
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
-        images = image_format.images(RowSubset(rows), self._architecture.float_type)
+        images = image_format.lazy_images(RowSubset(rows), self._architecture.float_type)
         network = get_network(self._architecture)
         frozen = FrozenPart(network, self.freeze_point_, self._weights, self._store)
         return frozen.predict_proba(images)

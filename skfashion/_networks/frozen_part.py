@@ -7,13 +7,13 @@ import numpy as np
 
 from .._cache.fingerprint import environment_fingerprint
 from .._cache.store import Store, digest, hash_rows
-from .._data.row_subset import bytes_of_row, chunk_rows
+from .._data import chunks
+from .._data.array_source import ArraySource
+from .._data.chunks import bytes_of_row, chunk_rows
 from .._keras.tensorflow import keras
 from .graph import Weights, run_batches
 from .network import Network
 
-# What is only passed through is held in parts of so many bytes.
-CHUNK_BYTES = 2**28
 # How many operations are as quick as one byte. A convolution of one channel was measured to do 21
 # thousand million a second, on two cores that gather 4 thousand million bytes of memory a second;
 # of a file, 500 million are taken for granted.
@@ -97,8 +97,8 @@ class FrozenPart:
         """Where features are shared, if that is worth it."""
         return self._store if self._store is not None and self.is_worth_a_file else None
 
-    def features(self, images, out=None) -> np.ndarray:
-        """Return the features of an array or `Images`, in their order.
+    def features(self, images: ArraySource, out=None) -> np.ndarray:
+        """Return the features of an array or `LazyImages`, in their order.
 
         `out` may be given to be written to.
         """
@@ -109,7 +109,7 @@ class FrozenPart:
             return run_batches(self._pieces, self._weights, images, features)
         return self._shared_features(store, images, features)
 
-    def predict_proba(self, images) -> np.ndarray:
+    def predict_proba(self, images: ArraySource) -> np.ndarray:
         """Return class probabilities of shape (n, n_classes), by way of the features."""
         finish = self._network.head_function(self._point)
         if self._shared is None:
@@ -155,8 +155,7 @@ class FrozenPart:
     def chunks(self, n_rows, row_bytes):
         """Return slices of rows, whole batches, that take a bounded memory."""
         batch_size = self._pieces[0].batch_size
-        batches = max(1, CHUNK_BYTES // (batch_size * row_bytes))
-        return chunk_rows(n_rows, batches * batch_size)
+        return chunk_rows(n_rows, row_bytes, chunks.CHUNK_BYTES, batch_size)
 
     @cached_property
     def _keys(self):

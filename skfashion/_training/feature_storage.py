@@ -9,12 +9,11 @@ from enum import StrEnum
 import numpy as np
 import psutil
 
-from .._data.row_subset import bytes_of_row
+from .._data import chunks
+from .._data.chunks import bytes_of_row
 from .._keras.tensorflow import tf
 from .._networks.frozen_part import FrozenPart
 
-# Images go to the device as a whole if they take no more bytes; else a part at a time.
-MOST_RESIDENT_BYTES = 2**28
 # Several processes may see the same free memory.
 MOST_OF_FREE_MEMORY = 0.3
 MOST_OF_FREE_DISK = 0.5
@@ -38,7 +37,7 @@ def precompute_features(frozen: FrozenPart, sets, epochs) -> tuple[Keeping, list
     ----------
     frozen : FrozenPart
         What computes features.
-    sets : list of list of Images
+    sets : list of list of LazyImages
         Sets of images, each with its mirror images.
     epochs : int
         How often each image is needed, as one of its mirror images.
@@ -74,7 +73,8 @@ def use_images(frozen: FrozenPart, sets) -> tuple[Keeping, list]:
 
 def _entering(images):
     """Return images as a trainer takes them: on the device, or to be read when they are needed."""
-    return tf.convert_to_tensor(images[:]) if images.nbytes <= MOST_RESIDENT_BYTES else images
+    fits = images.nbytes <= chunks.MOST_RESIDENT_BYTES
+    return tf.convert_to_tensor(images[:]) if fits else images
 
 
 class RecomputedFeatures:
@@ -84,7 +84,7 @@ class RecomputedFeatures:
     ----------
     frozen : FrozenPart
         What computes them.
-    variants : list of Images
+    variants : list of LazyImages
         Images, and their mirror images.
     """
 

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sklearn.utils import gen_batches
 
+from .._data import chunks
+from .._data.chunks import chunk_rows
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
 from .._networks.architecture import Architecture
@@ -19,9 +20,6 @@ from .._networks.network import get_network
 from .augmentation import Flips, build_augmentation
 from .learning_rates import LearningRates
 from .optimizer import Course, DepthOptimizer
-
-# Of inputs that are not on the device, so many bytes go there at a time.
-WINDOW_BYTES = 2**26
 
 _TOTALS = tf.TensorSpec([3], tf.float64)
 
@@ -76,8 +74,8 @@ class Rows:
     Parameters
     ----------
     inputs : tf.Tensor or array
-        `Images`, or features of the frozen part: with flips, of each mirror image, one after the
-        other. A tensor is on the device as a whole. Of anything else a part goes there at a time.
+        `LazyImages`, or features of the frozen part: with flips, of each mirror image, one after
+        the other. A tensor is on the device as a whole. Other inputs are copied in windows.
     targets : ndarray of shape (n,)
         Encoded labels.
     weights : ndarray of shape (n,)
@@ -249,8 +247,7 @@ class Trainer:
         if rows.are_resident:
             return [slice(0, count)]
         row_bytes = int(np.prod(self._row_shape)) * tf.as_dtype(self.program.input_type).size
-        batches = max(1, WINDOW_BYTES // (batch_size * row_bytes))
-        return list(gen_batches(count, batches * batch_size))
+        return list(chunk_rows(count, row_bytes, chunks.WINDOW_BYTES, batch_size))
 
     def _pick(self, rows: Rows, order, variants):
         """Return rows that are on the device, and the places in them of what comes next."""
