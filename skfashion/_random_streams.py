@@ -1,4 +1,4 @@
-"""Named random streams, all from one `random_state`."""
+"""Named random streams, all derived from one `random_state`."""
 
 import secrets
 from zlib import crc32
@@ -7,21 +7,22 @@ import numpy as np
 
 
 class RandomStreams:
-    """Seeds for everything that is random in a fit, each found by name.
+    """Seeds for everything random in a fit, each found by name.
 
-    A stream depends on its own name only, so what is drawn for the classifier head, say, does
-    not shift when the body draws more. Nothing here reads or moves a global random state.
+    A stream depends on `random_state` and its name only, so the numbers drawn for the classifier
+    head, for example, do not change when the body draws more of them. No global random state is
+    read or changed.
 
     Parameters
     ----------
     random_state : int, numpy.random.RandomState or None
-        As everywhere in scikit-learn, but `None` takes fresh entropy from the operating
-        system instead of drawing from NumPy's global state.
+        As in scikit-learn, except that `None` takes fresh entropy from the operating system
+        instead of drawing from NumPy's global state.
 
     Attributes
     ----------
     root : int
-        What all streams come from, together with their names.
+        The seed that all streams are derived from, together with their names.
     """
 
     def __init__(self, random_state):
@@ -32,7 +33,7 @@ class RandomStreams:
         else:
             self.root = int(random_state)
 
-    def _sequence(self, *name):
+    def _sequence(self, *name) -> np.random.SeedSequence:
         key = crc32("/".join(map(str, name)).encode())
         return np.random.SeedSequence([self.root, key])
 

@@ -4,7 +4,8 @@ import hashlib
 
 import numpy as np
 
-from .._data.row_subset import row_chunks
+from .._data.array_source import ArraySource
+from .._data.chunks import scan_chunks
 
 
 def digest(*parts) -> str:
@@ -20,16 +21,16 @@ def digest(*parts) -> str:
     return state.hexdigest()
 
 
-def hash_array(array) -> str:
-    """Return a hash of an array or `Images`, read part by part."""
+def hash_array(array: ArraySource) -> str:
+    """Return a hash of an array, read in chunks."""
     state = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=20)
-    for part in row_chunks(array):
-        state.update(_bytes_of(array[part]))
+    for chunk in scan_chunks(array):
+        state.update(_bytes_of(array[chunk]))
     return state.hexdigest()
 
 
 def hash_rows(array) -> np.ndarray:
-    """Return a 128-bit hash of each row of an array or `Images`, of shape (n, 2).
+    """Return a 128-bit hash of each row of an array, of shape (n, 2).
 
     The hash covers the type of the numbers: equal bytes of another type are another row.
     """

@@ -8,14 +8,11 @@ from uuid import uuid4
 
 import numpy as np
 
-from .._data.row_subset import chunk_rows
+from .._data import chunks
+from .._data.chunks import chunk_rows
 from .store import READ_ERRORS, Store, mark_as_used, open_to_write, remove_unit, walk_files
 
 _FEATURES, _INDEX = ".npy", ".index.npy"
-# The largest file of features: the store removes whole files.
-_MAX_FILE_BYTES = 2**26
-# The default size of a block that is read. It fits into a processor's cache.
-_BLOCK_BYTES = 2**20
 # To open a file takes about as long as to compute the features of this number of images.
 _MIN_ROWS = 16
 
@@ -49,7 +46,7 @@ class RowTable:
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
     def read(
-        self, hashes: np.ndarray, rows_per_block: int | None = None
+        self, hashes: np.ndarray, block_bytes: int | None = None, batch_size: int = 1
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the features of the rows that the table has, block by block.
 
@@ -60,9 +57,10 @@ class RowTable:
         ----------
         hashes : ndarray of shape (n, 2)
             Hashes of the rows, from `hash_rows`.
-        rows_per_block : int, default=None
-            Rows in a block. All blocks but the last are full. `None` takes blocks that fit into a
-            processor's cache.
+        block_bytes : int, default=None
+            The largest size of a block. `None` takes blocks that fit into a processor's cache.
+        batch_size : int, default=1
+            Every block but the last is a multiple of this number of rows.
 
         Yields
         ------
@@ -80,8 +78,8 @@ class RowTable:
         found = np.flatnonzero(file_of >= 0)
         # File by file, each is read from front to back.
         found = found[np.argsort(file_of[found], kind="stable")]
-        rows_per_block = rows_per_block or max(1, _BLOCK_BYTES // max(1, self.row_bytes))
-        for block in chunk_rows(len(found), rows_per_block):
+        block_bytes = block_bytes or chunks.BLOCK_BYTES
+        for block in chunk_rows(len(found), self.row_bytes, block_bytes, batch_size):
             indices = found[block]
             features = np.empty((len(indices), *self.shape), self.dtype)
             new_file_at = np.flatnonzero(np.diff(file_of[indices])) + 1
@@ -100,7 +98,7 @@ class RowTable:
         with suppress(OSError):
             if not self._store.make_room(len(indices) * (row_bytes + hashes[:1].nbytes) + 512):
                 return
-            for block in chunk_rows(len(indices), max(1, _MAX_FILE_BYTES // row_bytes)):
+            for block in chunk_rows(len(indices), row_bytes, chunks.FILE_BYTES):
                 name, rows = uuid4().hex, indices[block]
                 for ending, array in ((_FEATURES, features), (_INDEX, hashes)):
                     with open_to_write(self._folder / f"{name}{ending}") as file:

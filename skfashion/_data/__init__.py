@@ -1,1 +1,1 @@
-"""From what users pass as X and y to images and labels: validation, shapes, class split."""
+"""X and y as users pass them become validated images and labels, read in parts."""

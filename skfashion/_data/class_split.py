@@ -1,4 +1,4 @@
-"""Labels: which rows belong to the source task, which to the target task."""
+"""The class split: which labels belong to the source task and which to the target task."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,24 @@ import numpy as np
 
 META_ESTIMATOR_REMEDY = (
     "Inside a meta-estimator that encodes, binarises or re-scores y (voting, stacking, bagging, "
-    "boosting, calibration, one-vs-rest) use pretrain_classes=None: pretrain once on its own, "
-    "call save_backbone_weights(path), and pass weights=path."
+    "boosting, calibration, one-vs-rest) use pretrain_classes=None: pretrain once in a separate "
+    "fit, call save_backbone_weights(path), and pass weights=path."
 )
 
 
 @dataclass(frozen=True)
 class ClassSplit:
-    """The labels of the source task, of the target task and of neither, each sorted."""
+    """The labels of the two tasks.
+
+    Parameters
+    ----------
+    source : ndarray of shape (n_source_classes,)
+        Sorted labels of the source task; empty without pretraining.
+    target : ndarray of shape (n_classes,)
+        Sorted labels of the target task.
+    ignored : ndarray of shape (n_ignored,)
+        Sorted labels of `y` that belong to neither task.
+    """
 
     source: np.ndarray
     target: np.ndarray
@@ -26,7 +36,7 @@ class ClassSplit:
 
     @property
     def used(self) -> np.ndarray:
-        """Labels of rows that either task trains on."""
+        """Labels of at least one task."""
         return np.union1d(self.source, self.target)
 
     @property
@@ -36,35 +46,36 @@ class ClassSplit:
 
     @property
     def left_out(self) -> np.ndarray:
-        """Labels that are known, and not the target task's."""
+        """Known labels outside the target task."""
         return np.setdiff1d(np.union1d(self.source, self.ignored), self.target)
 
-    def scored_rows(self, y) -> np.ndarray:
-        """Return a mask of the rows that say something about the target task.
+    def scored_rows(self, y: np.ndarray) -> np.ndarray:
+        """Return a boolean mask of the rows that count in a score of the target task.
 
-        Rows with a label that was left out are not scored. Labels never seen are: they count
-        as wrong.
+        Rows with a known label outside the target task do not count. Rows with an unknown label
+        do, and are wrong.
 
         Raises
         ------
         ValueError
-            If there is no such row.
+            If no row counts.
         """
-        scored = ~rows_with(self.left_out, y)
+        scored = ~np.isin(y, self.left_out)
         if not scored.any():
             raise ValueError(
-                f"No row of y has a label of the target task, {_format_labels(self.target)}, so there "
-                f"is nothing to score; y has {_format_labels(np.unique(y))}."
+                "No row of y has a label of the target task, "
+                f"{_format_labels(self.target)}, so there is nothing to score; y has "
+                f"{_format_labels(np.unique(y))}."
             )
         return scored
 
     def check_output_layer(self, output_layer) -> None:
-        """Check that both tasks have the same number of classes where the output layer is kept.
+        """Check that both tasks have the same number of classes if the output layer is kept.
 
         Raises
         ------
         ValueError
-            If they have not.
+            If the numbers differ.
         """
         n_source, n_target = len(self.source), len(self.target)
         if output_layer == "keep" and self.pretrains and n_source != n_target:
@@ -75,19 +86,20 @@ class ClassSplit:
             )
 
     def check_class_weight(self, class_weight) -> None:
-        """Check that a dict of class weights has labels of `y`, and numbers from 0.
+        """Check that a dict of class weights maps labels of `y` to finite weights of at least 0.
 
         Raises
         ------
         ValueError
-            For any other label or number.
+            For an unknown label or another weight.
         """
         if not isinstance(class_weight, dict):
             return
         if unknown := set(class_weight) - set(self.known.tolist()):
             raise ValueError(
-                f"class_weight names labels that y lacks: {_format_labels(sorted(unknown, key=str))}; y "
-                f"has the classes {_format_labels(self.known)}."
+                "class_weight names labels that y lacks: "
+                f"{_format_labels(sorted(unknown, key=str))}; y has the classes "
+                f"{_format_labels(self.known)}."
             )
         for label, weight in class_weight.items():
             if not 0 <= weight < np.inf:
@@ -95,13 +107,13 @@ class ClassSplit:
                     f"class_weight[{label!r}] must be a number from 0 and finite, got {weight!r}."
                 )
 
-    def check_validation_data(self, y_val) -> None:
-        """Check that validation rows have labels of `y` only.
+    def check_validation_labels(self, y_val: np.ndarray) -> None:
+        """Check that every validation label is known.
 
         Raises
         ------
         ValueError
-            For any other label.
+            For an unknown label.
         """
         if len(unknown := np.setdiff1d(y_val, self.known)):
             raise ValueError(
@@ -110,39 +122,41 @@ class ClassSplit:
             )
 
     def check_same_classes(self, y, target_classes=None, all_classes=False) -> None:
-        """Check the labels of data to go on with.
+        """Check the labels of a further call of `fit` or `partial_fit` against this split.
 
         Parameters
         ----------
         y : ndarray of shape (n,)
             Labels.
         target_classes : array-like or None
-            The parameter, which may not have changed to other classes.
+            The parameter of the estimator; it must still name the same classes.
         all_classes : bool, default=False
-            Whether every target class must be there.
+            Whether `y` must have every target class.
 
         Raises
         ------
         ValueError
-            For a label that the first fit did not see, or a target class that is missing.
+            For a label that the first fit did not see, or a missing target class.
         """
         if target_classes is not None and set(target_classes) != set(self.target.tolist()):
             raise ValueError(
-                f"Training goes on with the classes of the first fit, {_format_labels(self.target)}, but "
-                f"target_classes={_format_labels(target_classes)}. Fit a new estimator for other classes."
+                "Training goes on with the classes of the first fit, "
+                f"{_format_labels(self.target)}, but target_classes="
+                f"{_format_labels(target_classes)}. Fit a new estimator for other classes."
             )
         labels = np.unique(y)
         new = np.setdiff1d(labels, self.known)
         missing = np.setdiff1d(self.target, labels)
         if len(new) or (all_classes and len(missing)):
             raise ValueError(
-                f"Training goes on with the classes of the first fit, {_format_labels(self.target)}, "
-                f"but y has the classes {_format_labels(labels)}. Fit a new estimator for other classes."
+                "Training goes on with the classes of the first fit, "
+                f"{_format_labels(self.target)}, but y has the classes {_format_labels(labels)}. "
+                "Fit a new estimator for other classes."
             )
 
 
 def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
-    """Split the labels of `y` into a source and a target task.
+    """Split the labels of `y` into those of the source task and those of the target task.
 
     Parameters
     ----------
@@ -151,7 +165,7 @@ def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
     pretrain_classes : array-like or None
         Labels of the source task; `None` for no pretraining.
     target_classes : array-like or None
-        Labels of the target task; `None` for all that are not in `pretrain_classes`.
+        Labels of the target task; `None` for all labels that are not in `pretrain_classes`.
 
     Returns
     -------
@@ -161,7 +175,7 @@ def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
     Raises
     ------
     ValueError
-        If `y` lacks a label that is asked for, or a task has fewer than two classes.
+        If `y` lacks a requested label, or a task has fewer than two classes.
     """
     labels = np.unique(y)
     source = _select(labels, pretrain_classes, "pretrain_classes")
@@ -176,64 +190,70 @@ def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
         )
     if len(source) and not len(target):
         raise ValueError(
-            f"pretrain_classes names every class that y has, {_format_labels(labels)}, which leaves "
-            "none for the target task. Leave at least two classes out of pretrain_classes, or "
-            "name the target task's own in target_classes."
+            f"pretrain_classes names every class that y has, {_format_labels(labels)}, which "
+            "leaves none for the target task. Leave at least two classes out of "
+            "pretrain_classes, or name those of the target task in target_classes."
         )
     if len(target) < 2:
         raise ValueError(
             f"The target task needs at least two classes, got {len(target)} class: "
-            f"{_format_labels(target)}; y has the classes {_format_labels(labels)}. Rows of sample weight "
-            "zero do not count."
+            f"{_format_labels(target)}; y has the classes {_format_labels(labels)}. Rows of sample "
+            "weight zero do not count."
         )
     ignored = np.setdiff1d(labels, np.union1d(source, target))
     return ClassSplit(source, target, ignored)
 
 
 def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) -> ClassSplit:
-    """Split the labels of a first batch, where `classes` names the target task.
+    """Split the labels of the first batch of `partial_fit`.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
-        Labels of the batch; it need not have every target class.
+        Labels of the batch, which may lack target classes.
     classes : array-like
-        Labels of the target task.
+        All labels of the target task.
     pretrain_classes, target_classes : array-like or None
-        As in `split_classes`.
+        As for `split_classes`.
+
+    Returns
+    -------
+    ClassSplit
+        The labels of each task.
 
     Raises
     ------
     ValueError
-        If `classes` is missing, or does not fit `target_classes` or `y`.
+        If `classes` is missing or contradicts `target_classes` or `y`.
     """
     if classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
     target = np.unique(np.asarray(classes))
     if target_classes is not None and set(target.tolist()) != set(target_classes):
         raise ValueError(
-            f"classes={_format_labels(target)} and target_classes={_format_labels(target_classes)} both name "
-            "the target task and differ. Leave target_classes out."
+            f"classes={_format_labels(target)} and target_classes="
+            f"{_format_labels(target_classes)} both name the target task and differ. Leave "
+            "target_classes out."
         )
     source = () if pretrain_classes is None else pretrain_classes
     if not set(np.unique(y).tolist()) & {*target.tolist(), *source}:
         raise ValueError(
-            f"y has none of classes={_format_labels(target)}, but {_format_labels(np.unique(y))}. Labels are "
-            "compared with their type."
+            f"y has none of classes={_format_labels(target)}, but {_format_labels(np.unique(y))}. "
+            "Labels are compared with their type."
         )
-    everything = np.concatenate([np.asarray(y), target])
-    split = split_classes(everything, pretrain_classes, target)
+    # The batch may lack target classes, so they are added. It must have every source class.
+    split = split_classes(np.concatenate([y, target]), pretrain_classes, target)
     _select(np.unique(y), pretrain_classes, "pretrain_classes")
     if pretrain_classes is None and target_classes is None and len(split.ignored):
         raise ValueError(
-            f"y has labels that classes lacks: {_format_labels(split.ignored)}. classes names every "
-            "label of the target task, on the first call to partial_fit."
+            f"y has labels that classes lacks: {_format_labels(split.ignored)}. On the first call "
+            "to partial_fit, classes names every label of the target task."
         )
     return split
 
 
-def _select(labels, wanted, parameter):
-    """Return those of the sorted `labels` that are wanted; all wanted ones must be there."""
+def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
+    """Return the wanted ones of the sorted `labels`, after a check that none is missing."""
     if wanted is None:
         return labels[:0]
     try:
@@ -243,24 +263,21 @@ def _select(labels, wanted, parameter):
     missing = wanted.difference(labels.tolist())
     if missing:
         raise ValueError(
-            f"{parameter} names labels that y lacks: {_format_labels(sorted(missing, key=str))}; y has "
-            f"the classes {_format_labels(labels)}. Each fold must hold every class of both tasks; "
-            f"labels are compared with their type. {META_ESTIMATOR_REMEDY}"
+            f"{parameter} names labels that y lacks: "
+            f"{_format_labels(sorted(missing, key=str))}; y has the classes "
+            f"{_format_labels(labels)}. Each fold must hold every class of both tasks; labels are "
+            f"compared with their type. {META_ESTIMATOR_REMEDY}"
         )
     return labels[[label in wanted for label in labels.tolist()]]
 
 
-def _format_labels(labels, most=30):
+def _format_labels(labels, most: int = 30) -> str:
+    """Return labels as they are written in code, the first `most` of them."""
     labels = np.asarray(labels).tolist()
     shown = ", ".join(map(repr, labels[:most]))
     return f"[{shown}{', ...' if len(labels) > most else ''}]"
 
 
-def rows_with(labels, y) -> np.ndarray:
-    """Return a boolean mask of the rows of `y` whose label is one of `labels`."""
-    return np.isin(y, labels)
-
-
-def encode(labels, y) -> np.ndarray:
-    """Return the position of each label of `y` in the sorted `labels`."""
+def encode(labels: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the index of each label of `y` in the sorted `labels`."""
     return np.searchsorted(labels, y).astype(np.int32)

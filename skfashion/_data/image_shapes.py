@@ -1,14 +1,15 @@
-"""Shapes: images as flat rows, and what flat rows fold into."""
+"""Image shapes: images become flat rows, and flat rows fold into images."""
 
 from numbers import Integral
 
 import numpy as np
 
+# Side, in pixels, of the smallest image that a flat row folds into.
 SMALLEST_SIDE = 8
 
 
 def as_rows(X):
-    """Flatten images to rows; flat data, DataFrames and the rest pass through.
+    """Flatten images to rows; arrays and DataFrames that are flat already pass through.
 
     Parameters
     ----------
@@ -18,14 +19,14 @@ def as_rows(X):
     Returns
     -------
     rows : array-like of shape (n, n_features)
-        What scikit-learn's validation can take.
+        Flat rows, which scikit-learn validates.
     shape : tuple of (h, w, c) or None
-        The shape of an image, `None` for flat rows.
+        Shape of an image; `None` for flat rows.
 
     Raises
     ------
     ValueError
-        If `X` has more than four dimensions, or looks channels-first.
+        If `X` has more than four dimensions, or its channels seem to come first.
     """
     if not hasattr(X, "ndim"):
         X = np.asarray(X)
@@ -47,8 +48,8 @@ def as_rows(X):
     return X.reshape(n, height * width * channels), (height, width, channels)
 
 
-def find_image_shape(shape, n_features, image_shape) -> tuple[int, int, int]:
-    """Return the shape (h, w, c) of images of this shape, or of what flat rows fold into.
+def find_image_shape(shape, n_features: int, image_shape) -> tuple[int, int, int]:
+    """Return the shape (h, w, c) of the images in X, or of the images that its rows fold into.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def find_image_shape(shape, n_features, image_shape) -> tuple[int, int, int]:
     Raises
     ------
     ValueError
-        If `image_shape` is not that of the images.
+        If `image_shape` is not the shape of the images.
     """
     if shape is None:
         return fold_shape(n_features, image_shape)
@@ -72,23 +73,23 @@ def find_image_shape(shape, n_features, image_shape) -> tuple[int, int, int]:
     return shape
 
 
-def fold_shape(n_features, image_shape=None) -> tuple[int, int, int]:
+def fold_shape(n_features: int, image_shape=None) -> tuple[int, int, int]:
     """Return the shape (h, w, c) of the image that a flat row folds into.
 
-    A row folds into a square grey or RGB image if it can and that is at least 8 pixels a side;
-    else into the smallest grey square of at least that side that holds it, padded.
+    A row folds into a square grey or RGB image of at least 8 pixels a side if its length allows
+    one. Otherwise it is padded to the smallest grey square of at least that side that holds it.
 
     Parameters
     ----------
     n_features : int
-        Numbers in a row.
+        Number of values in a row.
     image_shape : tuple of (h, w) or (h, w, c), or None
-        The user's own wish.
+        The parameter of the estimator.
 
     Raises
     ------
     ValueError
-        If `image_shape` does not multiply up to `n_features`.
+        If the product of `image_shape` is not `n_features`.
     """
     if image_shape is not None:
         shape = complete_shape(image_shape)
@@ -108,7 +109,13 @@ def fold_shape(n_features, image_shape=None) -> tuple[int, int, int]:
 
 
 def complete_shape(image_shape) -> tuple[int, int, int]:
-    """Return (h, w) or (h, w, c) as (h, w, c)."""
+    """Return an `image_shape` of (h, w) or (h, w, c) as (h, w, c).
+
+    Raises
+    ------
+    ValueError
+        If it is not two or three whole numbers above 0.
+    """
     sizes = tuple(image_shape)
     if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) and int(n) > 0 for n in sizes):
         raise ValueError(

@@ -1,59 +1,79 @@
-"""Validated training data, taken apart by task, and the weights of its rows."""
+"""Validated images with labels and sample weights, and the splits that a fit makes of them."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_class_weight
 
-from .class_split import encode, rows_with
+from .class_split import encode
+from .lazy_images import LazyImages
 from .row_subset import RowSubset
 
 
 @dataclass(frozen=True)
 class LabelledData:
-    """Rows of a training or validation set.
+    """A training or validation set.
 
     Parameters
     ----------
-    X : RowSubset or Images, of length n
-        Flat rows, later images.
+    X : RowSubset or LazyImages, of length n
+        Flat rows, or the images made of them.
     y : ndarray of shape (n,)
         Labels.
     weight : ndarray of shape (n,)
         Sample weights.
-    index : ndarray of shape (n,)
-        Where the rows stand in the caller's data.
+    index : ndarray of int of shape (n,)
+        Index of each row in the data that the caller passed.
     """
 
-    X: Any
+    X: RowSubset | LazyImages
     y: np.ndarray
     weight: np.ndarray
     index: np.ndarray
 
     @classmethod
     def of_positive_weight(cls, X, y, weight) -> "LabelledData":
-        """Make samples of all rows of an array but those of weight zero."""
-        everything = cls(RowSubset(X), y, weight, np.arange(len(y)))
-        return everything if weight.all() else everything.take(np.flatnonzero(weight))
+        """Return all rows of an array whose weight is not zero."""
+        data = cls(RowSubset(X), y, weight, np.arange(len(y)))
+        return data if weight.all() else data.take(np.flatnonzero(weight))
 
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, rows) -> "LabelledData":
-        """Return some of the rows."""
-        return LabelledData(self.X.take(rows), self.y[rows], self.weight[rows], self.index[rows])
+    @property
+    def rows(self) -> RowSubset:
+        """The flat rows, of images as well."""
+        return self.X.rows if isinstance(self.X, LazyImages) else self.X
+
+    def take(self, indices: np.ndarray) -> "LabelledData":
+        """Return the rows at these indices, or where this mask is true."""
+        return LabelledData(
+            self.X.take(indices), self.y[indices], self.weight[indices], self.index[indices]
+        )
 
     def of_classes(self, labels) -> "LabelledData":
         """Return the rows whose label is one of `labels`."""
-        wanted = rows_with(labels, self.y)
+        wanted = np.isin(self.y, labels)
         return self if wanted.all() else self.take(wanted)
 
     def hold_out(self, fraction, seed) -> tuple["LabelledData", "LabelledData"]:
-        """Split off a stratified fraction; return what stays, and what is held out."""
+        """Split the rows, stratified by label, into those to train on and those held out.
+
+        Parameters
+        ----------
+        fraction : float
+            Share of the rows that is held out, between 0 and 1.
+        seed : int
+            Seed of the split.
+
+        Raises
+        ------
+        ValueError
+            If there are too few rows for a stratified split.
+        """
         try:
-            stay, out = train_test_split(
+            training, validation = train_test_split(
                 np.arange(len(self)), test_size=fraction, stratify=self.y, random_state=seed
             )
         except ValueError as error:
@@ -62,17 +82,22 @@ class LabelledData:
                 f"rows with {len(np.unique(self.y))} classes: {error} Pass X_val and y_val, or set "
                 "early_stopping=False."
             ) from error
-        return self.take(stay), self.take(out)
+        return self.take(training), self.take(validation)
 
     def weighted_by_class(self, class_weight, classes) -> "LabelledData":
-        """Multiply the weights with those of the classes.
+        """Multiply the sample weights by the class weights.
 
         Parameters
         ----------
         class_weight : dict, "balanced" or None
-            As in scikit-learn; labels of other tasks are left out.
+            As in scikit-learn. Labels of other tasks are ignored.
         classes : ndarray of shape (n_classes,)
-            The task's labels.
+            Labels of the task.
+
+        Raises
+        ------
+        ValueError
+            If no row has a weight above zero.
         """
         if class_weight is None:
             return self

@@ -1,4 +1,4 @@
-"""Validation of data: scikit-learn's own, for images as well as flat rows."""
+"""Validation of X, y and sample weights by scikit-learn's functions, for images and flat rows."""
 
 from contextlib import contextmanager
 
@@ -12,7 +12,7 @@ from .labelled_data import LabelledData
 
 @contextmanager
 def input_kept_on_failure(estimator):
-    """Put back what scikit-learn knows of the input of the last fit, if this one fails."""
+    """Restore `n_features_in_` and `feature_names_in_` of the last fit if this one fails."""
     names = ("n_features_in_", "feature_names_in_")
     before = {name: value for name, value in vars(estimator).items() if name in names}
     try:
@@ -30,25 +30,26 @@ def check_rows(estimator, X, image_shape=None, **y):
     Parameters
     ----------
     estimator : TransferClassifier
-        Learns the number of features and their names, or is asked for them.
+        In the first fit it learns the number of features and their names; later `X` is compared
+        with them.
     X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
         Images, or flat rows.
     image_shape : tuple of (h, w, c), optional
-        What the estimator was fitted on; `None` in the first fit.
+        Shape of the images that the estimator was fitted on; `None` in the first fit.
     **y
-        ``y=y`` validates labels, too.
+        ``y=y`` also validates labels.
 
     Returns
     -------
     rows : ndarray of shape (n, n_features)
         Flat rows; with `y`, a tuple of rows and labels.
     shape : tuple of (h, w, c) or None
-        The shape of the images in `X`, `None` for flat rows.
+        Shape of the images in `X`; `None` for flat rows.
 
     Raises
     ------
     ValueError
-        If the data are not finite numbers of the right shape.
+        If `X` does not hold finite numbers, or has another shape than in `fit`.
     """
     rows, shape = as_rows(X)
     if None not in (shape, image_shape) and shape != image_shape:
@@ -59,15 +60,17 @@ def check_rows(estimator, X, image_shape=None, **y):
     return validate_data(estimator, rows, reset=image_shape is None, **y), shape
 
 
-def check_training_data(estimator, X, y, sample_weight, image_shape=None):
-    """Validate rows with labels and weights; parameters as of `check_rows`.
+def check_training_data(
+    estimator, X, y, sample_weight, image_shape=None
+) -> tuple[LabelledData, tuple[int, int, int] | None]:
+    """Validate images with labels and sample weights; parameters as for `check_rows`.
 
     Returns
     -------
-    samples : LabelledData
-        All rows but those of weight zero.
+    data : LabelledData
+        All rows except those of weight zero.
     shape : tuple of (h, w, c) or None
-        The shape of the images in `X`, `None` for flat rows.
+        Shape of the images in `X`; `None` for flat rows.
     """
     (rows, y), shape = check_rows(estimator, X, image_shape, y=y)
     check_classification_targets(y)
@@ -80,9 +83,29 @@ def check_training_data(estimator, X, y, sample_weight, image_shape=None):
     return LabelledData.of_positive_weight(rows, y, weight), shape
 
 
-def check_validation_data(estimator, watched, image_shape):
-    """Validate ``(X_val, y_val, sample_weight_val)``; return samples, or `None` for none."""
-    X_val, y_val, sample_weight_val = watched
+def check_validation_data(estimator, validation, image_shape) -> LabelledData | None:
+    """Validate the validation set of `fit`.
+
+    Parameters
+    ----------
+    estimator : TransferClassifier
+        As for `check_rows`.
+    validation : tuple of (X_val, y_val, sample_weight_val)
+        The arguments of `fit`.
+    image_shape : tuple of (h, w, c)
+        Shape of the training images.
+
+    Returns
+    -------
+    LabelledData or None
+        The validation set; `None` if there is none.
+
+    Raises
+    ------
+    ValueError
+        If one of `X_val` and `y_val` is missing, or the data are invalid.
+    """
+    X_val, y_val, sample_weight_val = validation
     if (X_val is None) != (y_val is None):
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was passed to fit without {missing}. Pass both or neither.")

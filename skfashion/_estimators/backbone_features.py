@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._backbones.freeze_points import resolve_freeze_point
 from .._backbones.registry import get_backbone
-from .._data.images import ImageFormat
+from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from .._data.validation import check_rows
 from .._networks.architecture import BodyArchitecture
@@ -193,7 +193,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
 
         rows, _ = check_rows(self, X, self.image_shape_)
         architecture, *_ = self._feature_spec
-        images = self._image_format.images(RowSubset(rows), architecture.float_type)
+        images = self._image_format.lazy_images(RowSubset(rows), architecture.float_type)
         return get_pooled_features(*self._feature_spec).features(self._weights, images)
 
     def __sklearn_is_fitted__(self):

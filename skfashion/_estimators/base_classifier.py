@@ -8,9 +8,9 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
+from .._data.chunks import chunks_in_working_memory
 from .._data.class_split import ClassSplit, split_classes, split_first_batch
-from .._data.images import ImageFormat
-from .._data.row_subset import chunks_in_working_memory
+from .._data.lazy_images import ImageFormat
 from .._data.validation import (
     check_rows,
     check_training_data,
@@ -136,10 +136,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         if resumes:
             image_format = self._fitted.image_format
         else:
-            image_format = ImageFormat.learn(train.X, shape, self.image_shape)
+            image_format = ImageFormat.learn(train.rows, shape, self.image_shape)
         validation = check_validation_data(self, validation, image_format.image_shape)
         if validation is not None:
-            split.check_validation_data(validation.y)
+            split.check_validation_labels(validation.y)
         n_phases = 2 if split.pretrains and not resumes else 1
         progress = FitProgress(self, n_phases, X, y, sample_weight)
         return Fit.prepare(self, image_format, split, train, validation, progress, is_partial)

@@ -10,8 +10,8 @@ from .._backbones.freeze_points import choose_freeze_until, has_kept_weights
 from .._cache.memory import open_store
 from .._cache.store import Store
 from .._data.class_split import ClassSplit, encode
-from .._data.images import ImageFormat
 from .._data.labelled_data import LabelledData
+from .._data.lazy_images import ImageFormat
 from .._messages import warn_user
 from .._networks.architecture import Architecture, Weights
 from .._networks.network import Network, get_network
@@ -366,7 +366,7 @@ def _open_store(params, pretrains) -> Store | None:
 def _to_images(train: LabelledData, validation, image_format: ImageFormat, float_type):
     """Return the data with images in place of rows; both sets have one type."""
     sets = [train] if validation is None else [train, validation]
-    sets = [replace(data, X=image_format.images(data.X, float_type)) for data in sets]
+    sets = [replace(data, X=image_format.lazy_images(data.rows, float_type)) for data in sets]
     if len({data.X.dtype for data in sets}) > 1:
         sets = [replace(data, X=replace(data.X, dtype=np.dtype(float_type))) for data in sets]
     return sets[0], sets[1] if len(sets) > 1 else None

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._cache.store import Store
 from .._data.class_split import ClassSplit
-from .._data.images import ImageFormat
+from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from .._networks.architecture import Architecture, Weights
 
@@ -43,7 +43,7 @@ class FittedNetwork:
         from .._networks.frozen_part import FrozenPart
         from .._networks.network import get_network
 
-        images = self.image_format.images(RowSubset(rows), self.architecture.float_type)
+        images = self.image_format.lazy_images(RowSubset(rows), self.architecture.float_type)
         network = get_network(self.architecture)
         frozen = FrozenPart(network, self.freeze_point, self.weights, self.store)
         return frozen.predict_proba(images)

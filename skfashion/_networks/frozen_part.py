@@ -1,4 +1,4 @@
-"""What a freeze makes constant: features at a freeze point, found in a store or computed."""
+"""The frozen part of a network, and its features: found in a store, or computed."""
 
 from functools import cached_property
 from itertools import accumulate
@@ -9,20 +9,20 @@ from .._cache.fingerprint import environment_fingerprint
 from .._cache.hashing import digest, hash_rows
 from .._cache.row_table import RowTable
 from .._cache.store import Store
-from .._data.row_subset import bytes_of_row, chunk_rows
+from .._data import chunks
+from .._data.array_source import ArraySource
+from .._data.chunks import bytes_of_row, chunk_rows
 from .._keras.tensorflow import keras
+from .architecture import Weights
 from .batch_function import run_batches
-from .graph import Weights
 from .network import Network
 
-# What is only passed through is held in parts of so many bytes.
-CHUNK_BYTES = 2**28
-# How many operations are as quick as one byte. A convolution of one channel was measured to do 21
-# thousand million a second, on two cores that gather 4 thousand million bytes of memory a second;
-# of a file, 500 million are taken for granted.
-_PER_BYTE_OF_MEMORY, _PER_BYTE_OF_FILE = 5, 40
-# Layers that cost what their weights say. What others cost is not known.
-_OF_KNOWN_COST = {
+# How many operations take as long as one byte. A convolution of one channel was measured to do 21
+# thousand million operations a second, on two cores that gather 4 thousand million bytes of memory
+# a second. A disk is assumed to read 500 million.
+_OPERATIONS_PER_BYTE_OF_MEMORY, _OPERATIONS_PER_BYTE_OF_FILE = 5, 40
+# The shapes of these layers' weights give their cost. The cost of other layers is unknown.
+_LAYERS_OF_KNOWN_COST = {
     keras.layers.InputLayer,
     keras.layers.Rescaling,
     keras.layers.Conv2D,
@@ -31,149 +31,146 @@ _OF_KNOWN_COST = {
 
 
 class FrozenPart:
-    """The part of a network in front of a freeze point, with its weights.
+    """The part of a network before a freeze point, with its weights.
 
     Parameters
     ----------
     network : Network
         The network.
-    point : str or None
-        Where it is cut; `None` for no frozen part.
+    freeze_point : str or None
+        The last frozen point; `None` for no frozen part.
     weights : dict of str to ndarray
         Weights of the network.
     store : Store or None
         Where features are shared, row by row.
     """
 
-    def __init__(self, network: Network, point, weights: Weights, store: Store | None):
-        self._network, self._point = network, point
+    def __init__(self, network: Network, freeze_point, weights: Weights, store: Store | None):
+        self._network, self._freeze_point = network, freeze_point
         self._weights, self._store = weights, store
-        self._pieces = network.stage_functions(point)
+        self._stages = network.stage_functions(freeze_point)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is frozen."""
-        return not self._pieces
+        return not self._stages
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape of the features of one image."""
-        return self._pieces[-1].output_shape
+        """Shape of the features of one image."""
+        return self._stages[-1].output_shape
 
     @property
     def float_type(self) -> str:
-        """Their type."""
-        return self._pieces[-1].float_type
+        """Type of the features."""
+        return self._stages[-1].float_type
 
     @property
     def row_bytes(self) -> int:
-        """Bytes that they take."""
+        """Bytes that the features of one image take."""
         return int(np.prod(self.row_shape)) * np.dtype(self.float_type).itemsize
 
-    @cached_property
-    def _operations(self) -> float:
-        """Additions and multiplications that the features of one image take, about."""
-        return sum(
-            2.0 * np.prod(weight.shape) * np.prod(_first(layer.output).shape[1:-1])
-            for piece in self._pieces
-            for layer in piece.model.layers
-            for weight in layer.weights
-            if len(weight.shape) > 1
-        )
+    # -- Cost ------------------------------------------------------------------------------
 
     @property
     def is_worth_keeping(self) -> bool:
-        """Whether to read features from memory is quicker than to compute them, or may be."""
-        layers = {type(layer) for piece in self._pieces for layer in piece.model.layers}
-        return bool(layers - _OF_KNOWN_COST) or self._cost_more_than(_PER_BYTE_OF_MEMORY)
+        """Whether features are read from memory faster than they are computed, or may be."""
+        layers = {type(layer) for stage in self._stages for layer in stage.model.layers}
+        has_unknown_cost = bool(layers - _LAYERS_OF_KNOWN_COST)
+        return has_unknown_cost or self._operations_per_byte > _OPERATIONS_PER_BYTE_OF_MEMORY
 
     @property
     def is_worth_a_file(self) -> bool:
-        """Whether to read features from a file is quicker than to compute them."""
-        return self._cost_more_than(_PER_BYTE_OF_FILE)
+        """Whether features are read from a file faster than they are computed."""
+        return self._operations_per_byte > _OPERATIONS_PER_BYTE_OF_FILE
 
-    def _cost_more_than(self, operations_per_byte) -> bool:
-        return not self.is_empty and bool(self._operations > operations_per_byte * self.row_bytes)
+    @cached_property
+    def _operations_per_byte(self) -> float:
+        """About how many additions and multiplications a byte of features takes."""
+        operations = sum(
+            2.0 * np.prod(weight.shape) * np.prod(_first(layer.output).shape[1:-1])
+            for stage in self._stages
+            for layer in stage.model.layers
+            for weight in layer.weights
+            if len(weight.shape) > 1
+        )
+        return 0.0 if self.is_empty else float(operations / self.row_bytes)
 
-    @property
-    def _shared(self) -> Store | None:
-        """Where features are shared, if that is worth it."""
-        return self._store if self._store is not None and self.is_worth_a_file else None
+    # -- Features --------------------------------------------------------------------------
 
-    def features(self, images, out=None) -> np.ndarray:
-        """Return the features of an array or `Images`, in their order.
+    def features(self, images: ArraySource, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the features of images, in their order; `out` may be given to be written to."""
+        if out is None:
+            out = np.empty((len(images), *self.row_shape), self.float_type)
+        if (store := self._shared_store) is None:
+            return run_batches(self._stages, self._weights, images, out)
+        return self._find_or_compute(store, images, out)
 
-        `out` may be given to be written to.
-        """
-        features = out
-        if features is None:
-            features = np.empty((len(images), *self.row_shape), self.float_type)
-        if (store := self._shared) is None:
-            return run_batches(self._pieces, self._weights, images, features)
-        return self._shared_features(store, images, features)
-
-    def predict_proba(self, images) -> np.ndarray:
+    def predict_proba(self, images: ArraySource) -> np.ndarray:
         """Return class probabilities of shape (n, n_classes), by way of the features."""
-        finish = self._network.head_function(self._point)
-        if self._shared is None:
-            return run_batches([*self._pieces, finish], self._weights, images)
-        probabilities = np.empty((len(images), *finish.output_shape), finish.float_type)
-        for some in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
-            features = self.features(images[some])
-            probabilities[some] = run_batches([finish], self._weights, features)
+        head = self._network.head_function(self._freeze_point)
+        if self._shared_store is None:
+            return run_batches([*self._stages, head], self._weights, images)
+        probabilities = np.empty((len(images), *head.output_shape), head.float_type)
+        for chunk in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
+            features = self.features(images[chunk])
+            probabilities[chunk] = run_batches([head], self._weights, features)
         return probabilities
 
-    def _shared_features(self, store, images, features):
+    def chunks(self, n_rows, row_bytes):
+        """Return slices of rows, whole batches, that take a bounded memory."""
+        return chunk_rows(n_rows, row_bytes, chunks.CHUNK_BYTES, self._batch_size)
+
+    @property
+    def _batch_size(self):
+        return self._stages[0].batch_size
+
+    @property
+    def _shared_store(self) -> Store | None:
+        """Where features are shared, if reading them from a file pays."""
+        return self._store if self._store is not None and self.is_worth_a_file else None
+
+    def _find_or_compute(self, store, images, features):
         """Take each row from the deepest stage that the store has, and compute on from there."""
         hashes = hash_rows(images)
         tables = [
             RowTable(store, key, stage.output_shape, stage.float_type)
-            for key, stage in zip(self._keys, self._pieces, strict=True)
+            for key, stage in zip(self._keys, self._stages, strict=True)
         ]
-        missing, depth = np.arange(len(images)), len(tables)
-        to_keep = missing = self._resume_from(depth, tables[-1], hashes, missing, features)
-        while depth := depth - 1:
+        missing = np.arange(len(images))
+        to_keep = missing = self._resume_from(len(tables), tables[-1], hashes, missing, features)
+        for depth in range(len(tables) - 1, 0, -1):
             missing = self._resume_from(depth, tables[depth - 1], hashes, missing, features)
         for chunk in self.chunks(len(missing), bytes_of_row(images)):
             rows = missing[chunk]
-            run_batches(self._pieces, self._weights, images[rows], features, rows)
+            run_batches(self._stages, self._weights, images[rows], features, rows)
         tables[-1].add(hashes, features, to_keep)
         store.log_usage(rows_found=len(images) - len(to_keep), rows_computed=len(to_keep))
         return features
 
     def _resume_from(self, depth, table, hashes, missing, features):
         """Compute the rows that the table after `depth` stages has; return those it lacks."""
-        stages = self._pieces[depth:]
+        remaining_stages = self._stages[depth:]
         is_missing = np.ones(len(missing), bool)
-        rows_per_block = self._rows_per_chunk(table.row_bytes) if stages else None
-        for found, outputs in table.read(hashes[missing], rows_per_block):
-            if stages:
-                run_batches(stages, self._weights, outputs, features, missing[found])
+        block_bytes = chunks.CHUNK_BYTES if remaining_stages else None
+        for found, outputs in table.read(hashes[missing], block_bytes, self._batch_size):
+            if remaining_stages:
+                run_batches(remaining_stages, self._weights, outputs, features, missing[found])
             else:
                 features[missing[found]] = outputs
             is_missing[found] = False
         return missing[is_missing]
 
-    def chunks(self, n_rows, row_bytes):
-        """Return slices of rows, whole batches, that take a bounded memory."""
-        return chunk_rows(n_rows, self._rows_per_chunk(row_bytes))
-
-    def _rows_per_chunk(self, row_bytes):
-        batch_size = self._pieces[0].batch_size
-        return max(1, CHUNK_BYTES // (batch_size * row_bytes)) * batch_size
-
     @cached_property
     def _keys(self):
-        """The key of what each piece gives, from the images on."""
-        begin = digest(
-            environment_fingerprint(), self._network.body_config, self._pieces[-1].batch_size
-        )
-        return [*accumulate(self._pieces, self._key_behind, initial=begin)][1:]
+        """The store's key for the output of each stage, chained from the images on."""
+        begin = digest(environment_fingerprint(), self._network.body_config, self._batch_size)
+        return [*accumulate(self._stages, self._chain_key, initial=begin)][1:]
 
-    def _key_behind(self, key, piece):
-        """Return the key of what a piece makes of what has a key."""
-        operations = [(op.name, op.get_config()) for op in piece.model.operations[1:]]
-        return digest(key, operations, *(self._weights[path] for path in piece.paths))
+    def _chain_key(self, key, stage):
+        """Return the key of a stage's output, from the key of its input."""
+        operations = [(op.name, op.get_config()) for op in stage.model.operations[1:]]
+        return digest(key, operations, *(self._weights[path] for path in stage.paths))
 
 
 def _first(outputs):

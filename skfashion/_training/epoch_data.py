@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._data.array_source import ArraySource
 from .._keras.tensorflow import tf
 from .schedule import ScheduleWindow
 
@@ -15,7 +16,7 @@ class EncodedData:
 
     Parameters
     ----------
-    inputs : tf.Tensor or array-like
+    inputs : tf.Tensor or ArraySource
         Images, or features of the frozen part. Features of flipped variants are stacked. A tensor
         is on the device as a whole; anything else is copied there window by window.
     targets : ndarray of shape (n,)
@@ -24,7 +25,7 @@ class EncodedData:
         Sample weights with a mean of one.
     """
 
-    inputs: Any
+    inputs: tf.Tensor | ArraySource
     targets: np.ndarray
     weights: np.ndarray
 

@@ -8,13 +8,12 @@ from enum import Enum
 import numpy as np
 import psutil
 
-from .._data.row_subset import bytes_of_row
+from .._data import chunks
+from .._data.chunks import bytes_of_row
 from .._keras.tensorflow import tf
 from .._networks.frozen_part import FrozenPart
 from .augmentation import Flips
 
-# Larger sets of images are copied to the device in windows.
-MOST_RESIDENT_BYTES = 2**28
 # Several processes may see the same free memory.
 MOST_OF_FREE_MEMORY = 0.3
 MOST_OF_FREE_DISK = 0.5
@@ -185,4 +184,5 @@ def _to_device(buffer):
 
 def _to_device_if_small(images):
     """Return images on the device, or images that are read when they are needed."""
-    return tf.convert_to_tensor(images[:]) if images.nbytes <= MOST_RESIDENT_BYTES else images
+    is_small = images.nbytes <= chunks.MOST_RESIDENT_BYTES
+    return tf.convert_to_tensor(images[:]) if is_small else images

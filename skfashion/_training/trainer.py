@@ -7,8 +7,9 @@ overwritten before the next one starts.
 from functools import cached_property
 
 import numpy as np
-from sklearn.utils import gen_batches
 
+from .._data import chunks
+from .._data.chunks import chunk_rows
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
 from .._networks.architecture import Weights
@@ -21,9 +22,6 @@ from .learning_rates import LearningRates
 from .optimizer import DepthOptimizer
 from .schedule import ScheduleWindow
 from .trainer_spec import OptimizerState, TrainerSpec
-
-# Inputs that do not fit on the device are copied there in windows of this many bytes.
-WINDOW_BYTES = 2**26
 
 _TOTALS = tf.TensorSpec([3], tf.float64)
 
@@ -174,8 +172,7 @@ class Trainer:
         if data.is_resident:
             return [slice(0, count)]
         row_bytes = int(np.prod(self._row_shape)) * tf.as_dtype(self.spec.input_type).size
-        n_batches = max(1, WINDOW_BYTES // (batch_size * row_bytes))
-        return list(gen_batches(count, n_batches * batch_size))
+        return chunk_rows(count, row_bytes, chunks.WINDOW_BYTES, batch_size)
 
     def _read(self, data: EncodedData, rows, variants):
         """Return a window's data on the device, and the indices of its rows in that."""

@@ -9,7 +9,8 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from .._data.image_shapes import as_rows
-from .._data.images import WHITE, ImageFormat
+from .._data.lazy_images import ImageFormat
+from .._data.pixel_range import WHITE
 from .._data.row_subset import RowSubset
 from .._estimators.fitted_classifier import fitted_classifier
 from ._panels import COLORS, make_panels
@@ -332,7 +333,7 @@ def _visible(X, shown, image_shape):
     image_format = ImageFormat.learn(RowSubset(rows), shape, image_shape)
     # Without a row there is no range of pixels to compare with the one learned.
     chosen = np.array(shown if len(shown) else [0])
-    images = image_format.images(RowSubset(rows, chosen), "float32")[: len(shown)]
+    images = image_format.lazy_images(RowSubset(rows, chosen), "float32")[: len(shown)]
     if images.shape[-1] < 3:
         return images[..., 0]
     return np.rint(images[..., :3]).astype(np.uint8)

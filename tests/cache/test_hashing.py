@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skfashion._cache.hashing import digest, hash_array, hash_rows
-from skfashion._data import row_subset
+from skfashion._data import chunks
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_the_boundary_between_parts_counts():
 def test_a_hash_does_not_depend_on_the_size_of_parts(monkeypatch):
     array = np.random.default_rng(0).random((50, 4))
     whole = hash_array(array)
-    monkeypatch.setattr(row_subset, "SCAN_BYTES", 100)
+    monkeypatch.setattr(chunks, "SCAN_BYTES", 100)
     assert hash_array(array) == whole
 
 

@@ -190,7 +190,7 @@ def test_joblib_memory_and_clearing(make, fashion, tmp_path):
     clear_memory(memory)
     assert memory_report(memory)["bytes"] == 0
     assert (tmp_path / "other").exists()
-    assert make(memory=joblib.Memory(None), epochs=1).fit(*fashion)._store is None
+    assert make(memory=joblib.Memory(None), epochs=1).fit(*fashion)._fitted.store is None
 
 
 @pytest.mark.parametrize("limit", ["much", "", "0G", "-1G", "infG"])

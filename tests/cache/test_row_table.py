@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skfashion._cache import row_table
 from skfashion._cache.hashing import hash_rows
 from skfashion._cache.row_table import RowTable
 from skfashion._cache.store import Store
+from skfashion._data import chunks
 
 HASHES = hash_rows(np.arange(100))
 FEATURES = np.random.default_rng(0).random((100, 3), "float32")
@@ -18,7 +18,7 @@ def table(tmp_path):
 
 def read_all(table, hashes, rows_per_block=None):
     """Return features by index, and the sizes of the blocks."""
-    blocks = [*table.read(hashes, rows_per_block)]
+    blocks = [*table.read(hashes, rows_per_block and rows_per_block * table.row_bytes)]
     found = {
         int(index): row
         for indices, rows in blocks
@@ -56,7 +56,7 @@ def test_blocks_are_full_over_the_borders_of_files(table, rows_per_block):
 
 
 def test_large_features_go_into_several_files(table, tmp_path, monkeypatch):
-    monkeypatch.setattr(row_table, "_MAX_FILE_BYTES", 30 * 12)
+    monkeypatch.setattr(chunks, "FILE_BYTES", 30 * 12)
     table.add(HASHES, FEATURES, np.arange(100))
     assert len([*tmp_path.rglob("*.npy")]) == 2 * 4
     found, _ = read_all(table, HASHES)

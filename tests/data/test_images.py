@@ -4,7 +4,8 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
 from skfashion._data.image_shapes import as_rows, fold_shape
-from skfashion._data.images import ImageFormat, learn_pixel_range
+from skfashion._data.lazy_images import ImageFormat
+from skfashion._data.pixel_range import learn_pixel_range
 from skfashion._data.row_subset import RowSubset
 
 
@@ -58,21 +59,21 @@ def test_digits_that_are_not_scaled_draw_a_warning(make):
 
 def test_uint8_is_not_copied():
     rows = np.arange(36, dtype=np.uint8).reshape(4, 9)
-    images = ImageFormat((3, 3, 1), (0.0, 255.0)).images(RowSubset(rows), "float32")[:]
+    images = ImageFormat((3, 3, 1), (0.0, 255.0)).lazy_images(RowSubset(rows), "float32")[:]
     assert images.dtype == np.uint8
     assert np.shares_memory(images, rows)
 
 
 def test_other_numbers_become_0_to_255():
     rows = np.array([[-1.0, 0.0, 1.0]])
-    images = ImageFormat((2, 2, 1), (-1.0, 1.0)).images(RowSubset(rows), "float32")[:]
+    images = ImageFormat((2, 2, 1), (-1.0, 1.0)).lazy_images(RowSubset(rows), "float32")[:]
     assert images.dtype == np.float32
     assert_array_equal(images.ravel(), [0, 127.5, 255, 0])
 
 
 def test_constant_pixels_divide_by_nothing():
     rows = np.full((2, 4), 300.0)
-    images = ImageFormat((2, 2, 1), learn_pixel_range(RowSubset(rows))).images(
+    images = ImageFormat((2, 2, 1), learn_pixel_range(RowSubset(rows))).lazy_images(
         RowSubset(rows), "float64"
     )[:]
     assert_array_equal(images, np.zeros((2, 2, 2, 1)))

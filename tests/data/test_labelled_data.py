@@ -1,7 +1,63 @@
+"""Labels and weights stay with their rows, however often a set is split."""
+
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion._data.labelled_data import LabelledData
+
+
+def make_data(y, weight=None):
+    y = np.asarray(y)
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight, float)
+    return LabelledData.of_positive_weight(np.arange(len(y))[:, None], y, weight)
+
+
+def assert_in_step(data, y, weight):
+    assert_array_equal(data.X[:][:, 0], data.index)
+    assert_array_equal(data.y, np.asarray(y)[data.index])
+    assert_array_equal(data.weight, np.asarray(weight)[data.index])
+
+
+def test_rows_labels_and_weights_stay_in_step():
+    y, weight = np.arange(60) % 3, np.arange(60.0) % 5
+    data = make_data(y, weight)
+    assert len(data) == 48
+    assert_in_step(data, y, weight)
+    for part in (data.of_classes([0, 2]), data.take(np.array([5, 2])), *data.hold_out(0.2, 0)):
+        assert_in_step(part, y, weight)
+
+
+def test_rows_of_classes():
+    data = make_data([0, 1, 2, 1])
+    assert data.of_classes([1, 7]).index.tolist() == [1, 3]
+    assert len(data.of_classes([])) == 0
+    assert data.of_classes([0, 1, 2]) is data
+
+
+def test_a_seed_holds_out_the_same_rows():
+    data = make_data(np.arange(40) % 4)
+    first, again, other = (data.hold_out(0.25, seed)[1].index for seed in (0, 0, 1))
+    assert_array_equal(first, again)
+    assert set(first) != set(other)
+
+
+def test_class_weights_multiply_sample_weights():
+    data = make_data([0, 1, 1, 0], [1, 2, 3, 4])
+    assert data.weighted_by_class(None, None) is data
+    weighted = data.weighted_by_class({1: 10.0, 9: 5.0}, np.array([0, 1]))
+    assert weighted.weight.tolist() == [1, 20, 30, 4]
+    assert data.weight.tolist() == [1, 2, 3, 4]
+
+
+def test_balanced_weights_give_each_class_the_same_sum():
+    weight = make_data([0, 1, 1, 1], [2, 1, 1, 2]).weighted_by_class("balanced", [0, 1]).weight
+    assert_allclose(weight[0], weight[1:].sum())
+
+
+def test_class_weights_leave_a_row():
+    with pytest.raises(ValueError, match=r"class_weight=\{0: 0, 1: 0\} leaves no row .* \[0, 1\]"):
+        make_data([0, 1]).weighted_by_class({0: 0, 1: 0}, np.array([0, 1]))
 
 
 def samples(n=40, classes=4):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skfashion._data.images import ImageFormat
+from skfashion._data.lazy_images import ImageFormat
 from skfashion._data.row_subset import RowSubset
 from skfashion._training.augmentation import (
     build_augmentation_layers,
@@ -42,7 +42,7 @@ def test_flips(augmented, amount, axes):
     assert set(kinds) == set(range(len(expected)))
     flips, _ = split_off_flips(parse_augmentation({"flip": amount}))
     rows = RowSubset(image.reshape(1, -1))
-    images = ImageFormat(image.shape, (0.0, 255.0)).images(rows, "float32")
+    images = ImageFormat(image.shape, (0.0, 255.0)).lazy_images(rows, "float32")
     for number, one in enumerate(changed[: len(flips)]):
         assert_array_equal(flips.variant(images, number)[:][0], one)
 

@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import skfashion._training.feature_storage
-import skfashion._training.trainer
+from skfashion._data import chunks
 from skfashion._networks.frozen_part import FrozenPart
 from tests.class_split import GTE5
 
@@ -32,7 +32,7 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
     kept = fit("kept")
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
     mapped = fit("memory-mapped")
-    monkeypatch.setattr(skfashion._training.trainer, "WINDOW_BYTES", 2**21)
+    monkeypatch.setattr(chunks, "WINDOW_BYTES", 2**21)
     windows = fit("memory-mapped")
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_DISK", 0)
     recomputed = fit("recomputed")
@@ -69,7 +69,7 @@ def test_features_computed_once_give_the_bits_of_training_through(
         return features(self, images, out)
 
     monkeypatch.setattr(FrozenPart, "features", spy)
-    monkeypatch.setattr(skfashion._networks.frozen_part, "_PER_BYTE_OF_MEMORY", 0)
+    monkeypatch.setattr(skfashion._networks.frozen_part, "_OPERATIONS_PER_BYTE_OF_MEMORY", 0)
     params = {"pretrain_classes": GTE5, "freeze_until": freeze_until, "batch_size": 50}
     once = make(**params).fit(*fashion)
     assert computed == [100]
@@ -108,7 +108,7 @@ def test_features_that_are_computed_sooner_than_read_are_not_kept(
         return clf
 
     recomputed = fit("recomputed")
-    monkeypatch.setattr(skfashion._networks.frozen_part, "_PER_BYTE_OF_MEMORY", 0)
+    monkeypatch.setattr(skfashion._networks.frozen_part, "_OPERATIONS_PER_BYTE_OF_MEMORY", 0)
     kept = fit("kept")
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
     not_in_a_file = fit("recomputed")

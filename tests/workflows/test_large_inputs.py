@@ -9,10 +9,7 @@ import pytest
 import sklearn
 from numpy.testing import assert_array_equal
 
-import skfashion._data.row_subset
-import skfashion._networks.frozen_part
-import skfashion._training.feature_storage
-import skfashion._training.trainer
+from skfashion._data import chunks
 from skfashion._data.row_subset import RowSubset
 from tests.class_split import GTE5
 
@@ -22,10 +19,10 @@ def in_parts(monkeypatch):
     """Make every array too large to go to TensorFlow as a whole."""
 
     def set_limits(n_bytes):
-        monkeypatch.setattr(skfashion._training.feature_storage, "MOST_RESIDENT_BYTES", 0)
-        monkeypatch.setattr(skfashion._training.trainer, "WINDOW_BYTES", n_bytes)
-        monkeypatch.setattr(skfashion._networks.frozen_part, "CHUNK_BYTES", n_bytes)
-        monkeypatch.setattr(skfashion._data.row_subset, "SCAN_BYTES", n_bytes)
+        monkeypatch.setattr(chunks, "MOST_RESIDENT_BYTES", 0)
+        monkeypatch.setattr(chunks, "WINDOW_BYTES", n_bytes)
+        monkeypatch.setattr(chunks, "CHUNK_BYTES", n_bytes)
+        monkeypatch.setattr(chunks, "SCAN_BYTES", n_bytes)
 
     return set_limits
 
@@ -118,7 +115,7 @@ lets_go = pytest.mark.skipif(
 
 @lets_go
 def test_what_was_read_of_a_file_does_not_stay_resident(tmp_path, monkeypatch):
-    monkeypatch.setattr(skfashion._data.row_subset, "SCAN_BYTES", 2**20)
+    monkeypatch.setattr(chunks, "SCAN_BYTES", 2**20)
     X = mapped(np.ones((64, 2**20), np.uint8), tmp_path)
     before = psutil.Process().memory_info().shared
     assert RowSubset(np.asarray(X)).extremes == (1, 1)

@@ -1,0 +1,70 @@
+"""Byte limits of everything that is read or computed in parts, and the parts themselves.
+
+Modules read the limits as attributes of this module, ``chunks.SCAN_BYTES``, so that one assignment
+changes a limit everywhere.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from sklearn import get_config
+from sklearn.utils import gen_batches
+
+from .array_source import ArraySource
+
+# Block size for scans of a whole array, such as minimum and maximum, or hashing.
+SCAN_BYTES = 2**26
+# Images and features that are in memory at a time on their way through the frozen part.
+CHUNK_BYTES = 2**28
+# Inputs of training that are not on the device are copied there in windows of this size.
+WINDOW_BYTES = 2**26
+# Images up to this size go to the device as a whole; larger sets are copied in windows.
+MOST_RESIDENT_BYTES = 2**28
+# Size of a file of stored features. Whole files are deleted when the store is full.
+FILE_BYTES = 2**26
+# Block size for copies from a file of stored features. It fits into a processor's cache.
+BLOCK_BYTES = 2**20
+
+
+def chunk_rows(
+    n_rows: int, row_bytes: int, most_bytes: int, batch_size: int = 1
+) -> Iterable[slice]:
+    """Return slices over rows, in order, each of a bounded size.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows. Zero rows give no slice.
+    row_bytes : int
+        Size of a row in bytes.
+    most_bytes : int
+        Largest size of a slice in bytes. A single batch may exceed it.
+    batch_size : int, default=1
+        Every slice but the last is a multiple of this number of rows.
+
+    Examples
+    --------
+    >>> from skfashion._data.chunks import chunk_rows
+    >>> list(chunk_rows(10, row_bytes=8, most_bytes=40, batch_size=2))
+    [slice(0, 4, None), slice(4, 8, None), slice(8, 10, None)]
+    """
+    if not n_rows:  # gen_batches refuses zero rows
+        return ()
+    n_batches = max(1, most_bytes // max(1, batch_size * row_bytes))
+    return gen_batches(n_rows, n_batches * batch_size)
+
+
+def scan_chunks(array: ArraySource) -> Iterable[slice]:
+    """Return slices over the rows of an array, each of at most `SCAN_BYTES`."""
+    return chunk_rows(len(array), bytes_of_row(array), SCAN_BYTES)
+
+
+def chunks_in_working_memory(indices: np.ndarray, row_bytes: int) -> list[np.ndarray]:
+    """Split row indices into parts whose rows fit into scikit-learn's `working_memory`."""
+    most_bytes = int(get_config()["working_memory"] * 2**20)
+    return [indices[part] for part in chunk_rows(len(indices), row_bytes, most_bytes)]
+
+
+def bytes_of_row(array: ArraySource) -> int:
+    """Return the size of a row of an array in bytes."""
+    return int(np.prod(array.shape[1:])) * array.dtype.itemsize

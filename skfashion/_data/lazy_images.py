@@ -1,0 +1,111 @@
+"""Images as the network takes them, made from flat rows when they are read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .chunks import scan_chunks
+from .image_shapes import find_image_shape
+from .pixel_range import WHITE, learn_pixel_range, warn_if_outside
+from .row_subset import RowSubset
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """How flat rows become images, learned in `fit`.
+
+    Parameters
+    ----------
+    image_shape : tuple of (h, w, c)
+        Shape of an image. An image with more pixels than a row is padded with black.
+    pixel_range : tuple of (black, white)
+        The values that mean black and white.
+    """
+
+    image_shape: tuple[int, int, int]
+    pixel_range: tuple[float, float]
+
+    @classmethod
+    def learn(cls, rows: RowSubset, shape, image_shape) -> "ImageFormat":
+        """Learn the format of validated rows; parameters as for `find_image_shape`."""
+        image_shape = find_image_shape(shape, rows.shape[1], image_shape)
+        return cls(image_shape, learn_pixel_range(rows))
+
+    def lazy_images(self, rows: RowSubset, float_type: str) -> "LazyImages":
+        """Return images as the network takes them.
+
+        uint8 data stays uint8; all other types become `float_type`. Pixels far outside the
+        learned range draw a warning.
+
+        Parameters
+        ----------
+        rows : RowSubset of shape (n, n_features)
+            Validated rows.
+        float_type : str
+            Type of images that are not uint8.
+        """
+        if rows.dtype == np.uint8 and self.pixel_range == (0.0, WHITE):
+            return LazyImages(self, rows, np.dtype(np.uint8))
+        warn_if_outside(rows, self.pixel_range)
+        return LazyImages(self, rows, np.dtype(float_type))
+
+
+@dataclass(frozen=True)
+class LazyImages:
+    """Images from 0 (black) to 255 (white), each made from its row when it is read.
+
+    Parameters
+    ----------
+    image_format : ImageFormat
+        How rows become images.
+    rows : RowSubset of shape (n, n_features)
+        Validated rows.
+    dtype : dtype
+        Type of the images.
+    mirrored : tuple of int, default=()
+        Axes of a batch of images along which images are flipped.
+    """
+
+    image_format: ImageFormat
+    rows: RowSubset
+    dtype: np.dtype
+    mirrored: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Number of images, height, width and channels."""
+        return len(self), *self.image_format.image_shape
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes of all images together."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    def __getitem__(self, indices: Any) -> np.ndarray:
+        """Return the images at a slice or an array of indices, as a view where possible."""
+        rows = self.rows[indices]
+        if rows.dtype != self.dtype or self.image_format.pixel_range != (0.0, WHITE):
+            rows = self._scale(rows)
+        padding = int(np.prod(self.shape[1:])) - rows.shape[1]
+        if padding:
+            rows = np.pad(rows, ((0, 0), (0, padding)))
+        return np.flip(rows.reshape(len(rows), *self.shape[1:]), self.mirrored)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for part in scan_chunks(self):
+            yield from self[part]
+
+    def take(self, indices: np.ndarray) -> "LazyImages":
+        """Return a subset of the images without reading them."""
+        return replace(self, rows=self.rows.take(indices))
+
+    def _scale(self, rows: np.ndarray) -> np.ndarray:
+        low, high = self.image_format.pixel_range
+        scaled = np.subtract(rows, low, dtype=np.float64)
+        scaled *= WHITE / (high - low if high > low else 1.0)
+        return scaled.astype(self.dtype, copy=False)
