@@ -17,7 +17,7 @@ def test_every_point_is_another_cut_from_nothing_to_the_whole_body(name):
     points = freeze_points(name, head=True)
     depths = [network.depth_of(network.resolve_freeze_point(point)) for point in points]
     assert depths == list(range(len(points)))
-    assert network.freeze_point(points[0]) is None
+    assert network.resolve_freeze_point(points[0]) is None
     fronts = [network.split_at(network.resolve_freeze_point(point))[0] for point in points[1:]]
     assert len({front.outputs[0].name for front in fronts}) == len(fronts)
 
