@@ -32,6 +32,11 @@ class Recipe:
     clip_norm : float, default=None
         Largest norm of all gradients together; `None` for no bound.
 
+    Raises
+    ------
+    ValueError
+        If `schedule` is unknown, or a number is out of its range.
+
     References
     ----------
     .. [1] Loshchilov, Hutter: "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017,
@@ -72,6 +77,17 @@ class OfficialWeights:
         Where it is; the last part is the name that it is kept under.
     file_hash : str
         Its published SHA-256 or MD5, in hexadecimal digits.
+
+    Raises
+    ------
+    ValueError
+        If `file_hash` has the length of neither.
+
+    Examples
+    --------
+    >>> from skfashion import OfficialWeights
+    >>> OfficialWeights("https://example.org/body.weights.h5", "0123456789abcdef" * 2).file_name
+    'body.weights.h5'
     """
 
     url: str
@@ -124,6 +140,11 @@ class Backbone:
         Defaults of training where the body starts at random.
     fine_tuning : Recipe, default=Recipe()
         Defaults of training where it starts from weights worth keeping.
+
+    Raises
+    ------
+    ValueError
+        If `pooling` or `default_freeze` are unknown, or `stages` are not names.
 
     Examples
     --------

@@ -62,9 +62,9 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         file: ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes them, a
         ``.keras`` archive, or an ``.h5`` file as of the official releases, with or without top.
         Only arrays are read from files, never code.
-    pretrain_classes : array-like, default=None
+    pretrain_classes : array-like of shape (n_source_classes,), default=None
         Labels of the source task; `None` for no pretraining.
-    target_classes : array-like, default=None
+    target_classes : array-like of shape (n_classes,), default=None
         Labels of the target task; `None` for all that are not in `pretrain_classes`. Rows in
         neither are ignored.
     freeze_until : str, int or None, default="auto"
@@ -360,11 +360,15 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
             Images, or flat rows.
         y : array-like of shape (n,)
             Labels of both tasks.
-        sample_weight : array-like of shape (n,), optional
+        sample_weight : array-like of shape (n,), default=None
             Weights of the rows, in both tasks. Rows of weight zero are dropped.
-        X_val, y_val, sample_weight_val : array-like, optional
-            Rows to watch: every epoch's `val_loss` and `val_accuracy` are on them, and early
-            stopping goes by them. Each phase takes those of its own classes.
+        X_val : array-like of shape (n_val, h, w), (n_val, h, w, c) or (n_val, h*w*c), default=None
+            Validation images: `val_loss` and `val_accuracy` of every epoch are computed on them,
+            and early stopping monitors them. Each phase uses the rows of its classes.
+        y_val : array-like of shape (n_val,), default=None
+            Labels of the validation images.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the validation images.
 
         Returns
         -------
@@ -399,9 +403,9 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
             Images, or flat rows.
         y : array-like of shape (n,)
             Labels.
-        classes : array-like, optional
+        classes : array-like of shape (n_classes,), default=None
             All labels of the target task. Needed on the first call.
-        sample_weight : array-like of shape (n,), optional
+        sample_weight : array-like of shape (n,), default=None
             Weights of the rows.
 
         Returns
@@ -535,7 +539,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
             Images, or flat rows.
         y : array-like of shape (n,)
             True labels.
-        sample_weight : array-like of shape (n,), optional
+        sample_weight : array-like of shape (n,), default=None
             Weights of the rows.
 
         Returns
