@@ -267,9 +267,7 @@ def _make_bunch(
 ) -> Any:
     """Return a `Bunch`, or data and labels, in the form that the parameters ask for."""
     if as_frame and not flatten:
-        raise ValueError(
-            "as_frame=True needs flat rows, got flatten=False. Pass flatten=True, too."
-        )
+        raise ValueError("as_frame=True needs flat rows, got flatten=False: pass flatten=True.")
     names = ("train", "test") if subset == "all" else (subset,)
     images = np.concatenate([parts[name][0] for name in names])
     target = np.concatenate([parts[name][1] for name in names]).astype(np.int64)
