@@ -25,6 +25,8 @@ default_role = "literal"
 nitpicky = False
 
 autosummary_generate = True
+# Docstrings state the types.
+autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 

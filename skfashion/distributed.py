@@ -1,43 +1,58 @@
-"""Searches on a Dask cluster, through joblib, that outlive their workers."""
+"""Run searches on a Dask cluster through joblib, and survive the loss of workers."""
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from weakref import WeakSet
 
 from joblib import parallel_config
 
-# joblib registers its backends by name only, and this one has to be amended.
+# joblib has no public name for this class, which _Backend extends.
 from joblib._dask import DaskDistributedBackend
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 __all__ = ["NoWorkersError", "search_on"]
 
-_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_BETWEEN_CHECKS = 1.0
 _NO_LIMIT = 2**62
 
 
 class NoWorkersError(RuntimeError):
-    """A cluster has had no workers for too long, and nothing will come of what it was given."""
+    """The cluster had no workers for longer than the `timeout` of `search_on`.
+
+    Examples
+    --------
+    >>> from skfashion.distributed import NoWorkersError, search_on
+    >>> try:  # doctest: +SKIP
+    ...     with search_on(client, timeout=60):
+    ...         search.fit(X, y)
+    ... except NoWorkersError:
+    ...     search.fit(X, y)
+    """
 
 
 @contextmanager
-def search_on(client=None, *, timeout=30):
-    """Run scikit-learn's parallel work on a Dask cluster, whatever becomes of its workers.
+def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterator["Client"]:
+    """Run scikit-learn's parallel work on a Dask cluster, and survive the loss of workers.
 
-    As ``parallel_config(backend="dask")``, for anything that takes `n_jobs`: searches,
-    `cross_validate`, `learning_curve`. With joblib's own context, a worker that dies takes the
-    images along, and the whole search with them. Here the scheduler keeps them, once, until the
-    search is done: workers that come later get them again, and candidates that were lost are
-    fitted again.
+    A replacement for ``parallel_config(backend="dask")``, for everything that takes `n_jobs`:
+    searches, `cross_validate`, `learning_curve`. With joblib's context a search fails when a
+    worker dies, because the images are lost with it. Here the scheduler keeps one copy of the
+    images until the search ends. New workers receive them again, and lost candidates are fitted
+    again.
 
     Parameters
     ----------
-    client : distributed.Client, optional
-        The cluster's client. By default the one that was made last.
+    client : distributed.Client, default=None
+        Client of the cluster; `None` for the client that was created last.
     timeout : float, default=30
-        Seconds without a single worker after which the search ends with an error. Workers that
-        are restarted, or that an adaptive cluster asks for, need some.
+        Seconds without any worker after which the search ends with an error. Set it above the
+        time that workers need to restart, or that an adaptive cluster needs to add them.
 
     Yields
     ------
@@ -51,17 +66,17 @@ def search_on(client=None, *, timeout=30):
     ValueError
         If there is no client.
     NoWorkersError
-        If the cluster, or its scheduler, is gone.
+        If the cluster has no workers for `timeout` seconds, or its scheduler is gone.
 
     See Also
     --------
-    joblib.parallel_config : Chooses any backend of joblib's.
+    joblib.parallel_config : Selects any backend of joblib.
 
     Notes
     -----
-    `n_jobs` has no say: as many fits run at a time as the workers have threads. A candidate on
-    which four workers die in turn ends the search with `distributed.KilledWorker`, after Dask's
-    setting ``distributed.scheduler.allowed-failures``.
+    `n_jobs` has no effect: as many fits run at a time as the workers have threads. A candidate
+    that four workers in turn die of ends the search with `distributed.KilledWorker`; Dask's
+    setting ``distributed.scheduler.allowed-failures`` changes that number.
 
     Examples
     --------
@@ -77,7 +92,7 @@ def search_on(client=None, *, timeout=30):
         yield client
 
 
-def _client_or_latest(client):
+def _client_or_latest(client: "Client | None") -> "Client":
     try:
         from distributed import get_client
     except ImportError as error:
@@ -91,119 +106,129 @@ def _client_or_latest(client):
         return get_client()
     except ValueError:
         raise ValueError(
-            "search_on(client=None) takes the Dask client that was made last, and there is none. "
-            'Make one, such as Client("scheduler-address:8786") from dask.distributed.'
+            "search_on(client=None) takes the Dask client that was created last, and there is "
+            'none. Create one, such as Client("scheduler-address:8786") from dask.distributed.'
         ) from None
 
 
 class _ResilientClient:
-    """A client of which joblib's backend gets what can be recomputed.
+    """A Dask client whose scattered data can be recomputed.
 
-    Scattered data lives on workers only, and dies with them; the result of a task is computed
-    again. So what joblib scatters becomes the result of a task that was given it.
+    Scattered data exists on workers only and is lost with them. The result of a task is computed
+    again. So data that joblib scatters becomes the result of a task that returns its argument.
 
     Parameters
     ----------
     client : distributed.Client
-        Does all the rest.
+        Client that does everything else.
     """
 
-    def __init__(self, client):
+    def __init__(self, client: "Client") -> None:
         self._client = client
         self.failure: Exception | None = None
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def submit(self, *args, **kwargs):
-        """Submit a task; remember why that was not possible."""
+    def submit(self, *args: Any, **kwargs: Any) -> "Future":
+        """Submit a task, and record the error if that fails."""
         try:
             return self._client.submit(*args, **kwargs)
         except Exception as error:
             self.failure = error
             raise
 
-    async def scatter(self, data, **_):
-        """Return the future of a task that gives the data back."""
+    async def scatter(self, data: Any, **_: Any) -> "Future":
+        """Return the future of a task that returns the data."""
         import dask
 
-        # Each piece of data goes once, so Dask's advice to send futures instead is met already.
+        # Dask warns about large graphs and advises futures; this task is sent only once.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": _NO_LIMIT}):
-            return self.submit(_give, data, key=f"{type(data).__name__}-{uuid4().hex}")
+            return self.submit(_identity, data, key=f"{type(data).__name__}-{uuid4().hex}")
 
 
-def _give(data):
+def _identity(data: Any) -> Any:
     return data
 
 
 class _Backend(DaskDistributedBackend):
-    """joblib's backend, but for errors of Dask's own, on which that waits for ever.
+    """joblib's Dask backend, which also reports the errors of Dask itself.
 
-    It tells joblib of what a fit returned or raised. Of a task that Dask gave up, because workers
-    died of it or it could not be sent, the answer is an error that nobody is told of.
+    joblib's backend calls back with what a fit returned or raised. It does not call back if Dask
+    gave up a task, because workers died of it or it could not be sent; joblib would wait forever.
     """
 
-    def __init__(self, **params):
+    def __init__(self, **params: Any) -> None:
         super().__init__(**params)
-        self._answers: WeakSet = WeakSet()
+        self._futures: WeakSet = WeakSet()
 
-    def submit(self, func, callback=None):
-        """Submit a batch of fits; `callback` gets its result, or the error."""
-        answer = super().submit(func, callback)
-        self._answers.add(answer)
+    def submit(self, func: Callable, callback: Any = None) -> Any:
+        """Submit a batch of fits; `callback` receives its result, or the error."""
+        future = super().submit(func, callback)
+        self._futures.add(future)
 
-        def tell(answer):
-            if answer.exception() is not None:
-                callback(answer.exception())
+        def forward_error(future: Any) -> None:
+            if future.exception() is not None:
+                callback(future.exception())
 
-        answer.add_done_callback(tell)
-        return answer
+        future.add_done_callback(forward_error)
+        return future
 
-    def give_up(self, error) -> None:
+    def abort(self, error: Exception) -> None:
         """End the search with an error."""
-        for answer in list(self._answers):
-            if not answer.done():
-                answer.set_exception(error)
+        for future in list(self._futures):
+            if not future.done():
+                future.set_exception(error)
 
 
 class _Watchdog:
-    """Ends a search of which nothing will come, where Dask would wait for ever.
+    """Ends a search that cannot finish, for which Dask would wait forever.
 
-    Dask's own limit is a setting of the scheduler, for all its clients.
+    The limit that Dask offers is a setting of the scheduler, for all its clients.
+
+    Parameters
+    ----------
+    backend : _Backend
+        Backend of the search.
+    client : distributed.Client
+        Client of the cluster.
+    timeout : float
+        Seconds without workers before the search ends.
     """
 
-    def __init__(self, backend: _Backend, client, timeout: float):
+    def __init__(self, backend: _Backend, client: "Client", timeout: float) -> None:
         self._backend, self._client, self._timeout = backend, client, timeout
         self._done = Event()
-        self._thread = Thread(target=self._look, name="skfashion-watch", daemon=True)
+        self._thread = Thread(target=self._watch, name="skfashion-watchdog", daemon=True)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._thread.start()
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
 
-    def _look(self):
+    def _watch(self) -> None:
         last_seen = monotonic()
-        while not self._done.wait(_SECONDS_BETWEEN_LOOKS):
+        while not self._done.wait(_SECONDS_BETWEEN_CHECKS):
             if self._backend.client.failure:
-                self._backend.give_up(self._backend.client.failure)
-            if self._sees_workers():
+                self._backend.abort(self._backend.client.failure)
+            if self._has_workers():
                 last_seen = monotonic()
             elif monotonic() - last_seen > self._timeout:
-                self._backend.give_up(self._error())
+                self._backend.abort(self._no_workers_error())
 
-    def _sees_workers(self):
+    def _has_workers(self) -> bool:
         try:
             return bool(self._client.ncores())
         except (OSError, TimeoutError):
             return False
 
-    def _error(self):
+    def _no_workers_error(self) -> NoWorkersError:
+        scheduler: Any = self._client.scheduler
         return NoWorkersError(
-            f"The cluster at {self._client.scheduler.address} has had no workers for "
-            f"timeout={self._timeout} seconds, and the search was given up. Start workers and fit "
-            "again, or raise timeout if they take longer to come; the workers' logs say why they "
-            "went."
+            f"The cluster at {scheduler.address} has had no workers for "
+            f"timeout={self._timeout} seconds, so the search was ended. Start workers and fit "
+            "again, or raise timeout if they take longer to start; the logs of the workers say "
+            "why they stopped."
         )

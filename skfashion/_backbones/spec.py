@@ -32,6 +32,11 @@ class Recipe:
     clip_norm : float, default=None
         Largest norm of all gradients together; `None` for no limit.
 
+    Raises
+    ------
+    ValueError
+        If `schedule` is unknown, or a number is out of its range.
+
     References
     ----------
     .. [1] Loshchilov, Hutter: "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017,
@@ -72,6 +77,17 @@ class OfficialWeights:
         Address of the file. Its last part is the name of the local copy.
     file_hash : str
         Published SHA-256 or MD5 of the file, in hexadecimal digits.
+
+    Raises
+    ------
+    ValueError
+        If `file_hash` has the length of neither.
+
+    Examples
+    --------
+    >>> from skfashion import OfficialWeights
+    >>> OfficialWeights("https://example.org/body.weights.h5", "0123456789abcdef" * 2).file_name
+    'body.weights.h5'
     """
 
     url: str
@@ -126,6 +142,11 @@ class Backbone:
         Training defaults for random weights.
     fine_tuning : Recipe, default=Recipe()
         Training defaults for pretrained weights.
+
+    Raises
+    ------
+    ValueError
+        If `pooling` or `default_freeze` are unknown, or `stages` are not names.
 
     Examples
     --------

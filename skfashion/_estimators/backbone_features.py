@@ -125,7 +125,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         ----------
         X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
             Images, or flat rows.
-        y : None
+        y : None, default=None
             Ignored.
 
         Returns

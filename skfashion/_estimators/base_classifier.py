@@ -38,11 +38,15 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
             Images, or flat rows.
         y : array-like of shape (n,)
             Labels of both tasks.
-        sample_weight : array-like of shape (n,), optional
+        sample_weight : array-like of shape (n,), default=None
             Weights of the rows, in both tasks. Rows of weight zero are dropped.
-        X_val, y_val, sample_weight_val : array-like, optional
-            Validation rows: `val_loss` and `val_accuracy` of each epoch are computed on them, and
+        X_val : array-like of shape (n_val, h, w), (n_val, h, w, c) or (n_val, h*w*c), default=None
+            Validation images: `val_loss` and `val_accuracy` of each epoch are computed on them, and
             early stopping uses them. Each phase takes the rows of its classes.
+        y_val : array-like of shape (n_val,), default=None
+            Labels of the validation images.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the validation images.
 
         Returns
         -------
@@ -80,9 +84,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
             Images, or flat rows.
         y : array-like of shape (n,)
             Labels.
-        classes : array-like, optional
+        classes : array-like of shape (n_classes,), default=None
             All labels of the target task. Required in the first call.
-        sample_weight : array-like of shape (n,), optional
+        sample_weight : array-like of shape (n,), default=None
             Weights of the rows.
 
         Returns
@@ -236,7 +240,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
             Images, or flat rows.
         y : array-like of shape (n,)
             True labels.
-        sample_weight : array-like of shape (n,), optional
+        sample_weight : array-like of shape (n,), default=None
             Weights of the rows.
 
         Returns

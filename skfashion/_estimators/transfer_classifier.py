@@ -43,9 +43,9 @@ class TransferClassifier(BaseTransferClassifier):
         a file. A file is ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes
         it, a ``.keras`` archive, or an ``.h5`` file of an official release, with or without top.
         Only arrays are read from files, never code.
-    pretrain_classes : array-like, default=None
+    pretrain_classes : array-like of shape (n_source_classes,), default=None
         Labels of the source task; `None` for no pretraining.
-    target_classes : array-like, default=None
+    target_classes : array-like of shape (n_classes,), default=None
         Labels of the target task; `None` for all that are not in `pretrain_classes`. Rows in
         neither are ignored.
     freeze_until : str, int or None, default="auto"

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: a bundled sample, and the whole of it."""
+"""Fashion-MNIST: a bundled sample and the full data set."""
 
 from ._fashion_mnist import fetch_fashion_mnist, load_fashion_sample
 

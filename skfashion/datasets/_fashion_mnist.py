@@ -1,8 +1,10 @@
-"""Fashion-MNIST, as scikit-learn's data sets come."""
+"""Loaders of Fashion-MNIST with the interface of scikit-learn's loaders."""
 
 import os
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import get_data_home
@@ -32,7 +34,7 @@ TARGET_NAMES = [
     "Ankle boot",
 ]
 
-# (images, labels) of each subset; sha256 of the IDX bytes, md5 of upstream's compressed files
+# (images, labels) of each subset, with the sha256 of the IDX bytes and upstream's md5 of the .gz
 _FILES = {
     "train": (
         IdxFile(
@@ -72,30 +74,55 @@ _SUBSET = StrOptions({"train", "test", "all"})
     },
     prefer_skip_nested_validation=True,
 )
-def load_fashion_sample(*, subset="train", return_X_y=False, as_frame=False, flatten=False):
+def load_fashion_sample(
+    *,
+    subset: str = "train",
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    flatten: bool = False,
+) -> Any:
     """Load the bundled sample of Fashion-MNIST: real images, no download.
 
-    The sample is the first 500 training and the first 100 test images of each class, in the
-    order of the whole data set.
+    The sample holds the first 500 training and the first 100 test images of each class, in the
+    order of the full data set.
 
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        Which images: 5,000 to train on, 1,000 to test with, or the former and then the latter.
+        Which images: the 5,000 training images, the 1,000 test images, or first the training
+        and then the test images.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a `Bunch`.
     as_frame : bool, default=False
-        Return a pandas DataFrame of flat rows, and a Series. Needs ``flatten=True``.
+        Return a pandas DataFrame of flat rows and a Series of labels. It requires
+        ``flatten=True``.
     flatten : bool, default=False
         Return images as flat rows of 784 pixels.
 
     Returns
     -------
-    Bunch
-        With `data`, uint8, of shape (n, 28, 28) or (n, 784); `images`, of shape (n, 28, 28);
-        `target`, int64, of shape (n,); `target_names`; `DESCR`; and `frame`, if ``as_frame``.
-    (data, target) : tuple if ``return_X_y``
-        The first two of these.
+    data : Bunch
+        An object with the fields
+
+        - `data`, uint8 from 0 for black to 255 for white, of shape (n, 28, 28) or (n, 784);
+        - `images`, the same of shape (n, 28, 28);
+        - `target`, int64 of shape (n,), positions in `target_names`;
+        - `target_names`, list of str;
+        - `frame`, a DataFrame of `data` and `target` with ``as_frame=True``, else `None`;
+        - `DESCR`, a description.
+    (data, target) : tuple if ``return_X_y=True``
+        Only `data` and `target`.
+
+    Raises
+    ------
+    ImportError
+        If `as_frame` is set and pandas is not installed.
+    ValueError
+        If `subset` is unknown, or `as_frame` is set without `flatten`.
+
+    See Also
+    --------
+    fetch_fashion_mnist : Loads the full data set.
 
     References
     ----------
@@ -118,7 +145,7 @@ def load_fashion_sample(*, subset="train", return_X_y=False, as_frame=False, fla
         parts = {
             name: (sample[f"{name}_images"], sample[f"{name}_labels"]) for name in ("train", "test")
         }
-    return _bunch(parts, subset, return_X_y, as_frame, flatten, "bundled sample")
+    return _make_bunch(parts, subset, return_X_y, as_frame, flatten, "bundled sample")
 
 
 @validate_params(
@@ -133,48 +160,58 @@ def load_fashion_sample(*, subset="train", return_X_y=False, as_frame=False, fla
     prefer_skip_nested_validation=True,
 )
 def fetch_fashion_mnist(
-    subset="train",
+    subset: str = "train",
     *,
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    as_frame=False,
-    flatten=False,
-):
-    """Load Fashion-MNIST, from this machine if it is here, else from upstream (30 MB).
+    data_home: str | os.PathLike | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    flatten: bool = False,
+) -> Any:
+    """Load Fashion-MNIST from this machine, or download it if it is missing (30 MB).
 
-    Files are looked for in `data_home`, the folder that the environment variable
-    ``SKFASHION_DATA`` names, scikit-learn's data home, and where Debian's package
-    ``dataset-fashion-mnist`` puts them. Every file is checked by the sha256 of its content.
+    Files are looked for in `data_home`, then in the folder that the environment variable
+    ``SKFASHION_DATA`` names, then in scikit-learn's data home, then where Debian's package
+    ``dataset-fashion-mnist`` installs them. The sha256 of every file's content is checked.
 
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        Which images: 60,000 to train on, 10,000 to test with, or the former and then the latter.
-    data_home : str or path-like, optional
-        Folder to look in first, and to download to.
+        Which images: the 60,000 training images, the 10,000 test images, or first the training
+        and then the test images.
+    data_home : str or path-like, default=None
+        Folder to look in first and to download to. `None` downloads to the first of the other
+        folders.
     download_if_missing : bool, default=True
-        Fetch what is not found. If `False`, that is an error.
+        Whether to download files that are not found. If `False`, a missing file is an error.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a `Bunch`.
     as_frame : bool, default=False
-        Return a pandas DataFrame of flat rows, and a Series. Needs ``flatten=True``.
+        Return a pandas DataFrame of flat rows and a Series of labels. It requires
+        ``flatten=True``.
     flatten : bool, default=False
         Return images as flat rows of 784 pixels.
 
     Returns
     -------
-    Bunch
-        As `load_fashion_sample` returns it.
-    (data, target) : tuple if ``return_X_y``
-        The first two of its fields.
+    data : Bunch
+        An object with the fields that `load_fashion_sample` lists.
+    (data, target) : tuple if ``return_X_y=True``
+        Only `data` and `target`.
 
     Raises
     ------
+    ImportError
+        If `as_frame` is set and pandas is not installed.
     OSError
-        If a file is neither here nor to be had.
+        If a file is missing, and not downloaded or not reachable.
     ValueError
-        If a file is damaged. The message names it.
+        If a file is damaged; the message names it. If `subset` is unknown, or `as_frame` is set
+        without `flatten`.
+
+    See Also
+    --------
+    load_fashion_sample : Loads a bundled sample.
 
     References
     ----------
@@ -188,23 +225,25 @@ def fetch_fashion_mnist(
     >>> X.shape  # doctest: +SKIP
     (10000, 28, 28)
     """
-    folders = _folders(data_home)
-    wanted = _FILES if subset == "all" else {subset: _FILES[subset]}
+    folders = _search_folders(data_home)
+    idx_files = _FILES if subset == "all" else {subset: _FILES[subset]}
     parts = {
-        name: tuple(_locate(file, folders, download_if_missing) for file in pair)
-        for name, pair in wanted.items()
+        name: tuple(_read_or_download(file, folders, download_if_missing) for file in pair)
+        for name, pair in idx_files.items()
     }
-    return _bunch(parts, subset, return_X_y, as_frame, flatten, "whole data set")
+    return _make_bunch(parts, subset, return_X_y, as_frame, flatten, "whole data set")
 
 
-def _folders(data_home):
-    """Return the folders to look in, the first of which downloads go to."""
+def _search_folders(data_home: str | os.PathLike | None) -> list[Path]:
+    """Return the folders to look in; downloads go to the first."""
     homes = [data_home, os.environ.get(HOME_VARIABLE)]
     folders = [Path(home).expanduser() for home in homes if home]
     return [*folders, Path(get_data_home()) / FOLDER, DEBIAN_FOLDER]
 
 
-def _locate(file: IdxFile, folders, download_if_missing):
+def _read_or_download(
+    file: IdxFile, folders: Sequence[Path], download_if_missing: bool
+) -> np.ndarray:
     for folder in folders:
         path = file.find_in(folder)
         if path is not None:
@@ -218,9 +257,17 @@ def _locate(file: IdxFile, folders, download_if_missing):
     return file.read(file.download(UPSTREAM, folders[0]))
 
 
-def _bunch(parts, subset, return_X_y, as_frame, flatten, what):
+def _make_bunch(
+    parts: Mapping[str, Sequence[np.ndarray]],
+    subset: str,
+    return_X_y: bool,
+    as_frame: bool,
+    flatten: bool,
+    title: str,
+) -> Any:
+    """Return a `Bunch`, or data and labels, in the form that the parameters ask for."""
     if as_frame and not flatten:
-        raise ValueError("as_frame=True needs flat rows: pass flatten=True, too.")
+        raise ValueError("as_frame=True needs flat rows, got flatten=False: pass flatten=True.")
     names = ("train", "test") if subset == "all" else (subset,)
     images = np.concatenate([parts[name][0] for name in names])
     target = np.concatenate([parts[name][1] for name in names]).astype(np.int64)
@@ -241,5 +288,5 @@ def _bunch(parts, subset, return_X_y, as_frame, flatten, what):
         target_names=list(TARGET_NAMES),
         DESCR=(DATA / "fashion_mnist.rst")
         .read_text(encoding="utf-8")
-        .format(what=what, n_images=len(images)),
+        .format(what=title, n_images=len(images)),
     )

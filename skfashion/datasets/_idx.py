@@ -1,4 +1,4 @@
-"""IDX files: read, checked byte for byte, and fetched without leaving half a file."""
+"""IDX files: read, verify by checksum, and download atomically."""
 
 import gzip
 import hashlib
@@ -17,16 +17,16 @@ _UNSIGNED_BYTES = 0x08
 
 @dataclass(frozen=True)
 class IdxFile:
-    """A file of the data set, and how to tell that it is the right one.
+    """A file of the data set, with its checksums.
 
     Parameters
     ----------
     name : str
         File name, without ``.gz``.
     sha256 : str
-        Of the IDX bytes. Compressed files differ between distributors.
+        Checksum of the IDX bytes. Compressed files differ between distributors.
     gz_md5 : str
-        Of the compressed file that upstream publishes.
+        Checksum of the compressed file that upstream publishes.
     """
 
     name: str
@@ -34,46 +34,52 @@ class IdxFile:
     gz_md5: str
 
     def find_in(self, folder: Path) -> Path | None:
-        """Return where the file stands in a folder, compressed or not, or `None`."""
+        """Return the path of the file in a folder, compressed or not; `None` if it is missing."""
         for name in (self.name, f"{self.name}.gz"):
             if (folder / name).is_file():
                 return folder / name
         return None
 
     def read(self, path: Path) -> np.ndarray:
-        """Read the file's array.
+        """Return the array in the file, after its checksum was verified.
 
         Raises
         ------
         ValueError
-            If the file is cut short or is not the one it should be.
+            If the file is truncated or its checksum differs.
         """
         raw = path.read_bytes()
         if path.suffix == ".gz":
             try:
                 raw = gzip.decompress(raw)
             except (OSError, EOFError, zlib.error) as error:
-                raise ValueError(self._complaint(path, f"does not decompress ({error})")) from None
+                raise ValueError(
+                    self._damage_message(path, f"does not decompress ({error})")
+                ) from None
         found = hashlib.sha256(raw).hexdigest()
         if found != self.sha256:
             raise ValueError(
-                self._complaint(path, f"has the wrong content (sha256 {found}, not {self.sha256})")
+                self._damage_message(
+                    path, f"has the wrong content (sha256 {found}, not {self.sha256})"
+                )
             )
         return parse_idx(raw, path)
 
     @staticmethod
-    def _complaint(path, what):
-        return f"{path} {what}. Delete the file and fetch it anew."
+    def _damage_message(path: Path, damage: str) -> str:
+        return f"{path} {damage}. Delete the file and fetch it again."
 
     def download(self, url: str, folder: Path) -> Path:
-        """Fetch the compressed file into a folder, checked before it gets its name.
+        """Download the compressed file to a folder and return its path.
+
+        The checksum is verified before a file is written.
 
         Raises
         ------
         OSError
-            If the server cannot be reached or the transfer breaks off.
+            If the server cannot be reached or the transfer is interrupted.
         ValueError
-            If what comes is not the published file.
+            If the checksum differs from that of the published file.
         """
         folder.mkdir(parents=True, exist_ok=True)
         address = f"{url}/{self.name}.gz"
@@ -108,7 +114,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
             raise
 
 
-def parse_idx(raw: bytes, path) -> np.ndarray:
+def parse_idx(raw: bytes, path: str | os.PathLike) -> np.ndarray:
     """Return the array of unsigned bytes in an IDX file.
 
     Parameters
@@ -117,23 +123,30 @@ def parse_idx(raw: bytes, path) -> np.ndarray:
         Content of the file: two zero bytes, the type, the number of dimensions, each dimension
         as four big-endian bytes, and the numbers.
     path : path-like
-        For messages.
+        Path of the file, for error messages.
+
+    Returns
+    -------
+    ndarray of uint8
+        The array, with the shape that the header states.
 
     Raises
     ------
     ValueError
-        If header and length do not agree.
+        If the header and the length of the file contradict each other.
     """
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != _UNSIGNED_BYTES:
-        raise ValueError(f"{path} is not an IDX file of unsigned bytes. Delete and fetch it anew.")
+        raise ValueError(
+            f"{path} is not an IDX file of unsigned bytes. Delete the file and fetch it again."
+        )
     n_dimensions = raw[3]
     start = 4 + 4 * n_dimensions
     if len(raw) < start:
-        raise ValueError(f"{path} ends within its IDX header. Delete the file and fetch it anew.")
+        raise ValueError(f"{path} ends within its IDX header. Delete the file and fetch it again.")
     shape = tuple(np.frombuffer(raw, ">u4", n_dimensions, offset=4).tolist())
     if len(raw) - start != int(np.prod(shape)):
         raise ValueError(
             f"{path} holds {len(raw) - start} numbers, but its IDX header says {shape}. Delete the "
-            "file and fetch it anew."
+            "file and fetch it again."
         )
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape).copy()

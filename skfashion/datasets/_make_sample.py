@@ -1,7 +1,7 @@
-"""Makes the bundled sample from the whole data set: ``python -m skfashion.datasets._make_sample``.
+"""Make the bundled sample from the full data set: ``python -m skfashion.datasets._make_sample``.
 
-The rule is fixed: the first 500 training and the first 100 test images of each class, in the
-order in which they stand in the data set.
+The sample holds the first 500 training and the first 100 test images of each class, in the order
+of the data set.
 """
 
 from pathlib import Path
@@ -14,8 +14,8 @@ SAMPLE = Path(__file__).parent / "data" / "fashion_sample.npz"
 PER_CLASS = {"train": 500, "test": 100}
 
 
-def first_of_each_class(labels, n) -> np.ndarray:
-    """Return the positions of the first `n` rows of each class, in their own order."""
+def first_of_each_class(labels: np.ndarray, n: int) -> np.ndarray:
+    """Return the sorted indices of the first `n` rows of each class."""
     return np.sort(np.concatenate([np.flatnonzero(labels == c)[:n] for c in np.unique(labels)]))
 
 

@@ -1,4 +1,4 @@
-"""Pictures of fits and searches, in the manner of scikit-learn's displays."""
+"""Displays of fits and searches, with the methods of scikit-learn's displays."""
 
 from ._freeze_depth import FreezeDepthDisplay
 from ._history import HistoryDisplay

@@ -1,114 +1,54 @@
-"""From the candidates of a search to curves over freeze depth."""
+"""Group the candidates of a search into curves over freeze depth."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from .._backbones.registry import get_backbone
-from .._backbones.spec import Backbone
-from ..model_selection._candidates import Candidate
+if TYPE_CHECKING:
+    import pandas
 
 _MEASURES = ("mean_test_score", "std_test_score", "mean_fit_time", "n_trainable_params", "iter")
-# What tells curves apart, unless the user says.
-_USUAL = ("backbone", "pretrain_classes")
-_BEYOND_BODY = 0.15
-_MOST_LABELS = 6
+_DEFAULT_COLUMNS = ("backbone", "pretrain_classes")
+_MAX_LABELS = 6
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where freeze points lie on the axis of depth, and their names.
-
-    With one backbone its points stand one beside the other. With several the axis is the share
-    of the body's stages that is frozen.
-
-    Parameters
-    ----------
-    backbones : dict of str to Backbone
-        Those of the search, by name.
-    """
-
-    backbones: Mapping[str, Backbone]
-
-    @classmethod
-    def of_search(cls, search, frame) -> "Places":
-        """Find the backbones of the candidates in a frame; they need not be in the table."""
-        candidates = (Candidate(search, search.cv_results_["params"][row]) for row in frame.index)
-        classifiers = (each.classifier for each in candidates if each.classifier is not None)
-        backbones = (get_backbone(classifier.backbone) for classifier in classifiers)
-        return cls({backbone.name: backbone for backbone in backbones})
-
-    @property
-    def label(self) -> str:
-        """What the axis is called."""
-        return "frozen up to" if len(self.backbones) == 1 else "frozen share of the body's stages"
-
-    def add_to(self, frame):
-        """Return a frame with a column "place", and the names of places, by place."""
-        depths, points = (frame.apply(what, axis=1) for what in (self._depth, self._point))
-        if len(self.backbones) == 1:
-            keys = list(zip(depths, points, strict=True))
-            order = sorted(set(keys))
-            places = [order.index(key) for key in keys]
-        else:
-            places = [
-                _share(depth, len(self.backbones[name].stages))
-                for depth, name in zip(depths, frame["backbone"], strict=True)
-            ]
-        frame = frame.assign(place=places, freeze_point=points)
-        return frame, self._names(frame)
-
-    def _point(self, row):
-        if not isinstance(row["freeze_point"], str):
-            return "nothing"
-        last = self.backbones[row["backbone"]].stages[-1]
-        return "features" if row["freeze_point"] == last else row["freeze_point"]
-
-    def _depth(self, row):
-        """Return how many stages are frozen; a layer between two of them adds a half."""
-        stages = self.backbones[row["backbone"]].stages
-        between = isinstance(row["freeze_point"], str) and row["freeze_point"] not in stages
-        return row["depth"] + (0.5 if between and row["depth"] < len(stages) else 0)
-
-    def _names(self, frame):
-        if len(self.backbones) == 1:
-            named = frame.drop_duplicates("place").sort_values("place")
-            return dict(zip(named["place"], named["freeze_point"], strict=True))
-        head = frame[frame["place"] > 1]
-        names = dict(zip(head["place"], head["freeze_point"], strict=True))
-        return {0.0: "nothing", 0.25: "25%", 0.5: "50%", 0.75: "75%", 1.0: "body", **names}
-
-
-def _share(depth, n_stages):
-    return min(depth / n_stages, 1) + _BEYOND_BODY * max(depth - n_stages, 0)
-
-
-def make_curves(frame, by, over):
-    """Return a frame for each curve, with a row for each freeze point.
+def make_curves(
+    frame: "pandas.DataFrame", by: str | Sequence[str] | None, over: str
+) -> dict[str, "pandas.DataFrame"]:
+    """Return one frame per curve, with one row per freeze point.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Candidates, as `search_frame` returns them, with their "place".
     by : str, list of str or None
-        Columns that tell curves apart; `None` for backbone and source task, if they vary.
+        Columns that distinguish curves; `None` for backbone and source task, if they vary.
     over : {"best", "mean"}
-        What stands for candidates that differ in something else.
+        How candidates of one curve and freeze point are reduced to one row.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        Curves by name.
 
     Raises
     ------
     ValueError
-        If there is no such column.
+        If a column of `by` does not exist.
     """
-    columns = _columns(frame, by)
+    columns = _select_columns(frame, by)
     if "iter" not in frame:
         frame = frame.assign(iter=0)
     names = _curve_names(frame, columns)
-    return {name: _curve(part, over) for name, part in frame.groupby(names, sort=False)}
+    return {name: _make_curve(part, over) for name, part in frame.groupby(names, sort=False)}
 
 
-def _columns(frame, by):
+def _select_columns(frame: "pandas.DataFrame", by: str | Sequence[str] | None) -> list[str]:
     if by is None:
-        return [name for name in _USUAL if name in frame and frame[name].map(repr).nunique() > 1]
+        return [
+            name
+            for name in _DEFAULT_COLUMNS
+            if name in frame and frame[name].map(repr).nunique() > 1
+        ]
     columns = [by] if isinstance(by, str) else list(by)
     if missing := [name for name in columns if name not in frame]:
         raise ValueError(
@@ -118,9 +58,9 @@ def _columns(frame, by):
     return columns
 
 
-def _curve(frame, over):
-    """Reduce the candidates at each freeze point to one."""
-    # Scores of other rounds of a halving search, with fewer resources, would not be comparable.
+def _make_curve(frame: "pandas.DataFrame", over: str) -> "pandas.DataFrame":
+    """Reduce the candidates at each freeze point to one row."""
+    # Earlier rounds of a halving search have fewer resources: their scores are not comparable.
     frame = frame[frame["iter"] == frame.groupby("place")["iter"].transform("max")]
     if over == "mean":
         values = frame.groupby(["place"])[list(_MEASURES)].mean()
@@ -130,36 +70,37 @@ def _curve(frame, over):
     return frame.loc[best, ["place", "freeze_point", *_MEASURES]].reset_index(drop=True)
 
 
-# -- Names -------------------------------------------------------------------------------------
+# -- Names of curves ---------------------------------------------------------------------------
 
 
-def _curve_names(frame, columns):
-    """Return the name of each row's curve: in short, if that tells curves apart."""
-    # A single curve is named as well, for what it is of.
+def _curve_names(frame: "pandas.DataFrame", columns: list[str]) -> list[str]:
+    """Return the name of each row's curve, shortened if the short names stay distinct."""
+    # A single curve is named after its backbone.
     columns = columns or ["backbone"]
 
-    def names(most):
+    def names(max_labels: int | None) -> list[str]:
         return [
-            ", ".join(_value_name(column, row[column], most) for column in columns)
+            ", ".join(_describe_value(column, row[column], max_labels) for column in columns)
             for _, row in frame.iterrows()
         ]
 
-    short, whole = names(_MOST_LABELS), names(None)
-    return short if len(set(short)) == len(set(whole)) else whole
+    short, full = names(_MAX_LABELS), names(None)
+    return short if len(set(short)) == len(set(full)) else full
 
 
-def _value_name(column, value, most):
+def _describe_value(column: str, value: Any, max_labels: int | None) -> str:
     if column == "backbone":
         return str(value)
     if column == "pretrain_classes":
-        return f"pretrained on {_labels(value, most)}" if value else "not pretrained"
+        return f"pretrained on {_join_labels(value, max_labels)}" if value else "not pretrained"
     return f"{column}={value}"
 
 
-def _labels(values, most):
-    """Return labels in words: whole numbers in a row as a range, and at most so many."""
+def _join_labels(values: Sequence[Any], max_labels: int | None) -> str:
+    """Join labels: consecutive integers as a range, others up to a maximum number."""
     if len(values) > 2 and all(isinstance(value, int) for value in values):
         first, last = min(values), max(values)
         if sorted(values) == list(range(first, last + 1)):
             return f"{first}\N{EN DASH}{last}"
-    return ", ".join(map(str, values[:most])) + (", …" if values[:most] != values else "")
+    shown = values[:max_labels]
+    return ", ".join(map(str, shown)) + (", …" if shown != values else "")

@@ -1,16 +1,33 @@
-"""Searches over freeze points alone, and what their scores are called."""
+"""Searches over freeze points only, and the names of their scores."""
 
+from collections.abc import Iterable
 from numbers import Integral
+from typing import Any
 
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
+from .._estimators.find_classifier import find_classifier
+from .._estimators.transfer_classifier import TransferClassifier
 from ..model_selection import ClassSplitCV, freeze_points
-from ..model_selection._candidates import find_classifier
 
 
-def search_freeze_points(estimator, freeze_until, cv, scoring, n_jobs) -> GridSearchCV:
-    """Return a search over freeze points, to be fitted; parameters as of `FreezeDepthDisplay`.
+def make_freeze_search(
+    estimator: Any, freeze_until: Iterable[Any] | None, cv: Any, scoring: Any, n_jobs: int | None
+) -> GridSearchCV:
+    """Return an unfitted search over freeze points.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A `TransferClassifier`, alone or at the end of a pipeline.
+    freeze_until, cv, scoring, n_jobs
+        As in `FreezeDepthDisplay.from_estimator`.
+
+    Returns
+    -------
+    GridSearchCV
+        The search.
 
     Raises
     ------
@@ -28,7 +45,7 @@ def search_freeze_points(estimator, freeze_until, cv, scoring, n_jobs) -> GridSe
     return GridSearchCV(
         clone(estimator),
         {f"{prefix}freeze_until": list(freeze_until)},
-        cv=_with_class_split(cv, classifier),
+        cv=_split_target_rows(cv, classifier),
         scoring=scoring,
         n_jobs=n_jobs,
         refit=False,
@@ -36,8 +53,8 @@ def search_freeze_points(estimator, freeze_until, cv, scoring, n_jobs) -> GridSe
     )
 
 
-def _with_class_split(cv, classifier):
-    """Return a class-split cross-validator for a number of folds, where there is a class split."""
+def _split_target_rows(cv: Any, classifier: TransferClassifier) -> Any:
+    """Replace a number of folds by `ClassSplitCV` if the classifier has a class split."""
     source, target = classifier.pretrain_classes, classifier.target_classes
     is_number = cv is None or isinstance(cv, Integral)
     if not is_number or (source is None and target is None):
@@ -45,15 +62,27 @@ def _with_class_split(cv, classifier):
     return ClassSplitCV(5 if cv is None else cv, pretrain_classes=source, target_classes=target)
 
 
-def score_name(scoring, refit) -> str:
-    """Return what the scores of a search are, in words; parameters as of the search."""
+def score_name(scoring: Any, refit: Any) -> str:
+    """Return a readable name of a search's scores.
+
+    Parameters
+    ----------
+    scoring, refit
+        Parameters of the search.
+
+    Returns
+    -------
+    str
+        The name, "score" if the scorer has none.
+    """
     if scoring is None:
         return "accuracy"
     if isinstance(refit, str):
-        return _words(refit)
-    name = getattr(scoring, "_scoring", scoring)  # of a target_scorer, the one inside
-    return _words(name) if isinstance(name, str) else getattr(name, "__name__", "score")
+        return _to_words(refit)
+    # A target_scorer has the name of the scorer that it wraps.
+    name = getattr(scoring, "_scoring", scoring)
+    return _to_words(name) if isinstance(name, str) else getattr(name, "__name__", "score")
 
 
-def _words(name):
+def _to_words(name: str) -> str:
     return name.replace("neg_", "negative ").replace("_", " ")

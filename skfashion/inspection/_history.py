@@ -1,43 +1,57 @@
 """HistoryDisplay: both phases of a fit, epoch by epoch."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from .._estimators.fitted_classifier import fitted_classifier
+from .._estimators.find_classifier import fitted_classifier
 from ._panels import COLORS, QUIET, make_panels, tidy
 
-_STYLES = {
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+    from ._panels import AxesLike
+
+History = Mapping[str, list[Any]]
+
+_STYLES: dict[str, dict[str, Any]] = {
     "training": {"color": COLORS[0], "marker": "o", "markersize": 4},
     "validation": {"color": COLORS[1], "marker": "s", "markersize": 4, "linestyle": "--"},
 }
 
 
 class HistoryDisplay:
-    """Loss and accuracy of a fit: the source task, the point where it froze, the target task.
+    """Loss and accuracy of a fit, on the source task and then on the target task.
 
     It is recommended to use :meth:`from_estimator`. All parameters are stored as attributes.
 
     Parameters
     ----------
     history : dict of str to list
-        What happened on the target task: "loss" and "accuracy", and where rows were watched
-        "val_loss" and "val_accuracy"; as `TransferClassifier.history_`.
+        Measures of the target task, one number per epoch: "loss" and "accuracy", and with
+        validation data "val_loss" and "val_accuracy"; as `TransferClassifier.history_`.
     pretrain_history : dict of str to list, default=None
         The same of the source task; `None` or empty without one.
     freeze_point : str, default=None
-        Up to where the network was frozen in between; `None` for nothing.
+        The freeze point between the two tasks; `None` if nothing was frozen.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, of shape (2,)
         The panels of loss and accuracy.
     figure_ : matplotlib Figure
-        The figure that they are in.
+        The figure that contains the panels.
     lines_ : list of matplotlib Line2D
-        The curves: loss, then accuracy; in each the source task, then the target task; in each
-        training, then validation. Those that do not exist are left out.
+        The curves: loss, then accuracy; for each the source task, then the target task; for each
+        training, then validation. Curves without data are left out.
     freeze_lines_ : list of matplotlib Line2D
-        The point where it froze, in each panel.
+        The line between the two tasks, in each panel.
 
     See Also
     --------
@@ -54,26 +68,40 @@ class HistoryDisplay:
     <...>
     """
 
-    def __init__(self, *, history, pretrain_history=None, freeze_point=None):
+    def __init__(
+        self,
+        *,
+        history: History,
+        pretrain_history: History | None = None,
+        freeze_point: str | None = None,
+    ) -> None:
         self.history = history
         self.pretrain_history = pretrain_history
         self.freeze_point = freeze_point
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, line_kw=None, freeze_line_kw=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        ax: AxesLike | None = None,
+        line_kw: Mapping[str, Any] | None = None,
+        freeze_line_kw: Mapping[str, Any] | None = None,
+    ) -> HistoryDisplay:
         """Show the history of a fitted estimator.
 
         Parameters
         ----------
         estimator : TransferClassifier
-            A fitted one, or a pipeline or search with one at its end; of a search, the best.
-            Where it thawed stage by stage, the freeze point shown is the last one.
-        ax : matplotlib Axes or array-like of 2 Axes, default=None
-            Room for both panels, or the panels of loss and accuracy; by default a new figure.
+            A fitted classifier, or a fitted pipeline or search with one at its end; of a search
+            the best estimator is shown. After gradual unfreezing the last freeze point is shown.
+        ax : matplotlib Axes or array-like of Axes of shape (2,), default=None
+            Where to draw: one Axes that both panels share, or the panels of loss and accuracy.
+            `None` makes a new figure.
         line_kw : dict, default=None
             Style of the curves, for :meth:`matplotlib.axes.Axes.plot`.
         freeze_line_kw : dict, default=None
-            Style of the line where it froze, for :meth:`matplotlib.axes.Axes.axvline`.
+            Style of the line at the freeze, for :meth:`matplotlib.axes.Axes.axvline`.
 
         Returns
         -------
@@ -85,7 +113,7 @@ class HistoryDisplay:
         TypeError
             If there is no `TransferClassifier`.
         ValueError
-            If it ran no epoch.
+            If `fit` ran no epoch.
 
         Examples
         --------
@@ -100,17 +128,24 @@ class HistoryDisplay:
         )
         return display.plot(ax, line_kw=line_kw, freeze_line_kw=freeze_line_kw)
 
-    def plot(self, ax=None, *, line_kw=None, freeze_line_kw=None):
-        """Draw loss and accuracy against epochs, those of the target task after the others.
+    def plot(
+        self,
+        ax: AxesLike | None = None,
+        *,
+        line_kw: Mapping[str, Any] | None = None,
+        freeze_line_kw: Mapping[str, Any] | None = None,
+    ) -> HistoryDisplay:
+        """Draw loss and accuracy against epochs, first of the source, then of the target task.
 
         Parameters
         ----------
-        ax : matplotlib Axes or array-like of 2 Axes, default=None
-            Room for both panels, or the panels of loss and accuracy; by default a new figure.
+        ax : matplotlib Axes or array-like of Axes of shape (2,), default=None
+            Where to draw: one Axes that both panels share, or the panels of loss and accuracy.
+            `None` makes a new figure.
         line_kw : dict, default=None
             Style of the curves, for :meth:`matplotlib.axes.Axes.plot`.
         freeze_line_kw : dict, default=None
-            Style of the line where it froze, for :meth:`matplotlib.axes.Axes.axvline`.
+            Style of the line at the freeze, for :meth:`matplotlib.axes.Axes.axvline`.
 
         Returns
         -------
@@ -120,7 +155,7 @@ class HistoryDisplay:
         Raises
         ------
         ValueError
-            If no epoch was run.
+            If there is no epoch to show.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         phases = [self.pretrain_history or {}, self.history]
@@ -132,37 +167,37 @@ class HistoryDisplay:
         panels = make_panels(ax, (2, 1), figsize=(6.4, 4.8), sharex=True)
         self.axes_ = panels.ravel()
         self.figure_ = self.axes_[0].get_figure()
-        begins = (1, 1 + n_source)
+        first_epochs = (1, 1 + n_source)
         self.lines_ = [
             line
             for panel, measure in zip(self.axes_, ("loss", "accuracy"), strict=True)
-            for begin, phase in zip(begins, phases, strict=True)
-            for line in _draw_curves(panel, phase, measure, begin, line_kw or {})
+            for first, phase in zip(first_epochs, phases, strict=True)
+            for line in _draw_curves(panel, phase, measure, first, line_kw or {})
         ]
         self._mark_phases(n_source, n_target, freeze_line_kw or {})
         self._label(n_source + n_target)
         return self
 
-    def _mark_phases(self, n_source, n_target, freeze_line_kw):
-        """Shade the source task, and mark and name the point where it froze."""
-        froze = n_source + 0.5
+    def _mark_phases(self, n_source: int, n_target: int, freeze_line_kw: Mapping[str, Any]) -> None:
+        """Shade the source task, and draw and name the line between the tasks."""
+        boundary = n_source + 0.5
         style = {"color": QUIET, "linestyle": ":", "linewidth": 1.5, **freeze_line_kw}
-        self.freeze_lines_ = [panel.axvline(froze, **style) for panel in self.axes_]
+        self.freeze_lines_ = [panel.axvline(boundary, **style) for panel in self.axes_]
         for panel in self.axes_:
-            panel.axvspan(0.5, froze, color="0.96", zorder=0, linewidth=0)
+            panel.axvspan(0.5, boundary, color="0.96", zorder=0, linewidth=0)
         if n_source:
             self._write_above("source task", 0.5, "left")
         if n_target:
             frozen = f"frozen up to {self.freeze_point}" if self.freeze_point else "nothing frozen"
-            # Beside the line where there is room for it, else flush with the edge.
-            roomy = n_target >= n_source
+            # The name starts at the line if it fits there, else it ends at the right edge.
+            fits = n_target >= n_source
             self._write_above(
                 f"target task, {frozen}",
-                froze if roomy else n_source + n_target + 0.5,
-                "left" if roomy else "right",
+                boundary if fits else n_source + n_target + 0.5,
+                "left" if fits else "right",
             )
 
-    def _write_above(self, text, epoch, align):
+    def _write_above(self, text: str, epoch: float, align: str) -> None:
         panel = self.axes_[0]
         panel.annotate(
             text,
@@ -174,7 +209,7 @@ class HistoryDisplay:
             color=QUIET,
         )
 
-    def _label(self, n_epochs):
+    def _label(self, n_epochs: int) -> None:
         from matplotlib.ticker import MaxNLocator
 
         loss, accuracy = self.axes_
@@ -189,9 +224,11 @@ class HistoryDisplay:
         loss.legend(handles.values(), handles.keys(), frameon=False)
 
 
-def _draw_curves(panel, phase, measure, begin, line_kw):
-    """Draw what training and validation came to in a phase, epoch by epoch from `begin` on."""
+def _draw_curves(
+    panel: Axes, phase: History, measure: str, first_epoch: int, line_kw: Mapping[str, Any]
+) -> Iterator[Line2D]:
+    """Draw a measure of a phase, in training and in validation, from `first_epoch` on."""
     for name, key in (("training", measure), ("validation", f"val_{measure}")):
         if values := phase.get(key):
-            epochs = np.arange(begin, begin + len(values))
+            epochs = np.arange(first_epoch, first_epoch + len(values))
             yield from panel.plot(epochs, values, label=name, **{**_STYLES[name], **line_kw})

@@ -1,40 +1,56 @@
-"""Where displays draw: a figure of their own, or room that the user gives; and their colours."""
+"""Panels that displays draw in: in a new figure or in given Axes; and their colours."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-# Okabe and Ito's colours, which the colour-blind can tell apart, the strongest first.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    AxesLike: TypeAlias = Axes | Sequence[Axes] | np.ndarray
+
+# The colours of Okabe and Ito, which colour-blind readers can distinguish; the strongest first.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v")
 QUIET = "0.45"
 
 
-def make_panels(ax, shape, *, figsize, height_ratios=None, sharex=False) -> np.ndarray:
-    """Return axes in rows and columns.
+def make_panels(
+    ax: AxesLike | None,
+    shape: tuple[int, int],
+    *,
+    figsize: tuple[float, float],
+    height_ratios: Sequence[float] | None = None,
+    sharex: bool = False,
+) -> np.ndarray:
+    """Return panels in rows and columns.
 
     Parameters
     ----------
     ax : matplotlib Axes, array-like of Axes, or None
-        `None` makes a figure. A single one bounds the panels, and is itself switched off, unless
-        there is only one panel. Several are the panels.
+        `None` makes a figure. Several Axes are the panels. A single Axes is the panel if one panel
+        is needed; otherwise it is switched off, and its room is divided among the panels.
     shape : tuple of (int, int)
         Rows and columns.
     figsize : tuple of (float, float)
         Width and height of a new figure, in inches.
     height_ratios : list of float, optional
-        Heights of rows, as shares.
+        Relative heights of the rows.
     sharex : bool, default=False
-        Whether the panels of a column have one x axis.
+        Whether the panels of a column share one x axis.
 
     Returns
     -------
-    ndarray of Axes, of this shape
+    ndarray of matplotlib Axes, of shape `shape`
+        The panels.
 
     Raises
     ------
     ValueError
-        If there are not as many axes as panels, or the single one bounds other panels already.
+        If the number of Axes is not that of panels, or a single one was divided before.
     """
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
@@ -62,15 +78,18 @@ def make_panels(ax, shape, *, figsize, height_ratios=None, sharex=False) -> np.n
     return given.reshape(shape)
 
 
-def _divide(ax, shape, height_ratios, sharex):
-    """Put panels into the room of one axes."""
+def _divide(
+    ax: Axes, shape: tuple[int, int], height_ratios: Sequence[float] | None, sharex: bool
+) -> np.ndarray:
+    """Switch off an Axes and fill its room with panels."""
     if not ax.axison:
         raise ValueError(
             "ax bounds the panels of another display already. Pass ax=display.axes_ to draw into "
             "these, or other axes."
         )
     ax.set_axis_off()
-    figure, spec = ax.get_figure(), ax.get_subplotspec()
+    figure: Any = ax.get_figure()
+    spec: Any = ax.get_subplotspec()
     if spec is None:
         left, bottom, right, top = ax.get_position().extents
         spec = figure.add_gridspec(1, 1, left=left, bottom=bottom, right=right, top=top)[0]
@@ -84,8 +103,8 @@ def _divide(ax, shape, height_ratios, sharex):
     return panels
 
 
-def tidy(panel) -> None:
-    """Leave out the lines around a panel that say nothing, and lay a faint grid behind it."""
+def tidy(panel: Axes) -> None:
+    """Remove the top and right borders of a panel, and draw a faint horizontal grid."""
     panel.spines[["top", "right"]].set_visible(False)
     panel.grid(axis="y", color="0.9", linewidth=0.8)
     panel.set_axisbelow(True)

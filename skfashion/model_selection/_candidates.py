@@ -1,6 +1,8 @@
-"""Candidates of a search, as estimators that are not fitted, and the classifier inside each."""
+"""Candidates of a search as unfitted estimators, and what is known of the data they train on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -9,53 +11,54 @@ from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.registry import get_backbone
 from .._data.class_split import ClassSplit, split_classes
 from .._data.image_shapes import as_rows, find_image_shape
+from .._estimators.find_classifier import changes_images, find_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import Architecture
 
 
 @dataclass(frozen=True)
-class Data:
+class SearchData:
     """What is known of the data of a search.
 
     Parameters
     ----------
-    X : array-like or None
-        Images or flat rows, as the classifier gets them.
+    X : array-like of shape (n, ...) or None
+        Images or flat rows, as the classifier receives them.
     image_shape : tuple of (h, w, c) or None
-        What the images of a fitted classifier were.
-    labels : ndarray or None
-        Labels, each once or more.
+        Image shape of a fitted classifier.
+    labels : ndarray of shape (n_labels,) or None
+        The distinct labels of both tasks.
     """
 
-    X: object = None
+    X: Any = None
     image_shape: tuple[int, int, int] | None = None
     labels: np.ndarray | None = None
 
     @classmethod
-    def before_fit(cls, search, X, y) -> "Data":
-        """Take what a search will be fitted on; both may be `None`."""
-        # Behind other steps nobody knows what the classifier will see.
-        seen = None if _changes_images(search.estimator) else X
-        return cls(seen, None, None if y is None else np.unique(np.asarray(y)))
+    def before_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
+        """Take the data that a search will be fitted on; `X` and `y` may be `None`."""
+        # The output of other pipeline steps is not known, so neither is the classifier's input.
+        received = None if changes_images(search.estimator) else X
+        return cls(received, None, None if y is None else np.unique(np.asarray(y)))
 
     @classmethod
-    def after_fit(cls, search, X, y) -> "Data":
-        """Take what a fitted search knows, or else the same."""
+    def after_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
+        """Take what the best estimator of a fitted search knows, else `X` and `y`."""
         best = getattr(search, "best_estimator_", None)
         fitted = None if best is None else find_classifier(best)[0]
         if fitted is None:
             return cls.before_fit(search, X, y)
         return cls(None, fitted.image_shape_, fitted._fitted.split.known)
 
-    def image_shape_for(self, classifier) -> tuple[int, int, int] | None:
-        """Return the shape of the images that a classifier gets, `None` if it is not known."""
+    def image_shape_for(self, classifier: TransferClassifier) -> tuple[int, int, int] | None:
+        """Return the shape of the images that a classifier receives, `None` if unknown."""
         if self.image_shape is not None or self.X is None:
             return self.image_shape
         rows, shape = as_rows(self.X)
         return find_image_shape(shape, np.shape(rows)[1], classifier.image_shape)
 
-    def split_for(self, classifier) -> ClassSplit | None:
-        """Return the tasks of a classifier, `None` if they are not known."""
+    def split_for(self, classifier: TransferClassifier) -> ClassSplit | None:
+        """Return the class split of a classifier, `None` if unknown."""
         source, target = classifier.pretrain_classes, classifier.target_classes
         if self.labels is not None:
             return split_classes(self.labels, source, target)
@@ -73,25 +76,26 @@ class Candidate:
     ----------
     search : estimator
         The search.
-    params : dict
-        The candidate's parameters, by the names that the search gives them.
+    params : dict of str to object
+        Parameters of the candidate, under the names that the search uses.
 
     Raises
     ------
     ValueError
-        If there is no parameter of such a name.
+        If the estimator has no parameter of such a name.
     """
 
-    def __init__(self, search, params):
+    def __init__(self, search: Any, params: Mapping[str, Any]) -> None:
         self.params = params
         self.estimator = clone(search.estimator).set_params(**clone(params, safe=False))
         self.classifier, self.prefix = find_classifier(self.estimator)
 
 
-def architecture_of(classifier: TransferClassifier, data: Data) -> Architecture:
-    """Return the architecture of a classifier, as far as layers and their weights go.
+def build_architecture(classifier: TransferClassifier, data: SearchData) -> Architecture:
+    """Return the architecture of a classifier with the dropout and the dtype left out.
 
-    What is not known is as small as can be.
+    Only layers and the shapes of their weights matter here. An unknown image shape is replaced by
+    the smallest that the backbone takes, an unknown number of classes by 2.
     """
     backbone = get_backbone(classifier.backbone)
     split = data.split_for(classifier)
@@ -104,30 +108,7 @@ def architecture_of(classifier: TransferClassifier, data: Data) -> Architecture:
     return replace(planned, dropout=0.0, feature_dropout=0.0, dtype="float32")
 
 
-def freeze_until_of(classifier: TransferClassifier) -> str | int | None:
-    """Return `freeze_until` of a classifier, and what it comes to where it is "auto"."""
+def resolve_freeze_until(classifier: TransferClassifier) -> str | int | None:
+    """Return `freeze_until` of a classifier, with "auto" resolved."""
     pretrains = classifier.pretrain_classes is not None
     return choose_freeze_until(classifier, get_backbone(classifier.backbone), pretrains)
-
-
-def find_classifier(estimator) -> tuple[TransferClassifier | None, str]:
-    """Return the `TransferClassifier` at the end, or `None`, and its parameters' prefix."""
-    prefix = ""
-    while not isinstance(estimator, TransferClassifier):
-        if hasattr(estimator, "steps"):
-            name, estimator = estimator.steps[-1]
-        elif hasattr(estimator, "estimator"):
-            name, estimator = "estimator", estimator.estimator
-        else:
-            return None, ""
-        prefix += f"{name}__"
-    return estimator, prefix
-
-
-def _changes_images(estimator) -> bool:
-    """Whether a pipeline does something to images before the classifier gets them."""
-    while not hasattr(estimator, "steps"):
-        if not hasattr(estimator, "estimator"):
-            return False
-        estimator = estimator.estimator
-    return any(step not in (None, "passthrough") for _, step in estimator.steps[:-1])

@@ -1,31 +1,35 @@
-"""Cross-validation on a class split: the rows of the target task alone are split."""
+"""Cross-validation on a class split: only the rows of the target task are split."""
 
+from collections.abc import Iterator
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import column_or_1d
 
 from .._data.class_split import split_classes
 
 
 class ClassSplitCV(BaseCrossValidator):
-    """Cross-validator for a class split: folds of the target rows, all other rows in training.
+    """Cross-validator for a class split: it splits the target rows and trains on all others.
 
-    Rows of the source task are never scored, so to have all of them in every training fold leaks
-    nothing, and the estimator pretrains on the same rows in every fold. Test folds have target
-    rows only, so every scorer of scikit-learn works as it is.
+    Every training fold holds all rows outside the target task, so the estimator pretrains on the
+    same rows in every fold. This leaks nothing, because those rows are never scored. Test folds
+    hold only target rows, so every scorer of scikit-learn works unchanged.
 
     Parameters
     ----------
     cv : int or cross-validator, default=5
-        How to split the target rows. A number gives stratified folds.
-    pretrain_classes : array-like, optional
+        How to split the target rows. A number gives that many stratified folds.
+    pretrain_classes : array-like of shape (n_source_classes,), default=None
         Labels of the source task.
-    target_classes : array-like, optional
-        Labels of the target task; by default all that are not in `pretrain_classes`. One of the
-        two is needed; to search over ``pretrain_classes``, fix this one.
+    target_classes : array-like of shape (n_classes,), default=None
+        Labels of the target task; `None` for all that are not in `pretrain_classes`. One of the
+        two must be given. Give this one for a search over `pretrain_classes`.
 
     See Also
     --------
@@ -42,50 +46,68 @@ class ClassSplitCV(BaseCrossValidator):
     [0 1 3 4 6 7] [2 5]
     """
 
-    def __init__(self, cv=5, *, pretrain_classes=None, target_classes=None):
+    def __init__(
+        self,
+        cv: int | BaseCrossValidator = 5,
+        *,
+        pretrain_classes: ArrayLike | None = None,
+        target_classes: ArrayLike | None = None,
+    ) -> None:
         self.cv = cv
         self.pretrain_classes = pretrain_classes
         self.target_classes = target_classes
 
-    def split(self, X, y=None, groups=None):
-        """Generate the row numbers of training and test folds, in the order of the rows.
+    def split(
+        self, X: ArrayLike, y: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Generate the indices of training and test rows, both sorted.
 
         Parameters
         ----------
         X : array-like of shape (n, ...)
             Data.
-        y : array-like of shape (n,)
-            Labels of both tasks.
-        groups : array-like of shape (n,), optional
+        y : array-like of shape (n,), default=None
+            Labels of both tasks. Required, although scikit-learn's signature makes it optional.
+        groups : array-like of shape (n,), default=None
             Groups, for splitters that use them.
 
         Yields
         ------
-        train : ndarray of int
-            Training rows: all rows that are not of the target task, and some that are.
-        test : ndarray of int
-            Test rows, all of the target task.
+        train : ndarray of shape (n_train,)
+            Indices of training rows: all rows outside the target task, and the target rows of the
+            training fold.
+        test : ndarray of shape (n_test,)
+            Indices of test rows, all of the target task.
 
         Raises
         ------
         ValueError
-            If the classes do not fit `y`.
+            If the classes do not fit `y`, or a training fold lacks a target class.
         """
         X, y, groups = indexable(X, None if y is None else column_or_1d(y), groups)
         target = self._target_rows(y)
         others = np.setdiff1d(np.arange(len(target)), np.flatnonzero(target))
         rows, (X_target, y_target, groups_target) = self._target_data(target, X, y, groups)
-        for train, test in self._wrapped(y_target).split(X_target, y_target, groups_target):
+        for train, test in self._target_splitter(y_target).split(X_target, y_target, groups_target):
             self._check_fold(y_target, y_target[train])
             yield np.union1d(others, rows[train]), rows[test]
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(
+        self,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> int:
         """Return the number of folds.
 
         Parameters
         ----------
-        X, y, groups : array-like, optional
-            As for `split`; needed where the wrapped splitter needs them.
+        X : array-like of shape (n, ...), default=None
+            Data, if the wrapped splitter needs it.
+        y : array-like of shape (n,), default=None
+            Labels of both tasks, if the wrapped splitter needs them.
+        groups : array-like of shape (n,), default=None
+            Groups, if the wrapped splitter needs them.
 
         Returns
         -------
@@ -93,23 +115,23 @@ class ClassSplitCV(BaseCrossValidator):
             The number of folds.
         """
         if y is None:
-            return self._wrapped().get_n_splits(X, y, groups)
+            return self._target_splitter().get_n_splits(X, y, groups)
         y = column_or_1d(y)
         _, data = self._target_data(self._target_rows(y), X, y, groups)
-        return self._wrapped(data[1]).get_n_splits(*data)
+        return self._target_splitter(data[1]).get_n_splits(*data)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRequest:
         """Return the metadata routing of the wrapped splitter.
 
         Returns
         -------
         MetadataRequest
-            Whether `groups` is wanted.
+            Whether `split` wants `groups`.
         """
-        return self._wrapped().get_metadata_routing()
+        return self._target_splitter().get_metadata_routing()
 
     @staticmethod
-    def _check_fold(y, y_train):
+    def _check_fold(y: np.ndarray, y_train: np.ndarray) -> None:
         missing = np.setdiff1d(y, y_train)
         if len(missing):
             raise ValueError(
@@ -117,24 +139,26 @@ class ClassSplitCV(BaseCrossValidator):
                 "stratify the folds: a number as cv does the latter."
             )
 
-    def _wrapped(self, y=None):
+    def _target_splitter(self, y: np.ndarray | None = None) -> BaseCrossValidator:
         if not (self.cv is None or isinstance(self.cv, Integral) or hasattr(self.cv, "split")):
             raise ValueError(
-                f"cv={self.cv!r} must be a number of folds or a cross-validator. Row numbers do "
-                "not do, because it splits the target rows only."
+                f"cv={self.cv!r} must be a number of folds or a cross-validator. Lists of row "
+                "numbers do not work, because only the target rows are split."
             )
         return check_cv(self.cv, y, classifier=True)
 
-    def _target_rows(self, y):
+    def _target_rows(self, y: Any) -> np.ndarray:
+        """Return a mask of the rows of the target task."""
         if y is None or (self.pretrain_classes is None and self.target_classes is None):
             raise ValueError(
                 "ClassSplitCV needs y, and pretrain_classes or target_classes, to know the rows of "
-                f"the target task; got pretrain_classes={self.pretrain_classes}, "
-                f"target_classes={self.target_classes}{', y=None' if y is None else ''}."
+                f"the target task; got pretrain_classes={self.pretrain_classes!r}, "
+                f"target_classes={self.target_classes!r}{', y=None' if y is None else ''}."
             )
         return np.isin(y, split_classes(y, self.pretrain_classes, self.target_classes).target)
 
     @staticmethod
-    def _target_data(target, *data):
+    def _target_data(target: np.ndarray, *data: Any) -> tuple[np.ndarray, list[Any]]:
+        """Return the indices of the target rows, and these rows of each array."""
         rows = np.flatnonzero(target)
         return rows, [None if part is None else _safe_indexing(part, rows) for part in data]

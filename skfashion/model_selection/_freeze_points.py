@@ -1,43 +1,55 @@
-"""Where one can freeze, as values for a grid."""
+"""Freeze points of backbones, as values for a parameter grid."""
+
+from collections.abc import Iterable
+from typing import Any
 
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 
 
-def freeze_points(backbone, *, head=False, prefix="", **parameters):
-    """Return the values of `freeze_until` for a backbone, or the grids for several.
+def freeze_points(
+    backbone: str | Backbone | Iterable[str | Backbone],
+    *,
+    head: bool = False,
+    prefix: str = "",
+    **parameters: Any,
+) -> list[Any]:
+    """Return the values of `freeze_until` for one backbone, or a grid for each of several.
 
-    Each value is another cut, from nothing frozen to the whole body. A search over several
-    backbones needs a grid for each, because their stages have different names.
+    The values range from nothing frozen to the whole body, and each cuts the network at another
+    place. A search over several backbones needs one grid per backbone, because the names of their
+    stages differ.
 
     Parameters
     ----------
     backbone : str, Backbone or list of these
         A name of `list_backbones`, or a `Backbone`; or several.
     head : bool, default=False
-        Whether to freeze the head's hidden layer, too: all but the output layer is then
-        "dense". It needs a `hidden_units` above 0.
+        Whether to add "dense", which also freezes the head's hidden layer, so that only the
+        output layer is trained. It needs `hidden_units` above 0.
     prefix : str, default=""
-        What names of parameters begin with, for the classifier inside a pipeline: ``"clf__"``.
+        Prefix of parameter names, ``"clf__"`` for a classifier that is the step "clf" of a
+        pipeline. Only for several backbones.
     **parameters : list or distribution
-        Values of other parameters, for all of several grids alike; by the names that the
-        classifier gives them.
+        Values of other parameters, added to each grid. Names are those of the classifier, without
+        the prefix. Only for several backbones.
 
     Returns
     -------
     list
-        For one backbone, the points: 0 for nothing, its stages but the last, and "features". For
-        several, the grids, as `GridSearchCV` and the other searches take them.
+        For one backbone its freeze points: 0 for nothing, the names of all stages except the
+        last, and "features". For several backbones the grids, one dict each, as `GridSearchCV`
+        and the other searches take them.
 
     Raises
     ------
     ValueError
-        If there is no backbone of this name, or `parameters` or a `prefix` come with one only, for
-        which there is no grid.
+        If there is no backbone of this name, or if `prefix` or `parameters` are given with one
+        backbone, for which there is no grid.
 
     See Also
     --------
-    check_search : Finds candidates of a search that cannot be.
+    check_search : Finds the invalid candidates of a search.
 
     Examples
     --------
@@ -57,7 +69,7 @@ def freeze_points(backbone, *, head=False, prefix="", **parameters):
         return [
             {
                 f"{prefix}backbone": [each],
-                f"{prefix}freeze_until": _points_of(each, head),
+                f"{prefix}freeze_until": _list_points(each, head),
                 **{f"{prefix}{name}": values for name, values in parameters.items()},
             }
             for each in backbone
@@ -69,9 +81,9 @@ def freeze_points(backbone, *, head=False, prefix="", **parameters):
             f"belongs into a grid. Give a list of backbones, such as [{backbone!r}], for a list of "
             "grids."
         )
-    return _points_of(backbone, head)
+    return _list_points(backbone, head)
 
 
-def _points_of(backbone, head):
-    # "features" and the last stage are the same cut, as the last stage closes the body.
+def _list_points(backbone: str | Backbone, head: bool) -> list[Any]:
+    # The last stage is the end of the body, which "features" names.
     return [0, *get_backbone(backbone).stages[:-1], "features", *["dense"] * head]

@@ -1,66 +1,71 @@
-"""The results of a search over where to freeze, as a table that can be read."""
+"""The results of a search over freeze points as a table."""
 
-from contextlib import suppress
-from math import nan
+from collections.abc import Iterable, Mapping
 from numbers import Number
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .._backbones.spec import Backbone
 from .._cache.memory import memory_report, open_store
-from ._candidates import Candidate, Data, architecture_of, freeze_until_of
+from ._candidate_table import describe_candidates, varying_params
+from ._candidates import Candidate, SearchData
 
-_SCORES = ("mean_test_", "std_test_", "rank_test_")
-_UNKNOWN = {
-    "backbone": None,
-    "freeze_until": None,
-    "freeze_point": nan,
-    "depth": nan,
-    "n_frozen_params": nan,
-    "n_trainable_params": nan,
-}
+if TYPE_CHECKING:
+    import pandas
+
+_SCORE_PREFIXES = ("mean_test_", "std_test_", "rank_test_")
+_OTHER_RESULTS = ("mean_fit_time", "std_fit_time", "iter", "n_resources")
+_PARAMETER_COUNTS = ("n_frozen_params", "n_trainable_params")
 
 
-def search_frame(search, X=None, y=None):
-    """Return the results of a search as a readable table, a row for each candidate.
+def search_frame(
+    search: BaseEstimator, X: ArrayLike | None = None, y: ArrayLike | None = None
+) -> "pandas.DataFrame":
+    """Return the results of a search as a readable table, one row per candidate.
 
     Parameters
     ----------
     search : estimator
         A fitted `GridSearchCV`, `RandomizedSearchCV` or halving search over a
         `TransferClassifier`, alone or at the end of a pipeline.
-    X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c), optional
-        Images, or flat rows; one is enough. Parameters are counted for their shape. A search with
-        ``refit=True`` knows it; behind other steps of a pipeline no other does.
-    y : array-like of shape (n,), optional
-        Labels of both tasks, for the same purpose.
+    X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c), default=None
+        Images, or flat rows; one image is enough. Parameters are counted for images of this
+        shape. A search with ``refit=True`` knows the shape already. With other pipeline steps
+        before the classifier, only such a search does.
+    y : array-like of shape (n,), default=None
+        Labels of both tasks, to count parameters of the output layer.
 
     Returns
     -------
     pandas.DataFrame
-        In the order of ``search.cv_results_``:
+        Rows in the order of ``search.cv_results_``, with the columns
 
-        - "backbone", its name; "freeze_until", as given; "freeze_point", what that came to, with
-          numbers of stages and "auto" resolved, `None` for nothing frozen;
-        - "depth", how many stages of the body are frozen; the head's layers count on;
-        - the other parameters that vary, by their own names;
-        - "n_frozen_params" and "n_trainable_params", nan where the shape of images or the classes
-          are not known;
-        - "mean_test_score", "std_test_score", "rank_test_score"; with several scorers those that
-          `refit` names, or the first, and all by their own names;
-        - "mean_fit_time" and "std_fit_time", seconds for a fit;
-        - "iter" and "n_resources" of a halving search.
+        - "backbone": its name; "freeze_until": the parameter as given; "freeze_point": the
+          resolved freeze point, `None` if nothing is frozen;
+        - "depth": number of frozen body stages; layers of the head count further;
+        - the other parameters that vary, without their prefixes;
+        - "n_frozen_params" and "n_trainable_params": nan if the image shape or the classes are
+          not known;
+        - "mean_test_score", "std_test_score", "rank_test_score": with several scorers those of
+          the scorer that `refit` names, or of the first, followed by all under their full names;
+        - "mean_fit_time" and "std_fit_time": seconds per fit;
+        - "iter" and "n_resources": only of a halving search.
 
-        Where the estimator has a `memory`, ``frame.attrs["memory"]`` is what `memory_report` says
-        of it: what was found there, and the seconds that this saved.
+        If the estimator has a `memory`, ``frame.attrs["memory"]`` holds its `memory_report`: what
+        was found there and how many seconds that saved.
 
     Raises
     ------
     ImportError
-        If there is no pandas.
+        If pandas is not installed.
     sklearn.exceptions.NotFittedError
         If the search is not fitted.
+
+    See Also
+    --------
+    skfashion.inspection.FreezeDepthDisplay : Draws the same results.
 
     Examples
     --------
@@ -84,12 +89,11 @@ def search_frame(search, X=None, y=None):
     """
     pandas = _import_pandas()
     check_is_fitted(search, "cv_results_")
-    results, data = search.cv_results_, Data.after_fit(search, X, y)
+    results, data = search.cv_results_, SearchData.after_fit(search, X, y)
     candidates = [Candidate(search, params) for params in results["params"]]
-    facts = _without_repeats(candidates, data)
-    columns = {name: [fact[name] for fact in facts] for name in _UNKNOWN}
-    counts = {name: columns.pop(name) for name in ("n_frozen_params", "n_trainable_params")}
-    columns |= _varying_params(candidates) | counts | _measured(search, results)
+    columns = describe_candidates(candidates, data)
+    counts = {name: columns.pop(name) for name in _PARAMETER_COUNTS}
+    columns |= varying_params(candidates) | counts | _select_results(search, results)
     frame = pandas.DataFrame(
         {
             name: pandas.Series(values, dtype=None if _are_numbers(values) else object)
@@ -102,7 +106,7 @@ def search_frame(search, X=None, y=None):
     return frame
 
 
-def _import_pandas():
+def _import_pandas() -> Any:
     try:
         import pandas
     except ImportError as error:
@@ -112,123 +116,23 @@ def _import_pandas():
     return pandas
 
 
-# -- What a candidate is -----------------------------------------------------------------------
-
-
-def _without_repeats(candidates, data):
-    """Return the facts of each candidate; those of equal ones are found out once."""
-    known: dict = {}
-    facts = []
-    for candidate in candidates:
-        key = _key(candidate)
-        if key not in known:
-            known[key] = _describe(candidate, data)
-        facts.append({**known[key]})
-    return facts
-
-
-def _key(candidate):
-    if candidate.classifier is None:
-        return None
-    names = (
-        "backbone",
-        "weights",
-        "freeze_until",
-        "pretrain_classes",
-        "target_classes",
-        "hidden_units",
-        "input_size",
-        "image_shape",
-    )
-    return tuple(repr(getattr(candidate.classifier, name)) for name in names)
-
-
-def _describe(candidate: Candidate, data: Data):
-    """Return where a candidate freezes, and how many parameters that leaves."""
-    classifier = candidate.classifier
-    if classifier is None:
-        return _UNKNOWN
-    facts = {
-        **_UNKNOWN,
-        "backbone": _readable(classifier.backbone),
-        "freeze_until": classifier.freeze_until,
+def _select_results(search: Any, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return scores, ranks and fit times, the main scorer's first."""
+    scorer = next(name for name in results if name.startswith("mean_test_"))[len("mean_test_") :]
+    if isinstance(search.refit, str):
+        scorer = search.refit
+    columns = {f"{prefix}score": results[f"{prefix}{scorer}"] for prefix in _SCORE_PREFIXES}
+    columns |= {
+        name: values for name, values in results.items() if name.startswith(_SCORE_PREFIXES)
     }
-    # A candidate that cannot be has no freeze point, and a score of nan.
-    with suppress(ValueError):
-        facts |= _freeze(classifier, data)
-    return facts
+    return columns | {name: results[name] for name in _OTHER_RESULTS if name in results}
 
 
-def _freeze(classifier, data: Data):
-    from .._networks.network import get_network
-
-    network = get_network(architecture_of(classifier, data))
-    point = network.resolve_freeze_point(freeze_until_of(classifier))
-    facts = {"freeze_point": point, "depth": network.depth_of(point)}
-    if data.image_shape_for(classifier) and data.split_for(classifier):
-        counts = network.count_parameters(point)
-        facts |= dict(zip(("n_frozen_params", "n_trainable_params"), counts, strict=True))
-    return facts
-
-
-def _memory_of(candidate):
+def _memory_of(candidate: Candidate) -> Any:
+    """Return the `memory` of a candidate, `None` if it has none."""
     memory = getattr(candidate.classifier, "memory", None)
     return memory if open_store(memory) else None
 
 
-# -- Parameters and results --------------------------------------------------------------------
-
-
-def _varying_params(candidates):
-    """Return the other parameters that differ between candidates, by short names."""
-    names = dict.fromkeys(name for candidate in candidates for name in candidate.params)
-    columns = {}
-    for name in names:
-        values = [_readable(_value(candidate, name)) for candidate in candidates]
-        if len(set(map(repr, values))) > 1:
-            columns[name] = values
-    prefixes = {candidate.prefix for candidate in candidates}
-    short = {name: _short(name, prefixes) for name in columns}
-    taken = [*short.values(), *_UNKNOWN]
-    return {
-        short[name] if taken.count(short[name]) == 1 else name: values
-        for name, values in columns.items()
-        if not any(name in (f"{p}backbone", f"{p}freeze_until") for p in prefixes)
-    }
-
-
-def _value(candidate, name):
-    """Return a candidate's parameter; where its grid leaves it alone, the estimator's own."""
-    return candidate.estimator.get_params().get(name)
-
-
-def _short(name, prefixes):
-    for prefix in sorted(prefixes, key=len, reverse=True):
-        if name.startswith(prefix):
-            name = name.removeprefix(prefix)
-            break
-    return name.rsplit("__", 1)[-1]
-
-
-def _readable(value):
-    """Return what can be read, compared and grouped by in a table."""
-    if isinstance(value, Backbone):
-        return value.name
-    if isinstance(value, list | tuple | range | np.ndarray):
-        return tuple(np.asarray(value).tolist())
-    return value
-
-
-def _measured(search, results):
-    """Return scores, ranks and seconds."""
-    scorer = next(name for name in results if name.startswith("mean_test_"))[len("mean_test_") :]
-    if isinstance(search.refit, str):
-        scorer = search.refit
-    columns = {f"{part}score": results[f"{part}{scorer}"] for part in _SCORES}
-    columns |= {name: values for name, values in results.items() if name.startswith(_SCORES)}
-    others = ("mean_fit_time", "std_fit_time", "iter", "n_resources")
-    return columns | {name: results[name] for name in others if name in results}
-
-
-def _are_numbers(values):
+def _are_numbers(values: Iterable[Any]) -> bool:
     return all(isinstance(value, Number) and not isinstance(value, bool) for value in values)

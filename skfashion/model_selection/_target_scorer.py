@@ -1,4 +1,7 @@
-"""Scores on a class split: the rows of the target task alone count."""
+"""Score only the rows of the target task of a class split."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer
@@ -6,14 +9,14 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import column_or_1d
 
-from .._estimators.fitted_classifier import fitted_classifier
+from .._estimators.find_classifier import fitted_classifier
 
 
-def target_scorer(scoring):
-    """Make a scorer that scores the rows of the target task only.
+def target_scorer(scoring: str | Callable[..., float]) -> Callable[..., float]:
+    """Make a scorer that scores only the rows of the target task.
 
-    Rows whose label the estimator saw outside its target task are left out; labels that it never
-    saw are scored, and count as wrong. `TransferClassifier.score` does the same.
+    Rows whose label `fit` saw outside the target task are left out. Rows whose label it never saw
+    are scored and count as wrong. `TransferClassifier.score` does the same.
 
     Parameters
     ----------
@@ -27,29 +30,38 @@ def target_scorer(scoring):
         ``scorer(estimator, X, y, **params)``, for a fitted `TransferClassifier`, or a pipeline or
         search with one at its end.
 
+    Raises
+    ------
+    ValueError
+        If `scoring` is `None` or an unknown name.
+
+    See Also
+    --------
+    ClassSplitCV : Makes test folds of target rows only, so that every scorer works.
+
     Examples
     --------
     >>> from skfashion.model_selection import target_scorer
     >>> target_scorer("f1_macro")
     target_scorer('f1_macro')
     """
+    if scoring is None:
+        raise ValueError(
+            'target_scorer needs a name such as "f1_macro" or a scorer, got None. The score '
+            "method of TransferClassifier needs none: it scores the target task anyway."
+        )
     return _TargetScorer(scoring)
 
 
 class _TargetScorer:
-    def __init__(self, scoring):
-        if scoring is None:
-            raise ValueError(
-                'target_scorer needs a name such as "f1_macro" or a scorer, got None. The score '
-                "method of TransferClassifier needs none: it scores the target task anyway."
-            )
+    def __init__(self, scoring: Any) -> None:
         self._scoring = scoring
         self._scorer = get_scorer(scoring)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"target_scorer({self._scoring!r})"
 
-    def __call__(self, estimator, X, y_true, **params):
+    def __call__(self, estimator: Any, X: Any, y_true: Any, **params: Any) -> float:
         y = column_or_1d(y_true)
         classifier = fitted_classifier(estimator, rule="target_scorer scores")
         rows = np.flatnonzero(classifier._fitted.split.scored_rows(y))
@@ -59,12 +71,12 @@ class _TargetScorer:
         }
         return self._scorer(estimator, _safe_indexing(X, rows), y[rows], **params)
 
-    def set_score_request(self, **requests):
-        """Set what metadata the wrapped scorer requests; as scikit-learn's scorers do."""
+    def set_score_request(self, **requests: Any) -> "_TargetScorer":
+        """Set which metadata the wrapped scorer requests, as scikit-learn's scorers do."""
         self._scorer.set_score_request(**requests)
         return self
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Return the metadata routing of the wrapped scorer."""
         if hasattr(self._scorer, "get_metadata_routing"):
             return self._scorer.get_metadata_routing()

@@ -93,7 +93,7 @@ def test_idx_is_parsed():
     ],
 )
 def test_idx_header_is_checked(raw, message):
-    with pytest.raises(ValueError, match=f"folder/f.*{message}.*fetch it anew"):
+    with pytest.raises(ValueError, match=f"folder/f.*{message}.*fetch it again"):
         parse_idx(raw, Path("folder/f"))
 
 

@@ -1,0 +1,101 @@
+"""Find the `TransferClassifier` inside pipelines, searches and other wrappers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from .transfer_classifier import TransferClassifier
+
+
+def find_classifier(estimator: Any) -> tuple[TransferClassifier | None, str]:
+    """Find the `TransferClassifier` that does the predicting.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier, alone or at the end of a pipeline or search; it need not be fitted.
+
+    Returns
+    -------
+    classifier : TransferClassifier or None
+        The classifier, or `None` if there is none.
+    prefix : str
+        Prefix of the classifier's parameters, such as ``"estimator__clf__"``.
+    """
+    *_, (path, innermost) = _walk_to_classifier(estimator)
+    if not isinstance(innermost, TransferClassifier):
+        return None, ""
+    return innermost, "".join(f"{name}__" for name in path)
+
+
+def fitted_classifier(estimator: Any, rule: str = "estimator must be") -> TransferClassifier:
+    """Find the fitted `TransferClassifier` that does the predicting.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted classifier, alone or at the end of a pipeline or search. Of a search the best
+        estimator is taken.
+    rule : str, default="estimator must be"
+        First words of the error raised if there is no classifier.
+
+    Returns
+    -------
+    TransferClassifier
+        The fitted classifier.
+
+    Raises
+    ------
+    TypeError
+        If there is no `TransferClassifier`.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    *_, (_, innermost) = _walk_to_classifier(estimator, fitted=True)
+    if not isinstance(innermost, TransferClassifier):
+        raise TypeError(
+            f"{rule} a fitted TransferClassifier, alone or at the end of a pipeline or search, "
+            f"got {type(estimator).__name__}."
+        )
+    check_is_fitted(innermost)
+    return innermost
+
+
+def changes_images(estimator: Any) -> bool:
+    """Whether a pipeline step transforms the images before they reach the classifier."""
+    return any(
+        step not in (None, "passthrough")
+        for _, each in _walk_to_classifier(estimator)
+        for _, step in getattr(each, "steps", ())[:-1]
+    )
+
+
+def iterate_parts(estimator: Any) -> Iterator[Any]:
+    """Yield an estimator and, recursively, every step and estimator that it wraps."""
+    yield estimator
+    for _, part in _wrapped_estimators(estimator):
+        yield from iterate_parts(part)
+
+
+def _walk_to_classifier(
+    estimator: Any, *, fitted: bool = False
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield `(path, estimator)` from an estimator inwards; `path` holds names of parameters."""
+    path: tuple[str, ...] = ()
+    yield path, estimator
+    while wrapped := _wrapped_estimators(estimator, fitted=fitted):
+        name, estimator = wrapped[-1]
+        path = (*path, name)
+        yield path, estimator
+
+
+def _wrapped_estimators(estimator: Any, *, fitted: bool = False) -> list[tuple[str, Any]]:
+    """Return the estimators that an estimator wraps, by name; the last one predicts."""
+    if fitted and hasattr(estimator, "best_estimator_"):
+        return [("best_estimator_", estimator.best_estimator_)]
+    if hasattr(estimator, "steps"):
+        return list(estimator.steps)
+    if hasattr(estimator, "estimator"):
+        return [("estimator", estimator.estimator)]
+    return []

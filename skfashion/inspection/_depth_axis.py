@@ -1,0 +1,98 @@
+"""The axis of freeze depth: where freeze points lie on it, and the names of its ticks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .._backbones.registry import get_backbone
+from .._backbones.spec import Backbone
+from ..model_selection._candidates import Candidate
+
+if TYPE_CHECKING:
+    import pandas
+
+# Distance between layers of the head on an axis that ends at 1 for the whole body.
+_HEAD_STEP = 0.15
+
+
+@dataclass(frozen=True)
+class DepthAxis:
+    """Positions of freeze points on an axis of depth.
+
+    The freeze points of one backbone are evenly spaced. With several backbones the axis is the
+    frozen share of the body's stages.
+
+    Parameters
+    ----------
+    backbones : dict of str to Backbone
+        The backbones of the search, by name.
+    """
+
+    backbones: Mapping[str, Backbone]
+
+    @classmethod
+    def of_search(cls, search: Any, frame: "pandas.DataFrame") -> "DepthAxis":
+        """Collect the backbones of the candidates in a frame; they need not be registered."""
+        candidates = (Candidate(search, search.cv_results_["params"][row]) for row in frame.index)
+        classifiers = (each.classifier for each in candidates if each.classifier is not None)
+        backbones = (get_backbone(classifier.backbone) for classifier in classifiers)
+        return cls({backbone.name: backbone for backbone in backbones})
+
+    @property
+    def label(self) -> str:
+        """Label of the axis."""
+        return "frozen up to" if len(self.backbones) == 1 else "frozen share of the body's stages"
+
+    def place_candidates(
+        self, frame: "pandas.DataFrame"
+    ) -> tuple["pandas.DataFrame", dict[float, str]]:
+        """Add the column "place", and name the freeze points for reading.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            Candidates, as `search_frame` returns them.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            The candidates with "place" and the readable "freeze_point".
+        place_names : dict of float to str
+            Names of the ticks, by position.
+        """
+        depths, points = (frame.apply(each, axis=1) for each in (self._depth, self._point_name))
+        if len(self.backbones) == 1:
+            keys = list(zip(depths, points, strict=True))
+            order = sorted(set(keys))
+            places: list[float] = [order.index(key) for key in keys]
+        else:
+            places = [
+                _frozen_share(depth, len(self.backbones[name].stages))
+                for depth, name in zip(depths, frame["backbone"], strict=True)
+            ]
+        frame = frame.assign(place=places, freeze_point=points)
+        return frame, self._place_names(frame)
+
+    def _point_name(self, row: "pandas.Series") -> str:
+        if not isinstance(row["freeze_point"], str):
+            return "nothing"
+        last = self.backbones[row["backbone"]].stages[-1]
+        return "features" if row["freeze_point"] == last else row["freeze_point"]
+
+    def _depth(self, row: "pandas.Series") -> float:
+        """Return the number of frozen stages, plus a half for a layer between two stages."""
+        stages = self.backbones[row["backbone"]].stages
+        between = isinstance(row["freeze_point"], str) and row["freeze_point"] not in stages
+        return row["depth"] + (0.5 if between and row["depth"] < len(stages) else 0)
+
+    def _place_names(self, frame: "pandas.DataFrame") -> dict[float, str]:
+        if len(self.backbones) == 1:
+            named = frame.drop_duplicates("place").sort_values("place")
+            return dict(zip(named["place"], named["freeze_point"], strict=True))
+        head = frame[frame["place"] > 1]
+        names = dict(zip(head["place"], head["freeze_point"], strict=True))
+        return {0.0: "nothing", 0.25: "25%", 0.5: "50%", 0.75: "75%", 1.0: "body", **names}
+
+
+def _frozen_share(depth: float, n_stages: int) -> float:
+    return min(depth / n_stages, 1) + _HEAD_STEP * max(depth - n_stages, 0)

@@ -1,0 +1,138 @@
+"""Columns of a table of candidates: freeze points, numbers of parameters, varying parameters."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from .._backbones.spec import Backbone
+from .._estimators.transfer_classifier import TransferClassifier
+from ._candidates import Candidate, SearchData, build_architecture, resolve_freeze_until
+
+_UNKNOWN: dict[str, Any] = {
+    "backbone": None,
+    "freeze_until": None,
+    "freeze_point": nan,
+    "depth": nan,
+    "n_frozen_params": nan,
+    "n_trainable_params": nan,
+}
+# Everything that a freeze point and numbers of parameters depend on.
+_DESCRIBED_BY = (
+    "backbone",
+    "weights",
+    "freeze_until",
+    "pretrain_classes",
+    "target_classes",
+    "hidden_units",
+    "input_size",
+    "image_shape",
+)
+
+
+def describe_candidates(candidates: Iterable[Candidate], data: SearchData) -> dict[str, list[Any]]:
+    """Return the backbone, freeze point, depth and numbers of parameters of candidates.
+
+    Parameters
+    ----------
+    candidates : iterable of Candidate
+        Candidates of a search.
+    data : SearchData
+        What is known of the data.
+
+    Returns
+    -------
+    dict of str to list
+        Columns by name, with one value per candidate.
+    """
+    descriptions: dict[tuple[str, ...] | None, dict[str, Any]] = {}
+    keys = []
+    for candidate in candidates:
+        key = _description_key(candidate)
+        # Candidates that differ in other parameters share one description.
+        if key not in descriptions:
+            descriptions[key] = _describe(candidate.classifier, data)
+        keys.append(key)
+    return {name: [descriptions[key][name] for key in keys] for name in _UNKNOWN}
+
+
+def _description_key(candidate: Candidate) -> tuple[str, ...] | None:
+    if candidate.classifier is None:
+        return None
+    return tuple(repr(getattr(candidate.classifier, name)) for name in _DESCRIBED_BY)
+
+
+def _describe(classifier: TransferClassifier | None, data: SearchData) -> dict[str, Any]:
+    """Return the freeze point of a classifier and the numbers of parameters."""
+    if classifier is None:
+        return _UNKNOWN
+    description = {
+        **_UNKNOWN,
+        "backbone": _to_readable(classifier.backbone),
+        "freeze_until": classifier.freeze_until,
+    }
+    # An invalid candidate has no freeze point and a score of nan.
+    with suppress(ValueError):
+        description |= _describe_freeze(classifier, data)
+    return description
+
+
+def _describe_freeze(classifier: TransferClassifier, data: SearchData) -> dict[str, Any]:
+    from .._networks.network import get_network
+
+    network = get_network(build_architecture(classifier, data))
+    point = network.resolve_freeze_point(resolve_freeze_until(classifier))
+    description = {"freeze_point": point, "depth": network.depth_of(point)}
+    if data.image_shape_for(classifier) and data.split_for(classifier):
+        n_frozen, n_trainable = network.count_parameters(point)
+        description |= {"n_frozen_params": n_frozen, "n_trainable_params": n_trainable}
+    return description
+
+
+def varying_params(candidates: Sequence[Candidate]) -> dict[str, list[Any]]:
+    """Return the parameters in which candidates differ, except backbone and freeze point.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        Candidates of a search.
+
+    Returns
+    -------
+    dict of str to list
+        Values by the short name of the parameter; by its full name where short names are equal.
+    """
+    names = dict.fromkeys(name for candidate in candidates for name in candidate.params)
+    columns = {}
+    for name in names:
+        # A candidate whose grid lacks the parameter has the estimator's value.
+        values = [_to_readable(each.estimator.get_params().get(name)) for each in candidates]
+        if len(set(map(repr, values))) > 1:
+            columns[name] = values
+    prefixes = {candidate.prefix for candidate in candidates}
+    short = {name: _without_prefix(name, prefixes) for name in columns}
+    taken = [*short.values(), *_UNKNOWN]
+    return {
+        short[name] if taken.count(short[name]) == 1 else name: values
+        for name, values in columns.items()
+        if not any(name in (f"{p}backbone", f"{p}freeze_until") for p in prefixes)
+    }
+
+
+def _without_prefix(name: str, prefixes: Iterable[str]) -> str:
+    for prefix in sorted(prefixes, key=len, reverse=True):
+        if name.startswith(prefix):
+            name = name.removeprefix(prefix)
+            break
+    return name.rsplit("__", 1)[-1]
+
+
+def _to_readable(value: Any) -> Any:
+    """Return a value that a table can show, compare and group by."""
+    if isinstance(value, Backbone):
+        return value.name
+    if isinstance(value, list | tuple | range | np.ndarray):
+        return tuple(np.asarray(value).tolist())
+    return value

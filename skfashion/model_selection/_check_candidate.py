@@ -1,0 +1,80 @@
+"""Validate one candidate of a search without training it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .._backbones.freeze_points import resolve_freeze_point
+from .._backbones.registry import get_backbone
+from .._backbones.spec import check_weights
+from .._cache.memory import open_store
+from .._estimators.backbone_features import BackboneFeatures
+from .._estimators.find_classifier import iterate_parts
+from .._estimators.transfer_classifier import TransferClassifier
+from .._networks.architecture import BodyArchitecture
+from .._training.augmentation import parse_augmentation
+from ._candidates import Candidate, SearchData, build_architecture, resolve_freeze_until
+
+
+def invalid_reason(search: Any, params: Mapping[str, Any], data: SearchData) -> str | None:
+    """Return why a candidate would fail, `None` if it is valid.
+
+    Parameters
+    ----------
+    search : estimator
+        The search.
+    params : dict of str to object
+        Parameters of the candidate.
+    data : SearchData
+        What is known of the data.
+
+    Returns
+    -------
+    str or None
+        The message of the error that its `fit` would raise.
+    """
+    try:
+        for part in iterate_parts(Candidate(search, params).estimator):
+            if hasattr(part, "_validate_params"):
+                part._validate_params()
+            if isinstance(part, BackboneFeatures):
+                _check_features(part)
+            elif isinstance(part, TransferClassifier):
+                _check_classifier(part, data)
+    except (ValueError, FileNotFoundError) as error:
+        return str(error)
+    return None
+
+
+def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
+    """Run the checks that `TransferClassifier.fit` makes before it trains."""
+    backbone = get_backbone(classifier.backbone)
+    check_weights(classifier.weights, backbone)
+    parse_augmentation(classifier.augmentation)
+    open_store(classifier.memory, classifier.memory_limit)
+    split = data.split_for(classifier)
+    if split is not None:
+        split.check_output_layer(classifier.output_layer)
+        split.check_class_weight(classifier.class_weight)
+    architecture = build_architecture(classifier, data)
+    point = resolve_freeze_point(backbone, resolve_freeze_until(classifier), "freeze_until")
+    if point not in (None, "features", *backbone.stages):
+        from .._networks.network import get_network
+
+        # One network serves all candidates whose layers have the same names.
+        units = min(architecture.hidden_units, 1)
+        get_network(replace(architecture, n_classes=2, hidden_units=units)).resolve_freeze_point(
+            point
+        )
+
+
+def _check_features(features: BackboneFeatures) -> None:
+    """Run the checks that `BackboneFeatures.fit` makes before it loads weights."""
+    backbone = get_backbone(features.backbone)
+    check_weights(features.weights, backbone)
+    layer = features._resolve_layer(backbone)
+    if layer not in ("features", *backbone.stages):
+        from .._networks.pooled_features import get_pooled_features
+
+        shape = backbone.min_size, backbone.min_size, backbone.channels or 1
+        get_pooled_features(BodyArchitecture(backbone, shape, None, "float32"), layer, "average")

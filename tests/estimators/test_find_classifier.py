@@ -1,0 +1,71 @@
+"""The classifier is found in pipelines, searches and wrappers, by one way of stepping inwards."""
+
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
+
+from skfashion import TransferClassifier
+from skfashion._estimators.find_classifier import (
+    changes_images,
+    find_classifier,
+    fitted_classifier,
+    iterate_parts,
+)
+
+CLF = TransferClassifier()
+STEP = FunctionTransformer()
+SEARCH = GridSearchCV(Pipeline([("scale", STEP), ("clf", CLF)]), {"clf__epochs": [1]})
+
+
+@pytest.mark.parametrize(
+    ("estimator", "prefix"),
+    [
+        (CLF, ""),
+        (Pipeline([("scale", STEP), ("clf", CLF)]), "clf__"),
+        (Pipeline([("outer", Pipeline([("clf", CLF)]))]), "outer__clf__"),
+        (SEARCH, "estimator__clf__"),
+        (Pipeline([("search", SEARCH)]), "search__estimator__clf__"),
+    ],
+)
+def test_the_prefix_reaches_the_parameters_of_the_classifier(estimator, prefix):
+    classifier, found = find_classifier(estimator)
+    assert (classifier, found) == (CLF, prefix)
+    assert estimator.get_params()[f"{prefix}epochs"] == CLF.epochs
+
+
+@pytest.mark.parametrize("estimator", [SVC(), Pipeline([("clf", CLF), ("svm", SVC())]), "none"])
+def test_without_a_classifier_at_the_end(estimator):
+    assert find_classifier(estimator) == (None, "")
+    with pytest.raises(TypeError, match=r"this scores a fitted TransferClassifier, alone .* got"):
+        fitted_classifier(estimator, rule="this scores")
+
+
+def test_the_fitted_classifier_of_a_search_is_the_best(fitted):
+    search = GridSearchCV(CLF, {"epochs": [1]})
+    with pytest.raises(NotFittedError):
+        fitted_classifier(search)
+    search.best_estimator_ = make_pipeline(fitted)
+    assert fitted_classifier(search) is fitted
+    assert fitted_classifier(FrozenEstimator(fitted)) is fitted
+
+
+@pytest.mark.parametrize(
+    ("estimator", "expected"),
+    [
+        (CLF, False),
+        (SEARCH, True),
+        (Pipeline([("none", None), ("pass", "passthrough"), ("clf", CLF)]), False),
+        (Pipeline([("outer", Pipeline([("scale", STEP), ("clf", CLF)]))]), True),
+    ],
+)
+def test_steps_before_the_classifier_change_images(estimator, expected):
+    assert changes_images(estimator) is expected
+
+
+def test_parts_are_all_steps():
+    pipeline = SEARCH.estimator
+    assert list(iterate_parts(SEARCH)) == [SEARCH, pipeline, STEP, CLF]
