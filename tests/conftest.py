@@ -33,7 +33,7 @@ def lt5(fashion):
     return X[y < 5], y[y < 5]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make():
     """Build an estimator that is quick to fit, and deterministic."""
 
@@ -42,6 +42,16 @@ def make():
         return TransferClassifier(**{**quick, **params})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def weights_of():
+    """Return the weights of a fitted classifier by the paths of its Keras model's variables."""
+
+    def weights_of(clf):
+        return {variable.path: variable.numpy() for variable in clf.model_.weights}
+
+    return weights_of
 
 
 @pytest.fixture(scope="session")
