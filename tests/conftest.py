@@ -4,6 +4,10 @@ import os
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 # Figures are drawn, not shown.
 os.environ["MPLBACKEND"] = "agg"
+# Two workers of pytest-xdist with a thread for each core would get into each other's way. Results
+# depend on the number of threads, but no check does: each compares results of equal settings.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
