@@ -79,7 +79,7 @@ def test_a_second_fit_builds_and_traces_nothing(make, fashion, monkeypatch):
 
 def test_registries_are_bounded(make, lt5):
     for hidden_units in range(1, _lending.MOST_IDLE_TRAINERS + 3):
-        make(hidden_units=hidden_units, epochs=1, freeze_until="dense").fit(*lt5)
+        make(hidden_units=hidden_units, epochs=1).fit(*lt5)
     assert sum(map(len, _lending._idle.values())) == _lending.MOST_IDLE_TRAINERS
     assert _network.get_network.cache_info().currsize == _network.MOST_NETWORKS
 
