@@ -3,13 +3,26 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: demo test test-slow lint check bench docs clean
+.PHONY: demo quick test test-slow lint check bench docs clean
 
 demo: .venv/demo
 	$(BIN)/python examples/demo/class_split.py $(if $(FULL),--full)
 
+# For the edit loop: the modules by themselves, and fits of a small network, in under a minute.
+QUICK := tests/test_layers.py tests/data tests/datasets tests/training/test_augmentation.py \
+	tests/training/test_schedule.py tests/training/test_early_stopping.py tests/cache/test_store.py \
+	tests/keras/test_fused_adam.py tests/model_selection/test_class_split.py \
+	tests/model_selection/test_target_scorer.py tests/estimators/test_bad_input.py \
+	tests/estimators/test_score.py
+
+quick: .venv/test
+	$(BIN)/python -m pytest $(QUICK)
+
+# One worker for each of two cores: more only where each finds a core and 4 GB of memory.
+WORKERS ?= 2
+
 test: lint .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-slow: .venv/test
 	$(BIN)/python -m pytest -m slow

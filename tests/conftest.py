@@ -4,6 +4,10 @@ import os
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 # Figures are drawn, not shown.
 os.environ["MPLBACKEND"] = "agg"
+# Two workers of pytest-xdist with a thread for each core would get into each other's way. Results
+# depend on the number of threads, but no check does: each compares results of equal settings.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
@@ -33,7 +37,7 @@ def lt5(fashion):
     return X[y < 5], y[y < 5]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make():
     """Build an estimator that is quick to fit, and deterministic."""
 
@@ -42,6 +46,16 @@ def make():
         return TransferClassifier(**{**quick, **params})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def weights_of():
+    """Return the weights of a fitted classifier by the paths of its Keras model's variables."""
+
+    def weights_of(clf):
+        return {variable.path: variable.numpy() for variable in clf.model_.weights}
+
+    return weights_of
 
 
 @pytest.fixture(scope="session")

@@ -49,28 +49,34 @@ RESIDUAL = Backbone("residual", build=residual, stages=("stem", "norm", "late_no
     "freeze_until", [0, "stem", "norm", "late_norm", "features", 1, 2, -1, "dense"], ids=repr
 )
 @pytest.mark.parametrize("augmentation", [None, "shift"], ids=["once", "through"])
-def test_frozen_statistics_stay_and_later_ones_move(make, fashion, freeze_until, augmentation):
+def test_frozen_statistics_stay_and_later_ones_move(
+    make, fashion, freeze_until, augmentation, weights_of
+):
     shared = {"backbone": RESIDUAL, "pretrain_classes": GTE5, "freeze_until": freeze_until}
     shared |= {"augmentation": augmentation, "batch_size": 32}
     before = make(epochs=0, **shared).fit(*fashion)
     after = make(epochs=1, **shared).fit(*fashion)
     depth = {0: 0, "stem": 1, 1: 1, "norm": 2, 2: 2, -1: 2}.get(freeze_until, 3)
+    weights, start = weights_of(after), weights_of(before)
     for n, layer in enumerate(("stem/kernel", "norm/moving_mean", "late_norm/moving_variance")):
-        same = np.array_equal(after._weights[layer], before._weights[layer])
+        same = np.array_equal(weights[layer], start[layer])
         assert same == (n < depth), layer
     assert after.predict_proba(fashion[0]).shape == (200, 5)
 
 
-def test_every_weight_is_drawn_from_the_seed(make, lt5):
-    one, other = (make(backbone=RESIDUAL, epochs=0, random_state=seed).fit(*lt5) for seed in (0, 1))
-    for path, weight in one._weights.items():
+def test_every_weight_is_drawn_from_the_seed(make, lt5, weights_of):
+    one, other = (
+        weights_of(make(backbone=RESIDUAL, epochs=0, random_state=seed).fit(*lt5))
+        for seed in (0, 1)
+    )
+    for path, weight in one.items():
         if path.endswith("kernel"):
-            assert not np.array_equal(weight, other._weights[path]), path
+            assert not np.array_equal(weight, other[path]), path
 
 
-def test_constraints_hold(make, lt5):
+def test_constraints_hold(make, lt5, weights_of):
     clf = make(backbone=RESIDUAL, learning_rate=0.05).fit(*lt5)
-    assert clf._weights["conv/kernel"].min() >= 0
+    assert weights_of(clf)["conv/kernel"].min() >= 0
 
 
 @pytest.mark.parametrize("point", ["conv", "depthwise"])
@@ -171,12 +177,13 @@ def test_default_name_is_in_the_parameters():
     assert TransferClassifier(backbone=RESIDUAL).get_params()["backbone"] is RESIDUAL
 
 
-def test_the_head_averages_the_feature_map(make, lt5):
+def test_the_head_averages_the_feature_map(make, lt5, tmp_path, weights_of):
     clf = make(backbone=RESIDUAL, hidden_units=0, epochs=1).fit(*lt5)
-    features = BackboneFeatures(RESIDUAL, pooling="average", random_state=0).fit(lt5[0])
-    features._weights = {path: clf._weights[path] for path in features._weights}
-    logits = features.transform(lt5[0]) @ clf._weights["output/kernel"]
-    odds = np.exp(logits + clf._weights["output/bias"])
+    body = tmp_path / "body.weights.h5"
+    clf.save_backbone_weights(body)
+    features = BackboneFeatures(RESIDUAL, weights=body, pooling="average").fit_transform(lt5[0])
+    weights = weights_of(clf)
+    odds = np.exp(features @ weights["output/kernel"] + weights["output/bias"])
     expected = odds / odds.sum(axis=1, keepdims=True)
     assert_allclose(clf.predict_proba(lt5[0]), expected, rtol=1e-4)
 

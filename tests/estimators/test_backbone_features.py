@@ -70,11 +70,12 @@ def test_layers_by_number(fashion, layer, same_as):
     assert_array_equal(one, other)
 
 
-def test_features_are_those_that_a_classifier_freezes(make, lt5, body_path):
+def test_features_are_those_that_a_classifier_freezes(make, lt5, body_path, weights_of):
     """Its head on the same frozen body sees the same numbers."""
     clf = make(weights=body_path, freeze_until="features", hidden_units=0, epochs=1).fit(*lt5)
     features = BackboneFeatures(weights=body_path, pooling="flatten").fit_transform(lt5[0])
-    logits = features @ clf._weights["output/kernel"] + clf._weights["output/bias"]
+    weights = weights_of(clf)
+    logits = features @ weights["output/kernel"] + weights["output/bias"]
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected = odds / odds.sum(axis=1, keepdims=True)
     assert_allclose(clf.predict_proba(lt5[0]), expected, rtol=1e-4, atol=1e-6)

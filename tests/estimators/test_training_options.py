@@ -43,18 +43,18 @@ def test_optimizers(make, lt5, optimizer):
     assert np.isfinite(clf.history_["loss"]).all()
 
 
-def test_learning_rate_is_taken(make, lt5):
+def test_learning_rate_is_taken(make, lt5, weights_of):
     slow, fast = (make(learning_rate=rate, epochs=1).fit(*lt5) for rate in (1e-9, 1e-2))
-    start = make(epochs=0).fit(*lt5)._weights["dense/kernel"]
-    assert_allclose(slow._weights["dense/kernel"], start, atol=1e-7)
-    assert np.abs(fast._weights["dense/kernel"] - start).max() > 1e-3
+    start = weights_of(make(epochs=0).fit(*lt5))["dense/kernel"]
+    assert_allclose(weights_of(slow)["dense/kernel"], start, atol=1e-7)
+    assert np.abs(weights_of(fast)["dense/kernel"] - start).max() > 1e-3
 
 
 @pytest.mark.parametrize(
     ("dtype", "expected"),
     [("float64", np.float64), ("float32", np.float32), ("mixed_bfloat16", np.float32)],
 )
-def test_dtype(make, fashion, dtype, expected):
+def test_dtype(make, fashion, dtype, expected, weights_of):
     import keras
 
     X, y = fashion
@@ -62,7 +62,7 @@ def test_dtype(make, fashion, dtype, expected):
     clf = make(pretrain_classes=GTE5, dtype=dtype).fit(X, y)
     assert keras.config.dtype_policy().name == policy
     assert clf.predict_proba(X).dtype == expected
-    assert clf._weights["dense/kernel"].dtype == expected
+    assert weights_of(clf)["dense/kernel"].dtype == expected
     assert_allclose(clf.predict_proba(X).sum(axis=1), 1, atol=1e-5)
 
 

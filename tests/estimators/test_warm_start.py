@@ -7,17 +7,17 @@ from numpy.testing import assert_array_equal
 from tests.class_split import GTE5
 
 
-def test_warm_start_goes_on_without_pretraining(make, fashion):
+def test_warm_start_goes_on_without_pretraining(make, fashion, weights_of):
     X, y = fashion
     clf = make(pretrain_classes=GTE5, warm_start=True, verbose=0).fit(X, y)
     pretrained = dict(clf.pretrain_history_)
-    body = clf._weights["conv1/kernel"]
+    body = weights_of(clf)["conv1/kernel"]
     clf.set_params(freeze_until=None, epochs=3).fit(X, y)
     assert clf.n_iter_ == 5
     assert len(clf.history_["loss"]) == 5
     assert clf.pretrain_history_ == pretrained
     assert clf.freeze_point_ is None
-    assert not np.array_equal(clf._weights["conv1/kernel"], body)
+    assert not np.array_equal(weights_of(clf)["conv1/kernel"], body)
     clf.fit(X[y < 5], y[y < 5])
     assert clf.n_iter_ == 8
 

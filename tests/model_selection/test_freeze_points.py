@@ -1,25 +1,10 @@
-"""Grids over where to freeze, in which every candidate can be."""
+"""Grids over where to freeze. tests/backbones/test_all_backbones.py checks each point of each."""
 
 import pytest
 from sklearn.model_selection import ParameterGrid
 
-from skfashion import TransferClassifier, list_backbones
 from skfashion._backbones.registry import get_backbone
-from skfashion._networks.architecture import Architecture
-from skfashion._networks.network import get_network
 from skfashion.model_selection import freeze_points
-
-
-@pytest.mark.parametrize("name", list_backbones())
-def test_every_point_is_another_cut_from_nothing_to_the_whole_body(name):
-    side = get_backbone(name).min_size
-    network = get_network(Architecture.from_params(TransferClassifier(name), (side, side, 1), 2))
-    points = freeze_points(name, head=True)
-    depths = [network.depth_of(network.resolve_freeze_point(point)) for point in points]
-    assert depths == list(range(len(points)))
-    assert network.resolve_freeze_point(points[0]) is None
-    fronts = [network.split_at(network.resolve_freeze_point(point))[0] for point in points[1:]]
-    assert len({front.outputs[0].name for front in fronts}) == len(fronts)
 
 
 def test_a_backbone_itself_is_taken_like_its_name():

@@ -1,6 +1,7 @@
 """The results of a search as a table: what each candidate is, costs and scores."""
 
 import sys
+from functools import cache
 
 import numpy as np
 import pandas
@@ -36,8 +37,11 @@ def points():
     return [0, None, 1, -1, "conv1", "pool", "auto", "features", "dense"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def search(make, fashion, points):
+    """Return a fitted search with these options; equal ones are fitted once. Not to be changed."""
+
+    @cache
     def search(**options):
         clf = make(target_classes=LT5, epochs=0)
         tasks = [{"pretrain_classes": [GTE5]}, {"pretrain_classes": [None]}]
@@ -141,7 +145,7 @@ def test_candidates_that_cannot_be_and_other_classifiers(make, fashion):
 
 @pytest.mark.parametrize(("refit", "main"), [("f1_macro", "f1_macro"), (False, "accuracy")])
 def test_several_scorers(search, refit, main, fashion):
-    fitted = search(scoring=["accuracy", "f1_macro"], refit=refit)
+    fitted = search(scoring=("accuracy", "f1_macro"), refit=refit)
     frame = search_frame(fitted, *fashion)
     assert_array_equal(frame["mean_test_score"], fitted.cv_results_[f"mean_test_{main}"])
     for name in ("accuracy", "f1_macro"):

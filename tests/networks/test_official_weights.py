@@ -44,13 +44,13 @@ def served(url, file_hash):
     return replace(get_backbone("small_cnn"), name="served", official=official)
 
 
-def test_fetched_in_fit_only_and_once(make, lt5, release, body_path):
+def test_fetched_in_fit_only_and_once(make, lt5, release, body_path, weights_of):
     server, backbone, cache = release
     clf = make(backbone=backbone, weights="imagenet", epochs=0)
     assert server.fetched == 0
     clf.fit(*lt5)
     expected = make(weights=body_path, epochs=0).fit(*lt5)
-    assert_array_equal(clf._weights["conv1/kernel"], expected._weights["conv1/kernel"])
+    assert_array_equal(weights_of(clf)["conv1/kernel"], weights_of(expected)["conv1/kernel"])
     assert clf.freeze_point_ == "features"
     BackboneFeatures(backbone, weights="imagenet").fit(lt5[0])
     assert server.fetched == 1

@@ -155,22 +155,23 @@ def test_official_efficientnet_is_normalised_once(photos, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".safetensors"])
-def test_what_is_saved_is_what_is_loaded(make, lt5, tmp_path, suffix):
+def test_what_is_saved_is_what_is_loaded(make, lt5, tmp_path, suffix, weights_of):
     source = make(epochs=1).fit(*lt5)
     path = tmp_path / f"body{suffix}"
     source.save_backbone_weights(path)
     source.save_backbone_weights(path)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     clf = make(weights=str(path), epochs=0).fit(*lt5)
+    weights, expected = weights_of(clf), weights_of(source)
     for name in ("conv1/kernel", "conv2/bias"):
-        assert_array_equal(clf._weights[name], source._weights[name])
+        assert_array_equal(weights[name], expected[name])
 
 
-def test_a_saved_model_of_ours_is_a_file_of_weights(make, lt5, tmp_path):
+def test_a_saved_model_of_ours_is_a_file_of_weights(make, lt5, tmp_path, weights_of):
     source = make(epochs=1).fit(*lt5)
     source.model_.save(tmp_path / "model.keras")
     clf = make(weights=tmp_path / "model.keras", epochs=0).fit(*lt5)
-    assert_array_equal(clf._weights["conv1/kernel"], source._weights["conv1/kernel"])
+    assert_array_equal(weights_of(clf)["conv1/kernel"], weights_of(source)["conv1/kernel"])
 
 
 @pytest.mark.parametrize("kind", ["keras3", "official", "archive", "safetensors"])
@@ -334,7 +335,7 @@ def test_a_pickle_is_not_run(make, lt5, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_the_code_in_an_archive_is_not_run(make, lt5, tmp_path):
+def test_the_code_in_an_archive_is_not_run(make, lt5, tmp_path, weights_of):
     sprung = tmp_path / "sprung"
     source = make(epochs=1).fit(*lt5)
     images = keras.Input((28, 28, 1))
@@ -344,7 +345,7 @@ def test_the_code_in_an_archive_is_not_run(make, lt5, tmp_path):
     if sprung.exists():
         sprung.rmdir()
     clf = make(weights=tmp_path / "trap.keras", epochs=0).fit(*lt5)
-    assert_array_equal(clf._weights["conv1/kernel"], source._weights["conv1/kernel"])
+    assert_array_equal(weights_of(clf)["conv1/kernel"], weights_of(source)["conv1/kernel"])
     assert not sprung.exists()
 
 
@@ -375,7 +376,7 @@ def test_safetensors_is_optional(make, lt5, tmp_path, monkeypatch):
         clf.save_backbone_weights(tmp_path / "w.safetensors")
 
 
-def test_one_domain_then_another_for_a_pretrained_kind_of_backbone(lt5, tmp_path):
+def test_one_domain_then_another_for_a_pretrained_kind_of_backbone(lt5, tmp_path, weights_of):
     """Two estimators and a path, with batch statistics in between."""
     X, y = lt5
     quick = {"backbone": "mobilenet_v2", "epochs": 1, "random_state": 0}
@@ -385,5 +386,6 @@ def test_one_domain_then_another_for_a_pretrained_kind_of_backbone(lt5, tmp_path
         weights=tmp_path / "body.weights.h5", freeze_until="features", **quick
     ).fit(X[40:], y[40:])
     name = "bn_Conv1/moving_mean"
-    assert_array_equal(target._weights[name], source._weights[name])
-    assert source._weights[name].any()
+    expected = weights_of(source)[name]
+    assert_array_equal(weights_of(target)[name], expected)
+    assert expected.any()

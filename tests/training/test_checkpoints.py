@@ -21,14 +21,19 @@ def found(folder):
     return memory_report(folder)["epochs_found"]
 
 
-def assert_same(one, other):
-    assert one._weights.keys() == other._weights.keys()
-    for path, array in one._weights.items():
-        assert_array_equal(array, other._weights[path])
-    for name, values in one.history_.items():
-        if name != "seconds":
-            assert values == other.history_[name]
-    assert one.n_iter_ == other.n_iter_
+@pytest.fixture
+def assert_same(weights_of):
+    def assert_same(one, other):
+        weights, expected = weights_of(one), weights_of(other)
+        assert weights.keys() == expected.keys()
+        for path, array in weights.items():
+            assert_array_equal(array, expected[path])
+        for name, values in one.history_.items():
+            if name != "seconds":
+                assert values == other.history_[name]
+        assert one.n_iter_ == other.n_iter_
+
+    return assert_same
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def assert_same(one, other):
     ids=str,
 )
 @pytest.mark.filterwarnings("ignore:epochs=.* end before all has thawed")
-def test_going_on_has_the_bits_of_a_straight_run(make, fashion, tmp_path, params):
+def test_going_on_has_the_bits_of_a_straight_run(make, fashion, tmp_path, params, assert_same):
     params = {"pretrain_classes": GTE5, "feature_dropout": 0.5, **params}
     straight = make(**params, epochs=4).fit(*fashion)
     make(**params, epochs=2, memory=tmp_path).fit(*fashion)
@@ -68,7 +73,7 @@ def test_only_what_is_left_runs(make, fashion, tmp_path, caplog):
     assert len(clf.history_["seconds"]) == clf.n_iter_ == 5
 
 
-def test_the_longest_run_that_is_not_longer_is_taken(make, fashion, tmp_path):
+def test_the_longest_run_that_is_not_longer_is_taken(make, fashion, tmp_path, assert_same):
     for epochs, expected in ((1, 0), (3, 1), (2, 1), (5, 3), (4, 3)):
         before = found(tmp_path)
         clf = make(epochs=epochs, memory=tmp_path).fit(*fashion)
@@ -76,7 +81,7 @@ def test_the_longest_run_that_is_not_longer_is_taken(make, fashion, tmp_path):
         assert_same(clf, make(epochs=epochs).fit(*fashion))
 
 
-def test_pretraining_goes_on_too(make, fashion, tmp_path):
+def test_pretraining_goes_on_too(make, fashion, tmp_path, assert_same):
     def pretrain(epochs, memory=None):
         return make(pretrain_classes=GTE5, pretrain_epochs=epochs, memory=memory).fit(*fashion)
 
@@ -98,7 +103,9 @@ def test_pretraining_goes_on_too(make, fashion, tmp_path):
     ],
     ids=lambda change: "{'random_state': RandomState}" if "random_state" in change else str(change),
 )
-def test_what_depends_on_the_number_of_epochs_starts_afresh(make, fashion, tmp_path, change):
+def test_what_depends_on_the_number_of_epochs_starts_afresh(
+    make, fashion, tmp_path, change, assert_same
+):
     for epochs in (1, 2):
         clf = make(epochs=epochs, memory=tmp_path, **change).fit(*fashion)
         assert found(tmp_path) == 0
@@ -129,7 +136,7 @@ def test_another_run_is_not_taken(make, fashion, tmp_path, change):
     assert found(tmp_path) == 0
 
 
-def test_watched_rows_are_part_of_a_run(make, fashion, fashion_test, tmp_path):
+def test_watched_rows_are_part_of_a_run(make, fashion, fashion_test, tmp_path, assert_same):
     watched = dict(zip(("X_val", "y_val"), fashion_test, strict=True))
     make(epochs=1, memory=tmp_path).fit(*fashion)
     make(epochs=1, memory=tmp_path).fit(*fashion, **watched)
@@ -155,7 +162,7 @@ def test_further_fits_of_one_estimator_keep_no_run(make, fashion, tmp_path):
     assert found(tmp_path) == 0
 
 
-def test_a_run_that_a_callback_ends_is_not_kept(make, fashion, tmp_path):
+def test_a_run_that_a_callback_ends_is_not_kept(make, fashion, tmp_path, assert_same):
     class StopAfterFirst(FitCallback):
         def on_fit_task_end(self, estimator, context):
             return context.task_name == "epoch"
@@ -182,7 +189,7 @@ def test_what_is_frozen_is_not_stored_again(make, fashion, tmp_path):
     assert weights == {"weight/output/kernel", "weight/output/bias"}
 
 
-def test_damaged_runs_count_as_missing(make, fashion, tmp_path):
+def test_damaged_runs_count_as_missing(make, fashion, tmp_path, assert_same):
     make(epochs=1, memory=tmp_path).fit(*fashion)
     make(epochs=2, memory=tmp_path).fit(*fashion)
     for path in tmp_path.rglob("entries/*.npz"):

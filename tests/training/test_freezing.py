@@ -35,26 +35,26 @@ POINTS = {
 
 
 @pytest.mark.parametrize("freeze_until", POINTS, ids=repr)
-def test_frozen_bits_stay_and_the_rest_moves(make, fashion, freeze_until):
+def test_frozen_bits_stay_and_the_rest_moves(make, fashion, freeze_until, weights_of):
     point, frozen, count = POINTS[freeze_until]
     shared = {"pretrain_classes": GTE5, "freeze_until": freeze_until}
-    before = make(epochs=0, **shared).fit(*fashion)._weights
+    before = weights_of(make(epochs=0, **shared).fit(*fashion))
     clf = make(epochs=2, **shared).fit(*fashion)
     assert clf.freeze_point_ == point
     assert clf.n_frozen_params_ == count
     assert clf.n_frozen_params_ + clf.n_trainable_params_ == 600_165
-    for path, weight in clf._weights.items():
+    for path, weight in weights_of(clf).items():
         if path in frozen:
             assert weight.tobytes() == before[path].tobytes(), path
         else:
             assert not np.array_equal(weight, before[path]), path
 
 
-def test_frozen_from_a_file(make, lt5, body_path):
-    before = make(weights=body_path, epochs=0).fit(*lt5)
-    after = make(weights=body_path).fit(*lt5)
+def test_frozen_from_a_file(make, lt5, body_path, weights_of):
+    before = weights_of(make(weights=body_path, epochs=0).fit(*lt5))
+    after = weights_of(make(weights=body_path).fit(*lt5))
     for path in BODY:
-        assert after._weights[path].tobytes() == before._weights[path].tobytes()
+        assert after[path].tobytes() == before[path].tobytes()
 
 
 def test_auto_freezes_only_what_is_worth_keeping(make, lt5, body_path):

@@ -23,13 +23,13 @@ ONE_STEP = {
 
 
 @pytest.fixture
-def moves(make, lt5):
+def moves(make, lt5, weights_of):
     """Return what each weight moves by in a fit."""
 
     def moves(**params):
         params = {**ONE_STEP, **params}
-        before = make(**{**params, "epochs": 0}).fit(*lt5)._weights
-        after = make(**params).fit(*lt5)._weights
+        before = weights_of(make(**{**params, "epochs": 0}).fit(*lt5))
+        after = weights_of(make(**params).fit(*lt5))
         return {path: after[path] - before[path] for path in before}
 
     return moves
@@ -70,7 +70,7 @@ def expected_height(before, after, warmup, schedule):
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 @pytest.mark.parametrize("warmup", [0.0, 0.3, 0.5])
-def test_rates_follow_their_course(make, lt5, schedule, warmup):
+def test_rates_follow_their_course(make, lt5, schedule, warmup, weights_of):
     params = {**ONE_STEP, "freeze_until": "dense", "learning_rate": 0.1}
     shared = {"schedule": schedule, "warmup": warmup, **params}
     stages = [
@@ -82,7 +82,8 @@ def test_rates_follow_their_course(make, lt5, schedule, warmup):
     clf, (X, y) = stages[1], lt5
     start = make(**{**shared, "epochs": 0}).fit(X, y)
     inputs = hidden_layer(start, X)
-    kernel, bias = start._weights["output/kernel"].copy(), start._weights["output/bias"].copy()
+    weights = weights_of(start)
+    kernel, bias = weights["output/kernel"].copy(), weights["output/bias"].copy()
     for epoch in range(4):
         logits = inputs @ kernel + bias
         error = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -90,8 +91,9 @@ def test_rates_follow_their_course(make, lt5, schedule, warmup):
         rate = 0.1 * expected_height(epoch / 4, (epoch + 1) / 4, warmup, schedule)
         kernel -= rate * inputs.T @ error / len(y)
         bias -= rate * error.mean(axis=0)
-    assert_allclose(clf._weights["output/kernel"], kernel, rtol=1e-5, atol=1e-8)
-    assert_allclose(clf._weights["output/bias"], bias, rtol=1e-5, atol=1e-8)
+    trained = weights_of(clf)
+    assert_allclose(trained["output/kernel"], kernel, rtol=1e-5, atol=1e-8)
+    assert_allclose(trained["output/bias"], bias, rtol=1e-5, atol=1e-8)
 
 
 def hidden_layer(clf, X):
@@ -131,7 +133,7 @@ def test_options_come_from_the_recipe_unless_they_are_given(make):
 
 
 @pytest.mark.parametrize("given_weights", [False, True])
-def test_recipe_depends_on_where_the_body_starts(make, lt5, body_path, given_weights):
+def test_recipe_depends_on_where_the_body_starts(make, lt5, body_path, given_weights, weights_of):
     row = get_backbone("small_cnn")
     named = replace(
         row,
@@ -147,8 +149,9 @@ def test_recipe_depends_on_where_the_body_starts(make, lt5, body_path, given_wei
     )
     by_recipe = make(backbone=named, **start).fit(*lt5)
     by_hand = make(**start, **explicit).fit(*lt5)
-    for path, weight in by_hand._weights.items():
-        assert_array_equal(by_recipe._weights[path], weight)
+    weights = weights_of(by_recipe)
+    for path, weight in weights_of(by_hand).items():
+        assert_array_equal(weights[path], weight)
 
 
 @pytest.mark.parametrize(

@@ -12,28 +12,29 @@ from tests.class_split import GTE5
 BODY = ["conv1/kernel", "conv2/kernel"]
 
 
-def test_the_head_comes_first(make, fashion):
+def test_the_head_comes_first(make, fashion, weights_of):
     params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs": 3}
     before = make(**{**params, "epochs": 0}).fit(*fashion)._weights
     with pytest.warns(UserWarning, match="end before all is unfrozen"):
         head = make(head_epochs=3, **params).fit(*fashion)
     both = make(head_epochs=2, **params).fit(*fashion)
+    head_weights, both_weights = weights_of(head), weights_of(both)
     for path in BODY:
-        assert_array_equal(head._weights[path], before[path])
-        assert not np.array_equal(both._weights[path], before[path])
+        assert_array_equal(head_weights[path], before[path])
+        assert not np.array_equal(both_weights[path], before[path])
     assert len(both.history_["loss"]) == both.n_iter_ == 3
     assert both.history_["loss"][:2] == head.history_["loss"][:2]
     assert both.freeze_point_ is None
     assert both.n_frozen_params_ == 0
 
 
-def test_stages_thaw_from_behind(make, fashion):
+def test_stages_thaw_from_behind(make, fashion, weights_of):
     params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs_per_stage": 1}
-    before = make(epochs=0, **{**params, "epochs_per_stage": 0}).fit(*fashion)._weights
+    before = weights_of(make(epochs=0, **{**params, "epochs_per_stage": 0}).fit(*fashion))
     moved = []
     for epochs in (1, 2, 3):
         with nullcontext() if epochs == 3 else pytest.warns(UserWarning, match="that takes 3"):
-            after = make(epochs=epochs, head_epochs=1, **params).fit(*fashion)._weights
+            after = weights_of(make(epochs=epochs, head_epochs=1, **params).fit(*fashion))
         moved.append([not np.array_equal(after[path], before[path]) for path in BODY])
     assert moved == [[False, False], [False, True], [True, True]]
 
@@ -86,24 +87,25 @@ SCHEDULED = {
 }
 
 
-def test_partial_fit_follows_the_same_course(make, lt5):
+def test_partial_fit_follows_the_same_course(make, lt5, weights_of):
     X, y = lt5
     whole = make(**SCHEDULED).fit(X, y)
     parts = make(**SCHEDULED)
     for _ in range(3):
         parts.partial_fit(X, y, classes=range(5))
-    for path, weight in whole._weights.items():
-        assert_array_equal(parts._weights[path], weight)
+    weights = weights_of(parts)
+    for path, weight in weights_of(whole).items():
+        assert_array_equal(weights[path], weight)
     parts.partial_fit(X, y)
     assert parts.n_iter_ == 4
 
 
-def test_warm_start_begins_the_course_anew_without_freezing_the_body_again(make, lt5):
+def test_warm_start_begins_the_course_anew_without_freezing_the_body_again(make, lt5, weights_of):
     clf = make(**SCHEDULED, warm_start=True).fit(*lt5)
-    before = clf._weights
+    before = weights_of(clf)
     clf.set_params(epochs=1).fit(*lt5)
     assert clf.n_iter_ == 4
-    assert not np.array_equal(clf._weights["conv1/kernel"], before["conv1/kernel"])
+    assert not np.array_equal(weights_of(clf)["conv1/kernel"], before["conv1/kernel"])
 
 
 def test_early_stopping_ends_the_head_phase_not_the_whole(make, fashion):

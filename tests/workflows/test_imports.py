@@ -1,4 +1,4 @@
-"""What importing the package costs, and what is said where TensorFlow is missing."""
+"""Fresh processes: what they import, print and set, and how many threads they take."""
 
 import os
 import subprocess
@@ -9,12 +9,14 @@ import pytest
 
 
 def run(program, **environment):
+    """Run a program where no variable limits threads but those given."""
+    others = {name: v for name, v in os.environ.items() if not name.endswith("_THREADS")}
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **environment},
+        env={**others, **environment},
     )
 
 
@@ -42,9 +44,37 @@ FIT = """
 """
 
 
-def test_no_start_up_noise():
-    done = run(FIT)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+REPORT = """
+    import os
+    from skfashion._keras.tensorflow import tf
+    get = tf.config.threading
+    print(get.get_intra_op_parallelism_threads(), get.get_inter_op_parallelism_threads())
+    print(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
+"""
+
+VERBOSE = """
+    import sys
+    print("verbose", file=sys.stdout)
+    print("verbose", file=sys.stderr)
+    clf.set_params(verbose=1).fit(X, y)
+"""
+
+
+@pytest.fixture(scope="module")
+def after_fits():
+    """What a process prints in a fit, in a fit with verbose=1, and of what it has set since.
+
+    One process for several tests: to import TensorFlow takes seconds.
+    """
+    done = run("".join(textwrap.dedent(part) for part in (FIT, VERBOSE, REPORT)))
+    assert done.returncode == 0, done.stderr
+    return {
+        stream: getattr(done, stream).partition("verbose\n")[::2] for stream in ("stdout", "stderr")
+    }
+
+
+def test_no_start_up_noise(after_fits):
+    assert (after_fits["stdout"][0], after_fits["stderr"][0]) == ("", "")
 
 
 def test_without_tensorflow_fit_says_what_to_install():
@@ -60,16 +90,30 @@ def test_without_tensorflow_fit_says_what_to_install():
 
 
 @pytest.mark.parametrize("level", ["0", None])
-def test_log_level_of_the_user_is_kept(level):
-    done = run(
-        """
-        import os
-        import skfashion._keras.tensorflow
-        print(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
-        """,
-        **({} if level is None else {"TF_CPP_MIN_LOG_LEVEL": level}),
-    )
-    assert done.stdout.strip() == str(level)
+def test_log_level_of_the_user_is_kept(level, request):
+    if level is None:
+        stdout = request.getfixturevalue("after_fits")["stdout"][1]
+    else:
+        stdout = run(REPORT, TF_CPP_MIN_LOG_LEVEL=level).stdout
+    assert stdout.split("\n")[1] == str(level)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"OMP_NUM_THREADS": "3,1"}, "3 3"),
+        ({"OMP_NUM_THREADS": "3", "TF_NUM_INTRAOP_THREADS": "2"}, "0 3"),
+        ({}, "0 0"),
+    ],
+)
+def test_threads_are_as_many_as_the_environment_says(variables, expected, request):
+    if not variables:
+        stdout = request.getfixturevalue("after_fits")["stdout"][1]
+    else:
+        done = run(f"import skfashion\n{textwrap.dedent(REPORT)}", **variables)
+        assert done.stderr == ""
+        stdout = done.stdout
+    assert stdout.split("\n")[0] == expected
 
 
 def test_keras_on_another_backend_is_an_error():
@@ -79,6 +123,5 @@ def test_keras_on_another_backend_is_an_error():
     assert "KERAS_BACKEND=tensorflow" in last
 
 
-def test_verbose_lines_are_seen_without_any_logging_set_up():
-    done = run(FIT.replace("epochs=1,", "epochs=1, verbose=1,"))
-    assert done.stderr.startswith("fine-tune epoch 1/1: loss ")
+def test_verbose_lines_are_seen_without_any_logging_set_up(after_fits):
+    assert after_fits["stderr"][1].startswith("fine-tune epoch 1/1: loss ")

@@ -85,7 +85,7 @@ def test_no_step_of_a_fit_copies_all_images(make, in_parts, tmp_path, params):
     rng = np.random.default_rng(0)
     y = rng.permutation(np.repeat(np.arange(10), 800))
     X = mapped(rng.integers(0, 256, (8000, 40, 40, 3), np.uint8), tmp_path)
-    small = {"input_size": 28, "hidden_units": 16, "batch_size": 32}
+    small = {"input_size": 12, "hidden_units": 16, "batch_size": 32}
     if "memory" in params:
         params = {**params, "memory": tmp_path / params["memory"]}
     clf = make(pretrain_classes=GTE5, pretrain_epochs=1, epochs=1, **small, **params)

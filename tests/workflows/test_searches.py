@@ -133,7 +133,7 @@ def test_a_search_of_yesterday_is_found(make, fashion, tmp_path, monkeypatch):
 def test_one_bar_for_a_whole_search(make, fashion, capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
-    search = GridSearchCV(make(), {"freeze_until": [0, 1, 2], "epochs": [5, 20]}, cv=3)
+    search = GridSearchCV(make(), {"freeze_until": [0, 1, 2], "epochs": [1, 4]}, cv=3)
     search.set_callbacks(ProgressBar(max_propagation_depth=0)).fit(*fashion)
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().out)
     assert "TransferClassifier" not in shown
