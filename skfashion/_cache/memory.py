@@ -1,7 +1,8 @@
 """The parameter `memory`: the store it names, a report on that store, and how to clear it."""
 
-import os
+from os import PathLike
 
+from joblib import Memory
 from joblib.disk import memstr_to_bytes
 
 from .store import Store
@@ -30,9 +31,7 @@ def open_store(memory, memory_limit: int | str | None = None) -> Store | None:
     ValueError
         If the limit is no number of bytes.
     """
-    location = (
-        memory if isinstance(memory, str | os.PathLike) else getattr(memory, "location", None)
-    )
+    location = memory if isinstance(memory, str | PathLike) else getattr(memory, "location", None)
     if location is None:
         return None
     return Store(location, _parse_limit(memory_limit))
@@ -61,7 +60,7 @@ def _require_store(memory):
     return store
 
 
-def memory_report(memory) -> dict[str, float]:
+def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
     """Report what a folder of `TransferClassifier(memory=...)` holds, and how it was used.
 
     Parameters
@@ -108,7 +107,7 @@ def memory_report(memory) -> dict[str, float]:
     }
 
 
-def clear_memory(memory) -> None:
+def clear_memory(memory: str | PathLike | Memory) -> None:
     """Remove what `TransferClassifier(memory=...)` keeps in a folder, and nothing else.
 
     Parameters

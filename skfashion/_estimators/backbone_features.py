@@ -1,7 +1,11 @@
 """BackboneFeatures: images in, features of a backbone's early layers out."""
 
+import os
 from numbers import Integral
+from typing import Self
 
+import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -12,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._backbones.freeze_points import resolve_freeze_point
 from .._backbones.registry import get_backbone
+from .._backbones.spec import Backbone
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from .._data.validation import check_rows
@@ -98,15 +103,15 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
 
     def __init__(
         self,
-        backbone="small_cnn",
+        backbone: str | Backbone = "small_cnn",
         *,
-        weights=None,
-        layer="features",
-        pooling="average",
-        random_state=None,
-        image_shape=None,
-        input_size=None,
-        dtype="float32",
+        weights: str | os.PathLike | None = None,
+        layer: str | int = "features",
+        pooling: str = "average",
+        random_state: int | np.random.RandomState | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        input_size: int | None = None,
+        dtype: str = "float32",
     ):
         self.backbone = backbone
         self.weights = weights
@@ -118,7 +123,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         self.dtype = dtype
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Load the weights, and learn the range of pixel values.
 
         Parameters
@@ -170,7 +175,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
             raise ValueError("layer=0 is no stage: count from 1, or give a name.")
         return name
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the features of images.
 
         Parameters
@@ -196,7 +201,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         images = self._image_format.lazy_images(RowSubset(rows), architecture.float_type)
         return get_pooled_features(*self._feature_spec).features(self._weights, images)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return "_weights" in vars(self)
 
     def __sklearn_tags__(self):

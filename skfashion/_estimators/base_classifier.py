@@ -1,8 +1,11 @@
 """What `TransferClassifier` does: fit, predict, score, save."""
 
-from typing import Any
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
@@ -22,6 +25,9 @@ from .fit_progress import CallbackSupportMixin, FitProgress
 from .fitted_network import FittedNetwork
 from .meta_estimators import refuse_class_split_inside
 
+if TYPE_CHECKING:  # this module imports TensorFlow
+    from .fit import Fit, FittedState
+
 
 class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimator):
     """The methods of `TransferClassifier`, which declares their parameters."""
@@ -29,7 +35,16 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
     # -- Fitting ---------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Pretrain on the source task, if there is one, and fine-tune on the target task.
 
         Parameters
@@ -69,7 +84,13 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: Sequence | np.ndarray | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train one epoch on the rows of the target task.
 
         The first call pretrains on the source rows of its batch, if there are
@@ -124,10 +145,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         sample_weight,
         validation=(None, None, None),
         *,
-        resumes,
+        resumes: bool,
         classes=None,
-        is_partial=False,
-    ):
+        is_partial: bool = False,
+    ) -> "Fit":
         """Validate the data, split its labels, and learn how rows become images."""
         from .fit import Fit
 
@@ -157,7 +178,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
             return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)
         return split_classes(y, self.pretrain_classes, self.target_classes)
 
-    def _set_fitted_state(self, state):
+    def _set_fitted_state(self, state: "FittedState") -> None:
         """Take over what a fit learned."""
         network = state.network
         self.classes_ = network.split.target
@@ -188,7 +209,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
     # -- Prediction ------------------------------------------------------------------------
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class of the target task.
 
         Parameters
@@ -211,7 +232,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         rows, _ = check_rows(self, X, self.image_shape_)
         return self._fitted.predict_proba(rows)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of the target task.
 
         Parameters
@@ -227,7 +248,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy on the rows of the target task.
 
         Rows whose label `fit` saw outside the target task are left out. Rows with a label that
@@ -254,18 +275,18 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
             If no row has a label of the target task.
         """
         check_is_fitted(self)
-        y = column_or_1d(y)
-        check_consistent_length(X, y, sample_weight)
-        rows = np.flatnonzero(self._fitted.split.scored_rows(y))
+        labels = column_or_1d(y)
+        check_consistent_length(X, labels, sample_weight)
+        rows = np.flatnonzero(self._fitted.split.scored_rows(labels))
         if sample_weight is not None:
             sample_weight = _safe_indexing(sample_weight, rows)
-        parts = chunks_in_working_memory(rows, getattr(X, "nbytes", 0) // len(y))
+        parts = chunks_in_working_memory(rows, getattr(X, "nbytes", 0) // len(labels))
         predicted = np.concatenate([self.predict(_safe_indexing(X, part)) for part in parts])
-        return accuracy_score(y[rows], predicted, sample_weight=sample_weight)
+        return accuracy_score(labels[rows], predicted, sample_weight=sample_weight)
 
     # -- The network -----------------------------------------------------------------------
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         # model_ is not a property, because scikit-learn's notebook representation reads every
         # attribute that dir() lists, and reading this one builds a network.
         if name != "model_" or "_fitted" not in vars(self):
@@ -274,7 +295,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
             self._model = self._fitted.build_model()
         return self._model
 
-    def save_backbone_weights(self, path):
+    def save_backbone_weights(self, path: str | PathLike) -> None:
         """Write the body's weights to a file that ``TransferClassifier(weights=path)`` reads.
 
         Parameters
@@ -293,10 +314,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         check_is_fitted(self)
         self._fitted.save_backbone_weights(path)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return "_fitted" in vars(self)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict:
         return {**super().__getstate__(), "_model": None}
 
     def __sklearn_tags__(self):

@@ -1,12 +1,16 @@
 """TransferClassifier: its parameters, and what they mean."""
 
 import os
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from joblib import Memory
+from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
-from .._backbones.spec import SCHEDULES
+from .._backbones.spec import SCHEDULES, Backbone
 from .backbone_estimator import BackboneEstimator
 from .base_classifier import BaseTransferClassifier
 
@@ -254,43 +258,43 @@ class TransferClassifier(BaseTransferClassifier):
 
     def __init__(
         self,
-        backbone="small_cnn",
+        backbone: str | Backbone = "small_cnn",
         *,
-        weights=None,
-        pretrain_classes=None,
-        target_classes=None,
-        freeze_until="auto",
-        output_layer="new",
-        pretrain_epochs=5,
-        epochs=5,
-        batch_size=128,
-        optimizer="adam",
-        learning_rate=None,
-        pretrain_learning_rate=None,
-        body_learning_rate=None,
-        layer_decay=None,
-        schedule=None,
-        warmup=None,
-        clip_norm=None,
-        head_epochs=0,
-        epochs_per_stage=0,
-        hidden_units=128,
-        dropout=0.5,
-        feature_dropout=0.25,
-        augmentation=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        tol=1e-4,
-        class_weight=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        image_shape=None,
-        input_size=None,
-        dtype="float32",
-        memory=None,
-        memory_limit=None,
+        weights: str | os.PathLike | None = None,
+        pretrain_classes: ArrayLike | None = None,
+        target_classes: ArrayLike | None = None,
+        freeze_until: str | int | None = "auto",
+        output_layer: str = "new",
+        pretrain_epochs: int = 5,
+        epochs: int = 5,
+        batch_size: int = 128,
+        optimizer: str = "adam",
+        learning_rate: float | None = None,
+        pretrain_learning_rate: float | None = None,
+        body_learning_rate: float | None = None,
+        layer_decay: float | None = None,
+        schedule: str | None = None,
+        warmup: float | None = None,
+        clip_norm: float | None = None,
+        head_epochs: int = 0,
+        epochs_per_stage: int = 0,
+        hidden_units: int = 128,
+        dropout: float = 0.5,
+        feature_dropout: float = 0.25,
+        augmentation: str | Sequence[str] | Mapping[str, Any] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        tol: float = 1e-4,
+        class_weight: Mapping[Any, float] | str | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        image_shape: tuple[int, ...] | None = None,
+        input_size: int | None = None,
+        dtype: str = "float32",
+        memory: str | os.PathLike | Memory | None = None,
+        memory_limit: int | str | None = None,
     ):
         self.backbone = backbone
         self.weights = weights

@@ -64,9 +64,8 @@ class SearchData:
             return split_classes(self.labels, source, target)
         if target is None:
             return None
-        return split_classes(
-            np.unique([*(() if source is None else source), *target]), source, target
-        )
+        named = target if source is None else np.concatenate([source, target])
+        return split_classes(np.unique(named), source, target)
 
 
 class Candidate:
