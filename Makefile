@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 demo: .venv/demo
 	$(BIN)/python examples/demo/class_split.py $(if $(FULL),--full)
 
-# For the edit loop: the modules by themselves, and fits of a small network, in under a minute.
+# For the edit loop: modules by themselves, and a few fits of the small network, in under a minute.
 QUICK := tests/test_layers.py tests/data tests/datasets tests/training/test_augmentation.py \
 	tests/training/test_schedule.py tests/training/test_early_stopping.py tests/cache/test_store.py \
 	tests/keras/test_fused_adam.py tests/model_selection/test_class_split.py \
@@ -18,7 +18,7 @@ QUICK := tests/test_layers.py tests/data tests/datasets tests/training/test_augm
 quick: .venv/test
 	$(BIN)/python -m pytest $(QUICK)
 
-# One worker for each of two cores: more only where each finds a core and 4 GB of memory.
+# More workers only where each finds a core and 4 GB of memory.
 WORKERS ?= 2
 
 test: lint .venv/test
