@@ -133,16 +133,16 @@ def test_fits_at_every_freeze_depth(name, tiny):
     X, y = tiny
     backbone = get_backbone(name)
     # The private dictionary: a Keras model for each depth would cost more than the fits.
-    start = quick(name, epochs=0).fit(X, y)._weights
+    start = quick(name, epochs=0).fit(X, y)._fitted.weights
     for depth in range(len(backbone.stages) + 1):
         clf = quick(name, freeze_until=depth).fit(X, y)
         front, _ = get_network(clf._fitted.architecture).split_at(clf.freeze_point_)
         frozen = set() if front is None else {variable.path for variable in front.weights}
         assert bool(frozen) == (depth > 0)
-        for path, weight in clf._weights.items():
+        for path, weight in clf._fitted.weights.items():
             same = weight.tobytes() == start[path].tobytes()
             assert same or path not in frozen, path
-        moved = {path for path in start if not np.array_equal(clf._weights[path], start[path])}
+        moved = {path for path in start if not np.array_equal(clf._fitted.weights[path], start[path])}
         assert any("output" in path for path in moved)
         assert depth == len(backbone.stages) or len(moved) > 4
         probabilities = clf.predict_proba(X)

@@ -14,7 +14,7 @@ BODY = ["conv1/kernel", "conv2/kernel"]
 
 def test_the_head_comes_first(make, fashion, weights_of):
     params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs": 3}
-    before = make(**{**params, "epochs": 0}).fit(*fashion)._weights
+    before = weights_of(make(**{**params, "epochs": 0}).fit(*fashion))
     with pytest.warns(UserWarning, match="end before all is unfrozen"):
         head = make(head_epochs=3, **params).fit(*fashion)
     both = make(head_epochs=2, **params).fit(*fashion)
