@@ -49,7 +49,7 @@ class Slow(BaseEstimator):
 
 
 def data():
-    return first_of_each(*load_fashion_sample(return_X_y=True), 40)
+    return first_of_each(*load_fashion_sample(return_X_y=True), 20)
 
 
 def search(**params):
