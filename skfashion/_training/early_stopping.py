@@ -39,6 +39,11 @@ class EarlyStopping:
             self._best_loss, self._best_weights = loss, get_weights()
         return self._epochs_without_improvement >= self._patience
 
+    @property
+    def best_loss(self) -> float | None:
+        """The lowest validation loss; `None` if early stopping is off."""
+        return None if self._patience is None else float(self._best_loss)
+
     def best_weights(self, get_weights: Callable[[], Weights]) -> Weights:
         """Return the weights of the best epoch; the current ones if early stopping is off."""
         return get_weights() if self._best_weights is None else self._best_weights

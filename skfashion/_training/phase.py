@@ -19,10 +19,16 @@ from .epoch_data import EncodedData, EpochPlan
 from .feature_storage import FeatureStorage, prepare_inputs
 from .hooks import EpochHooks
 from .learning_rates import LearningRates
+from .trainer import Trainer
 from .trainer_pool import borrow_trainer
 from .trainer_spec import OptimizerState, TrainerSpec
 
 History = dict[str, list]
+
+# A phase diverged if its loss is this many times that of guessing.
+DIVERGED_LOSS = 100.0
+# Outputs are checked after a phase if a weight is larger than this. Trained networks stay below.
+LARGE_WEIGHT = 100.0
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,7 @@ class Phase:
                     stream = self.name, self.epochs_before + epoch
                     trainer.seed(self.streams, "random layers", *stream)
                     record = trainer.run_epoch(data.train, self._plan(epoch, stream, data))
-                    self._check_finite(record["loss"], epoch)
+                    self._check_loss(record["loss"], np.inf, epoch)
                     if data.validation is not None:
                         record |= trainer.evaluate(data.validation)
                     now = perf_counter()
@@ -168,6 +174,7 @@ class Phase:
                     interrupted = hooks.on_epoch_end(record, trainer.weights)
                     if early_stopping.update(record, trainer.weights) or interrupted:
                         break
+                self._check_outputs(trainer, data.train, early_stopping.best_loss, epoch)
                 state = trainer.optimizer_state() if self.keep_optimizer_state else None
                 weights = early_stopping.best_weights(trainer.weights)
                 result = PhaseResult(weights, result.history, state, interrupted)
@@ -236,8 +243,21 @@ class Phase:
             end=(scheduled + 1) / length,
         )
 
-    def _check_finite(self, loss, epoch):
-        if not np.isfinite(loss):
+    def _check_outputs(self, trainer: Trainer, train: EncodedData, best_loss, epoch):
+        """Check that the weights after the last step, or the best weights, predict at all.
+
+        The loss of an epoch is computed before each step, so it does not show what the last step
+        did. A pass over the rows does. Weights that did not grow need no such pass.
+        """
+        if best_loss is None:
+            if trainer.largest_weight <= LARGE_WEIGHT:
+                return
+            best_loss = trainer.evaluate(train)["val_loss"]
+        chance = np.log(self.network.architecture.n_classes)
+        self._check_loss(best_loss, DIVERGED_LOSS * chance, epoch)
+
+    def _check_loss(self, loss, limit, epoch):
+        if not loss < limit:
             rates = self.config.learning_rates
             raise ValueError(
                 f"Training diverged: the loss is {loss} in epoch "

@@ -128,6 +128,12 @@ class Trainer:
         current = {path: v for path, v in self._variables() if path in self._weight_paths}
         return {**self._start_weights, **{path: to_numpy(v) for path, v in current.items()}}
 
+    @property
+    def largest_weight(self) -> float:
+        """The largest absolute value of a weight that trains; infinite if one is not a number."""
+        largest = tf.reduce_max([tf.reduce_max(tf.abs(v.value)) for v in self._trainable])
+        return float(largest) if np.isfinite(largest) else np.inf
+
     def optimizer_state(self) -> OptimizerState:
         """Return a copy of the optimizer's state."""
         return OptimizerState(self.spec.optimizer_key, self._optimizer.state())
