@@ -142,7 +142,9 @@ def test_fits_at_every_freeze_depth(name, tiny):
         for path, weight in clf._fitted.weights.items():
             same = weight.tobytes() == start[path].tobytes()
             assert same or path not in frozen, path
-        moved = {path for path in start if not np.array_equal(clf._fitted.weights[path], start[path])}
+        moved = {
+            path for path in start if not np.array_equal(clf._fitted.weights[path], start[path])
+        }
         assert any("output" in path for path in moved)
         assert depth == len(backbone.stages) or len(moved) > 4
         probabilities = clf.predict_proba(X)

@@ -1,6 +1,7 @@
 """Early stopping by itself: when it stops, and which weights it takes back."""
 
 import pytest
+
 from skfashion._training.early_stopping import EarlyStopping
 
 

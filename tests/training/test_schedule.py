@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from skfashion._training.schedule import ScheduleWindow
 
 from skfashion._training.learning_rates import LearningRates
+from skfashion._training.schedule import ScheduleWindow
 
 
 def rates(schedule="constant", warmup=0.0, **others):
