@@ -448,7 +448,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         from .fit import Fit
 
         if self.pretrain_classes is not None:
-            refuse_class_split_inside()
+            refuse_class_split_inside(self)
         image_shape = self.image_shape_ if goes_on else None
         samples, shape = check_training_data(self, X, y, sample_weight, image_shape)
         split = self._split_labels(samples.y, goes_on, classes, partial)
