@@ -184,9 +184,9 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         ValueError
             If the images are of another shape.
         """
+        check_is_fitted(self)
         from .._networks.pooled_features import get_pooled_features
 
-        check_is_fitted(self)
         rows, _ = check_rows(self, X, self.image_shape_)
         architecture, *_ = self._extracting
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)

@@ -1,6 +1,7 @@
 """TransferClassifier: the scikit-learn contract around a network that is trained in phases."""
 
 import os
+from contextvars import ContextVar
 from numbers import Integral, Real
 from typing import Any
 
@@ -29,6 +30,7 @@ from .._data.validation import (
 from .fit_progress import CallbackSupportMixin, FitProgress
 from .meta_estimators import refuse_class_split_inside
 
+_DIR_LISTS_MODEL: ContextVar[bool] = ContextVar("_DIR_LISTS_MODEL", default=True)
 _OPTIMIZERS = {
     "adadelta",
     "adafactor",
@@ -500,10 +502,10 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         ValueError
             If the images are of another shape.
         """
+        check_is_fitted(self)
         from .._networks.frozen_part import FrozenPart
         from .._networks.network import get_network
 
-        check_is_fitted(self)
         rows, _ = check_rows(self, X, self.image_shape_)
         image_format = ImageFormat(self.image_shape_, self.pixel_range_)
         images = image_format.images(RowSubset(rows), self._architecture.float_type)
@@ -564,9 +566,22 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
 
     # -- The network -----------------------------------------------------------------------
 
+    def __dir__(self):
+        names = super().__dir__()
+        lists_model = _DIR_LISTS_MODEL.get() and self.__sklearn_is_fitted__()
+        return [*names, "model_"] if lists_model else names
+
+    def _get_fitted_attr_html(self, doc_link=""):
+        # The notebook representation reads every attribute that dir() lists, and reading model_
+        # builds a network.
+        token = _DIR_LISTS_MODEL.set(False)
+        try:
+            return super()._get_fitted_attr_html(doc_link)
+        finally:
+            _DIR_LISTS_MODEL.reset(token)
+
     def __getattr__(self, name):
-        # model_ is no property, because scikit-learn's notebook representation reads every
-        # attribute that dir() lists, and reading this one builds a network.
+        # model_ is no property, because inspect.getmembers reads all properties of the class.
         if name != "model_" or "_weights" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if self._model is None:
@@ -593,10 +608,10 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         ValueError
             For another ending.
         """
+        check_is_fitted(self)
         from .._networks.network import get_network
         from .._networks.weight_files import save_body_weights
 
-        check_is_fitted(self)
         save_body_weights(self._weights, get_network(self._architecture), path)
 
     def __sklearn_is_fitted__(self):
