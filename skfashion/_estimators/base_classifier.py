@@ -1,6 +1,7 @@
 """What `TransferClassifier` does: fit, predict, score, save."""
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +28,8 @@ from .meta_estimators import refuse_class_split_inside
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from .fit import Fit, FittedState
+
+_DIR_LISTS_MODEL: ContextVar[bool] = ContextVar("_DIR_LISTS_MODEL", default=True)
 
 
 class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimator):
@@ -153,7 +156,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         from .fit import Fit
 
         if self.pretrain_classes is not None:
-            refuse_class_split_inside()
+            refuse_class_split_inside(self)
         image_shape = self.image_shape_ if resumes else None
         train, shape = check_training_data(self, X, y, sample_weight, image_shape)
         split = self._split_labels(train.y, resumes, classes, is_partial)
@@ -286,9 +289,22 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
     # -- The network -----------------------------------------------------------------------
 
+    def __dir__(self) -> list[str]:
+        names = [*super().__dir__()]
+        lists_model = _DIR_LISTS_MODEL.get() and self.__sklearn_is_fitted__()
+        return [*names, "model_"] if lists_model else names
+
+    def _get_fitted_attr_html(self, doc_link=""):
+        # scikit-learn's notebook representation reads every attribute that dir() lists, and
+        # reading model_ builds a network.
+        token = _DIR_LISTS_MODEL.set(False)
+        try:
+            return super()._get_fitted_attr_html(doc_link)
+        finally:
+            _DIR_LISTS_MODEL.reset(token)
+
     def __getattr__(self, name: str) -> Any:
-        # model_ is not a property, because scikit-learn's notebook representation reads every
-        # attribute that dir() lists, and reading this one builds a network.
+        # model_ is not a property, because inspect.getmembers reads all properties of the class.
         if name != "model_" or "_fitted" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if self._model is None:

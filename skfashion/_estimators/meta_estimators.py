@@ -1,13 +1,14 @@
-"""A class split cannot live inside every meta-estimator."""
+"""Refuse a class split inside meta-estimators that it breaks."""
 
 import sys
 from types import FrameType
+from typing import Any
 
 from .._data.class_split import META_ESTIMATOR_REMEDY
 
-# These encode or binarise y, or look at predictions for labels that the target task leaves out.
-# Integer labels 0, 1, 2, ... survive their encoding unchanged, so y alone does not betray them.
-_MODULES = (
+# These encode or binarise y, or look up predictions for labels outside the target task. Integer
+# labels 0, 1, 2, ... are encoded as themselves, so y does not reveal the meta-estimator.
+_REFUSED_MODULES = (
     "sklearn.calibration",
     "sklearn.ensemble.",
     "sklearn.multiclass",
@@ -15,25 +16,50 @@ _MODULES = (
     "sklearn.semi_supervised.",
     "sklearn.model_selection._classification_threshold",
 )
-
-
 _CROSS_VAL_PREDICT = ("sklearn.model_selection._validation", "_fit_and_predict")
+# Named rather than imported, because `import skfashion` should not import them.
+_PASS_Y_ON = {("sklearn.pipeline", "Pipeline"), ("sklearn.model_selection._search", "BaseSearchCV")}
+_LIBRARIES = ("sklearn.", "skfashion.")
 
 
-def refuse_class_split_inside() -> None:
-    """Raise if the running `fit` was called by a meta-estimator that a class split breaks.
+def refuse_class_split_inside(classifier: Any) -> None:
+    """Raise an error if the running `fit` was called by a meta-estimator that a class split breaks.
+
+    The nearest estimator that called `fit` decides. Pipelines and searches pass `y` on unchanged,
+    so the estimator that called them decides. An estimator of another library or of the user
+    chooses what it fits on, so nothing is refused inside it.
+
+    Parameters
+    ----------
+    classifier : TransferClassifier
+        The classifier whose `fit` runs.
 
     Raises
     ------
     ValueError
-        With the way round it.
+        If the nearest meta-estimator is one of scikit-learn's that encode, binarise or re-score
+        `y`.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module.startswith(_MODULES) or (module, frame.f_code.co_name) == _CROSS_VAL_PREDICT:
+        function = frame.f_code.co_name
+        if module.startswith(_REFUSED_MODULES) or (module, function) == _CROSS_VAL_PREDICT:
             raise ValueError(
                 f"pretrain_classes does not work inside a meta-estimator of {module}, which "
                 f"expects every label of y among the predictions. {META_ESTIMATOR_REMEDY}"
             )
+        if not module.startswith(_LIBRARIES) and _chooses_training_data(frame, classifier):
+            return
         frame = frame.f_back
+
+
+def _chooses_training_data(frame: FrameType, classifier: Any) -> bool:
+    """Whether a frame runs a method of another estimator that need not pass `y` on unchanged."""
+    code = frame.f_code
+    if not code.co_argcount:
+        return False
+    instance = frame.f_locals.get(code.co_varnames[0])
+    bases = {(each.__module__, each.__name__) for each in type(instance).__mro__}
+    passes_y_on = instance is classifier or bases & _PASS_Y_ON
+    return hasattr(type(instance), "fit") and not passes_y_on

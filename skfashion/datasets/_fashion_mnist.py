@@ -138,6 +138,7 @@ def load_fashion_sample(
     >>> fashion.target_names[fashion.target[0]]
     'Ankle boot'
     """
+    _check_as_frame(as_frame, flatten)
     with (
         (DATA / "fashion_sample.npz").open("rb") as file,
         np.load(file, allow_pickle=False) as sample,
@@ -225,6 +226,7 @@ def fetch_fashion_mnist(
     >>> X.shape  # doctest: +SKIP
     (10000, 28, 28)
     """
+    _check_as_frame(as_frame, flatten)
     folders = _search_folders(data_home)
     idx_files = _FILES if subset == "all" else {subset: _FILES[subset]}
     parts = {
@@ -232,6 +234,14 @@ def fetch_fashion_mnist(
         for name, pair in idx_files.items()
     }
     return _make_bunch(parts, subset, return_X_y, as_frame, flatten, "whole data set")
+
+
+def _check_as_frame(as_frame: bool, flatten: bool) -> None:
+    """Check, before files are read or downloaded, that a frame can be returned."""
+    if as_frame:
+        check_pandas_support("as_frame=True")
+        if not flatten:
+            raise ValueError("as_frame=True needs flat rows, got flatten=False: pass flatten=True.")
 
 
 def _search_folders(data_home: str | os.PathLike | None) -> list[Path]:
@@ -266,8 +276,6 @@ def _make_bunch(
     title: str,
 ) -> Any:
     """Return a `Bunch`, or data and labels, in the form that the parameters ask for."""
-    if as_frame and not flatten:
-        raise ValueError("as_frame=True needs flat rows, got flatten=False: pass flatten=True.")
     names = ("train", "test") if subset == "all" else (subset,)
     images = np.concatenate([parts[name][0] for name in names])
     target = np.concatenate([parts[name][1] for name in names]).astype(np.int64)

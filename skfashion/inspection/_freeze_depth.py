@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 
 from .._messages import unknown_name_message
 from ..model_selection import search_frame
@@ -167,6 +167,8 @@ class FreezeDepthDisplay:
 
         Raises
         ------
+        ImportError
+            If matplotlib or pandas is not installed; the extra `plot` installs both.
         ValueError
             If no candidate has a score and a freeze point, or `by` or `over` are unknown.
 
@@ -174,7 +176,7 @@ class FreezeDepthDisplay:
         --------
         See :class:`FreezeDepthDisplay`.
         """
-        check_matplotlib_support(f"{cls.__name__}.from_search")
+        _check_dependencies(f"{cls.__name__}.from_search")
         if over not in _REDUCTIONS:
             raise ValueError(unknown_name_message("over", over, _REDUCTIONS))
         frame = search_frame(search, X, y)
@@ -261,6 +263,8 @@ class FreezeDepthDisplay:
 
         Raises
         ------
+        ImportError
+            If matplotlib or pandas is not installed; the extra `plot` installs both.
         TypeError
             If there is no `TransferClassifier`.
 
@@ -276,7 +280,8 @@ class FreezeDepthDisplay:
         ... )
         <...>
         """
-        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        # Fits take minutes, so what the display needs is checked before them.
+        _check_dependencies(f"{cls.__name__}.from_estimator")
         search = make_freeze_search(estimator, freeze_until, cv, scoring, n_jobs).fit(X, y)
         return cls.from_search(
             search,
@@ -387,3 +392,8 @@ class FreezeDepthDisplay:
         step = min(0.1, 0.5 / len(curves)) * min(gaps, default=0)
         first = -step * (len(curves) - 1) / 2
         return [curve["place"] + first + number * step for number, curve in enumerate(curves)]
+
+
+def _check_dependencies(caller: str) -> None:
+    check_matplotlib_support(caller)
+    check_pandas_support(caller)

@@ -14,10 +14,13 @@ from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import BodyArchitecture
 from .._training.augmentation import parse_augmentation
 from ._candidates import Candidate, SearchData, build_architecture, resolve_freeze_until
+from ._check_folds import SearchFolds
 
 
-def invalid_reason(search: Any, params: Mapping[str, Any], data: SearchData) -> str | None:
-    """Return why a candidate would fail, `None` if it is valid.
+def invalid_reason(
+    search: Any, params: Mapping[str, Any], data: SearchData, folds: SearchFolds
+) -> str | None:
+    """Return why a candidate would fail or be scored wrongly, `None` if it is valid.
 
     Parameters
     ----------
@@ -27,20 +30,24 @@ def invalid_reason(search: Any, params: Mapping[str, Any], data: SearchData) -> 
         Parameters of the candidate.
     data : SearchData
         What is known of the data.
+    folds : SearchFolds
+        Folds and scorers of the search.
 
     Returns
     -------
     str or None
-        The message of the error that its `fit` would raise.
+        The reason; the message of the error if its `fit` would raise one.
     """
     try:
-        for part in iterate_parts(Candidate(search, params).estimator):
+        candidate = Candidate(search, params)
+        for part in iterate_parts(candidate.estimator):
             if hasattr(part, "_validate_params"):
                 part._validate_params()
             if isinstance(part, BackboneFeatures):
                 _check_features(part)
             elif isinstance(part, TransferClassifier):
                 _check_classifier(part, data)
+        folds.check(candidate, data)
     except (ValueError, FileNotFoundError) as error:
         return str(error)
     return None

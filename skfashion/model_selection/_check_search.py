@@ -12,6 +12,7 @@ from sklearn.model_selection import ParameterGrid, ParameterSampler
 from .._messages import warn_user
 from ._candidates import SearchData
 from ._check_candidate import invalid_reason
+from ._check_folds import SearchFolds
 
 _MAX_REASONS = 10
 _MAX_CHARACTERS = 300
@@ -27,8 +28,10 @@ def check_search(
     Examples of invalid candidates are a stage that the backbone lacks, a freeze point that leaves
     nothing to train, an output layer kept between tasks with different numbers of classes, a
     missing file of weights, and a parameter outside its range. A search gives such candidates a
-    score of nan and a warning each, after it has trained others. `check_search` trains nothing.
-    Layers that are not stages are looked up in a network with random weights.
+    score of nan and a warning each, after it has trained others. Folds and scorers are checked,
+    too: a training fold must hold every class, and a scorer of scikit-learn must see no rows
+    outside the target task, which it would count as wrong. `check_search` trains nothing. Layers
+    that are not stages are looked up in a network with random weights.
 
     Parameters
     ----------
@@ -39,7 +42,8 @@ def check_search(
         The images that the search will be fitted on. Given, their shape is checked, unless a
         pipeline step changes it.
     y : array-like of shape (n,), default=None
-        Labels of both tasks. Given, the classes are checked.
+        Labels of both tasks. Given, the classes and the folds of ``search.cv`` are checked, except
+        folds that need groups or come from a generator.
 
     Returns
     -------
@@ -72,14 +76,15 @@ def check_search(
     >>> check_search(GridSearchCV(TransferClassifier(), grid))
     Traceback (most recent call last):
       ...
-    ValueError: 1 of 4 candidates cannot be fitted:
+    ValueError: 1 of 4 candidates would fail or be scored wrongly:
     - {'backbone': 'vgg16', 'freeze_until': 'conv1'}: freeze_until='conv1' is not one of ...
     """
     candidates, unchecked = _list_candidates(search)
     data = SearchData.before_fit(search, X, y)
+    folds = SearchFolds.from_search(search, X, y)
     failures: dict[str, list[Params]] = {}
     for params in candidates:
-        reason = invalid_reason(search, params, data)
+        reason = invalid_reason(search, params, data, folds)
         if reason is not None:
             failures.setdefault(reason, []).append(params)
     if failures:
@@ -117,7 +122,7 @@ def _list_candidates(search: Any) -> tuple[list[Params], list[str]]:
 
 def _invalid_candidates_message(failures: Mapping[str, list[Params]], n_candidates: int) -> str:
     n_invalid = sum(map(len, failures.values()))
-    lines = [f"{n_invalid} of {n_candidates} candidates cannot be fitted:"]
+    lines = [f"{n_invalid} of {n_candidates} candidates would fail or be scored wrongly:"]
     for reason, invalid in [*failures.items()][:_MAX_REASONS]:
         more = f" and {len(invalid) - 1} more" if len(invalid) > 1 else ""
         lines.append(f"- {_shorten(repr(invalid[0]))}{more}: {_shorten(reason)}")

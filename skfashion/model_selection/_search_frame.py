@@ -59,7 +59,7 @@ def search_frame(
     Raises
     ------
     ImportError
-        If pandas is not installed.
+        If pandas is not installed; the extra `plot` installs it.
     sklearn.exceptions.NotFittedError
         If the search is not fitted.
 
@@ -111,7 +111,8 @@ def _import_pandas() -> Any:
         import pandas
     except ImportError as error:
         raise ImportError(
-            "search_frame makes a table of pandas, which is not installed: pip install pandas."
+            "search_frame makes a table of pandas, which is not installed: pip install pandas, or "
+            '"skfashion[plot]".'
         ) from error
     return pandas
 

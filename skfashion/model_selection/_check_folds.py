@@ -1,0 +1,174 @@
+"""Check the folds and scorers of a search against the tasks of its candidates."""
+
+import warnings
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.model_selection import PredefinedSplit, check_cv
+from sklearn.utils.metadata_routing import get_routing_for_object
+
+from ._candidates import Candidate, SearchData
+
+
+@dataclass(frozen=True)
+class SearchFolds:
+    """The folds and scorers of a search.
+
+    Parameters
+    ----------
+    cv, scoring : object
+        Parameters of the search.
+    labels : list of (ndarray, ndarray) or None
+        The distinct labels of the training and the test rows of each fold; `None` if unknown.
+    failure : str or None
+        Why there are no folds; `None` if there are, or if they are unknown.
+    """
+
+    cv: Any
+    scoring: Any
+    labels: list[tuple[np.ndarray, np.ndarray]] | None = None
+    failure: str | None = None
+
+    @classmethod
+    def from_search(cls, search: Any, X: Any, y: Any) -> "SearchFolds":
+        """Split the rows as the search will; `X` and `y` may be `None`."""
+        # A generator of folds can be read only once, and the search must read it.
+        if y is None or hasattr(search.cv, "__next__"):
+            return cls(search.cv, search.scoring)
+        try:
+            return cls(search.cv, search.scoring, _split_labels(search, X, y))
+        except ValueError as error:
+            return cls(search.cv, search.scoring, failure=f"cv={_short_name(search.cv)}: {error}")
+
+    def check(self, candidate: Candidate, data: SearchData) -> None:
+        """Check that a candidate can be trained and scored on every fold.
+
+        Parameters
+        ----------
+        candidate : Candidate
+            A candidate of the search.
+        data : SearchData
+            What is known of the data.
+
+        Raises
+        ------
+        ValueError
+            If there are no folds, a training fold lacks a class, or a scorer would score rows
+            outside the target task.
+        """
+        if self.failure is not None:
+            raise ValueError(self.failure)
+        used, left_out = _find_tasks(candidate, data)
+        for number, (training, test) in enumerate(self.labels or ()):
+            if len(missing := np.setdiff1d(used, training)):
+                raise ValueError(
+                    f"cv={_short_name(self.cv)}: the training rows of fold {number} lack the "
+                    f"classes {missing.tolist()}. {self._remedy(left_out)}"
+                )
+            if not len(np.setdiff1d(test, left_out)):
+                raise ValueError(
+                    f"cv={_short_name(self.cv)}: fold {number} has no test row of the target task. "
+                    f"{self._remedy(left_out)}"
+                )
+        self._check_scorers(left_out)
+
+    def _check_scorers(self, left_out: np.ndarray) -> None:
+        """Check that stock scorers see no rows outside the target task."""
+        if self.labels is not None:
+            scored = any(np.isin(test, left_out).any() for _, test in self.labels)
+        else:
+            scored = len(left_out) > 0 and self._splits_all_rows
+        stock = _list_stock_scorers(self.scoring)
+        if scored and stock:
+            raise ValueError(
+                f"scoring={stock[0]!r} also scores the test rows outside the target task, which "
+                f"all count as wrong. {self._remedy(left_out)} Or use scoring="
+                f"target_scorer({stock[0]!r})."
+            )
+
+    @property
+    def _splits_all_rows(self) -> bool:
+        """Whether the test folds are sure to hold rows of every class."""
+        return (
+            self.cv is None
+            or isinstance(self.cv, Integral)
+            or (
+                type(self.cv).__module__.startswith("sklearn.")
+                and not isinstance(self.cv, PredefinedSplit)
+            )
+        )
+
+    def _remedy(self, left_out: np.ndarray) -> str:
+        if not len(left_out):
+            return "Use stratified folds, such as a number as cv, or add rows of these classes."
+        inner = getattr(self.cv, "cv", self.cv)
+        folds = 5 if inner is None or isinstance(inner, list | tuple) else _short_name(inner)
+        return f"Use cv=ClassSplitCV({folds}, ...), which splits the target rows only."
+
+
+def _short_name(cv: Any) -> str:
+    """Return what to call a splitter in a message, which long lists of rows would fill."""
+    if cv is None or isinstance(cv, Integral):
+        return repr(cv)
+    return "[...]" if isinstance(cv, list | tuple) else f"{type(cv).__name__}(...)"
+
+
+def _split_labels(search: Any, X: Any, y: Any) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """Return the distinct labels of training and test rows of each fold, `None` if unknown.
+
+    Raises
+    ------
+    ValueError
+        If the rows cannot be split, or stratified folds would lack a class.
+    """
+    # A RandomState inside the splitter must draw for the search what it would have drawn.
+    splitter = check_cv(deepcopy(search.cv), y, classifier=is_classifier(search.estimator))
+    if get_routing_for_object(splitter).split.requests.get("groups"):
+        return None
+    labels = np.asarray(y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "The least populated class", UserWarning)
+        try:
+            return [
+                (np.unique(labels[training]), np.unique(labels[test]))
+                for training, test in splitter.split(labels if X is None else X, labels)
+            ]
+        except UserWarning as warning:
+            raise ValueError(
+                f"{warning} Use fewer folds, or add rows of this class. If it is a class of the "
+                "source task, use ClassSplitCV, which splits the target rows only."
+            ) from None
+
+
+def _find_tasks(candidate: Candidate, data: SearchData) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels that training needs, and the known labels outside the target task."""
+    nothing = np.array([]) if data.labels is None else data.labels[:0]
+    if candidate.classifier is None:
+        if data.labels is None or not is_classifier(candidate.estimator):
+            return nothing, nothing
+        return data.labels, nothing
+    split = data.split_for(candidate.classifier)
+    if split is None:
+        source = candidate.classifier.pretrain_classes
+        return nothing, nothing if source is None else np.asarray(source)
+    return split.used, split.left_out
+
+
+def _list_stock_scorers(scoring: Any) -> list[Any]:
+    """Return the scorers of scikit-learn, which know no tasks, among those of a search."""
+    if isinstance(scoring, Mapping):
+        scorers = list(scoring.values())
+    elif isinstance(scoring, list | tuple | set):
+        scorers = list(scoring)
+    else:
+        scorers = [scoring]
+    return [
+        scorer
+        for scorer in scorers
+        if isinstance(scorer, str) or type(scorer).__module__.startswith("sklearn.metrics")
+    ]

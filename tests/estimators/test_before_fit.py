@@ -1,0 +1,84 @@
+"""Methods called before `fit` raise at once, and `dir` lists what there is."""
+
+import pickle
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skfashion import TransferClassifier
+
+PROGRAM = """
+import sys
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from skfashion import BackboneFeatures, TransferClassifier
+
+X, y = np.zeros((4, 28, 28)), np.arange(4)
+calls = {
+    "predict": lambda: TransferClassifier().predict(X),
+    "predict_proba": lambda: TransferClassifier().predict_proba(X),
+    "score": lambda: TransferClassifier().score(X, y),
+    "save_backbone_weights": lambda: TransferClassifier().save_backbone_weights("x.weights.h5"),
+    "transform": lambda: BackboneFeatures().transform(X),
+    "get_feature_names_out": lambda: BackboneFeatures().get_feature_names_out(),
+}
+for name, call in calls.items():
+    try:
+        call()
+    except NotFittedError as error:
+        print(name, "is not fitted yet" in str(error))
+print([name for name in ("tensorflow", "keras") if name in sys.modules])
+"""
+
+
+def test_not_fitted_is_said_before_tensorflow_is_imported():
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "predict True",
+        "predict_proba True",
+        "score True",
+        "save_backbone_weights True",
+        "transform True",
+        "get_feature_names_out True",
+        "[]",
+    ]
+
+
+@pytest.fixture
+def fresh(fitted):
+    """A fitted classifier whose model was never built."""
+    return pickle.loads(pickle.dumps(fitted))
+
+
+def test_dir_lists_the_model_once_there_is_one(fresh):
+    assert "model_" not in dir(TransferClassifier())
+    assert not hasattr(TransferClassifier(), "model_")
+    assert dir(fresh).count("model_") == 1
+    assert {"classes_", "predict"} <= set(dir(fresh))
+
+
+@pytest.mark.parametrize("wrap", [lambda clf: clf, make_pipeline])
+def test_the_notebook_representation_builds_no_model(fresh, wrap):
+    estimator = wrap(fresh)
+    for html in (estimator._repr_html_(), estimator._repr_mimebundle_()["text/html"]):
+        assert "n_frozen_params_" in html
+    assert fresh._model is None
+    assert "model_" in dir(fresh)
+
+
+def test_the_representation_of_a_search_builds_no_model(fresh):
+    search = GridSearchCV(fresh, {"epochs": [1]})
+    search.best_estimator_ = fresh
+    assert "best_estimator_" in search._repr_html_()
+    assert fresh._model is None
+
+
+def test_the_model_is_built_on_access(fresh):
+    assert fresh.model_ is fresh.model_
+    assert fresh._model is fresh.model_
