@@ -9,7 +9,7 @@ def has_kept_weights(params, pretrains: bool) -> bool:
 
 
 def choose_freeze_until(params, backbone: Backbone, pretrains: bool) -> str | int | None:
-    """Return `freeze_until`; "auto" becomes the backbone's default, or `None` for random weights."""
+    """Return `freeze_until`; "auto" is the backbone's default, or `None` for random weights."""
     if params.freeze_until != "auto":
         return params.freeze_until
     return backbone.default_freeze if has_kept_weights(params, pretrains) else None

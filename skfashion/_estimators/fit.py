@@ -16,6 +16,7 @@ from .._data.lazy_images import ImageFormat
 from .._messages import warn_user
 from .._networks.architecture import Architecture
 from .._networks.graph import Weights
+from .._networks.head_size import warn_if_head_is_large
 from .._networks.network import Network, get_network
 from .._networks.weight_files import load_body_weights
 from .._random_streams import RandomStreams
@@ -60,6 +61,7 @@ class Fit:
         self.architecture = Architecture.from_params(
             estimator, image_format.image_shape, len(split.target)
         )
+        warn_if_head_is_large(self.architecture)
         self.network = get_network(self.architecture)
         self.store = self._open_store()
         freeze_until = choose_freeze_until(estimator, self.architecture.backbone, split.pretrains)
