@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .chunks import scan_chunks
-from .image_shapes import find_image_shape
+from .image_shapes import find_image_shape, warn_if_ambiguous
 from .pixel_range import WHITE, learn_pixel_range, warn_if_outside
 from .row_subset import RowSubset
 
@@ -30,8 +30,10 @@ class ImageFormat:
     @classmethod
     def learn(cls, rows: RowSubset, shape, image_shape) -> "ImageFormat":
         """Learn the format of validated rows; parameters as for `find_image_shape`."""
-        image_shape = find_image_shape(shape, rows.shape[1], image_shape)
-        return cls(image_shape, learn_pixel_range(rows))
+        found_shape = find_image_shape(shape, rows.shape[1], image_shape)
+        if shape is None and image_shape is None:
+            warn_if_ambiguous(rows.shape[1], found_shape)
+        return cls(found_shape, learn_pixel_range(rows))
 
     def lazy_images(self, rows: RowSubset, float_type: str) -> "LazyImages":
         """Return images as the network takes them.

@@ -317,10 +317,10 @@ def _shape_of_grid(n_images, n_columns):
 
 
 def _shape_of_flat(X, image_shape):
-    """Return the shape that flat rows fold into, `None` for images and for rows of other length."""
-    rows, shape = as_rows(X)
-    n_features = np.shape(rows)[-1]
-    return image_shape if shape is None and n_features == np.prod(image_shape) else None
+    """Return the shape of the images that `X` holds or folds into, `None` for any other."""
+    rows, shape = as_rows(X, image_shape)
+    fits = np.shape(rows)[-1] == np.prod(image_shape) if shape is None else shape == image_shape
+    return image_shape if fits else None
 
 
 def _visible(X, shown, image_shape):
@@ -328,7 +328,7 @@ def _visible(X, shown, image_shape):
 
     Of other numbers of channels than one and three it takes the first three, or the first.
     """
-    rows, shape = as_rows(X)
+    rows, shape = as_rows(X, image_shape)
     rows = check_array(rows, dtype="numeric", input_name="X")
     image_format = ImageFormat.learn(RowSubset(rows), shape, image_shape)
     # Without a row there is no range of pixels to compare with the one learned.
