@@ -147,8 +147,14 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
     verbose : int, default=0
         1 logs a line an epoch, through the logger ``skfashion``.
     image_shape : tuple, default=None
-        (height, width) or (height, width, channels) that flat rows fold into; by default a square
-        grey or RGB image if their length allows it, else a padded square.
+        (height, width) or (height, width, channels) that flat rows fold into. By default a square
+        grey image, or else a square RGB image, if their length allows it, else a padded square. A
+        warning asks for it where an RGB image may be an oblong grey one, or where rows of 64 values
+        or more were padded. Images whose channels do not seem to come last are an error unless this
+        is their shape.
+    pixel_range : tuple of (black, white), default=None
+        The values of `X` that mean black and white, such as (0, 1). By default they are learned in
+        `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
     input_size : int, default=None
         Side, in pixels, that images are resized to; by default they stay as they are, but for
         such as are smaller than the backbone takes.
@@ -177,8 +183,10 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
     image_shape_ : tuple of (height, width, channels)
         Shape of an image.
     pixel_range_ : tuple of (black, white)
-        The values that mean black and white: 0 and 255 for uint8; for other numbers 0 and 1, or 0
-        and 255, if all lie there, else their minimum and maximum.
+        The values that mean black and white: those of `pixel_range`, if it is given; 0 and 255 for
+        uint8; for other types 0 and 1, or 0 and 255, if all values lie there, else their minimum
+        and maximum. Floats up to 1.3 are 0 to 1 as well, from -0.001 on, or from -0.3 on if one is
+        at least 0.7: that leaves room for rounding and for the overshoot of bicubic interpolation.
     model_ : keras.Model
         The fitted network as a model of its own, built on first access: from images of
         `image_shape_`, in the units of the `X` of `fit`, to probabilities. Changing it does not
@@ -307,6 +315,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         random_state=None,
         verbose=0,
         image_shape=None,
+        pixel_range=None,
         input_size=None,
         dtype="float32",
         memory=None,
@@ -344,6 +353,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         self.random_state = random_state
         self.verbose = verbose
         self.image_shape = image_shape
+        self.pixel_range = pixel_range
         self.input_size = input_size
         self.dtype = dtype
         self.memory = memory
@@ -450,7 +460,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
         samples, shape = check_training_data(self, X, y, sample_weight, image_shape)
         split = self._split_labels(samples.y, goes_on, classes, partial)
         samples = samples.of_classes(split.used)
-        image_format = self._image_format(samples.X, shape, goes_on)
+        image_format = self._image_format(samples.X, shape, goes_on, partial)
         watched = check_validation_data(self, watched, image_format.image_shape)
         if watched is not None:
             split.check_validation_labels(watched.y)
@@ -471,10 +481,12 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
             return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)
         return split_classes(y, self.pretrain_classes, self.target_classes)
 
-    def _image_format(self, rows, shape, goes_on):
-        if goes_on:
-            return ImageFormat(self.image_shape_, self.pixel_range_)
-        return ImageFormat.learn(rows, shape, self.image_shape)
+    def _image_format(self, rows, shape, goes_on, partial):
+        if not goes_on:
+            return ImageFormat.learn(rows, shape, self.image_shape, self.pixel_range, partial)
+        image_format = ImageFormat(self.image_shape_, self.pixel_range_)
+        image_format.check_continued(rows, self.pixel_range, partial)
+        return image_format
 
     # -- Prediction ------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ def get_network(architecture: Architecture) -> "Network":
 def build_fitted_model(architecture: Architecture, weights: Weights, pixel_range):
     """Build a Keras model from images in the user's units to probabilities."""
     low, high = pixel_range
-    scale = 255.0 / (high - low if high > low else 1.0)
+    scale = 255.0 / (high - low if high != low else 1.0)
     model = Network(architecture).model
     use_keras_batch_normalization(model)
     for variable in model.weights:
