@@ -4,17 +4,27 @@ from numbers import Integral
 
 import numpy as np
 
+from .._messages import warn_user
+from .array_input import as_array
+
 # Side, in pixels, of the smallest image that a flat row folds into.
 SMALLEST_SIDE = 8
+# Rows with fewer values are too short to be images. Nothing about them draws a warning.
+FEWEST_PIXELS = SMALLEST_SIDE**2
+# Largest ratio of the sides of an image that a flat row may have been.
+_MOST_OBLONG = 2
 
 
-def as_rows(X):
+def as_rows(X, known_shape=None):
     """Flatten images to rows; arrays and DataFrames that are flat already pass through.
 
     Parameters
     ----------
     X : array-like of shape (n, h, w), (n, h, w, c) or (n, n_features)
         Images or flat rows.
+    known_shape : tuple of (h, w) or (h, w, c), default=None
+        Shape of an image, if the user gave one or the estimator was fitted on it. Images of this
+        shape are not checked for plausible channels.
 
     Returns
     -------
@@ -26,10 +36,10 @@ def as_rows(X):
     Raises
     ------
     ValueError
-        If `X` has more than four dimensions, or its channels seem to come first.
+        If `X` is not an array, has more than four dimensions, or its channels do not seem to
+        come last.
     """
-    if not hasattr(X, "ndim"):
-        X = np.asarray(X)
+    X = as_array(X)
     if X.ndim <= 2:
         return X, None
     if X.ndim > 4:
@@ -40,12 +50,33 @@ def as_rows(X):
     X = np.asanyarray(X)
     n, height, width = X.shape[:3]
     channels = X.shape[3] if X.ndim == 4 else 1
-    if height in (1, 3) and channels > 4:
+    shape = height, width, channels
+    if known_shape is None or complete_shape(known_shape) != shape:
+        _check_channels_last(X.shape, shape)
+    return X.reshape(n, height * width * channels), shape
+
+
+def _check_channels_last(array_shape, shape) -> None:
+    """Check that the last axis may be channels.
+
+    More than four channels are plausible if there are fewer of them than pixels on a side, or if
+    images are square or upright, as multispectral patches are.
+    """
+    height, width, channels = shape
+    if channels <= 4:
+        return
+    keep = f"If channels do come last, set image_shape={shape}."
+    if height in (1, 3) or height < min(width, channels):
         raise ValueError(
-            f"X has shape {X.shape}, which looks like channels first. Channels come last: "
-            "pass np.moveaxis(X, 1, -1)."
+            f"X has shape {array_shape}, which looks like channels first. Channels come last: "
+            f"pass np.moveaxis(X, 1, -1). {keep}"
         )
-    return X.reshape(n, height * width * channels), (height, width, channels)
+    if width < SMALLEST_SIDE // 2 < height:
+        raise ValueError(
+            f"X has shape {array_shape}, which looks like channels on axis 2. Images come first "
+            "and channels last, (n, height, width, channels): pass np.moveaxis(X, -1, 0) if images "
+            f"come last, or np.moveaxis(X, 2, -1). {keep}"
+        )
 
 
 def find_image_shape(shape, n_features: int, image_shape) -> tuple[int, int, int]:
@@ -106,6 +137,49 @@ def fold_shape(n_features: int, image_shape=None) -> tuple[int, int, int]:
             return side, side, channels
     side = max(int(np.ceil(n_features**0.5)), SMALLEST_SIDE)
     return side, side, 1
+
+
+def warn_if_ambiguous(n_features: int, folded: tuple[int, int, int]) -> None:
+    """Warn if a row of this length may have been another image than it was folded into.
+
+    A grey square is not ambiguous. An RGB square is, if a grey image has as many pixels. A row
+    that had to be padded was no square image at all, unless it is too short to be an image.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of values in a row.
+    folded : tuple of (h, w, c)
+        As `fold_shape` returns it.
+    """
+    side, _, channels = folded
+    oblong = _oblong_shape(n_features)
+    if channels == 3 and oblong is not None:
+        warn_user(
+            f"Rows of {n_features} values are read as RGB images of shape {folded}, but may be "
+            f"grey images of shape {oblong}, or of {oblong[::-1]}. Set image_shape to what they "
+            "are."
+        )
+    if channels == 1 and side * side != n_features and n_features >= FEWEST_PIXELS:
+        example = (
+            "(height, width) or (height, width, channels)"
+            if oblong is None
+            else f"{oblong} or {oblong[::-1]}"
+        )
+        warn_user(
+            f"Rows of {n_features} values make no square grey or RGB image, so each is padded to "
+            f"{side} x {side} pixels. Set image_shape to the shape of the images, such as "
+            f"{example}. If X is one image, pass X[None]."
+        )
+
+
+def _oblong_shape(n_features: int) -> tuple[int, int] | None:
+    """Return the least oblong (h, w) of this many pixels, `None` if no image is so oblong."""
+    for height in range(int(n_features**0.5), 0, -1):
+        if n_features % height == 0:
+            width = n_features // height
+            return (height, width) if width <= _MOST_OBLONG * height else None
+    return None
 
 
 def complete_shape(image_shape) -> tuple[int, int, int]:

@@ -7,8 +7,16 @@ from typing import Any
 import numpy as np
 
 from .chunks import scan_chunks
-from .image_shapes import find_image_shape
-from .pixel_range import WHITE, learn_pixel_range, warn_if_outside
+from .image_shapes import find_image_shape, warn_if_ambiguous
+from .pixel_range import (
+    WHITE,
+    Range,
+    check_first_batch,
+    check_later_batch,
+    check_pixel_range,
+    learn_pixel_range,
+    warn_if_outside,
+)
 from .row_subset import RowSubset
 
 
@@ -25,13 +33,56 @@ class ImageFormat:
     """
 
     image_shape: tuple[int, int, int]
-    pixel_range: tuple[float, float]
+    pixel_range: Range
 
     @classmethod
-    def learn(cls, rows: RowSubset, shape, image_shape) -> "ImageFormat":
-        """Learn the format of validated rows; parameters as for `find_image_shape`."""
-        image_shape = find_image_shape(shape, rows.shape[1], image_shape)
-        return cls(image_shape, learn_pixel_range(rows))
+    def learn(
+        cls, rows: RowSubset, shape, image_shape, pixel_range=None, is_partial=False
+    ) -> "ImageFormat":
+        """Learn the format of validated rows.
+
+        Parameters
+        ----------
+        rows : RowSubset of shape (n, n_features)
+            Validated rows.
+        shape, image_shape
+            As for `find_image_shape`.
+        pixel_range : tuple of (black, white) or None
+            The parameter of the estimator; `None` learns the range from the rows.
+        is_partial : bool, default=False
+            Whether the rows are the first batch of `partial_fit`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter contradicts the rows, or a first batch does not tell the range.
+        """
+        declared = check_pixel_range(pixel_range)
+        found_shape = find_image_shape(shape, rows.shape[1], image_shape)
+        if shape is None and image_shape is None:
+            warn_if_ambiguous(rows.shape[1], found_shape)
+        if declared is None and is_partial:
+            check_first_batch(rows)
+        return cls(found_shape, learn_pixel_range(rows) if declared is None else declared)
+
+    def check_continued(self, rows: RowSubset, pixel_range, is_partial: bool) -> None:
+        """Check the rows and the parameter `pixel_range` of a further call against this format.
+
+        Raises
+        ------
+        ValueError
+            If the parameter was changed, or a later batch of `partial_fit` is far outside a range
+            that was learned.
+        """
+        declared = check_pixel_range(pixel_range)
+        if declared not in (None, self.pixel_range):
+            raise ValueError(
+                "Training goes on with the pixel range of the first fit, "
+                f"{self.pixel_range}, but pixel_range={pixel_range!r}. Fit a new estimator for "
+                "another range."
+            )
+        if declared is None and is_partial:
+            check_later_batch(rows, self.pixel_range)
 
     def lazy_images(self, rows: RowSubset, float_type: str) -> "LazyImages":
         """Return images as the network takes them.
@@ -105,7 +156,7 @@ class LazyImages:
         return replace(self, rows=self.rows.take(indices))
 
     def _scale(self, rows: np.ndarray) -> np.ndarray:
-        low, high = self.image_format.pixel_range
-        scaled = np.subtract(rows, low, dtype=np.float64)
-        scaled *= WHITE / (high - low if high > low else 1.0)
+        black, white = self.image_format.pixel_range
+        scaled = np.subtract(rows, black, dtype=np.float64)
+        scaled *= WHITE / (white - black if white != black else 1.0)
         return scaled.astype(self.dtype, copy=False)

@@ -1,53 +1,171 @@
 """The pixel range: which values of X mean black and white."""
 
+from math import isfinite
+from numbers import Real
+
 import numpy as np
 
 from .._messages import warn_user
-from .image_shapes import SMALLEST_SIDE
+from .image_shapes import FEWEST_PIXELS
 from .row_subset import RowSubset
 
 WHITE = 255.0
 # If no pixel is brighter than this, X is probably scaled wrongly.
 DARK = WHITE / 8
+# Bicubic interpolation of an image from 0 to 1 gives values from -0.28 to 1.28 at most.
+OVERSHOOT = 0.3
+# Values that are this little below 0 are rounding errors.
+ROUNDING = 1e-3
+# A batch of at least this many images is taken for a sample of all brightnesses.
+MANY_IMAGES = 10
+
+Range = tuple[float, float]
 
 
-def learn_pixel_range(rows: RowSubset) -> tuple[float, float]:
+def check_pixel_range(pixel_range) -> Range | None:
+    """Return the parameter `pixel_range` as two floats; `None` passes through.
+
+    Raises
+    ------
+    ValueError
+        If it is not two different finite numbers.
+    """
+    if pixel_range is None:
+        return None
+    values = tuple(pixel_range)
+    if len(values) != 2 or not all(isinstance(n, Real) and isfinite(n) for n in values):
+        raise ValueError(
+            "pixel_range must be (black, white), two finite numbers, such as (0, 255), or None, "
+            f"got {pixel_range!r}."
+        )
+    black, white = map(float, values)
+    if black == white:
+        raise ValueError(
+            f"pixel_range must be two different numbers, (black, white), got {pixel_range!r}. "
+            "Use None to learn the range from X."
+        )
+    return black, white
+
+
+def learn_pixel_range(rows: RowSubset) -> Range:
     """Return the values that mean black and white in these rows.
 
     uint8 is 0 to 255. Other types are 0 to 1 or 0 to 255 if all values lie there, else the
-    minimum and maximum of the data. A range of 0 to 255 for images that are all nearly black
-    draws a warning.
+    minimum and maximum of the data. Floats may exceed 0 to 1 by `OVERSHOOT`, as interpolated
+    images do. A range of 0 to 255 for images that are all nearly black draws a warning.
     """
     if rows.dtype == np.uint8:
+        # The scan ends at the first part that is bright.
+        if not rows.exceeds(DARK):
+            _warn_if_dark(rows)
         return 0.0, WHITE
     low, high = rows.extremes
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    if rows.dtype.kind == "f" and _overshoots_unit(low, high):
+        return 0.0, 1.0
     if low < 0 or high > WHITE:
         return low, high
-    if high <= 1:
-        return 0.0, 1.0
-    if high <= DARK and rows.shape[1] >= SMALLEST_SIDE**2:
-        warn_user(
-            f"X has pixel values up to {high:g}, which are read as 0 (black) to 255 (white), so "
-            f"that all images are nearly black. If {high:g} means white, give X / {high:g}."
-        )
+    _warn_if_dark(rows)
     return 0.0, WHITE
 
 
-def warn_if_outside(rows: RowSubset, pixel_range: tuple[float, float]) -> None:
-    """Warn about pixels that do not fit the learned range.
+def _overshoots_unit(low: float, high: float) -> bool:
+    """Whether floats are 0 to 1 but for rounding or interpolation.
 
-    A warning is drawn by pixels that lie further outside the range than it is wide, and by floats
-    that all lie in 0 to 1 where the range is 0 to 255.
+    Negative values count as overshoot only next to pixels that are nearly white: without these
+    they may be of any range, such as one from -0.2 to 0.2.
     """
-    if not len(rows):
-        return
-    low, high = pixel_range
-    least, most = rows.extremes
-    margin = high - low
-    too_wide = margin > 0 and (least < low - margin or most > high + margin)
-    too_narrow = high == WHITE and rows.dtype.kind == "f" and 0 < most <= 1
-    if too_wide or too_narrow:
+    lowest = -OVERSHOOT if high >= 1 - OVERSHOOT else -ROUNDING
+    return lowest <= low and high <= 1 + OVERSHOOT
+
+
+def _warn_if_dark(rows: RowSubset) -> None:
+    high = rows.extremes[1]
+    if 0 < high <= DARK and rows.shape[1] >= FEWEST_PIXELS:
         warn_user(
-            f"X has pixel values from {least:g} to {most:g}, but the estimator was fitted on "
-            f"the range {low:g} to {high:g}. Scale X as in fit."
+            f"X has pixel values up to {high:g}, which are read as 0 (black) to 255 (white), so "
+            f"that all images are nearly black. If {high:g} means white, set "
+            f"pixel_range=(0, {high:g}) or give X / {high:g}."
         )
+
+
+def check_first_batch(rows: RowSubset) -> None:
+    """Check that the first batch of `partial_fit` tells the pixel range of later ones.
+
+    Raises
+    ------
+    ValueError
+        If all pixels are equal, and their type does not tell the range either.
+    """
+    if rows.dtype in (np.uint8, np.bool_) or rows.shape[1] < FEWEST_PIXELS:
+        return
+    low, high = rows.extremes
+    if low == high:
+        raise ValueError(
+            f"All pixels of the first batch of partial_fit are {low:g}, so it does not tell which "
+            "values mean black and white. Declare them, for example pixel_range=(0, 255) or "
+            "pixel_range=(0, 1)."
+        )
+
+
+def check_later_batch(rows: RowSubset, pixel_range: Range) -> None:
+    """Check a later batch of `partial_fit` against the range that the first one taught.
+
+    Raises
+    ------
+    ValueError
+        If pixels lie far outside.
+    """
+    if len(rows) and _lies_outside(rows, pixel_range):
+        least, most = rows.extremes
+        raise ValueError(
+            f"X has pixel values from {least:g} to {most:g}, far outside the range "
+            f"{pixel_range[0]:g} to {pixel_range[1]:g} that the first call of partial_fit learned. "
+            "Scale X as in the first call, or declare the range in a new estimator: "
+            "pixel_range=(black, white)."
+        )
+
+
+def warn_if_outside(rows: RowSubset, pixel_range: Range) -> None:
+    """Warn about pixels far outside the range, and about pixels of another plausible range."""
+    if len(rows) and (_lies_outside(rows, pixel_range) or _has_other_unit(rows, pixel_range)):
+        least, most = rows.extremes
+        warn_user(
+            f"X has pixel values from {least:g} to {most:g}, but the estimator reads the range "
+            f"{pixel_range[0]:g} to {pixel_range[1]:g} as black to white. Scale X as in fit."
+        )
+
+
+def _lies_outside(rows: RowSubset, pixel_range: Range) -> bool:
+    """Whether pixels are further outside the range than ordinary images are.
+
+    Interpolated images may exceed 0 to 1 and 0 to 255 by `OVERSHOOT`. The minimum and maximum of
+    the training data say less of other images, which may exceed them by the width of the range.
+    """
+    low, high = sorted(pixel_range)
+    is_unit = low == 0 and high in (1, WHITE) and rows.shape[1] >= FEWEST_PIXELS
+    margin = (OVERSHOOT if is_unit else 1.0) * (high - low)
+    if rows.dtype == np.uint8 and low - margin <= 0 and high + margin >= WHITE:
+        return False
+    least, most = rows.extremes
+    return margin > 0 and (least < low - margin or most > high + margin)
+
+
+def _has_other_unit(rows: RowSubset, pixel_range: Range) -> bool:
+    """Whether pixels inside the range are rather those of 0 to 1.
+
+    One dark or bright image does not count: it may have such pixels in the range as well. Equal
+    pixels do not count either, nor do integers up to 1, which black images have.
+    """
+    low, high = sorted(pixel_range)
+    if low == 0 and high > 100:
+        least, most = rows.extremes
+        return rows.dtype.kind in "fb" and least < most and 0 < most <= 1
+    is_symmetric = low < 0 and abs(low + high) <= 0.1 * (high - low)
+    if not is_symmetric or rows.shape[1] < FEWEST_PIXELS:
+        return False
+    # Images from -1 to 1 have negative pixels unless they are bright all over, and hardly ever a
+    # minimum of exactly 0, the background of most images from 0 to 1.
+    least, most = rows.extremes
+    return least >= 0 and least < most and (least == 0 or len(rows) >= MANY_IMAGES)

@@ -67,6 +67,10 @@ class RowSubset:
         is_read_only = isinstance(base, mmap.mmap) and modes - {None} == {"r"}
         return base if is_read_only and hasattr(mmap, "MADV_DONTNEED") else None
 
+    def exceeds(self, value: float) -> bool:
+        """Whether any value is larger; reads no more than it takes to find one."""
+        return any(self[part].max() > value for part in scan_chunks(self))
+
     @cached_property
     def extremes(self) -> tuple[float, float]:
         """The smallest and the largest value."""

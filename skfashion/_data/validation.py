@@ -6,8 +6,13 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from .image_shapes import as_rows
+from .._messages import warn_user
+from .image_shapes import FEWEST_PIXELS, as_rows, complete_shape
 from .labelled_data import LabelledData
+
+# As many rows as each has values are taken for one image from this number on. scikit-learn's
+# checks fit 10 rows of 10 values.
+_SMALLEST_SQUARE = 16
 
 
 @contextmanager
@@ -51,13 +56,42 @@ def check_rows(estimator, X, image_shape=None, **y):
     ValueError
         If `X` does not hold finite numbers, or has another shape than in `fit`.
     """
-    rows, shape = as_rows(X)
-    if None not in (shape, image_shape) and shape != image_shape:
+    is_first = image_shape is None
+    known_shape = estimator.image_shape if is_first else image_shape
+    rows, shape = as_rows(X, known_shape)
+    _check_several_images(estimator, rows, shape, known_shape, is_first)
+    if not is_first and shape not in (None, image_shape):
         raise ValueError(
             f"X has images of shape {shape}, but {type(estimator).__name__} was fitted on images "
             f"of shape {image_shape}. Resize or crop them to that."
         )
-    return validate_data(estimator, rows, reset=image_shape is None, **y), shape
+    return validate_data(estimator, rows, reset=is_first, **y), shape
+
+
+def _check_several_images(estimator, rows, shape, known_shape, is_first) -> None:
+    """Check that `X` is not one image, whose pixel rows would be taken for images.
+
+    Where the shape of an image is not known, `X` draws a warning if it may be one square image.
+    """
+    read_as = rows.shape if shape is None else (len(rows), *shape)
+    if known_shape is not None:
+        known = complete_shape(known_shape)
+        one_image = {known[:2] if known[2] == 1 else known, (*known, 1)}
+        n_features = np.prod(known) if is_first else estimator.n_features_in_
+        if read_as in one_image and rows.shape[1] != n_features:
+            raise ValueError(
+                f"X has the shape of one image, {known}. X must be images of shape (n, h, w) or "
+                "(n, h, w, c), or flat rows. One image? Pass X[None]."
+            )
+        return
+    is_square = len(read_as) > 1 and read_as[0] == read_as[1] >= _SMALLEST_SQUARE
+    is_short_row = len(read_as) == 2 and read_as[1] < FEWEST_PIXELS
+    if is_square and (is_short_row or read_as[2:] in ((3, 1), (4, 1))):
+        kind = "flat rows" if shape is None else "images"
+        warn_user(
+            f"X is read as {read_as[0]} {kind}, each of shape {read_as[1:]}, but may be one square "
+            "image. One image? Pass X[None]."
+        )
 
 
 def check_training_data(

@@ -21,6 +21,7 @@ class BackboneEstimator(BaseEstimator):
         "weights": [str, os.PathLike, None],
         "random_state": ["random_state"],
         "image_shape": [tuple, list, None],
+        "pixel_range": [tuple, list, None],
         "input_size": [Interval(Integral, 1, None, closed="left"), None],
         "dtype": [StrOptions({"float32", "float64", "mixed_bfloat16"})],
     }

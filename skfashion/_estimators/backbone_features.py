@@ -51,6 +51,9 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     image_shape : tuple, default=None
         (height, width) or (height, width, channels) that flat rows fold into, as for
         `TransferClassifier`.
+    pixel_range : tuple of (black, white), default=None
+        The values of `X` that mean black and white, such as (0, 1). By default they are learned in
+        `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
     input_size : int, default=None
         Side, in pixels, that images are resized to. By default only images below the backbone's
         minimum are enlarged.
@@ -66,7 +69,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     image_shape_ : tuple of (height, width, channels)
         Shape of an image.
     pixel_range_ : tuple of (black, white)
-        The values that mean black and white.
+        The values that mean black and white, as for `TransferClassifier`.
 
     See Also
     --------
@@ -110,6 +113,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         pooling: str = "average",
         random_state: int | np.random.RandomState | None = None,
         image_shape: tuple[int, ...] | None = None,
+        pixel_range: tuple[float, float] | None = None,
         input_size: int | None = None,
         dtype: str = "float32",
     ):
@@ -119,6 +123,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         self.pooling = pooling
         self.random_state = random_state
         self.image_shape = image_shape
+        self.pixel_range = pixel_range
         self.input_size = input_size
         self.dtype = dtype
 
@@ -149,7 +154,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         from .._networks.weight_files import load_body_weights
 
         rows, shape = check_rows(self, X)
-        image_format = ImageFormat.learn(RowSubset(rows), shape, self.image_shape)
+        image_format = ImageFormat.learn(RowSubset(rows), shape, self.image_shape, self.pixel_range)
         backbone = get_backbone(self.backbone)
         architecture = BodyArchitecture(
             backbone, image_format.image_shape, self.input_size, self.dtype

@@ -163,8 +163,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         train = train.of_classes(split.used)
         if resumes:
             image_format = self._fitted.image_format
+            image_format.check_continued(train.rows, self.pixel_range, is_partial)
         else:
-            image_format = ImageFormat.learn(train.rows, shape, self.image_shape)
+            image_format = ImageFormat.learn(
+                train.rows, shape, self.image_shape, self.pixel_range, is_partial
+            )
         validation = check_validation_data(self, validation, image_format.image_shape)
         if validation is not None:
             split.check_validation_labels(validation.y)

@@ -14,6 +14,7 @@ from .._data.labelled_data import LabelledData
 from .._data.lazy_images import ImageFormat
 from .._messages import warn_user
 from .._networks.architecture import Architecture, Weights
+from .._networks.head_size import warn_if_head_is_large
 from .._networks.network import Network, get_network
 from .._networks.weight_files import load_body_weights
 from .._random_streams import RandomStreams
@@ -99,6 +100,7 @@ class Fit:
         architecture = Architecture.from_params(
             estimator, image_format.image_shape, len(split.target)
         )
+        warn_if_head_is_large(architecture)
         network = get_network(architecture)
         store = _open_store(estimator, split.pretrains)
         freeze_until = choose_freeze_until(estimator, architecture.backbone, split.pretrains)

@@ -131,8 +131,14 @@ class TransferClassifier(BaseTransferClassifier):
     verbose : int, default=0
         1 logs a line for each epoch, through the logger ``skfashion``.
     image_shape : tuple, default=None
-        (height, width) or (height, width, channels) that flat rows fold into; by default a square
-        grey or RGB image if their length allows it, else a padded square.
+        (height, width) or (height, width, channels) that flat rows fold into. By default a square
+        grey image, or else a square RGB image, if their length allows it, else a padded square. A
+        warning asks for it where an RGB image may be an oblong grey one, or where rows of 64 values
+        or more were padded. Images whose channels do not seem to come last are an error unless this
+        is their shape.
+    pixel_range : tuple of (black, white), default=None
+        The values of `X` that mean black and white, such as (0, 1). By default they are learned in
+        `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
     input_size : int, default=None
         Side, in pixels, that images are resized to. By default only images below the backbone's
         minimum are enlarged.
@@ -161,8 +167,10 @@ class TransferClassifier(BaseTransferClassifier):
     image_shape_ : tuple of (height, width, channels)
         Shape of an image.
     pixel_range_ : tuple of (black, white)
-        The values that mean black and white: 0 and 255 for uint8; for other numbers 0 and 1, or 0
-        and 255, if all lie there, else their minimum and maximum.
+        The values that mean black and white: those of `pixel_range`, if it is given; 0 and 255 for
+        uint8; for other types 0 and 1, or 0 and 255, if all values lie there, else their minimum
+        and maximum. Floats up to 1.3 are 0 to 1 as well, from -0.001 on, or from -0.3 on if one is
+        at least 0.7: that leaves room for rounding and for the overshoot of bicubic interpolation.
     model_ : keras.Model
         The fitted network as a separate Keras model, built on first access: from images of
         `image_shape_`, in the units of the `X` of `fit`, to probabilities. Changing it does not
@@ -291,6 +299,7 @@ class TransferClassifier(BaseTransferClassifier):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         image_shape: tuple[int, ...] | None = None,
+        pixel_range: tuple[float, float] | None = None,
         input_size: int | None = None,
         dtype: str = "float32",
         memory: str | os.PathLike | Memory | None = None,
@@ -328,6 +337,7 @@ class TransferClassifier(BaseTransferClassifier):
         self.random_state = random_state
         self.verbose = verbose
         self.image_shape = image_shape
+        self.pixel_range = pixel_range
         self.input_size = input_size
         self.dtype = dtype
         self.memory = memory

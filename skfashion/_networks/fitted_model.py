@@ -28,7 +28,7 @@ def build_fitted_model(
         A model that shares nothing with the process's network.
     """
     black, white = pixel_range
-    scale = 255.0 / (white - black if white > black else 1.0)
+    scale = 255.0 / (white - black if white != black else 1.0)
     model = Network(architecture).model
     use_keras_batch_normalization(model)
     for variable in model.weights:

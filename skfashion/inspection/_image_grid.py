@@ -190,6 +190,8 @@ class ImageGridDisplay:
             classifier.classes_[probabilities.argmax(axis=1)],
             probabilities.max(axis=1),
             image_shape=flat_image_shape(X, classifier.image_shape_),
+            # A pipeline may scale pixels before the classifier gets them.
+            pixel_range=classifier.pixel_range_ if estimator is classifier else None,
             n_images=n_images,
             class_names=class_names,
             ax=ax,
@@ -207,6 +209,7 @@ class ImageGridDisplay:
         confidence: ArrayLike,
         *,
         image_shape: tuple[int, ...] | None = None,
+        pixel_range: tuple[float, float] | None = None,
         n_images: int = N_IMAGES,
         class_names: ClassNames | None = None,
         ax: AxesLike | None = None,
@@ -219,8 +222,7 @@ class ImageGridDisplay:
         Parameters
         ----------
         X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images, or flat rows. The values of black and white are learned from `X`, as in
-            `TransferClassifier.fit`.
+            Images, or flat rows.
         y_true : array-like of shape (n,)
             True labels.
         y_pred : array-like of shape (n,)
@@ -230,6 +232,9 @@ class ImageGridDisplay:
         image_shape : tuple of int, default=None
             (height, width) or (height, width, channels) that flat rows fold into; `None` for a
             square.
+        pixel_range : tuple of (black, white), default=None
+            The values of `X` that mean black and white; `None` learns them from `X`, as
+            `TransferClassifier` does.
         n_images : int, default=12
             Maximum number of images.
         class_names : dict or sequence of str, default=None
@@ -267,7 +272,7 @@ class ImageGridDisplay:
         check_consistent_length(X, true, predicted, sure)
         shown, n_mistakes = select_mistakes(true, predicted, sure, n_images)
         display = cls(
-            images=to_visible_images(X, shown, image_shape),
+            images=to_visible_images(X, shown, image_shape, pixel_range),
             y_true=true[shown],
             y_pred=predicted[shown],
             confidence=sure[shown],

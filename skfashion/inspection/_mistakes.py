@@ -27,14 +27,17 @@ def select_mistakes(
 
 
 def flat_image_shape(X: ArrayLike, image_shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the shape that flat rows fold into, `None` for images or rows of another length."""
-    rows, shape = as_rows(X)
-    n_features = np.shape(rows)[-1]
-    return image_shape if shape is None and n_features == np.prod(image_shape) else None
+    """Return the shape of the images that `X` holds or folds into, `None` for another shape."""
+    rows, shape = as_rows(X, image_shape)
+    fits = np.shape(rows)[-1] == np.prod(image_shape) if shape is None else shape == image_shape
+    return image_shape if fits else None
 
 
 def to_visible_images(
-    X: ArrayLike, indices: np.ndarray, image_shape: tuple[int, ...] | None
+    X: ArrayLike,
+    indices: np.ndarray,
+    image_shape: tuple[int, ...] | None,
+    pixel_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Return rows as images that can be shown.
 
@@ -44,11 +47,13 @@ def to_visible_images(
     Parameters
     ----------
     X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-        Images, or flat rows. The values of black and white are learned from all of them.
+        Images, or flat rows.
     indices : ndarray of shape (n_shown,)
         Rows to return.
     image_shape : tuple of int or None
         The shape that flat rows fold into.
+    pixel_range : tuple of (black, white), default=None
+        The values that mean black and white; `None` learns them from all of `X`.
 
     Returns
     -------
@@ -60,9 +65,9 @@ def to_visible_images(
     ValueError
         If `image_shape` does not fit `X`.
     """
-    rows, shape = as_rows(X)
+    rows, shape = as_rows(X, image_shape)
     rows = check_array(rows, dtype="numeric", input_name="X")
-    image_format = ImageFormat.learn(RowSubset(rows), shape, image_shape)
+    image_format = ImageFormat.learn(RowSubset(rows), shape, image_shape, pixel_range)
     # Images compare the range of pixels with the one learned, which takes at least one row.
     selected = np.array(indices if len(indices) else [0])
     images = image_format.lazy_images(RowSubset(rows, selected), "float32")[: len(indices)]

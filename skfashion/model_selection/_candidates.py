@@ -54,7 +54,7 @@ class SearchData:
         """Return the shape of the images that a classifier receives, `None` if unknown."""
         if self.image_shape is not None or self.X is None:
             return self.image_shape
-        rows, shape = as_rows(self.X)
+        rows, shape = as_rows(self.X, classifier.image_shape)
         return find_image_shape(shape, np.shape(rows)[1], classifier.image_shape)
 
     def split_for(self, classifier: TransferClassifier) -> ClassSplit | None:

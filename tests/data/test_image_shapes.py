@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skfashion._data.image_shapes import as_rows, complete_shape, find_image_shape, fold_shape
+from skfashion import BackboneFeatures, TransferClassifier
+from skfashion._data.image_shapes import (
+    as_rows,
+    complete_shape,
+    find_image_shape,
+    fold_shape,
+    warn_if_ambiguous,
+)
 
 
 @pytest.mark.parametrize("shape", [(5, 9, 8), (5, 9, 8, 1), (5, 9, 8, 3), (5, 9, 8, 4)])
@@ -58,3 +65,103 @@ def test_an_image_shape_is_whole_pixels(image_shape):
     with pytest.raises(ValueError, match=r"must be \(height, width\) .* in whole pixels, got"):
         complete_shape(image_shape)
     assert complete_shape((np.int64(3), 4)) == (3, 4, 1)
+
+
+# -- Plausible channels ---------------------------------------------------------------------
+
+FIRST = r"looks like channels first.*np\.moveaxis\(X, 1, -1\).*set image_shape="
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (9, 1, 28, 28),
+        (9, 2, 28, 28),
+        (9, 3, 28, 28),
+        (9, 4, 28, 28),
+        (9, 5, 28, 28),
+        (9, 13, 64, 64),
+        (9, 13, 48, 64),
+        (9, 3, 5, 6),
+    ],
+)
+def test_channels_that_come_first(shape):
+    with pytest.raises(ValueError, match=FIRST):
+        as_rows(np.zeros(shape))
+    known = shape[1:]
+    assert as_rows(np.zeros(shape), known)[1] == known
+    with pytest.raises(ValueError, match=FIRST):
+        as_rows(np.zeros(shape), known[::-1])
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3, 50), (32, 30, 1, 50), (9, 28, 3, 28)])
+def test_channels_between_the_sides(shape):
+    with pytest.raises(ValueError, match=r"channels on axis 2.*np\.moveaxis\(X, -1, 0\)"):
+        as_rows(np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (9, 28, 28, 4),
+        (9, 28, 21, 13),
+        (9, 21, 28, 13),
+        (9, 9, 9, 103),  # patches of hyperspectral images
+        (9, 25, 25, 200),
+        (9, 4, 28, 3),
+        (9, 28, 28, 28),
+    ],
+)
+def test_channels_that_come_last(shape):
+    assert as_rows(np.zeros(shape))[1] == shape[1:]
+
+
+def test_channels_are_checked_in_fit_and_predict():
+    X, y = np.random.default_rng(0).uniform(0, 1, (6, 12, 14, 14)), [0, 1] * 3
+    for estimator in (TransferClassifier(), BackboneFeatures()):
+        with pytest.raises(ValueError, match=FIRST):
+            estimator.fit(X, y)
+    accepted = TransferClassifier(epochs=0, image_shape=(12, 14, 14), random_state=0).fit(X, y)
+    assert accepted.image_shape_ == (12, 14, 14)
+    assert len(accepted.predict(X)) == 6
+    features = BackboneFeatures(image_shape=(12, 14, 14)).fit(X)
+    assert len(features.transform(X)) == 6
+
+
+# -- Ambiguous folds ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_features", [*range(1, 64), 64, 100, 784, 3600, 3 * 9**2])
+def test_rows_that_fold_in_one_way_or_are_short(n_features):
+    warn_if_ambiguous(n_features, fold_shape(n_features))
+
+
+@pytest.mark.parametrize(
+    ("n_features", "message"),
+    [
+        (588, r"588 values are read as RGB .* \(14, 14, 3\), .* \(21, 28\), or of \(28, 21\)"),
+        (3072, r"RGB images of shape \(32, 32, 3\), .* \(48, 64\)"),
+        (2914, r"padded to 54 x 54 pixels\. Set image_shape .* such as \(47, 62\) or \(62, 47\)"),
+        (700, r"700 values make no square .* padded to 27 x 27 .* such as \(25, 28\)"),
+        (65, r"padded to 9 x 9 pixels\. .* such as \(height, width\) or"),
+    ],
+)
+def test_rows_that_may_be_another_image(n_features, message):
+    with pytest.warns(UserWarning, match=message):
+        warn_if_ambiguous(n_features, fold_shape(n_features))
+
+
+@pytest.mark.parametrize("n_features", [588, 700])
+def test_ambiguous_rows_in_fit(n_features):
+    X, y = np.random.default_rng(0).uniform(0, 1, (6, n_features)), [0, 1] * 3
+    shape = {588: (28, 21), 700: (25, 28)}[n_features]
+    for make in (
+        lambda **params: TransferClassifier(epochs=0, random_state=0, **params),
+        lambda **params: BackboneFeatures(random_state=0, **params),
+    ):
+        with pytest.warns(UserWarning, match="Set image_shape"):
+            folded = make().fit(X, y)
+        told = make(image_shape=shape).fit(X, y)
+        assert told.image_shape_ == (*shape, 1)
+        for fitted in (folded, told):
+            getattr(fitted, "predict", getattr(fitted, "transform", None))(X)
