@@ -151,8 +151,10 @@ def test_fits_at_every_freeze_depth(name, tiny):
 
 
 @pytest.mark.parametrize("name", QUICK)
-@pytest.mark.parametrize("shape", [(8, 8), (9, 40, 3), (40, 40), (48, 40, 3)], ids=str)
+@pytest.mark.parametrize("shape", [(8, 8), (9, 40, 3), (64, 64), (120, 96, 3)], ids=str)
 def test_images_of_any_kind(name, shape):
+    if name == "vgg16" and shape == (120, 96, 3):
+        shape = (48, 40, 3)  # ten seconds less; batches of large images are those of the others
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (6, *shape), dtype="uint8"), np.array([0, 1] * 3)
     clf = quick(name, freeze_until="features").fit(X, y)
