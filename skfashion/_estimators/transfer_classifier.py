@@ -569,7 +569,7 @@ class TransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimato
             from .._networks.fitted_model import build_fitted_model
 
             self._model: Any = build_fitted_model(
-                self._architecture, self._weights, self.pixel_range_
+                self._architecture, self._weights, self.pixel_range_, self.freeze_point_
             )
         return self._model
 

@@ -28,9 +28,12 @@ def add_body(architecture: BodyArchitecture):
     x = images
     if architecture.body_size != architecture.image_shape[:2]:
         shrinks = np.less(architecture.body_size, architecture.image_shape[:2]).any()
-        x = keras.layers.Resizing(*architecture.body_size, antialias=bool(shrinks), name="resize")(
-            x
+        resize = keras.layers.Resizing(
+            *architecture.body_size, antialias=bool(shrinks), name="resize"
         )
+        # Keras' Resizing trains by default, and so would all layers after it: see
+        # `build_fitted_model`.
+        x = resize(x, training=False)
     channels = architecture.backbone.channels
     if channels is not None and channels != architecture.image_shape[2]:
         x = keras.layers.Concatenate(name="grey_to_color")([x] * channels)
