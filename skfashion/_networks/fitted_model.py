@@ -2,6 +2,7 @@
 
 from .._keras.fused_batch_norm import use_keras_batch_normalization
 from .._keras.global_state import fresh_keras_state
+from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras
 from .architecture import Architecture
 from .graph import Weights
@@ -32,6 +33,7 @@ def build_fitted_model(
     keras.Model
         A model that shares nothing with the process's network.
     """
+    check_runtime()
     black, white = pixel_range
     scale = 255.0 / (white - black if white > black else 1.0)
     model = Network(architecture).model
