@@ -1,5 +1,6 @@
 """Transfer learning for images as an ordinary scikit-learn estimator."""
 
+from . import _missing_modules  # noqa: F401  It explains pickles of other versions.
 from ._backbones.registry import list_backbones, register_backbone
 from ._backbones.spec import Backbone, OfficialWeights, Recipe
 from ._cache.memory import clear_memory, memory_report

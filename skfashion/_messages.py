@@ -23,9 +23,15 @@ def unknown_name_message(parameter, received, known, also=()) -> str:
         Further valid names, which are suggested but not listed.
     """
     known = list(known)
-    near = get_close_matches(str(received), dict.fromkeys([*known, *also]), n=2, cutoff=0.5)
-    guess = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return f"{parameter}={received!r} is not one of {known}.{guess}"
+    return f"{parameter}={received!r} is not one of {known}.{suggest(received, [*known, *also])}"
+
+
+def suggest(received, names, cutoff: float = 0.5) -> str:
+    """Return a question that names up to two near misses, in any case; "" if there are none."""
+    by_lower_case = {name.lower(): name for name in reversed(names)}
+    near = get_close_matches(str(received).lower(), by_lower_case, n=2, cutoff=cutoff)
+    guesses = " or ".join(repr(by_lower_case[name]) for name in near)
+    return f" Did you mean {guesses}?" if guesses else ""
 
 
 def warn_user(message: str) -> None:

@@ -56,3 +56,11 @@ def resolve_freeze_point(backbone: Backbone, value: str | int | None, parameter:
     if count == len(stages):
         return "features"
     return stages[count - 1] if count else None
+
+
+def describe_numbers(backbone: Backbone) -> str:
+    """Return which number stands for which freeze point, for an error."""
+    numbered = [f"{count} is {stage!r}" for count, stage in enumerate(backbone.stages[:-1], 1)]
+    return ", ".join(["as numbers, 0 is None (nothing)", *numbered]) + (
+        f" and {len(backbone.stages)} is 'features' (the whole body)"
+    )

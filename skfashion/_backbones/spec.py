@@ -1,14 +1,20 @@
 """The description of a backbone: frozen dataclasses with all that the library has to know."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .._messages import unknown_name_message
+from .._messages import suggest, unknown_name_message
+
+# Names of scopes in TensorFlow, without the slash and the backslash, which layers cannot have.
+_LAYER_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
+_NESTED_LAYER_NAME = re.compile(r"[A-Za-z0-9_.>-]+")
 
 POOLINGS = ("flatten", "average", "normalized_average")
 SCHEDULES = ("constant", "cosine")
+WEIGHT_FORMATS = ".weights.h5, .h5, .keras or .safetensors"
 
 
 @dataclass(frozen=True)
@@ -118,11 +124,14 @@ class Backbone:
     build : callable
         ``build(images) -> features``: adds the body's layers to a Keras graph. `images` is a
         symbolic batch of shape (n, h, w, channels) with values from 0 to 255, so preprocessing
-        is part of the graph. Layers are built channels last and under the estimator's `dtype`.
-        Every layer that a user may freeze up to needs a name. A function of a module can be
-        pickled; a lambda or a local function needs cloudpickle.
+        is part of the graph. `features` is one tensor: a feature map of shape
+        (n, h, w, channels), tokens of shape (n, tokens, channels), such as a transformer's, or
+        vectors of shape (n, channels). Layers are built channels last and under the estimator's
+        `dtype`. Every layer that a user may freeze up to needs a name. A function of a module can
+        be pickled; a lambda or a local function needs cloudpickle.
     stages : tuple of str
-        Names of layers, from input to output. Each layer's output is a single-tensor cut of the
+        Names of layers, from input to output, of letters A to Z, digits and the characters
+        ``. _ - >``. Each layer's output is a single-tensor cut of the
         graph: freezing up to a stage freezes all layers before it. The last stage is the last
         layer with weights.
     min_size : int
@@ -131,7 +140,8 @@ class Backbone:
         Channels that the body takes. With 3, the channel of grey images is repeated. `None` takes
         images as they are.
     pooling : {"flatten", "average", "normalized_average"}, default="average"
-        How the head turns the body's feature map into a vector. "normalized_average" then scales
+        How the head turns the body's features into a vector: it flattens them, or averages over
+        pixels or tokens. Vectors stay as they are. "normalized_average" then scales
         the vector of each image to mean 0 and variance 1, which suits a body without
         normalisation layers.
     default_freeze : str, default="features"
@@ -177,6 +187,7 @@ class Backbone:
             raise ValueError(unknown_name_message("pooling", self.pooling, POOLINGS))
         if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
             raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
+        check_layer_names(self.stages, self.name)
         points = (*self.stages, "features")
         if self.default_freeze not in points:
             raise ValueError(unknown_name_message("default_freeze", self.default_freeze, points))
@@ -189,6 +200,35 @@ class Backbone:
             if field.name in ("name", "stages") or getattr(self, field.name) != field.default
         ]
         return f"Backbone({', '.join(shown)})"
+
+
+def check_layer_names(names: Iterable[str], backbone: str, inside: str | None = None) -> None:
+    """Check that TensorFlow can name a scope after each layer.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of layers.
+    backbone : str
+        Name of the backbone that has the layers, for the error.
+    inside : str, default=None
+        Name of the layer that they are a part of. They may begin with other characters then.
+
+    Raises
+    ------
+    ValueError
+        If a name has other characters.
+    """
+    rule = _LAYER_NAME if inside is None else _NESTED_LAYER_NAME
+    for name in names:
+        if not rule.fullmatch(name):
+            place = "" if inside is None else f", inside layer {inside!r},"
+            first = "begins with a letter, digit or dot, and " if inside is None else ""
+            raise ValueError(
+                f"Backbone {backbone!r} has a layer{place} that is called {name!r}. TensorFlow "
+                f"takes a name that {first}consists of the letters A to Z, digits and the "
+                f"characters . _ - >. Rename the layer."
+            )
 
 
 def check_weights(weights, backbone: Backbone) -> None:
@@ -204,9 +244,10 @@ def check_weights(weights, backbone: Backbone) -> None:
     if weights == "imagenet":
         require_official_weights(backbone)
     elif weights is not None and not (path := Path(weights).expanduser()).is_file():
+        guess = suggest(weights, ["imagenet"], cutoff=0.7)
         raise FileNotFoundError(
-            f"weights={str(path)!r}: there is no such file. Give the path of one, or "
-            '"imagenet", or None.'
+            f"weights={str(path)!r}: there is no such file.{guess} Give the path of a file of the "
+            f'type {WEIGHT_FORMATS}, or "imagenet", or None.'
         )
 
 

@@ -52,7 +52,9 @@ class FittedNetwork:
         """Build a Keras model from images to probabilities."""
         from .._networks.fitted_model import build_fitted_model
 
-        return build_fitted_model(self.architecture, self.weights, self.image_format.pixel_range)
+        return build_fitted_model(
+            self.architecture, self.weights, self.image_format.pixel_range, self.freeze_point
+        )
 
     def save_backbone_weights(self, path) -> None:
         """Write the body's weights to a file."""

@@ -9,6 +9,8 @@ from .tensorflow import keras, keras_global_state
 
 _NAMES = "object_name_uids"
 _POLICY = "dtype_policy"
+# Scopes that the caller may be in: `keras.name_scope`, `keras.RematScope`.
+_SCOPES = ("name_scope_stack", "remat_scope_stack")
 _BUILDING = RLock()
 
 
@@ -16,7 +18,8 @@ _BUILDING = RLock()
 def fresh_keras_state(dtype="float32", reserved=()):
     """Build a graph as if it were the first one in the process, and leave the user's state as is.
 
-    Keras names layers, seeds and variables without a name by counters. For every layer and
+    Keras names layers, seeds and variables without a name by counters, and puts the name scopes of
+    the caller in front of the paths of variables. For every layer and
     initialiser it draws a default seed, which is part of the configuration, from Python's global
     random state. Weights and random streams are found by names here, so these must not depend on
     what was built before. One thread at a time builds, because threads share parts of this state.
@@ -36,11 +39,15 @@ def fresh_keras_state(dtype="float32", reserved=()):
 def _swapped_state(dtype, reserved):
     random_state = random.getstate()
     data_format, floatx = keras.config.image_data_format(), keras.config.floatx()
-    before = {name: keras_global_state.get_global_attribute(name) for name in (_NAMES, _POLICY)}
+    before = {
+        name: keras_global_state.get_global_attribute(name) for name in (_NAMES, _POLICY, *_SCOPES)
+    }
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
     keras_global_state.set_global_attribute(_NAMES, defaultdict(int, dict.fromkeys(reserved, 1)))
     keras_global_state.set_global_attribute(_POLICY, keras.DTypePolicy(dtype))
+    for name in _SCOPES:
+        keras_global_state.set_global_attribute(name, None)
     random.seed(0)
     try:
         yield

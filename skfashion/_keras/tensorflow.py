@@ -55,11 +55,12 @@ try:
         limit_threads(tf.config.threading)
         # The first operation starts the runtime, which writes further notices.
         tf.zeros(())
+        STARTED_IN = os.getpid()
 except ModuleNotFoundError as error:
     if error.name != "tensorflow":
         raise
     raise ModuleNotFoundError(
-        "TransferClassifier trains with TensorFlow, which is not installed: "
+        "skfashion computes with TensorFlow, which is not installed: "
         'run `pip install "skfashion[tensorflow]"`.',
         name="tensorflow",
     ) from None
@@ -70,14 +71,12 @@ try:
     import keras
     from keras.src.backend.common import global_state as keras_global_state
 except ImportError as error:
-    raise ImportError(
-        f"TransferClassifier needs Keras on TensorFlow: {error}. {_REMEDY}"
-    ) from error
+    raise ImportError(f"skfashion needs Keras on TensorFlow: {error}. {_REMEDY}") from error
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
-        "TransferClassifier needs Keras on TensorFlow, but it runs on "
+        "skfashion needs Keras on TensorFlow, but it runs on "
         f"{keras.backend.backend()!r}. {_REMEDY}"
     )
 
-__all__ = ["keras", "keras_global_state", "tf"]
+__all__ = ["STARTED_IN", "keras", "keras_global_state", "tf"]

@@ -2,14 +2,18 @@
 
 from .._keras.fused_batch_norm import use_keras_batch_normalization
 from .._keras.global_state import fresh_keras_state
+from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras
 from .architecture import Architecture
 from .graph import Weights
-from .network import Network
+from .network import Network, get_network
 
 
 def build_fitted_model(
-    architecture: Architecture, weights: Weights, pixel_range: tuple[float, float]
+    architecture: Architecture,
+    weights: Weights,
+    pixel_range: tuple[float, float],
+    freeze_point: str | None,
 ):
     """Build a Keras model from images in the user's units to class probabilities.
 
@@ -21,20 +25,39 @@ def build_fitted_model(
         Weights by path.
     pixel_range : tuple of (black, white)
         The values that mean black and white.
+    freeze_point : str or None
+        Layers before it are marked as not trainable.
 
     Returns
     -------
     keras.Model
         A model that shares nothing with the process's network.
     """
+    check_runtime()
     black, white = pixel_range
     scale = 255.0 / (white - black if white != black else 1.0)
     model = Network(architecture).model
     use_keras_batch_normalization(model)
     for variable in model.weights:
         variable.assign(weights[variable.path])
+    for name in _frozen_layers(architecture, freeze_point):
+        model.get_layer(name).trainable = False
     with fresh_keras_state(architecture.float_type):
         images = keras.Input(architecture.image_shape, name="pixels", dtype=architecture.float_type)
-        x = keras.layers.Rescaling(scale, -black * scale, name="pixel_range")(images)
+        # A Keras model that is called without `training` takes the default of its first layer that
+        # has one, for this layer and all after it. Augmentation and resizing layers have True: they
+        # would make batch normalisation train. The first layer's argument sets the default to
+        # False. It is stored with the model.
+        x = keras.layers.Rescaling(scale, -black * scale, name="pixel_range")(
+            images, training=False
+        )
         x = keras.layers.Softmax(name="probabilities")(model(x))
         return keras.Model(images, x, name="transfer_classifier")
+
+
+def _frozen_layers(architecture, freeze_point) -> set[str]:
+    # The process's network is cut, not the model's: each cut adds nodes to the layers.
+    front, back = get_network(architecture).split_at(freeze_point)
+    if front is None:
+        return set()
+    return {layer.name for layer in front.layers} - {layer.name for layer in back.layers}

@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .._backbones.spec import check_layer_names
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras
 from .._random_streams import RandomStreams
@@ -26,23 +27,29 @@ def add_body(architecture: BodyArchitecture):
     x = images
     if architecture.body_size != architecture.image_shape[:2]:
         shrinks = np.less(architecture.body_size, architecture.image_shape[:2]).any()
-        x = keras.layers.Resizing(*architecture.body_size, antialias=bool(shrinks), name="resize")(
-            x
+        resize = keras.layers.Resizing(
+            *architecture.body_size, antialias=bool(shrinks), name="resize"
         )
+        # Keras' Resizing trains by default, and so would all layers after it: see
+        # `build_fitted_model`.
+        x = resize(x, training=False)
     channels = architecture.backbone.channels
     if channels is not None and channels != architecture.image_shape[2]:
         x = keras.layers.Concatenate(name="grey_to_color")([x] * channels)
-    return images, architecture.backbone.build(x)
+    try:
+        return images, architecture.backbone.build(x)
+    except Exception as error:
+        error.add_note(
+            f"This happened in build(images) of backbone {architecture.backbone.name!r}."
+        )
+        raise
 
 
 def add_head(x, architecture: Architecture):
     """Add the classifier after the body's output; return logits."""
     layers = keras.layers
     pooling = architecture.backbone.pooling
-    if pooling == "flatten":
-        x = layers.Flatten(name="flatten")(x)
-    else:
-        x = layers.GlobalAveragePooling2D(name="average")(x)
+    x = pool(x, "average" if pooling == "normalized_average" else pooling, name_layer=True)
     if pooling == "normalized_average":
         # It has no weights, so it belongs to the frozen part when the whole body is frozen.
         x = layers.LayerNormalization(center=False, scale=False, name="normalize")(x)
@@ -51,6 +58,36 @@ def add_head(x, architecture: Architecture):
         x = layers.Dense(architecture.hidden_units, activation="relu", name="dense")(x)
         x = layers.Dropout(architecture.dropout, name="dropout")(x)
     return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
+
+
+def pool(x, pooling: str, name_layer: bool = False):
+    """Return features as a vector: flattened, or their average or maximum.
+
+    Parameters
+    ----------
+    x : KerasTensor
+        A feature map of shape (n, height, width, channels), tokens of shape (n, tokens, channels),
+        or a vector of shape (n, channels), which is returned as it is.
+    pooling : {"average", "max", "flatten"}
+        How the axes between the first and the last are removed.
+    name_layer : bool, default=False
+        Whether the layer is named after the pooling.
+
+    Returns
+    -------
+    KerasTensor or None
+        The vector; `None` if there is no such pooling for features of this shape.
+    """
+    layers, rank = keras.layers, len(x.shape)
+    if rank == 2:
+        return x
+    layer = {
+        ("average", 3): layers.GlobalAveragePooling1D,
+        ("average", 4): layers.GlobalAveragePooling2D,
+        ("max", 3): layers.GlobalMaxPooling1D,
+        ("max", 4): layers.GlobalMaxPooling2D,
+    }.get((pooling, rank), layers.Flatten if pooling == "flatten" else None)
+    return layer and layer(name=pooling if name_layer else None)(x)
 
 
 def to_numpy(variable) -> np.ndarray:
@@ -89,20 +126,40 @@ class Graph:
             fresh_keras_state(architecture.dtype, reserved=HEAD_LAYERS),
             keras.StatelessScope() as assigned,
         ):
-            images, features = add_body(architecture)
-            self.body = keras.Model(images, features, name="body")
+            self.body = self._build_body()
+            features = self.body.outputs[0]
             self._check_layers()
             self._check_weights(assigned)
-            self.model = keras.Model(images, self._add_head(features), name="network")
+            self.model = keras.Model(self.body.inputs[0], self._add_head(features), name="network")
             self._initializers = {v.path: v._initializer for v in self.model.weights}
 
     def _add_head(self, features):
         """Add what follows the body; return the graph's output."""
         return features
 
+    def _build_body(self):
+        images, features = add_body(self.architecture)
+        reason = f"returned {features!r}"
+        if isinstance(features, keras.KerasTensor):
+            reason = f"returned one of shape {features.shape}"
+            if len(features.shape) in (2, 3, 4) and None not in features.shape[1:]:
+                try:
+                    return keras.Model(images, features, name="body")
+                except ValueError as error:
+                    reason = f"returned one with another input: {error}"
+        raise ValueError(
+            f"Backbone {self.architecture.backbone.name!r}: build(images) must return one Keras "
+            "tensor that is computed from images alone, of shape (n, height, width, channels), "
+            f"(n, tokens, channels) or (n, channels), but it {reason}."
+        )
+
     def _check_layers(self):
         backbone = self.architecture.backbone
         names = [layer.name for layer in self.body.layers]
+        check_layer_names(names, backbone.name)
+        for layer in self.body.layers:
+            nested = [each.name for each in layer._flatten_layers(include_self=False)]
+            check_layer_names(nested, backbone.name, inside=layer.name)
         if taken := sorted(set(names) & set(HEAD_LAYERS)):
             raise ValueError(
                 f"Backbone {backbone.name!r} has layers that are called {taken}, as layers of the "

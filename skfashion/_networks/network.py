@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from .._backbones.freeze_points import resolve_freeze_point
+from .._backbones.freeze_points import describe_numbers, resolve_freeze_point
+from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras, tf
 from .._messages import unknown_name_message
 from .architecture import Architecture
@@ -20,9 +21,23 @@ from .graph import Graph, add_head
 MAX_NETWORKS = 8
 
 
-@lru_cache(maxsize=MAX_NETWORKS)
 def get_network(architecture: Architecture) -> "Network":
-    """Return the process's network of this architecture; the least recently used is dropped."""
+    """Return the process's network of this architecture; the least recently used is dropped.
+
+    Raises
+    ------
+    ValueError
+        If the layers that the backbone builds contradict its description.
+    RuntimeError
+        If TensorFlow cannot compute here: see `check_runtime`.
+    """
+    check_runtime()
+    return build_network(architecture)
+
+
+@lru_cache(maxsize=MAX_NETWORKS)
+def build_network(architecture: Architecture) -> "Network":
+    """Build a network, or return the one that was built before."""
     return Network(architecture)
 
 
@@ -205,8 +220,8 @@ class Network(Graph):
             usual = [*backbone.stages, "features", *(name for name in names if name == "dense")]
             raise ValueError(
                 unknown_name_message("freeze_until", point, usual, also=names)
-                + f" These are the stages of backbone {backbone.name!r} and of the head; None "
-                "freezes nothing."
+                + f" These are the stages of backbone {backbone.name!r} and of the head; "
+                f"{describe_numbers(backbone)}."
             )
         # The first node is the one in this graph; cutting adds others.
         return self.model.get_layer(point)._inbound_nodes[0].output_tensors[0]

@@ -4,12 +4,14 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from .._backbones.freeze_points import describe_numbers
 from .._keras.global_state import fresh_keras_state
+from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras
 from .._messages import unknown_name_message
 from .architecture import BodyArchitecture
 from .batch_function import FixedBatchFunction, run_batches
-from .graph import Graph, Weights
+from .graph import Graph, Weights, pool
 
 MAX_BODIES = 4
 MAX_EXTRACTORS = 16
@@ -21,11 +23,27 @@ def get_body(architecture: BodyArchitecture) -> Graph:
     return Graph(architecture)
 
 
-@lru_cache(maxsize=MAX_EXTRACTORS)
 def get_pooled_features(
     architecture: BodyArchitecture, layer: str, pooling: str
 ) -> "PooledFeatures":
-    """Return the process's extractor of this kind; the least recently used is dropped."""
+    """Return the process's extractor of this kind; the least recently used is dropped.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, or its output cannot be pooled in this way.
+    RuntimeError
+        If TensorFlow cannot compute here: see `check_runtime`.
+    """
+    check_runtime()
+    return build_pooled_features(architecture, layer, pooling)
+
+
+@lru_cache(maxsize=MAX_EXTRACTORS)
+def build_pooled_features(
+    architecture: BodyArchitecture, layer: str, pooling: str
+) -> "PooledFeatures":
+    """Build an extractor, or return the one that was built before."""
     return PooledFeatures(get_body(architecture), layer, pooling)
 
 
@@ -39,34 +57,38 @@ class PooledFeatures:
     layer : str
         Name of a layer, or "features" for the whole body.
     pooling : {"average", "max", "flatten"}
-        How a feature map becomes a vector.
+        How a feature map or a sequence of tokens becomes a vector. A vector stays as it is.
 
     Raises
     ------
     ValueError
-        If there is no such layer.
+        If there is no such layer, or its output cannot be pooled in this way.
     """
 
     def __init__(self, graph: Graph, layer: str, pooling: str):
         self.graph = graph
         features = self._output_of(layer)
         with fresh_keras_state(graph.architecture.dtype):
-            if pooling == "flatten" or len(features.shape) != 4:
-                pool = keras.layers.Flatten()
-            elif pooling == "max":
-                pool = keras.layers.GlobalMaxPooling2D()
-            else:
-                pool = keras.layers.GlobalAveragePooling2D()
-            self._model = keras.Model(graph.body.inputs[0], pool(features), name="extractor")
+            pooled = pool(features, pooling)
+            if pooled is None:
+                raise ValueError(
+                    f"layer={layer!r} has an output of shape {features.shape} in backbone "
+                    f"{graph.architecture.backbone.name!r}, which has no {pooling} over pixels or "
+                    'tokens. Set pooling="flatten", or choose another layer.'
+                )
+            self._model = keras.Model(graph.body.inputs[0], pooled, name="extractor")
 
     def _output_of(self, layer):
-        body, stages = self.graph.body, self.graph.architecture.backbone.stages
+        body, backbone = self.graph.body, self.graph.architecture.backbone
+        stages = backbone.stages
         if layer == "features":
             return body.outputs[0]
         names = [each.name for each in body.layers]
         if layer not in names:
             raise ValueError(
                 unknown_name_message("layer", layer, [*stages, "features"], also=names)
+                + f" These are the stages of backbone {backbone.name!r}; "
+                f"{describe_numbers(backbone)}."
             )
         return body.get_layer(layer)._inbound_nodes[0].output_tensors[0]
 

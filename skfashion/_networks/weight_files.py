@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 
-from .._backbones.spec import check_weights
+from .._backbones.spec import WEIGHT_FORMATS, check_weights
 from .graph import Graph, Weights
 from .keras2_layout import find_keras2_group, pair_keras2
 from .keras3_layout import KERAS_SUFFIX, pair_keras3, write_keras3
@@ -64,7 +64,10 @@ def load_body_weights(weights, graph: Graph) -> Weights:
     except ModuleNotFoundError:
         raise
     except Exception as error:  # the errors depend on the format
-        raise ValueError(f"weights={str(path)!r} cannot be read: {error}") from error
+        raise ValueError(
+            f"weights={str(path)!r} cannot be read: {error}. Give a file of the type "
+            f"{WEIGHT_FORMATS}; convert others to one of these first."
+        ) from error
 
 
 @contextmanager

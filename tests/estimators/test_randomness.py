@@ -42,7 +42,7 @@ def test_same_bits_from_networks_built_anew(make, fashion):
     X, y = fashion
     first = make(**ALL_RANDOM).fit(X, y)
     keras.Sequential([keras.layers.Dropout(0.5), keras.layers.RandomFlip()])
-    _network.get_network.cache_clear()
+    _network.build_network.cache_clear()
     _lending._idle.clear()
     second = make(**ALL_RANDOM).fit(X, y)
     assert_array_equal(first.predict_proba(X), second.predict_proba(X))

@@ -6,7 +6,7 @@ import pytest
 from skfashion._backbones.registry import get_backbone
 from skfashion._networks.architecture import Architecture
 from skfashion._networks.head_size import warn_if_head_is_large
-from skfashion._networks.network import get_network
+from skfashion._networks.network import build_network
 
 
 def architecture(backbone="small_cnn", image_shape=(400, 500, 3), input_size=None, **params):
@@ -46,11 +46,11 @@ def test_small_heads_draw_no_warning(params):
 
 
 def test_fit_warns_before_it_builds_the_head(make):
-    built = get_network.cache_info().misses
+    built = build_network.cache_info().misses
     X = np.random.default_rng(0).integers(0, 256, (2, 400, 500, 3), np.uint8)
     with pytest.raises(UserWarning, match="400 x 500 pixels"):  # warnings are errors in tests
         make().fit(X, [0, 1])
-    assert get_network.cache_info().misses == built
+    assert build_network.cache_info().misses == built
 
 
 def test_fit_warns_at_the_line_of_the_user(make, lt5, monkeypatch):

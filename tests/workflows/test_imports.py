@@ -85,7 +85,7 @@ def test_without_tensorflow_fit_says_what_to_install():
     done = run(textwrap.dedent(blocked) + textwrap.dedent(FIT))
     assert done.returncode == 1
     last = done.stderr.strip().split("\n")[-1]
-    assert last.startswith("ModuleNotFoundError: TransferClassifier trains with TensorFlow")
+    assert last.startswith("ModuleNotFoundError: skfashion computes with TensorFlow")
     assert 'pip install "skfashion[tensorflow]"' in last
 
 
@@ -119,7 +119,7 @@ def test_threads_are_as_many_as_the_environment_says(variables, expected, reques
 def test_keras_on_another_backend_is_an_error():
     done = run(FIT, KERAS_BACKEND="numpy")
     last = done.stderr.strip().split("\n")[-1]
-    assert last.startswith("ImportError: TransferClassifier needs Keras on TensorFlow")
+    assert last.startswith("ImportError: skfashion needs Keras on TensorFlow")
     assert "KERAS_BACKEND=tensorflow" in last
 
 

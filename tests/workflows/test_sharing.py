@@ -71,24 +71,24 @@ def test_a_second_fit_builds_and_traces_nothing(make, fashion, monkeypatch):
 
     monkeypatch.setattr(_network, "Network", fail)
     monkeypatch.setattr(_lending, "Trainer", fail)
-    traced = _network.get_network.cache_info().misses
+    traced = _network.build_network.cache_info().misses
     clf = make(pretrain_classes=GTE5, random_state=9, learning_rate=0.01, batch_size=64)
     clf.fit(X[:150], y[:150]).predict(X)
-    assert _network.get_network.cache_info().misses == traced
+    assert _network.build_network.cache_info().misses == traced
 
 
 def test_registries_are_bounded(make, lt5):
     for hidden_units in range(1, _lending.MAX_IDLE_TRAINERS + 3):
         make(hidden_units=hidden_units, epochs=1).fit(*lt5)
     assert sum(map(len, _lending._idle.values())) == _lending.MAX_IDLE_TRAINERS
-    assert _network.get_network.cache_info().currsize == _network.MAX_NETWORKS
+    assert _network.build_network.cache_info().currsize == _network.MAX_NETWORKS
 
 
 def test_an_estimator_outlives_its_network_in_the_registry(make, fashion):
     X, y = fashion
     clf = make(hidden_units=13).fit(X, y)
     before = clf.predict_proba(X)
-    _network.get_network.cache_clear()
+    _network.build_network.cache_clear()
     assert_array_equal(clf.predict_proba(X), before)
 
 

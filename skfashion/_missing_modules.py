@@ -1,0 +1,22 @@
+"""An error for pickles of other versions, which name modules that this version does not have."""
+
+import sys
+from importlib.abc import MetaPathFinder
+
+
+class _MissingModules(MetaPathFinder):
+    """The last finder that Python asks for a module: all others have not found it."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        """Explain why a private module of this package is missing; ignore all other modules."""
+        if not fullname.startswith(f"{__package__}._"):
+            return
+        raise ModuleNotFoundError(
+            f"skfashion has no module {fullname!r}. A pickle that asks for it was written by "
+            "another version of skfashion. Load it with that version, or fit the estimator again; "
+            "weights go from one version to another by save_backbone_weights.",
+            name=fullname,
+        )
+
+
+sys.meta_path.append(_MissingModules())

@@ -1,0 +1,62 @@
+"""Results of other code are never found again."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import skfashion
+from skfashion._cache import fingerprint
+from skfashion._cache.fingerprint import environment_fingerprint, hash_code
+
+PACKAGE = Path(skfashion.__file__).parent
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("copy") / "anywhere"
+    shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__", "data"))
+    return folder
+
+
+def test_the_folder_does_not_count(copied):
+    assert hash_code(copied) == hash_code(PACKAGE)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_one_byte_of_any_module_counts(copied, module):
+    before, content = hash_code(copied), (copied / module).read_bytes()
+    try:
+        (copied / module).write_bytes(content[:-1] + b" ")
+        assert hash_code(copied) != before
+    finally:
+        (copied / module).write_bytes(content)
+    assert hash_code(copied) == before
+
+
+def test_modules_of_all_sub_packages_are_there():
+    folders = {module.parent.name for module in MODULES}
+    assert folders >= {"_backbones", "_cache", "_data", "_keras", "_networks", "_training"}
+
+
+def test_a_module_that_moves_comes_or_goes_counts(copied):
+    before = hash_code(copied)
+    moved = (copied / "_cache/hashing.py").rename(copied / "_networks/hashing.py")
+    after = hash_code(copied)
+    moved.rename(copied / "_cache/hashing.py")
+    assert after != before
+    new = copied / "_training/new.py"
+    new.write_text("")
+    after = hash_code(copied)
+    new.unlink()
+    assert after != before
+
+
+def test_the_fingerprint_is_that_of_the_whole_package(monkeypatch, copied):
+    assert fingerprint._PACKAGE == PACKAGE
+    before = environment_fingerprint.__wrapped__()
+    monkeypatch.setattr(fingerprint, "_PACKAGE", copied)
+    assert environment_fingerprint.__wrapped__() == before
+    monkeypatch.setattr(fingerprint, "_PACKAGE", copied / "_cache")
+    assert environment_fingerprint.__wrapped__() != before
