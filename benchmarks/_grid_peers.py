@@ -1,4 +1,4 @@
-"""The other sides of the grid benchmarks: an estimator written by hand, and scikeras."""
+"""The peers of the grid benchmarks: an estimator written by hand, and scikeras."""
 
 import numpy as np
 from _plain_keras import as_floats, small_cnn
@@ -8,7 +8,7 @@ FROZEN_LAYERS = {None: 0, "conv1": 2, "conv2": 3, "features": 4, "dense": 7}
 
 
 def class_split_model(X, y, epochs, freeze_until, learning_rate, output_layer):
-    """Pretrain on source rows, freeze, renew the output layer: what users write by hand."""
+    """Pretrain on source rows, freeze, replace the output layer: what users write by hand."""
     import keras
 
     n_classes = len(np.unique(y))
@@ -31,7 +31,7 @@ def class_split_model(X, y, epochs, freeze_until, learning_rate, output_layer):
 
 
 class HandWritten(ClassifierMixin, BaseEstimator):
-    """Builds, pretrains and fine-tunes in every fit; takes as many classes in both tasks."""
+    """Builds, pretrains and fine-tunes in every fit; both tasks need the same number of classes."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class HandWritten(ClassifierMixin, BaseEstimator):
 def scikeras_classifier(X_source, y_source, epochs):
     """Return a scikeras estimator of the target task, whose build function holds the source rows.
 
-    scikeras gives a build function no rows, so they cannot come from the fold.
+    scikeras passes no rows to a build function, so the rows cannot come from the fold.
     """
     from scikeras.wrappers import KerasClassifier
 

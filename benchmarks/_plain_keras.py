@@ -1,10 +1,10 @@
-"""The other side of the speed benchmarks: the same small CNN in plain Keras, written by hand."""
+"""The peer of the speed benchmarks: the same small CNN in plain Keras."""
 
 import numpy as np
 
 
 def small_cnn(n_classes=5, body_weights=None, trainable=True, learning_rate=0.001):
-    """Build and compile the reference's small CNN; freeze its body where that is asked for."""
+    """Build and compile the reference's small CNN; its body is frozen unless `trainable`."""
     import keras
     from keras import layers
 
@@ -39,12 +39,12 @@ def small_cnn(n_classes=5, body_weights=None, trainable=True, learning_rate=0.00
 
 
 def as_floats(images):
-    """Return images as Keras users give them: float32, with a channel."""
+    """Return images as Keras users pass them: float32, with a channel."""
     return images[..., None].astype(np.float32)
 
 
 def epoch_clock():
-    """Return a Keras callback whose `seconds` are those of each epoch."""
+    """Return a Keras callback that collects the seconds of each epoch in `seconds`."""
     from time import perf_counter
 
     import keras

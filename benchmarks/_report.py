@@ -1,4 +1,6 @@
-"""What the benchmarks share: the halves of the classes, tables on the terminal."""
+"""What the benchmarks share: the halves of the classes, seconds of a call, printed tables."""
+
+from time import perf_counter
 
 LT5, GTE5 = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
 DIRECTIONS = {"gte5 -> lt5": (GTE5, LT5), "lt5 -> gte5": (LT5, GTE5)}
@@ -14,3 +16,10 @@ def print_table(title, columns, rows):
         if number == 0:
             print(rule)
     print(rule, flush=True)
+
+
+def seconds_of(run):
+    """Return the seconds that a call takes."""
+    begin = perf_counter()
+    run()
+    return perf_counter() - begin

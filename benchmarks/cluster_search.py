@@ -1,14 +1,14 @@
 """A search on a cluster of two workers, with and without workers that are killed.
 
-Run ``python benchmarks/cluster_search.py``; it takes about ten minutes on two cores. Everything is
-on this machine: a Dask scheduler and two workers of one thread each, in processes of their own.
+Run ``python benchmarks/cluster_search.py``; it takes about ten minutes on two cores. Everything
+runs on this machine, in separate processes: a Dask scheduler and two workers of one thread.
 
 - search: 6 candidates x 2 folds on rows of the bundled sample: serially, with one thread; on the
-  cluster; and again as often as `--kills` says, with a worker killed by SIGKILL at a random moment.
-  "identical" compares all scores, bit by bit, with the serial ones.
+  cluster; and `--kills` more times, with a worker killed by SIGKILL at a random moment. "identical"
+  compares all scores, bit by bit, with the serial ones.
 - travel: 1, 10 and 50 candidates of an estimator that does nothing, on an array as large as the
   60,000 images of Fashion-MNIST: what each process holds and receives.
-- overhead: 400 candidates of it on a few rows, in turn on 1 and 2 workers.
+- overhead: 400 candidates of it on a few rows, in turn serially and on two workers.
 """
 
 import argparse
@@ -39,7 +39,7 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 class Nothing(ClassifierMixin, BaseEstimator):
-    """An estimator that costs nothing, so that what is left is the cluster's own."""
+    """An estimator that costs nothing, so that only the cost of the cluster is measured."""
 
     def __init__(self, number=0):
         self.number = number
@@ -67,7 +67,7 @@ def search(rows):
 
 
 def serial_search(rows):
-    """Run it in a process of its own, whose threads are those of a worker."""
+    """Run the search in a new process with as many threads as a worker has."""
     command = [sys.executable, __file__, "--serial", str(rows)]
     return json.loads(
         subprocess.run(command, check=True, capture_output=True, env=ONE_THREAD).stdout
@@ -100,7 +100,7 @@ def compare_searches(client, rows, kills, seed):
 
 
 def search_with_a_kill(client, rows, number, clean, expected, draw):
-    """Return a line on a search in which a worker is killed, not one that ends before."""
+    """Return a line on a search in which a worker was killed before the search ended."""
     while True:
         client.wait_for_workers(2, timeout=60)
         after = draw.uniform(0.05, 0.75) * clean

@@ -1,16 +1,16 @@
-"""Grids over freeze points and learning rates: shared, against what users do today.
+"""Grids over freeze points and learning rates: with `memory`, against what users do today.
 
 Run ``python benchmarks/grid_speed.py``; it takes about an hour on two cores, and ``--grids cuts``
-runs some only. Needs scikeras. In each round every side runs the same grid on the same 6,000 source
-and 6,000 target images, in turn, and starts without anything kept.
+runs only one of the grids. It needs scikeras. In each round every side runs the same grid on the
+same 6,000 source and 6,000 target images, in turn, and starts with nothing stored.
 
 - cuts: 5 freeze points x 2 learning rates x 3 folds of the target rows;
 - deep: the same, from conv2 on;
-- heads: 3 freeze points x 4 learning rates x 2 heads x 3 folds of all rows, so that each fold has a
-  pretraining of its own.
+- heads: 3 freeze points x 4 learning rates x 2 heads x 3 folds of all rows, so that each fold
+  pretrains on other rows.
 
-A second line gives what an identical search takes in a new process, from what the first one kept;
-the import of TensorFlow is in that one alone.
+A second line gives the seconds of an identical search in a new process, which finds what the first
+one stored. Only that line includes the import of TensorFlow.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def scikeras_side(name):
 
 
 def in_new_process(name, folder):
-    """Run our side in a process of its own; return its seconds and scores."""
+    """Run the side of skfashion in a new process; return its seconds and scores."""
     command = [sys.executable, __file__, "--grids", name, "--warm", folder]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
@@ -138,7 +138,7 @@ def main():
         seconds, scores = skfashion_side(*options.grids, options.warm)
         print(json.dumps([seconds, scores.tolist()]))
         return
-    # The side that runs first is not to pay for TensorFlow's import.
+    # TensorFlow's import must not count for the side that runs first.
     importlib.import_module("skfashion._keras.tensorflow")
     cells = [row for name in options.grids for row in measure(name, options.rounds)]
     columns = ["grid", "side", "median s", "of skfashion's", "mean score", "best score"]

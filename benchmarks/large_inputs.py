@@ -1,8 +1,8 @@
-"""Fits on images that are larger than memory is meant to be: what stays resident.
+"""Memory that a fit on a memory-mapped file of images takes.
 
 Run ``python benchmarks/large_inputs.py``; it takes about ten minutes on two cores, and 5 GB of
-disk, or 25 if features of a million images go to a file. Each fit is in a process of its own, which
-first fits a few images: what is resident then, TensorFlow and the network, is taken off.
+disk, or 25 if features of a million images go to a file. Each fit runs in a new process, which
+first fits 1,000 images: what is resident then, TensorFlow and the network, is subtracted.
 
 - photographs: 28,000 colour images of 224 x 224 pixels, 4.2 GB in a memory-mapped file: images of
   Fashion-MNIST, enlarged and tinted. MobileNetV2 at 96 pixels.
@@ -36,8 +36,8 @@ PART = 1_000
 class Peak(Thread):
     """Watches the memory of this process, in a `with` block.
 
-    "resident" is all of it, "anonymous" what is not pages of files, which the system takes away
-    when memory is short.
+    "resident" is all of it. "anonymous" leaves out pages of files, which the system drops when
+    memory is short.
     """
 
     def __init__(self):
@@ -77,8 +77,8 @@ def write_rows(path, n_images, rng):
     X, _ = fetch_fashion_mnist("train", return_X_y=True)
     file = np.lib.format.open_memmap(path, "w+", np.uint8, (n_images, 28, 28))
     for begin in range(0, n_images, len(X)):
-        some = X[: n_images - begin]
-        file[begin : begin + len(some)] = some
+        part = X[: n_images - begin]
+        file[begin : begin + len(part)] = part
     file.flush()
 
 
@@ -89,7 +89,7 @@ CASES = {
 
 
 def fit(case, path):
-    """Fit in this process; print what it took."""
+    """Fit in this process; print memory, seconds and accuracy."""
     X = np.load(path, mmap_mode="r")
     _, y = fetch_fashion_mnist("train", return_X_y=True)
     y = np.resize(y, len(X))
@@ -120,7 +120,7 @@ def fit(case, path):
 
 
 def run(case, n_images):
-    """Write the images, fit in a process of its own, return the cells of a row."""
+    """Write the images, fit in a new process, return the cells of a row."""
     write = CASES[case][0]
     with TemporaryDirectory() as folder:
         path = Path(folder, "X.npy")

@@ -1,4 +1,4 @@
-"""From clothes to digits and to photographs: pretrained on Fashion-MNIST, against from scratch.
+"""Transfer from clothes to digits and to photographs, against training from scratch.
 
 Run ``python benchmarks/other_domains.py``; it takes about 40 minutes on two cores. A MobileNetV2
 is pretrained by this library on all of Fashion-MNIST, and fine-tuned with 10, 50 and all images a
@@ -9,7 +9,7 @@ class, three draws each:
   photograph is a patch from? Test patches are the right third of each photograph.
 
 Fine-tuning and training from scratch get the same epochs. With 10 images a class these are 30 to 60
-updates, with which random weights learn nothing: all is done with ten times the epochs there, too.
+updates, in which random weights learn nothing. So that case is repeated with ten times the epochs.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def digits():
 
 
 def photographs():
-    """Return training and test patches of photographs, and the number of each patch's one."""
+    """Return training and test patches, with the number of the photograph of each."""
     parts = {"train": ([], []), "test": ([], [])}
     for label, name in enumerate(PHOTOGRAPHS):
         photograph = getattr(skimage.data, name)()
@@ -60,7 +60,7 @@ def photographs():
 
 
 def draw(X, y, n_images, seed):
-    """Return so many images of each class, or all."""
+    """Return `n_images` images of each class; `None` for all."""
     if n_images is None:
         return X, y
     rng = np.random.default_rng(seed)

@@ -1,8 +1,7 @@
 """Prediction, peak memory of a fit and import time, against plain Keras and scikit-learn.
 
 Run ``python benchmarks/prediction_and_memory.py``; it takes about five minutes on two cores. Memory
-and imports are measured in processes of their own, in turn; the peak of memory is read from Linux's
-/proc.
+and imports are measured in new processes, in turn. The peak of memory is read from Linux's /proc.
 """
 
 import argparse
@@ -44,7 +43,7 @@ DATA = """
 from skfashion.datasets import fetch_fashion_mnist
 X, y = fetch_fashion_mnist("train", return_X_y=True)
 """
-# Not getrusage's peak: a process inherits that of who started it.
+# A process inherits getrusage's peak from the process that started it.
 PEAK = """
 from pathlib import Path
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0], "kB")
@@ -52,7 +51,7 @@ print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0], "kB")
 
 
 def in_new_process(code):
-    """Run code in a process of its own; return the first number of the last line that it prints."""
+    """Run code in a new process; return the first number of the last line that it prints."""
     command = [sys.executable, "-c", code]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(output.splitlines()[-1].split()[0])

@@ -1,8 +1,8 @@
 """The reference protocol on all of Fashion-MNIST, beside the published figures.
 
-Run ``python benchmarks/reference_protocol.py``; it takes about half an hour on two cores. First
-the reference's own settings (Adadelta at 0.001, output layer kept), then the default optimizer,
-both beside training from scratch on the same target rows; three seeds each.
+Run ``python benchmarks/reference_protocol.py``; it takes about half an hour on two cores. The first
+table has the reference's settings (Adadelta at 0.001, output layer kept), the second the default
+optimizer. Both compare with training from scratch on the same target rows, with three seeds.
 """
 
 import argparse

@@ -42,7 +42,7 @@ def keras_model():
 
 
 def fit_keras(X, y):
-    """Build, pretrain, freeze and fine-tune with plain Keras; return what predicts."""
+    """Build, pretrain, freeze and fine-tune with plain Keras; return a function that predicts."""
     import keras
 
     model = keras_model()
@@ -76,7 +76,7 @@ def measure(fit, data):
 
 
 def growth(fit, data, n_fits):
-    """Return the megabytes that the process grows by in each of so many fits in a row."""
+    """Return the megabytes by which the process grows in each of `n_fits` fits in a row."""
     process = psutil.Process()
     gc.collect()
     before = process.memory_info().rss
@@ -90,7 +90,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fits", type=int, default=50)
     n_fits = parser.parse_args().fits
-    # The side that runs first is not to pay for TensorFlow's import.
+    # TensorFlow's import must not count for the side that runs first.
     importlib.import_module("skfashion._keras.tensorflow")
     X, y = load_fashion_sample(return_X_y=True)
     X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
@@ -98,7 +98,7 @@ def main():
     data = X[:200], y[:200], X_test[target], y_test[target]
     sides = {"skfashion": fit_skfashion, "fresh Keras build": fit_keras}
     first = {name: measure(fit, data)[0] for name, fit in sides.items()}
-    # Memory first, a side at a time: what one gives back must not be booked to the other.
+    # Memory first, one side after the other: what one side frees must not count for the other.
     grown = {name: growth(fit, data, n_fits) for name, fit in sides.items()}
     later = {name: [] for name in sides}
     for _ in range(n_fits):

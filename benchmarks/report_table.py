@@ -1,14 +1,14 @@
-"""Three backbones on all of Fashion-MNIST: fine-tuned, head only, and from scratch.
+"""Three backbones on all of Fashion-MNIST: fine-tuned, the head alone, and from scratch.
 
 Run ``python benchmarks/report_table.py``; it takes about six hours on two cores, and ``--rows
-vgg16/fine-tuned ...`` runs some rows only. The environment variable SKFASHION_WEIGHTS may name a
-folder with files of weights; without it the official ImageNet weights are fetched. ResNet50 is
+vgg16/fine-tuned ...`` runs only the rows named. The environment variable SKFASHION_WEIGHTS may name
+a folder with files of weights; without it the official ImageNet weights are fetched. ResNet50 is
 pretrained here, on images of classes 5 to 9.
 
-A stratified 5,000 of the training images are held out, and all that was chosen (freeze points,
-epochs, the recipes that ship) was chosen on these; the test images are scored once, at the end of a
-row. Training from scratch gets epochs that take about as long as fine-tuning does; training the
-head alone gets 300, which take less.
+A stratified 5,000 of the training images are held out. Freeze points, epochs and the recipes that
+ship were chosen on these. The test images are scored once, at the end of a row. Training from
+scratch gets as many epochs as take about the time of fine-tuning. Training the head alone gets 300,
+which take less.
 """
 
 import argparse
@@ -84,7 +84,7 @@ def run(row, train, validation, test):
     return (
         row.backbone,
         row.training,
-        max(clf._architecture.body_size),
+        max(clf._fitted.architecture.body_size),
         clf.freeze_point_ or "-",
         ", ".join(row.augmentation or ["-"]),
         f"{row.pretrain_epochs} + {row.epochs}" if row.pretrain_epochs else row.epochs,

@@ -8,7 +8,7 @@ threads, so the record is made anew for each comparison::
     python same_bits.py compare before.json    # in a checkout of the new code
 
 SKFASHION_WEIGHTS may name a folder with files of pretrained weights; they add configurations.
-Names of configurations after the file run these alone.
+Names after the file choose configurations.
 """
 
 import contextlib

@@ -1,10 +1,10 @@
-"""A search over heads on a frozen VGG16: how many forward passes does it cost?
+"""The cost of a search over heads on a frozen VGG16, in forward passes.
 
-Run ``python benchmarks/shared_backbone.py``; it takes about 50 minutes on two cores. On 12,000
-images, 32 pixels a side, frozen to block4_pool, 5 candidates x 3 folds: without sharing each of the
-15 fits and scores runs the frozen part over all images. The sides take turns, and a pass through
-the frozen part comes between them. The environment variable SKFASHION_WEIGHTS may name a folder
-with files of weights; without it the official ImageNet weights are fetched.
+Run ``python benchmarks/shared_backbone.py``; it takes about 50 minutes on two cores. The search has
+12,000 images, 32 pixels a side, frozen to block4_pool, and 5 candidates x 3 folds. Without sharing,
+each of the 15 fits and scores runs the frozen part over all images. The sides take turns, with a
+pass through the frozen part between them. The environment variable SKFASHION_WEIGHTS may name a
+folder with files of weights; without it the official ImageNet weights are fetched.
 """
 
 import argparse

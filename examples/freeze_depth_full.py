@@ -2,9 +2,9 @@
 Where to freeze, on all of Fashion-MNIST
 ========================================
 
-The small CNN on all 60,000 training images: five freeze points, two source tasks, three folds. The
-target task is to tell five kinds of clothes apart, classes 0 to 4; the source task is shoes alone,
-or shoes, shirts and bags.
+A search with the small CNN on all 60,000 training images: five freeze points, two source tasks,
+three folds. The target task is to tell five kinds of clothes apart, classes 0 to 4. The source task
+is shoes alone, or shoes, shirts and bags.
 
 This page is not run when the documentation is built: its 30 fits took 489 s on two cores.
 
@@ -15,7 +15,7 @@ This page is not run when the documentation is built: its 30 fits took 489 s on 
 frozen up to    shoes alone  all five       s per fit     what it teaches
 ==============  ===========  =============  ============  ==========================
 nothing         0.930        0.931          41            the reference
-conv1           0.927        0.928          23            edges are edges: half the
+conv1           0.927        0.928          23            edges transfer: half the
                                                           time, and nearly nothing
                                                           lost
 conv2,          0.909        0.917          5             an eighth of the time, for
@@ -24,15 +24,15 @@ dense           0.747        0.783          1             the hidden layer knows
                                                           shoes, not shirts
 ==============  ===========  =============  ============  ==========================
 
-Accuracy is the mean of three folds, with a standard deviation of 0.005 at most. What one pretrains
-on matters the more, the deeper one freezes: with nothing frozen the two source tasks are alike,
-behind the hidden layer they are four points apart. conv2 and features are one place: there are no
-weights between them.
+Accuracy is the mean of three folds, with a standard deviation of 0.005 at most. The choice of the
+source task matters more, the deeper one freezes: with nothing frozen the two source tasks are
+alike, after the hidden layer they are four points apart. conv2 and features freeze the same
+weights: there are none between them.
 """
 
 # %%
-# Both source tasks lead to the same target task, so their scores can be compared. With `memory`, a
-# source task is pretrained once for all freeze points and folds.
+# The target task is the same for both source tasks, so their scores can be compared. With `memory`,
+# the network is pretrained once on each source task, for all freeze points and folds.
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
@@ -62,7 +62,7 @@ with TemporaryDirectory() as folder:
     frame = search_frame(search, X, y)
 
 # %%
-# The picture, and the same as a table:
+# The results as a picture and as a table:
 display = FreezeDepthDisplay.from_search(search, X, y)
 display.figure_.savefig("freeze_depth_full.png", dpi=150)
 columns = ["pretrain_classes", "freeze_point", "mean_test_score", "std_test_score", "mean_fit_time"]

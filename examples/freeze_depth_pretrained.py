@@ -7,21 +7,22 @@ fine-tuned for two epochs on 12,000 images of Fashion-MNIST, in three folds.
 
 This page is not run when the documentation is built, and needs weights. It took 1,252 and 1,212 s
 on two cores, beside other work, with ImageNet's weights of VGG16, and an InceptionV3 whose blocks
-behind mixed5 were tuned on other photographs:
+after mixed5 were tuned on other photographs:
 
 .. image:: /_static/freeze_depth_pretrained.png
    :alt: Accuracy and seconds per fit against the freeze point, for VGG16 and InceptionV3
 
-VGG16 loses nothing that three folds could tell up to block3_pool, where a fit takes less than half
-of the time: 0.854 against 0.860, in 66 s and not 142. Behind block4_pool it is 0.830, of the head
-alone 0.751. InceptionV3 loses a point already at mixed2 (0.852 against 0.865). Its last blocks,
-which come from other images, are worth next to nothing to a new head (0.572): what is frozen must
-have been trained on something alike. :ref:`report-table` has both on all 60,000 images, fine-tuned
-and with the head alone.
+Up to block3_pool VGG16 loses no accuracy that three folds could show, and a fit takes less than
+half of the time: 0.854 against 0.860, in 66 s instead of 142. Frozen to block4_pool it reaches
+0.830, and the head alone 0.751. InceptionV3 loses a point already at mixed2 (0.852 against 0.865).
+Its last blocks, which come from other images, are worth next to nothing to a new head (0.572):
+frozen layers must have been trained on similar images. :ref:`report-table` has both backbones on
+all 60,000 images, fine-tuned and with the head alone.
 """
 
 # %%
-# ``SKFASHION_WEIGHTS`` may name a folder with files of weights; else the official ones are fetched.
+# ``SKFASHION_WEIGHTS`` may name a folder with files of weights; otherwise the official ones are
+# fetched.
 import os
 from pathlib import Path
 from time import perf_counter
@@ -51,12 +52,12 @@ def weights_of(backbone):
 
 
 # %%
-# All folds come from the training images: the test images are no place to choose a freeze point.
+# All folds come from the training images. Test images must not decide where to freeze.
 X, y = fetch_fashion_mnist("train", return_X_y=True)
 X, _, y, _ = train_test_split(X, y, train_size=12_000, stratify=y, random_state=0)
 
 # %%
-# A search for each backbone, because their weights differ, and a picture for each search.
+# There is a search for each backbone, because their weights differ, and a picture for each search.
 figure, panels = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 for ax, (backbone, points) in zip(panels, POINTS.items(), strict=True):
     clf = TransferClassifier(backbone, weights=weights_of(backbone), epochs=2, random_state=0)

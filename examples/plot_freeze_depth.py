@@ -3,13 +3,13 @@ Where to freeze
 ===============
 
 How deep should one freeze a pretrained network? ``freeze_until`` is a hyperparameter like any
-other, so scikit-learn's grid search answers, and one picture shows it: accuracy, seconds per fit
-and trainable parameters, for every freeze point of the small CNN.
+other, so scikit-learn's grid search can answer that. One picture shows the result: accuracy,
+seconds per fit and trainable parameters, for every freeze point of the small CNN.
 """
 
 # %%
 # The bundled sample holds real images of ten classes. Shoes, shirts and bags, classes 5 to 9, are
-# the source task; five other kinds of clothes are the target task. Half of the images will do.
+# the source task; five other kinds of clothes are the target task. Half of the images are enough.
 from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
 
 from skfashion import TransferClassifier
@@ -21,7 +21,7 @@ X, y = (part[:2500] for part in load_fashion_sample(return_X_y=True))
 source = [5, 6, 7, 8, 9]
 
 # %%
-# :func:`~skfashion.model_selection.freeze_points` lists what there is to try.
+# :func:`~skfashion.model_selection.freeze_points` lists the freeze points.
 # :class:`~skfashion.model_selection.ClassSplitCV` splits the target rows only. All source rows are
 # in every training fold, so each fit pretrains on the same images.
 search = GridSearchCV(
@@ -36,12 +36,12 @@ search.fit(X, y)
 search.best_params_
 
 # %%
-# Nothing is lost up to the last convolution, and training behind it is cheaper; the seconds have
-# the pretraining in them, which is the same for all. With the hidden layer frozen, too, a new
-# output layer is all that trains, and three epochs are too few for it. Bars are one standard
-# deviation over the folds.
+# No accuracy is lost up to the last convolution, and training after it is cheaper. The seconds
+# include the pretraining, which is the same for all. With the hidden layer frozen, too, only a new
+# output layer trains, and three epochs are too few for it. Bars are one standard deviation over the
+# folds.
 display = FreezeDepthDisplay.from_search(search)
 
 # %%
-# The same as a table:
+# The same results as a table:
 search_frame(search)[["freeze_point", "mean_test_score", "mean_fit_time", "n_trainable_params"]]

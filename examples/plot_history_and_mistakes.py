@@ -1,14 +1,14 @@
 """
-What a fit did, and what it gets wrong
-======================================
+Training curves and mistakes of a fit
+=====================================
 
-Two pictures of a fitted classifier: how both tasks went, epoch by epoch, and the images that it is
-most sure of and wrong about.
+Two pictures of a fitted classifier: loss and accuracy of both tasks, epoch by epoch, and the images
+that it classifies wrongly with the highest confidence.
 """
 
 # %%
 # The network learns the classes 5 to 9 of the bundled sample, is frozen up to its first
-# convolution, and learns the others. The rows of ``X_val`` are watched, not trained on.
+# convolution, and learns the others. The rows of ``X_val`` are evaluated, not trained on.
 from skfashion import TransferClassifier
 from skfashion.datasets import load_fashion_sample
 from skfashion.inspection import HistoryDisplay, ImageGridDisplay
@@ -24,8 +24,8 @@ clf = TransferClassifier(
 ).fit(X, y, X_val=test.data, y_val=test.target)
 
 # %%
-# Loss and accuracy start again behind the dotted line: another task, and a new output layer.
-# While training, dropout makes both look worse than they are on the images that are watched.
+# Loss and accuracy start again after the dotted line: another task, and a new output layer. While
+# training, dropout makes both look worse than they are on the validation images.
 history = HistoryDisplay.from_estimator(clf)
 
 # %%

@@ -1,15 +1,15 @@
 """
-A backbone of your own
-======================
+A user-defined backbone
+=======================
 
-A network that skfashion does not know is one entry: a function that adds its layers to a Keras
-graph. Freeze points, grids, features and weight files then work for it like for any other.
+A new network is one entry: a function that adds its layers to a Keras graph. Freeze points, grids,
+features and weight files then work for it as for any other backbone.
 """
 
 # %%
-# Images come in with values from 0 to 255, so scaling belongs into the network. A stage is a name
-# of a layer that all of the network goes through. Here these are additions, behind each of which a
-# block of a small residual network ends.
+# Images have values from 0 to 255, so scaling is part of the network. A stage is the name of a
+# layer that the whole network goes through. Here the stages are additions, each of which ends a
+# block of a small residual network.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,7 +44,7 @@ register_backbone(
 )
 
 # %%
-# By its name it can be searched beside others; numbers of stages serve all of them.
+# Its name can be searched beside others. Numbers of stages serve all of them.
 X, y = (part[:2500] for part in load_fashion_sample(return_X_y=True))
 source = [5, 6, 7, 8, 9]
 search = GridSearchCV(
@@ -56,7 +56,7 @@ search = GridSearchCV(
 display = FreezeDepthDisplay.from_search(search)
 
 # %%
-# Its features serve any other classifier of scikit-learn's.
+# Any other classifier of scikit-learn can use its features.
 best = search.best_estimator_
 target = y < 5
 with TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The main job: both directions of the class split, against training from scratch.
+"""Both directions of the class split, against training from scratch.
 
 ``make demo`` runs this on the bundled sample, ``make demo FULL=1`` on all of Fashion-MNIST. It
 prints a table and writes ``demo-output/learning_curve.png``.
@@ -24,7 +24,7 @@ OUTPUT = Path("demo-output")
 
 
 def fit_both_ways(source, target, epochs, train, test):
-    """Fit with the source task and without it, on the same target rows, watching the test set."""
+    """Fit with the source task and without it, on the same target rows; evaluate the test set."""
     fitted = {}
     for name, pretrain_classes in (("transfer", source), ("scratch", None)):
         clf = TransferClassifier(
@@ -40,7 +40,7 @@ def fit_both_ways(source, target, epochs, train, test):
 
 
 def table_rows(direction, fitted, train):
-    """Give a row for each phase: rows, parameters, seconds per epoch and test accuracy."""
+    """Yield a row for each phase: rows, parameters, seconds per epoch and test accuracy."""
     transfer, scratch = fitted["transfer"], fitted["scratch"]
     total = transfer.n_frozen_params_ + transfer.n_trainable_params_
     n_source = np.isin(train[1], transfer.source_classes_).sum()
