@@ -43,6 +43,7 @@ PARAMETERS = {
     "random_state": None,
     "verbose": 0,
     "image_shape": None,
+    "pixel_range": None,
     "input_size": None,
     "dtype": "float32",
     "memory": None,
