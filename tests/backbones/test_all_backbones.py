@@ -16,10 +16,13 @@ from skfashion.model_selection import freeze_points
 
 NAMES = list_backbones()
 PRETRAINED = [name for name in NAMES if get_backbone(name).channels == 3]
-# Tracing the training of the others takes minutes in all; the fast suite runs the cheapest ones,
-# a plain one and one with batch normalisation.
+# Tracing the training of the others at every depth takes minutes in all: the fast suite runs a
+# plain backbone, and one with batch normalisation and branches.
+FITTED = [
+    pytest.param(n, marks=[] if n in ("small_cnn", "mobilenet_v2") else pytest.mark.slow)
+    for n in NAMES
+]
 QUICK = ["small_cnn", "vgg16", "mobilenet_v2"]
-FITTED = [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in NAMES]
 MODULES = {
     "vgg16": keras.applications.vgg16,
     "resnet50": keras.applications.resnet50,
