@@ -198,7 +198,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         ValueError
             If the images are of another shape.
         """
-        check_is_fitted(self)
+        check_is_fitted(self)  # before the import of TensorFlow
         from .._networks.pooled_features import get_pooled_features
 
         rows, _ = check_rows(self, X, self.image_shape_)

@@ -182,13 +182,14 @@ class Trainer:
 
     def _read(self, data: EncodedData, rows, variants):
         """Return a window's data on the device, and the indices of its rows in that."""
-        stacked = Flips.stack_indices(rows, variants, len(data))
         if data.is_resident:
+            stacked = Flips.stack_indices(rows, variants, len(data))
             return self._on_device(data.inputs, data.targets, data.weights), stacked
         indices = np.arange(len(rows))
         if self.spec.from_features:
-            inputs = data.inputs[stacked]
+            inputs = data.inputs[Flips.stack_indices(rows, variants, len(data))]
         else:
+            # Images are flipped in the graph.
             inputs, indices = data.inputs[rows], Flips.stack_indices(indices, variants, len(rows))
         return self._on_device(inputs, data.targets[rows], data.weights[rows]), indices
 

@@ -19,7 +19,6 @@ DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 UPSTREAM = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 FOLDER = "fashion-mnist"
 DATA = files("skfashion.datasets") / "data"
-IMAGE_SHAPE = (28, 28)
 
 TARGET_NAMES = [
     "T-shirt/top",
