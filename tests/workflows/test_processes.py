@@ -68,7 +68,8 @@ def here_and_there(make, fashion):
         cwd=ROOT,
         check=False,
     )
-    assert done.stderr.startswith(b"fitted")
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr.startswith(b"fitted")  # nothing before it
     here = {**fitted, "fitted there": unfitted.fit(X, y)}
     return {name: clf.predict_proba(X) for name, clf in here.items()}, pickle.loads(done.stdout)
 
