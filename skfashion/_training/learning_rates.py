@@ -1,9 +1,9 @@
 """Learning rates of the head and of each stage of the body, and their schedule."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 
-from .._backbones.spec import Recipe
+from .._backbones.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class LearningRates:
         Peak rates of the head, and of the body's last stage.
     layer_decay : float
         Factor between the rate of a stage and that of the stage before it.
-    schedule : {"constant", "cosine"}
+    schedule : {"constant", "cosine", "linear"}
         How all rates change over the phase.
     warmup : float
         Share of the phase in which they rise from zero.
@@ -32,42 +32,26 @@ class LearningRates:
     clip_norm: float | None
 
     @classmethod
-    def resolve(
-        cls, params, recipe: Recipe, default_rate: float, open_ended: bool = False
-    ) -> "LearningRates":
-        """Return the rates on the target task: parameters that are `None` come from the recipe.
+    def resolve(cls, recipe: Recipe, default_rate: float, head=None, body=None) -> "LearningRates":
+        """Return the rates of a phase.
 
         Parameters
         ----------
-        params : TransferClassifier
-            The estimator.
         recipe : Recipe
-            The backbone's recipe.
+            A recipe that says all options.
         default_rate : float
             The optimizer's default learning rate.
-        open_ended : bool, default=False
-            Whether the phase's length is unknown. Rates are then constant unless the parameters
-            ask for a schedule.
+        head, body : float, optional
+            Rates that an estimator's parameters give. `None` comes from the recipe.
         """
-        if open_ended:
-            recipe = replace(recipe, schedule="constant", warmup=0.0)
-        head = _or_default(params.learning_rate, recipe.head_factor * default_rate)
+        head = recipe.head_factor * default_rate if head is None else head
         return cls(
             learning_rate=head,
-            body_learning_rate=_or_default(params.body_learning_rate, recipe.body_factor * head),
-            layer_decay=_or_default(params.layer_decay, recipe.layer_decay),
-            **_schedule_and_clipping(params, recipe),
-        )
-
-    @classmethod
-    def resolve_pretraining(cls, params, recipe: Recipe, default_rate: float) -> "LearningRates":
-        """Return the rates on the source task, where only the head's rate is a parameter."""
-        head = _or_default(params.pretrain_learning_rate, recipe.head_factor * default_rate)
-        return cls(
-            learning_rate=head,
-            body_learning_rate=recipe.body_factor * head,
+            body_learning_rate=recipe.body_factor * head if body is None else body,
             layer_decay=recipe.layer_decay,
-            **_schedule_and_clipping(params, recipe),
+            schedule=recipe.schedule,
+            warmup=recipe.warmup,
+            clip_norm=None if recipe.clip_norm == inf else recipe.clip_norm,
         )
 
     @property
@@ -86,16 +70,3 @@ class LearningRates:
         if depth is None:
             return self.learning_rate
         return self.body_learning_rate * self.layer_decay**depth
-
-
-def _schedule_and_clipping(params, recipe: Recipe) -> dict:
-    clip_norm = _or_default(params.clip_norm, recipe.clip_norm)
-    return {
-        "schedule": _or_default(params.schedule, recipe.schedule),
-        "warmup": _or_default(params.warmup, recipe.warmup),
-        "clip_norm": None if clip_norm == inf else clip_norm,
-    }
-
-
-def _or_default(value, default):
-    return default if value is None else value

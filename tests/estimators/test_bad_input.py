@@ -74,7 +74,7 @@ def test_object_arrays(make):
         ({"class_weight": {0: 1, 9: 1}}, r"class_weight names labels that y lacks: \[9\]"),
         ({"pretrain_classes": [[0, 1]]}, r"pretrain_classes must be a flat list of labels"),
         ({"weights": "imagenet"}, "backbone 'small_cnn' has no official weights"),
-        ({"schedule": "linear"}, "The 'schedule' parameter .* must be a str among"),
+        ({"schedule": "triangle"}, "The 'schedule' parameter .* must be a str among"),
         ({"warmup": 1.0}, "The 'warmup' parameter"),
         ({"clip_norm": 0.0}, "The 'clip_norm' parameter"),
         ({"layer_decay": -0.5}, "The 'layer_decay' parameter"),
