@@ -62,7 +62,7 @@ def fine_tuning_config(params, recipe: Recipe, freeze_points) -> PhaseConfig:
     return _to_config(params, recipe, rates, freeze_points)
 
 
-def _to_config(params, recipe: Recipe, rates: LearningRates, freeze_points) -> PhaseConfig:
+def _to_config(params, recipe, rates: LearningRates, freeze_points) -> PhaseConfig:
     return PhaseConfig(
         freeze_points=freeze_points,
         batch_size=params.batch_size,

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from math import inf
 
-from .._backbones.recipe import Recipe
-
 
 @dataclass(frozen=True)
 class LearningRates:
@@ -32,13 +30,13 @@ class LearningRates:
     clip_norm: float | None
 
     @classmethod
-    def resolve(cls, recipe: Recipe, default_rate: float, head=None, body=None) -> "LearningRates":
+    def resolve(cls, recipe, default_rate: float, head=None, body=None) -> "LearningRates":
         """Return the rates of a phase.
 
         Parameters
         ----------
         recipe : Recipe
-            A recipe that says all options.
+            A recipe that `resolve_recipe` made.
         default_rate : float
             The optimizer's default learning rate.
         head, body : float, optional

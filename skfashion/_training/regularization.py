@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from .._backbones.recipe import Recipe
-
 
 @dataclass(frozen=True)
 class Mixing:
@@ -49,8 +47,8 @@ class Regularization:
     batch_norm: str
 
     @classmethod
-    def from_recipe(cls, recipe: Recipe) -> "Regularization":
-        """Take the options from a recipe that says all of them but `weight_decay`."""
+    def from_recipe(cls, recipe) -> "Regularization":
+        """Take the options from a recipe that `resolve_recipe` made."""
         decay = recipe.weight_decay
         return cls(
             weight_decay=None if decay is None else float(decay),

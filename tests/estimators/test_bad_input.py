@@ -68,7 +68,7 @@ def test_object_arrays(make):
         ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
         ({"backbone": "small_cn"}, r"backbone='small_cn' is not one of .* mean 'small_cnn'\?"),
         ({"image_shape": (3, 3)}, r"image_shape=\(3, 3\) is not the shape .* \(9, 8, 1\)"),
-        ({"augmentation": "flop"}, r"augmentation='flop' is not one of .* mean 'flip'\?"),
+        ({"augmentation": "flipp"}, r"augmentation='flipp' is not one of .* mean 'flip'\?"),
         ({"augmentation": {"rotate": 400}}, "must be a number above 0 and at most 180, got 400"),
         ({"augmentation": {"flip": "sideways"}}, "'sideways' is not one of"),
         ({"class_weight": {0: 1, 9: 1}}, r"class_weight names labels that y lacks: \[9\]"),
