@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
+from .._backbones.recipe import Recipe
 from .._data.chunks import chunks_in_working_memory
 from .._data.class_split import ClassSplit, split_classes, split_first_batch
 from .._data.lazy_images import ImageFormat
@@ -34,6 +35,25 @@ _DIR_LISTS_MODEL: ContextVar[bool] = ContextVar("_DIR_LISTS_MODEL", default=True
 
 class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimator):
     """The methods of `TransferClassifier`, which declares their parameters."""
+
+    # -- Parameters ------------------------------------------------------------------------
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the estimator, and options of its recipe as ``recipe__NAME``.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values. An option of a recipe that is `None` begins a new `Recipe`.
+
+        Returns
+        -------
+        self : TransferClassifier
+            The estimator.
+        """
+        if self.recipe is None and any(name.startswith("recipe__") for name in params):
+            self.recipe = Recipe()
+        return super().set_params(**params)
 
     # -- Fitting ---------------------------------------------------------------------------
 

@@ -148,10 +148,10 @@ class TransferClassifier(BaseTransferClassifier):
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Keras' global setting is neither read nor changed.
     recipe : Recipe, default=None
-        What training uses besides, in both phases: weight decay, momentum, label smoothing,
-        averaged weights, mixed images, the mode of batch normalisation; and flips in prediction.
-        The parameters above take precedence over it, and it does over the backbone's recipe. A
-        search over ``recipe__weight_decay`` needs a `Recipe` here to begin with.
+        Further options of both phases: weight decay, momentum, label smoothing, averaged weights,
+        mixed images, the mode of batch normalisation; and flips in prediction. The other
+        parameters take precedence over it, and it does over the backbone's recipe. A search can
+        vary an option by its name, such as ``recipe__weight_decay``.
     memory : str, path-like or joblib.Memory, default=None
         A folder in which fits share what a freeze makes constant: pretraining, and the features of
         the frozen part, image by image. Clones, folds of a search, other processes and later

@@ -42,14 +42,14 @@ class LearningRates:
         head, body : float, optional
             Rates that an estimator's parameters give. `None` comes from the recipe.
         """
-        head = recipe.head_factor * default_rate if head is None else head
+        head = float(recipe.head_factor * default_rate if head is None else head)
         return cls(
             learning_rate=head,
-            body_learning_rate=recipe.body_factor * head if body is None else body,
-            layer_decay=recipe.layer_decay,
+            body_learning_rate=float(recipe.body_factor * head if body is None else body),
+            layer_decay=float(recipe.layer_decay),
             schedule=recipe.schedule,
-            warmup=recipe.warmup,
-            clip_norm=None if recipe.clip_norm == inf else recipe.clip_norm,
+            warmup=float(recipe.warmup),
+            clip_norm=None if recipe.clip_norm == inf else float(recipe.clip_norm),
         )
 
     @property

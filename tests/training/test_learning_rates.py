@@ -66,10 +66,11 @@ def test_gradients_are_bounded_together(moves):
 def expected_height(before, after, warmup, schedule):
     rising = min(1.0, after / warmup) if warmup else 1.0
     falling = max(0.0, (before - warmup) / (1 - warmup))
-    return rising * (0.5 * (1 + np.cos(np.pi * falling)) if schedule == "cosine" else 1.0)
+    height = {"constant": 1.0, "linear": 1 - falling, "cosine": (1 + np.cos(np.pi * falling)) / 2}
+    return rising * height[schedule]
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
 @pytest.mark.parametrize("warmup", [0.0, 0.3, 0.5])
 def test_rates_follow_their_course(make, lt5, schedule, warmup, weights_of):
     params = {**ONE_STEP, "freeze_until": "dense", "learning_rate": 0.1}
