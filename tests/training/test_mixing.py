@@ -74,8 +74,8 @@ def test_a_small_parameter_mixes_little_and_gives_numbers(mixed):
 
 
 def test_each_batch_takes_one_of_the_two(mixed):
-    kinds = [set(np.unique(mixed(Mixing(1.0, 1.0), seed)[0])) == {0, 1} for seed in range(20)]
-    assert 3 < sum(kinds) < 17
+    kinds = [set(np.unique(mixed(Mixing(1.0, 1.0), seed)[0])) == {0, 1} for seed in range(12)]
+    assert 1 < sum(kinds) < 11
     assert isinstance(build_mixing_layer(Mixing(1.0, 1.0)), EitherLayer)
     assert build_mixing_layer(Mixing()) is None
 
@@ -83,16 +83,16 @@ def test_each_batch_takes_one_of_the_two(mixed):
 @pytest.mark.parametrize("options", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 1, "cutmix": 1}])
 def test_a_fit_mixes_before_the_frozen_part_and_repeats_its_bits(make, lt5, weights_of, options):
     def fit(seed, **params):
-        recipe = Recipe(**options)
-        return make(recipe=recipe, random_state=seed, freeze_until="conv1", **params).fit(*lt5)
+        params |= {"random_state": seed, "freeze_until": "conv1", "batch_size": 20}
+        return make(**params).fit(*lt5)
 
-    first, again, other = fit(0), fit(0), fit(1)
+    recipe = Recipe(**options)
+    first, again, other = (fit(seed, recipe=recipe) for seed in (0, 0, 1))
     assert first.history_["features"] == ["recomputed"] * 2
     assert first.history_["loss"] == again.history_["loss"] != other.history_["loss"]
     for path, weight in weights_of(first).items():
         assert_array_equal(weight, weights_of(again)[path])
-    plain = make(freeze_until="conv1").fit(*lt5)
-    assert first.history_["loss"][0] > plain.history_["loss"][0]
+    assert first.history_["loss"][-1] > fit(0).history_["loss"][-1]
 
 
 def test_an_image_without_weight_gives_its_pixels_but_no_label(make, lt5):
