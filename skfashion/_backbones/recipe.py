@@ -161,10 +161,14 @@ class Recipe(BaseEstimator):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.get_params() == other.get_params()
+        return self._values() == other._values()
 
     def __hash__(self) -> int:
-        return hash((type(self), *self.get_params().items()))
+        return hash((type(self), *self._values()))
+
+    def _values(self) -> tuple:
+        # Networks are found by hashes of their backbones. `get_params` takes 50 times as long.
+        return tuple(getattr(self, name) for name in self._parameter_constraints)
 
 
 # What holds where no source says otherwise. `weight_decay` is then up to Keras' optimizer.

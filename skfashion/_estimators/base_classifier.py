@@ -36,6 +36,8 @@ _DIR_LISTS_MODEL: ContextVar[bool] = ContextVar("_DIR_LISTS_MODEL", default=True
 class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimator):
     """The methods of `TransferClassifier`, which declares their parameters."""
 
+    recipe: Recipe | None
+
     # -- Parameters ------------------------------------------------------------------------
 
     def set_params(self, **params: Any) -> Self:
