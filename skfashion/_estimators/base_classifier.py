@@ -121,8 +121,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         The first call pretrains on the source rows of its batch, if there are
         `pretrain_classes`; later calls ignore source rows. The optimizer keeps its state between
         calls, which it does not with `warm_start`. Learning rates are constant unless `schedule`
-        or `warmup` is given; these then extend over `epochs` calls, and `epochs` calls with the
-        same rows give the same weights as one `fit`.
+        or `warmup` is given, as a parameter or in `recipe`; these, and averages of weights, then
+        extend over `epochs` calls, and `epochs` calls with the same rows give the same weights as
+        one `fit`.
 
         Parameters
         ----------
