@@ -257,7 +257,14 @@ class Trainer:
                 for penalty in penalties:
                     loss += tf.cast(penalty, loss.dtype)
             gradients = tape.gradient(loss, [variable.value for variable in self._trainable])
-            self._update(gradients, state, numbers)
+            if self.spec.update.clips:
+                clip_norm = tf.cast(numbers.clip_norm, loss.dtype)
+                gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
+            self._optimizer.apply(gradients)
+            for variable, value in zip(self._state, state, strict=True):
+                variable.assign(value)
+            if self.spec.update.averages:
+                self._averages.update(numbers.average_decay, self._optimizer.n_updates)
             return start + order.batch_size, totals + batch_totals
 
         start = tf.constant(0), totals
@@ -284,17 +291,6 @@ class Trainer:
         if labels is None:
             return x, lambda logits: score(logits, targets, weights)
         return x, lambda logits: score_soft(logits, labels, label_smoothing)
-
-    def _update(self, gradients, state, numbers: EpochNumbers):
-        """Take a step, and set the variables that do not train to their new values."""
-        if self.spec.update.clips:
-            clip_norm = tf.cast(numbers.clip_norm, gradients[0].dtype)
-            gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
-        self._optimizer.apply(gradients)
-        for variable, value in zip(self._state, state, strict=True):
-            variable.assign(value)
-        if self.spec.update.averages:
-            self._averages.update(numbers.average_decay, self._optimizer.n_updates)
 
     def _score_window(self, totals, data: WindowData):
         """Evaluate the rows of a window in order; return new totals."""
