@@ -43,7 +43,8 @@ class Recipe(BaseEstimator):
         Share of a weight that a step subtracts from it, as a multiple of the weight's learning
         rate: decoupled from the gradient [3]_. Kernels decay, that is weights of two axes and
         more; biases and the parameters of normalisation layers do not. By default 0; but
-        ``optimizer="adamw"`` by default decays all weights by Keras' 0.004.
+        ``optimizer="adamw"`` by default decays all weights by Keras' 0.004. "ftrl" computes weights
+        from its state, and hardly notices.
     momentum : float, default=None
         Nesterov's momentum of ``optimizer="sgd"`` [4]_; by default 0. It is an error in
         ``TransferClassifier(recipe=...)`` with another optimizer, and ignored in a backbone's

@@ -83,7 +83,7 @@ def test_each_batch_takes_one_of_the_two(mixed):
 @pytest.mark.parametrize("options", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 1, "cutmix": 1}])
 def test_a_fit_mixes_before_the_frozen_part_and_repeats_its_bits(make, lt5, weights_of, options):
     def fit(seed, **params):
-        params |= {"random_state": seed, "freeze_until": "conv1", "batch_size": 20}
+        params |= {"random_state": seed, "freeze_until": "features", "batch_size": 20}
         return make(**params).fit(*lt5)
 
     recipe = Recipe(**options)
