@@ -1,8 +1,9 @@
 """Transfer learning for images as an ordinary scikit-learn estimator."""
 
 from . import _missing_modules  # noqa: F401  It explains pickles of other versions.
+from ._backbones.recipe import Recipe
 from ._backbones.registry import list_backbones, register_backbone
-from ._backbones.spec import Backbone, OfficialWeights, Recipe
+from ._backbones.spec import Backbone, OfficialWeights
 from ._cache.memory import clear_memory, memory_report
 from ._estimators.backbone_features import BackboneFeatures
 from ._estimators.transfer_classifier import TransferClassifier

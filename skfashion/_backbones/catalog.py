@@ -1,7 +1,8 @@
 """The table of backbones that ship. All that is particular to one backbone stands in its row."""
 
 from .keras_applications import KerasApplication
-from .spec import Backbone, OfficialWeights, Recipe
+from .recipe import Recipe
+from .spec import Backbone, OfficialWeights
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 

@@ -6,71 +6,18 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from sklearn.base import clone
+
 from .._messages import suggest, unknown_name_message
+from .recipe import Recipe
 
 # Names of scopes in TensorFlow, without the slash and the backslash, which layers cannot have.
 _LAYER_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 _NESTED_LAYER_NAME = re.compile(r"[A-Za-z0-9_.>-]+")
 
 POOLINGS = ("flatten", "average", "normalized_average")
-SCHEDULES = ("constant", "cosine")
+_SAYS_NOTHING = Recipe()
 WEIGHT_FORMATS = ".weights.h5, .h5, .keras or .safetensors"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Training defaults that suit a backbone.
-
-    The parameters of `TransferClassifier` take precedence.
-
-    Parameters
-    ----------
-    head_factor : float, default=1.0
-        Learning rate of the head, as a multiple of the optimizer's default.
-    body_factor : float, default=1.0
-        Learning rate of the body's last stage, as a multiple of the head's.
-    layer_decay : float, default=1.0
-        Ratio of a stage's learning rate to that of the next stage towards the head.
-    schedule : {"constant", "cosine"}, default="constant"
-        How the rates change over the epochs: not at all, or down to zero by half a cosine [1]_.
-    warmup : float, default=0.0
-        Fraction of all steps, at the beginning, in which the rates rise linearly from zero.
-    clip_norm : float, default=None
-        Largest norm of all gradients together; `None` for no limit.
-
-    Raises
-    ------
-    ValueError
-        If `schedule` is unknown, or a number is out of its range.
-
-    References
-    ----------
-    .. [1] Loshchilov, Hutter: "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017,
-       arXiv:1608.03983.
-
-    Examples
-    --------
-    >>> from skfashion import Recipe
-    >>> Recipe(body_factor=0.05, schedule="cosine").clip_norm is None
-    True
-    """
-
-    head_factor: float = 1.0
-    body_factor: float = 1.0
-    layer_decay: float = 1.0
-    schedule: str = "constant"
-    warmup: float = 0.0
-    clip_norm: float | None = None
-
-    def __post_init__(self):
-        if self.schedule not in SCHEDULES:
-            raise ValueError(unknown_name_message("schedule", self.schedule, SCHEDULES))
-        for name in ("head_factor", "body_factor", "layer_decay", "clip_norm"):
-            value = getattr(self, name)
-            if not (value is None and name == "clip_norm") and not value > 0:
-                raise ValueError(f"{name} must be a number above 0, got {value!r}.")
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup must be from 0 up to, not including, 1, got {self.warmup!r}.")
 
 
 @dataclass(frozen=True)
@@ -156,7 +103,10 @@ class Backbone:
     Raises
     ------
     ValueError
-        If `pooling` or `default_freeze` are unknown, or `stages` are not names.
+        If `pooling` or `default_freeze` are unknown, `stages` are not names, or an option of a
+        recipe is out of its range.
+    TypeError
+        If a recipe is no `Recipe`.
 
     Examples
     --------
@@ -178,8 +128,8 @@ class Backbone:
     pooling: str = "average"
     default_freeze: str = "features"
     official: OfficialWeights | None = None
-    from_scratch: Recipe = Recipe()
-    fine_tuning: Recipe = Recipe()
+    from_scratch: Recipe = _SAYS_NOTHING
+    fine_tuning: Recipe = _SAYS_NOTHING
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -191,6 +141,13 @@ class Backbone:
         points = (*self.stages, "features")
         if self.default_freeze not in points:
             raise ValueError(unknown_name_message("default_freeze", self.default_freeze, points))
+        for name in ("from_scratch", "fine_tuning"):
+            recipe = getattr(self, name)
+            if not isinstance(recipe, Recipe):
+                raise TypeError(f"{name} must be a Recipe, got {recipe!r}.")
+            recipe._validate_params()
+            # The caller may go on changing the recipe, and a backbone is a constant.
+            object.__setattr__(self, name, clone(recipe))
 
     def __repr__(self):
         # Estimators print their parameters without defaults, and so does this.

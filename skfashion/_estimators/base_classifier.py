@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
+from .._backbones.recipe import Recipe
 from .._data.chunks import chunks_in_working_memory
 from .._data.class_split import ClassSplit, split_classes, split_first_batch
 from .._data.lazy_images import ImageFormat
@@ -34,6 +35,27 @@ _DIR_LISTS_MODEL: ContextVar[bool] = ContextVar("_DIR_LISTS_MODEL", default=True
 
 class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimator):
     """The methods of `TransferClassifier`, which declares their parameters."""
+
+    recipe: Recipe | None
+
+    # -- Parameters ------------------------------------------------------------------------
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the estimator, and options of its recipe as ``recipe__NAME``.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values. An option of a recipe that is `None` begins a new `Recipe`.
+
+        Returns
+        -------
+        self : TransferClassifier
+            The estimator.
+        """
+        if self.recipe is None and any(name.startswith("recipe__") for name in params):
+            self.recipe = Recipe()
+        return super().set_params(**params)
 
     # -- Fitting ---------------------------------------------------------------------------
 
@@ -99,8 +121,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         The first call pretrains on the source rows of its batch, if there are
         `pretrain_classes`; later calls ignore source rows. The optimizer keeps its state between
         calls, which it does not with `warm_start`. Learning rates are constant unless `schedule`
-        or `warmup` is given; these then extend over `epochs` calls, and `epochs` calls with the
-        same rows give the same weights as one `fit`.
+        or `warmup` is given, as a parameter or in `recipe`; these, and averages of weights, then
+        extend over `epochs` calls, and `epochs` calls with the same rows give the same weights as
+        one `fit`.
 
         Parameters
         ----------

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._backbones.freeze_points import choose_freeze_until, has_kept_weights
+from .._backbones.freeze_points import choose_freeze_until
+from .._backbones.recipe import Recipe
 from .._cache.memory import open_store
 from .._cache.store import Store
 from .._data.class_split import ClassSplit, encode
@@ -18,15 +19,13 @@ from .._networks.head_size import warn_if_head_is_large
 from .._networks.network import Network, get_network
 from .._networks.weight_files import load_body_weights
 from .._random_streams import RandomStreams
-from .._training.augmentation import parse_augmentation
 from .._training.checkpoints import restore_or_train
 from .._training.epoch_data import EncodedData
-from .._training.learning_rates import LearningRates
-from .._training.optimizer import default_learning_rate
-from .._training.phase import History, Phase, PhaseConfig, PhaseResult
+from .._training.phase import History, Phase, PhaseResult
 from .._training.trainer_spec import OptimizerState
 from .fit_progress import FitProgress
 from .fitted_network import FittedNetwork
+from .phase_config import fine_tuning_config, fine_tuning_recipe, pretraining_config
 
 OUTPUT_LAYER = "output/"
 
@@ -63,6 +62,8 @@ class Fit:
         The network, with one output for each target class.
     freeze_point : str or None
         The last frozen point.
+    recipe : Recipe
+        The options of training on the target task, resolved.
     streams : RandomStreams
         Seeds.
     store : Store or None
@@ -80,6 +81,7 @@ class Fit:
     validation: LabelledData | None
     network: Network
     freeze_point: str | None
+    recipe: Recipe
     streams: RandomStreams
     store: Store | None
     progress: FitProgress
@@ -100,6 +102,7 @@ class Fit:
         architecture = Architecture.from_params(
             estimator, image_format.image_shape, len(split.target)
         )
+        recipe = fine_tuning_recipe(estimator, architecture.backbone, split.pretrains, is_partial)
         warn_if_head_is_large(architecture)
         network = get_network(architecture)
         store = _open_store(estimator, split.pretrains)
@@ -116,6 +119,7 @@ class Fit:
             validation=validation,
             network=network,
             freeze_point=freeze_point,
+            recipe=recipe,
             streams=RandomStreams(estimator.random_state),
             store=store,
             progress=progress,
@@ -167,9 +171,9 @@ class Fit:
         """Train the whole network on the source task, or restore what that led to before."""
         network = get_network(replace(self.network.architecture, n_classes=len(self.split.source)))
         epochs = range(self.params.pretrain_epochs)
-        recipe = self._recipe(kept_weights=self.params.weights is not None)
-        rates = LearningRates.resolve_pretraining(self.params, recipe, self._default_rate)
-        config = self._config((None,) * max(1, len(epochs)), rates)
+        freeze_points = (None,) * max(1, len(epochs))
+        backbone = self.network.architecture.backbone
+        config = pretraining_config(self.params, backbone, freeze_points)
         phase = Phase("pretrain", network, config, self.streams, epochs)
         task = replace(self.split, source=self.split.target, target=self.split.source)
         start = PhaseResult(self.initial_weights(network), {})
@@ -199,12 +203,10 @@ class Fit:
         freeze_points, epochs, epochs_before
             As for `PhaseConfig` and `Phase`.
         """
-        recipe = self._recipe(has_kept_weights(self.params, self.split.pretrains))
-        rates = LearningRates.resolve(self.params, recipe, self._default_rate, self.is_partial)
         phase = Phase(
             "fine-tune",
             self.network,
-            self._config(freeze_points, rates),
+            fine_tuning_config(self.params, self.recipe, freeze_points),
             self.streams,
             epochs,
             epochs_before,
@@ -282,27 +284,6 @@ class Fit:
 
     # -- Parts of steps --------------------------------------------------------------------
 
-    def _config(self, freeze_points, learning_rates: LearningRates) -> PhaseConfig:
-        params = self.params
-        return PhaseConfig(
-            freeze_points=freeze_points,
-            batch_size=params.batch_size,
-            optimizer=params.optimizer,
-            learning_rates=learning_rates,
-            augmentation=parse_augmentation(params.augmentation),
-            early_stopping=params.early_stopping,
-            n_iter_no_change=params.n_iter_no_change,
-            tol=params.tol,
-        )
-
-    def _recipe(self, kept_weights):
-        backbone = self.network.architecture.backbone
-        return backbone.fine_tuning if kept_weights else backbone.from_scratch
-
-    @property
-    def _default_rate(self):
-        return default_learning_rate(self.params.optimizer)
-
     def _train_and_validation(self, phase_name, classes):
         """Return a task's rows to train on, and its rows to evaluate, or `None`."""
         train = self.train.of_classes(classes)
@@ -350,6 +331,7 @@ class Fit:
             image_format=self.image_format,
             split=split,
             store=self.store,
+            test_time_flips=bool(self.recipe.test_time_flips),
         )
 
 

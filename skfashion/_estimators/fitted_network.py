@@ -1,6 +1,6 @@
 """A network as `fit` leaves it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from .._data.class_split import ClassSplit
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from .._networks.architecture import Architecture, Weights
+
+# The axis of a batch of images from left to right.
+_HORIZONTAL = (2,)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class FittedNetwork:
         The labels of both tasks.
     store : Store or None
         Where features of the frozen part are shared.
+    test_time_flips : bool, default=False
+        Whether probabilities are the mean of those of an image and of its mirror image.
     """
 
     architecture: Architecture
@@ -37,6 +42,7 @@ class FittedNetwork:
     image_format: ImageFormat
     split: ClassSplit
     store: Store | None
+    test_time_flips: bool = False
 
     def predict_proba(self, rows) -> np.ndarray:
         """Return probabilities of shape (n, n_classes) for validated rows."""
@@ -46,7 +52,11 @@ class FittedNetwork:
         images = self.image_format.lazy_images(RowSubset(rows), self.architecture.float_type)
         network = get_network(self.architecture)
         frozen = FrozenPart(network, self.freeze_point, self.weights, self.store)
-        return frozen.predict_proba(images)
+        probabilities = frozen.predict_proba(images)
+        if self.test_time_flips:
+            mirrored = replace(images, mirrored=_HORIZONTAL)
+            probabilities = (probabilities + frozen.predict_proba(mirrored)) / 2
+        return probabilities
 
     def build_model(self):
         """Build a Keras model from images to probabilities."""

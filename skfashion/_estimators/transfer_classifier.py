@@ -10,7 +10,8 @@ from joblib import Memory
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
-from .._backbones.spec import SCHEDULES, Backbone
+from .._backbones.recipe import SCHEDULES, Recipe
+from .._backbones.spec import Backbone
 from .backbone_estimator import BackboneEstimator
 from .base_classifier import BaseTransferClassifier
 
@@ -82,9 +83,10 @@ class TransferClassifier(BaseTransferClassifier):
     layer_decay : float, default=None
         Factor from the learning rate of each stage of the body to that of the stage before it, on
         the target task. `None` is the backbone's recipe, 1 for those that ship.
-    schedule : {"constant", "cosine"}, default=None
-        How learning rates change over a phase: not at all, or down to zero by half a cosine [2]_.
-        `None` is the backbone's recipe: "constant" for the small CNN, "cosine" for the others.
+    schedule : {"constant", "cosine", "linear"}, default=None
+        How learning rates change over a phase: not at all, or down to zero by half a cosine [2]_ or
+        in a straight line; "linear" with `warmup` is the one-cycle policy [4]_. `None` is the
+        backbone's recipe: "constant" for the small CNN, "cosine" for the others.
     warmup : float, default=None
         Share of a phase in which learning rates first rise from zero. `None` is the backbone's
         recipe: 0 for the small CNN.
@@ -105,9 +107,10 @@ class TransferClassifier(BaseTransferClassifier):
         Share of the body's output that is dropped in each training step. It comes after every
         freeze point of the body.
     augmentation : str, list of str or dict, default=None
-        Random changes of the training images: "flip", "rotate", "zoom", "shift", "erase". A dict
-        gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the image
-        (0.1, 0.1); the probability (0.25).
+        Random changes of the training images: "flip", "rotate", "zoom", "shift", "crop", "erase".
+        A dict gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the
+        image (0.1, 0.1, 0.1); the probability (0.25). "shift" interpolates; "crop" shifts by whole
+        pixels and reflects the image at its border.
     early_stopping : bool, default=False
         Whether a phase stops when its validation loss has not improved for `n_iter_no_change`
         epochs, and returns to the weights of its best epoch. Without early stopping, all epochs
@@ -144,6 +147,11 @@ class TransferClassifier(BaseTransferClassifier):
         minimum are enlarged.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Keras' global setting is neither read nor changed.
+    recipe : Recipe, default=None
+        Further options of both phases: weight decay, momentum, label smoothing, averaged weights,
+        mixed images, the mode of batch normalisation; and flips in prediction. The other
+        parameters take precedence over it, and it does over the backbone's recipe. A search can
+        vary an option by its name, such as ``recipe__weight_decay``.
     memory : str, path-like or joblib.Memory, default=None
         A folder in which fits share what a freeze makes constant: pretraining, and the features of
         the frozen part, image by image. Clones, folds of a search, other processes and later
@@ -214,6 +222,8 @@ class TransferClassifier(BaseTransferClassifier):
        arXiv:1608.03983.
     .. [3] Howard, Ruder: "Universal Language Model Fine-tuning for Text Classification", ACL 2018,
        arXiv:1801.06146.
+    .. [4] Smith, Topin: "Super-Convergence: Very Fast Training of Neural Networks Using Large
+       Learning Rates", 2017, arXiv:1708.07120.
 
     Examples
     --------
@@ -260,6 +270,7 @@ class TransferClassifier(BaseTransferClassifier):
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
+        "recipe": [Recipe, None],
         "memory": [str, os.PathLike, HasMethods(["cache"]), None],
         "memory_limit": [Interval(Integral, 1, None, closed="left"), str, None],
     }
@@ -302,6 +313,7 @@ class TransferClassifier(BaseTransferClassifier):
         pixel_range: tuple[float, float] | None = None,
         input_size: int | None = None,
         dtype: str = "float32",
+        recipe: Recipe | None = None,
         memory: str | os.PathLike | Memory | None = None,
         memory_limit: int | str | None = None,
     ):
@@ -340,5 +352,6 @@ class TransferClassifier(BaseTransferClassifier):
         self.pixel_range = pixel_range
         self.input_size = input_size
         self.dtype = dtype
+        self.recipe = recipe
         self.memory = memory
         self.memory_limit = memory_limit

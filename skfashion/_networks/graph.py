@@ -95,6 +95,15 @@ def to_numpy(variable) -> np.ndarray:
     return np.array(variable.value.numpy())
 
 
+def copy_variable(variable):
+    """Return a new Keras variable of the same kind, filled with zeros."""
+    copy = keras.Variable(
+        np.zeros(variable.shape, variable.dtype), dtype=variable.dtype, name=variable.name
+    )
+    copy.constraint = variable.constraint
+    return copy
+
+
 class Graph:
     """A Keras graph whose weights are arguments of its functions.
 

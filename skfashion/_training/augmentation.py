@@ -15,6 +15,7 @@ _AMOUNTS: dict[str, tuple[float | str, float | None]] = {
     "rotate": (15.0, 180.0),
     "zoom": (0.1, 0.9),
     "shift": (0.1, 1.0),
+    "crop": (0.1, 0.5),
     "erase": (0.25, 1.0),
 }
 
@@ -120,12 +121,14 @@ def split_off_flips(augmentation: Augmentation) -> tuple[Flips, Augmentation]:
 def build_augmentation_layers(augmentation: Augmentation) -> list:
     """Build a Keras layer for each parsed (name, amount) pair; flips are none of them."""
     from .._keras.tensorflow import keras
+    from .random_crop import PadAndCrop
 
     layers = keras.layers
     builders = {
         "rotate": lambda amount: layers.RandomRotation(amount / 360),
         "zoom": lambda amount: layers.RandomZoom(amount, amount),
         "shift": lambda amount: layers.RandomTranslation(amount, amount),
+        "crop": PadAndCrop,
         "erase": lambda amount: layers.RandomErasing((amount, amount)),
     }
     return [builders[name](amount) for name, amount in augmentation]

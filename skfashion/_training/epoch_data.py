@@ -51,13 +51,16 @@ class EpochPlan(NamedTuple):
         Rows in a step.
     begin, end : float
         Share of the phase that is done before and after the epoch, from 0 to 1.
+    n_updates : int
+        Updates in the whole phase.
     """
 
     order: np.ndarray
     variants: np.ndarray
     batch_size: int
-    begin: float = 0.0
-    end: float = 1.0
+    begin: float
+    end: float
+    n_updates: int
 
 
 class WindowData(NamedTuple):
@@ -81,9 +84,22 @@ class WindowOrder(NamedTuple):
     batch_size: Any
 
 
-class EpochRates(NamedTuple):
-    """Peak rates by depth, their schedule, and the largest norm of gradients."""
+class EpochNumbers(NamedTuple):
+    """Numbers of an epoch that the traced function takes as tensors.
+
+    Attributes
+    ----------
+    peaks : tf.Tensor
+        Peak rates by depth.
+    schedule : ScheduleWindow
+        Their schedule.
+    clip_norm, label_smoothing, average_decay : tf.Tensor
+        The largest norm of gradients, the share of a label that is spread over all classes, and the
+        factor of the old averages in an update.
+    """
 
     peaks: Any
     schedule: ScheduleWindow
     clip_norm: Any
+    label_smoothing: Any
+    average_decay: Any

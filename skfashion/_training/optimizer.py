@@ -6,9 +6,10 @@ import numpy as np
 
 from .._keras.fused_adam import FusedAdam
 from .._keras.global_state import fresh_keras_state
-from .._keras.tensorflow import keras
+from .._keras.tensorflow import keras, tf
 from .._networks.graph import to_numpy
 from .learning_rates import LearningRates
+from .trainer_spec import UpdateSpec
 
 
 class DepthOptimizer:
@@ -18,22 +19,28 @@ class DepthOptimizer:
 
     Parameters
     ----------
-    name : str
-        Name of a Keras optimizer.
+    spec : UpdateSpec
+        Which optimizer.
     variables : list of keras.Variable
         The variables to train.
     depths : list of (int or None)
         Depth from the head of each variable, as `LearningRates.peak_rate` takes it.
     """
 
-    def __init__(self, name, variables, depths):
-        by_depth = {depth: _make_optimizer(name) for depth in dict.fromkeys(depths)}
+    def __init__(self, spec: UpdateSpec, variables, depths):
+        by_depth = {depth: _make_optimizer(spec) for depth in dict.fromkeys(depths)}
         by_variable = {
             id(variable): by_depth[depth] for variable, depth in zip(variables, depths, strict=True)
         }
         self._optimizer = keras.optimizers.MultiOptimizer(
             lambda variable: by_variable[id(variable)]
         )
+        self._weight_decay = tf.Variable(0.0, dtype=tf.float64) if spec.decays else None
+        if spec.decays:
+            for optimizer in by_depth.values():
+                # Kernels decay: biases and normalisation have parameters of one axis.
+                optimizer.exclude_from_weight_decay([v for v in variables if len(v.shape) < 2])
+                optimizer.weight_decay = self._weight_decay
         self._optimizer.build(variables)
         self._depths = list(by_depth)
         self._fresh_state = [_compress_constant(values) for values in self.state()]
@@ -50,8 +57,15 @@ class DepthOptimizer:
         """Return a copy of the variables' values."""
         return [to_numpy(variable) for variable in self.variables]
 
-    def start(self, rates: LearningRates, state=None) -> list[float]:
+    @property
+    def n_updates(self):
+        """The number of updates since it started afresh."""
+        return self._optimizer.iterations.value
+
+    def start(self, rates: LearningRates, weight_decay=None, state=None) -> list[float]:
         """Start from a state, or afresh; return the peak rate of each depth."""
+        if self._weight_decay is not None:
+            self._weight_decay.assign(weight_decay)
         for variable, values in zip(self.variables, state or self._fresh_state, strict=True):
             variable.assign(values)
         peaks = [rates.peak_rate(depth) for depth in self._depths]
@@ -68,8 +82,14 @@ class DepthOptimizer:
         self._optimizer.apply(gradients)
 
 
-def _make_optimizer(name):
-    return FusedAdam() if name == "adam" else keras.optimizers.get(name)
+def _make_optimizer(spec: UpdateSpec):
+    # Keras' optimizers decay weights only if there is a number when they are made.
+    options: dict = {"weight_decay": 0.0} if spec.decays else {}
+    if spec.momentum:
+        options |= {"momentum": spec.momentum, "nesterov": True}
+    if spec.optimizer == "adam":
+        return FusedAdam(**options)
+    return keras.optimizers.get({"class_name": spec.optimizer, "config": options})
 
 
 def _compress_constant(array):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import groupby
+from math import ceil
 from time import perf_counter
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ from .epoch_data import EncodedData, EpochPlan
 from .feature_storage import FeatureStorage, prepare_inputs
 from .hooks import EpochHooks
 from .learning_rates import LearningRates
+from .regularization import Regularization
 from .trainer import Trainer
 from .trainer_pool import borrow_trainer
-from .trainer_spec import OptimizerState, TrainerSpec
+from .trainer_spec import OptimizerState, TrainerSpec, UpdateSpec, optimizer_key
 
 History = dict[str, list]
 
@@ -41,18 +43,36 @@ class PhaseConfig:
         The freeze point of each epoch that the schedule has; never empty.
     batch_size, optimizer, augmentation, early_stopping, n_iter_no_change, tol
         As the parameters of `TransferClassifier`, parsed.
+    momentum : float
+        Nesterov's momentum of "sgd".
     learning_rates : LearningRates
         Rates and their schedule.
+    regularization : Regularization
+        What keeps training from memorising images.
     """
 
     freeze_points: tuple[str | None, ...]
     batch_size: int
     optimizer: str
+    momentum: float
     learning_rates: LearningRates
+    regularization: Regularization
     augmentation: Augmentation
     early_stopping: bool
     n_iter_no_change: int
     tol: float
+
+    @property
+    def update_spec(self) -> UpdateSpec:
+        """What has to be traced to train so."""
+        return UpdateSpec(
+            optimizer=self.optimizer,
+            momentum=self.momentum,
+            rates_change=self.learning_rates.change,
+            clips=self.learning_rates.clip_norm is not None,
+            decays=self.regularization.weight_decay is not None,
+            averages=self.regularization.average > 0,
+        )
 
 
 @dataclass(frozen=True)
@@ -157,7 +177,12 @@ class Phase:
             early_stopping.reset_patience()
             data = self._prepare_data(freeze_point, result.weights, train, validation, len(numbers))
             with borrow_trainer(data.spec) as trainer:
-                trainer.start(result.weights, config.learning_rates, result.optimizer_state)
+                trainer.start(
+                    result.weights,
+                    config.learning_rates,
+                    config.regularization,
+                    result.optimizer_state,
+                )
                 for epoch in numbers:
                     hooks.on_epoch_begin()
                     stream = self.name, self.epochs_before + epoch
@@ -186,9 +211,11 @@ class Phase:
     def is_resumable(self) -> bool:
         """Whether it can be resumed after any epoch with the same bits as without the break.
 
-        That is so where rates do not depend on its length and nothing ends it early.
+        That is so where neither rates nor averages depend on its length and nothing ends it early.
         """
-        return not (self.config.early_stopping or self.config.learning_rates.change)
+        config = self.config
+        depends_on_length = config.learning_rates.change or config.regularization.average > 0
+        return not (config.early_stopping or depends_on_length)
 
     def skip(self, n_epochs: int) -> "Phase":
         """Return the phase without its first epochs."""
@@ -200,7 +227,8 @@ class Phase:
 
     def optimizer_key(self, epoch: int) -> tuple:
         """Return what the optimizer's state after an epoch fits, as `TrainerSpec` does."""
-        return self.config.optimizer, self.freeze_point(epoch), self.network.architecture
+        update = self.config.update_spec
+        return optimizer_key(self.network.architecture, self.freeze_point(epoch), update)
 
     def _scheduled(self, epoch):
         """Return the epoch of the schedule that an epoch is trained as."""
@@ -214,15 +242,17 @@ class Phase:
         if validation is not None:
             sets.append([validation.inputs])
         frozen = FrozenPart(self.network, freeze_point, weights, self.store)
-        storage, inputs = prepare_inputs(frozen, sets, n_epochs, bool(augmentation))
+        mixing = config.regularization.mixing
+        storage, inputs = prepare_inputs(frozen, sets, n_epochs, bool(augmentation or mixing))
         spec = TrainerSpec(
             architecture=self.network.architecture,
             freeze_point=freeze_point,
-            optimizer=config.optimizer,
-            rates_change=config.learning_rates.change,
-            clips=config.learning_rates.clip_norm is not None,
+            update=config.update_spec,
+            batch_norm=config.regularization.batch_norm,
+            smooths_labels=config.regularization.label_smoothing > 0,
             flips=flips,
             augmentation=augmentation,
+            mixing=mixing,
             from_features=storage.feeds_features,
             input_type=tf.as_dtype(inputs[0].dtype).name,
         )
@@ -235,12 +265,14 @@ class Phase:
         """Draw the order of rows and their flips, and say what part of the phase the epoch is."""
         n_rows, n_variants = len(data.train), len(data.spec.flips)
         scheduled, length = self._scheduled(epoch), len(self.config.freeze_points)
+        batch_size = self.config.batch_size
         return EpochPlan(
             order=self.streams.generator("shuffle", *stream).permutation(n_rows),
             variants=self.streams.generator("flip", *stream).integers(n_variants, size=n_rows),
-            batch_size=self.config.batch_size,
+            batch_size=batch_size,
             begin=scheduled / length,
             end=(scheduled + 1) / length,
+            n_updates=length * ceil(n_rows / batch_size),
         )
 
     def _check_outputs(self, trainer: Trainer, train: EncodedData, best_loss, epoch):

@@ -18,19 +18,22 @@ class ScheduleWindow(NamedTuple):
     warmup : float
         Share of the phase in which rates rise linearly from zero.
     cosine : float
-        1 if rates fall to zero by half a cosine after the warm-up, 0 if they stay constant.
+        1 if rates fall to zero by half a cosine after the warm-up, else 0.
+    linear : float
+        1 if they fall to zero in a straight line, else 0.
     """
 
     begin: Any
     end: Any
     warmup: Any
     cosine: Any
+    linear: Any
 
     @classmethod
     def from_rates(cls, rates: LearningRates, begin: float, end: float) -> "ScheduleWindow":
         """Return the window of an epoch that goes from `begin` to `end` in its phase."""
-        numbers = begin, end, rates.warmup, rates.schedule == "cosine"
-        return cls(*(tf.constant(number, tf.float32) for number in numbers))
+        falls = (rates.schedule == name for name in ("cosine", "linear"))
+        return cls(*(tf.constant(n, tf.float32) for n in (begin, end, rates.warmup, *falls)))
 
     def multiplier(self, before, after):
         """Return the factor by which peak rates are multiplied in a step.
@@ -45,4 +48,5 @@ class ScheduleWindow(NamedTuple):
         rising = tf.minimum(1.0, tf.math.divide_no_nan(after, self.warmup))
         rising = tf.where(self.warmup > 0, rising, 1.0)
         falling = tf.clip_by_value((before - self.warmup) / (1 - self.warmup), 0.0, 1.0)
-        return rising * (1 - self.cosine * (1 - tf.cos(np.pi * falling)) / 2)
+        along_cosine = self.cosine * (1 - tf.cos(np.pi * falling)) / 2
+        return rising * (1 - along_cosine - self.linear * falling)

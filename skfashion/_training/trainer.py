@@ -4,26 +4,30 @@ A `Trainer` holds TensorFlow variables, so one fit at a time may use it. What a 
 overwritten before the next one starts.
 """
 
+from contextlib import nullcontext
 from functools import cached_property
 
 import numpy as np
 
 from .._data import chunks
 from .._data.chunks import chunk_rows
+from .._keras.batch_norm_mode import normalised_by_averages
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
 from .._networks.architecture import Weights
 from .._networks.batch_function import call_with_weights
-from .._networks.graph import to_numpy
+from .._networks.graph import copy_variable, to_numpy
 from .._networks.network import get_network
 from .augmentation import Flips, build_augmentation_layers
-from .epoch_data import EncodedData, EpochPlan, EpochRates, WindowData, WindowOrder
+from .epoch_data import EncodedData, EpochNumbers, EpochPlan, WindowData, WindowOrder
 from .learning_rates import LearningRates
+from .losses import TOTALS, score, score_soft, to_means, to_soft_labels
+from .mixing import build_mixing_layer
 from .optimizer import DepthOptimizer
+from .regularization import Regularization
 from .schedule import ScheduleWindow
 from .trainer_spec import OptimizerState, TrainerSpec
-
-_TOTALS = tf.TensorSpec([3], tf.float64)
+from .weight_averages import WeightAverages
 
 
 class Trainer:
@@ -43,10 +47,15 @@ class Trainer:
         trainable, state = self._back.trainable_variables, self._back.non_trainable_variables
         with fresh_keras_state(self._float_type):
             self._augmentation = build_augmentation_layers(spec.augmentation)
-            self._trainable = [_copy_variable(variable) for variable in trainable]
-            self._state = [_copy_variable(variable) for variable in state]
+            self._mixing = build_mixing_layer(spec.mixing)
+            self._trainable = [copy_variable(variable) for variable in trainable]
+            self._state = [copy_variable(variable) for variable in state]
             depths = [network.depth_from_head[variable.path] for variable in trainable]
-            self._optimizer = DepthOptimizer(spec.optimizer, self._trainable, depths)
+            self._optimizer = DepthOptimizer(spec.update, self._trainable, depths)
+            self._averages = WeightAverages(self._floats() if spec.update.averages else [])
+        # Averages, where there are any, are the weights that the phase ends with.
+        self._fitted_trainable = [self._averages.average_of(v) for v in self._trainable]
+        self._fitted_state = [self._averages.average_of(v) for v in self._state]
         self._trainable_paths = [variable.path for variable in trainable]
         self._state_paths = [variable.path for variable in state]
         self._weight_paths = {variable.path for variable in self._back.weights}
@@ -59,22 +68,24 @@ class Trainer:
         """The traced `_train_window`."""
         indices, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
         factor = tf.TensorSpec([])
-        rates = EpochRates(
+        numbers = EpochNumbers(
             tf.TensorSpec([len(self._optimizer)], tf.float32),
             ScheduleWindow(*[factor] * len(ScheduleWindow._fields)),
-            factor,
+            *[factor] * 3,
         )
         run = tf.function(self._train_window, autograph=False)
-        with fresh_keras_state(self._float_type):
+        by_averages = self.spec.batch_norm == "inference"
+        mode = normalised_by_averages(self._back) if by_averages else nullcontext()
+        with fresh_keras_state(self._float_type), mode:
             return run.get_concrete_function(
-                _TOTALS, self._data_spec(), WindowOrder(indices, *[number] * 3), rates
+                TOTALS, self._data_spec(), WindowOrder(indices, *[number] * 3), numbers
             )
 
     @cached_property
     def _evaluate_window(self):
         """The traced `_score_window`."""
         run = tf.function(self._score_window, autograph=False)
-        return run.get_concrete_function(_TOTALS, self._data_spec())
+        return run.get_concrete_function(TOTALS, self._data_spec())
 
     @property
     def _row_shape(self):
@@ -94,11 +105,15 @@ class Trainer:
     # -- State -----------------------------------------------------------------------------
 
     def start(
-        self, weights: Weights, rates: LearningRates, state: OptimizerState | None = None
+        self,
+        weights: Weights,
+        rates: LearningRates,
+        regularization: Regularization,
+        state: OptimizerState | None = None,
     ) -> None:
         """Start from these weights, with a fresh optimizer unless a state is given that fits."""
         self._start_weights = weights
-        for path, variable in self._variables():
+        for path, variable in self._fitted_variables():
             if path in weights:
                 variable.assign(weights[path])
         if self._runs_front:
@@ -106,18 +121,33 @@ class Trainer:
                 tf.convert_to_tensor(weights[variable.path]) for variable in self._front.weights
             ]
         fits = state is not None and state.key == self.spec.optimizer_key
-        self._rates = rates
-        self._peak_rates = self._optimizer.start(rates, state.values if state and fits else None)
+        values = state.values if state and fits else []
+        n_optimizer = len(self._optimizer.variables)
+        self._rates, self._regularization = rates, regularization
+        self._peak_rates = self._optimizer.start(
+            rates, regularization.weight_decay, values[:n_optimizer]
+        )
+        self._averages.start(values[n_optimizer:])
 
     @property
     def nbytes(self) -> int:
         """Bytes that its variables take."""
-        variables = [*self._trainable, *self._state, *self._optimizer.variables]
+        variables = [
+            *self._trainable,
+            *self._state,
+            *self._optimizer.variables,
+            *self._averages.variables,
+        ]
         return sum(v.value.shape.num_elements() * v.value.dtype.size for v in variables)
 
-    def _variables(self):
-        yield from zip(self._trainable_paths, self._trainable, strict=True)
-        yield from zip(self._state_paths, self._state, strict=True)
+    def _floats(self):
+        """Return the variables that can be averaged: all but the seeds of random layers."""
+        variables = [*self._trainable, *self._state]
+        return [v for v in variables if keras.backend.is_float_dtype(v.dtype)]
+
+    def _fitted_variables(self):
+        yield from zip(self._trainable_paths, self._fitted_trainable, strict=True)
+        yield from zip(self._state_paths, self._fitted_state, strict=True)
 
     def release(self) -> None:
         """Drop what belongs to the fit that ends."""
@@ -125,23 +155,25 @@ class Trainer:
 
     def weights(self) -> Weights:
         """Return the network's weights: copies of those that train, the others as they were."""
-        current = {path: v for path, v in self._variables() if path in self._weight_paths}
+        current = {path: v for path, v in self._fitted_variables() if path in self._weight_paths}
         return {**self._start_weights, **{path: to_numpy(v) for path, v in current.items()}}
 
     @property
     def largest_weight(self) -> float:
         """The largest absolute value of a weight that trains; infinite if one is not a number."""
-        largest = tf.reduce_max([tf.reduce_max(tf.abs(v.value)) for v in self._trainable])
+        largest = tf.reduce_max([tf.reduce_max(tf.abs(v.value)) for v in self._fitted_trainable])
         return float(largest) if np.isfinite(largest) else np.inf
 
     def optimizer_state(self) -> OptimizerState:
-        """Return a copy of the optimizer's state."""
-        return OptimizerState(self.spec.optimizer_key, self._optimizer.state())
+        """Return a copy of what training goes on from besides weights."""
+        values = self._optimizer.state() + self._averages.state()
+        return OptimizerState(self.spec.optimizer_key, values)
 
     def seed(self, streams, *stream) -> None:
-        """Seed dropout and augmentation for one epoch."""
-        generators = [(path, v) for path, v in self._variables() if path not in self._weight_paths]
-        for layer in self._augmentation:
+        """Seed dropout, augmentation and mixing for one epoch."""
+        state = zip(self._state_paths, self._state, strict=True)
+        generators = [(path, v) for path, v in state if path not in self._weight_paths]
+        for layer in (*self._augmentation, *([self._mixing] if self._mixing else [])):
             generators += [(f"augmentation/{v.path}", v) for v in layer.variables]
         for path, variable in generators:
             variable.assign(np.array([streams.integer(*stream, path), 0], "uint32"))
@@ -150,18 +182,24 @@ class Trainer:
 
     def run_epoch(self, data: EncodedData, plan: EpochPlan) -> dict[str, float]:
         """Train for an epoch; return the mean "loss" and "accuracy" while training."""
-        rates = EpochRates(
+        regularization = self._regularization
+        factors = (
+            self._rates.clip_norm or 0.0,
+            regularization.label_smoothing,
+            regularization.average_decay(plan.n_updates),
+        )
+        epoch_numbers = EpochNumbers(
             tf.constant(self._peak_rates, tf.float32),
             ScheduleWindow.from_rates(self._rates, plan.begin, plan.end),
-            tf.constant(self._rates.clip_norm or 0.0, tf.float32),
+            *(tf.constant(factor, tf.float32) for factor in factors),
         )
         count, totals = len(plan.order), np.zeros(3)
         for window in self._windows(data, count, plan.batch_size):
             window_data, indices = self._read(data, plan.order[window], plan.variants[window])
             numbers = (tf.constant(n, tf.int32) for n in (window.start, count, plan.batch_size))
             order = WindowOrder(tf.constant(indices, tf.int32), *numbers)
-            totals = self._run_window(totals, window_data, order, rates)
-        loss, accuracy = _means(totals)
+            totals = self._run_window(totals, window_data, order, epoch_numbers)
+        loss, accuracy = to_means(totals)
         return {"loss": loss, "accuracy": accuracy}
 
     def evaluate(self, data: EncodedData) -> dict[str, float]:
@@ -170,7 +208,7 @@ class Trainer:
         for window in self._windows(data, len(data), self.spec.architecture.prediction_batch):
             window_data, _ = self._read(data, np.arange(len(data))[window], 0)
             totals = self._evaluate_window(totals, window_data)
-        loss, accuracy = _means(totals)
+        loss, accuracy = to_means(totals)
         return {"val_loss": loss, "val_accuracy": accuracy}
 
     def _windows(self, data: EncodedData, count, batch_size):
@@ -201,40 +239,58 @@ class Trainer:
 
     # -- Inside the graph ------------------------------------------------------------------
 
-    def _train_window(self, totals, data: WindowData, order: WindowOrder, rates: EpochRates):
+    def _train_window(self, totals, data: WindowData, order: WindowOrder, numbers: EpochNumbers):
         """Train on the rows of a window, a gradient step for each batch; return new totals."""
         n_indices, n_rows = tf.size(order.indices), tf.size(data.targets)
 
         def train_batch(start, totals):
             end = tf.minimum(start + order.batch_size, n_indices)
             indices = order.indices[start:end]
-            rows, variants = Flips.unstack_indices(indices, n_rows)
-            if self.spec.rates_change:
+            if self.spec.update.rates_change:
                 self._set_rates(
-                    rates, (order.first + start) / order.count, (order.first + end) / order.count
+                    numbers, (order.first + start) / order.count, (order.first + end) / order.count
                 )
-            if self.spec.from_features:
-                x = tf.gather(data.inputs, indices)
-            else:
-                x = self._to_cut(tf.gather(data.inputs, rows), data.frozen_weights, variants)
-            targets, weights = tf.gather(data.targets, rows), tf.gather(data.weights, rows)
+            x, score_logits = self._make_batch(data, indices, n_rows, numbers.label_smoothing)
             with tf.GradientTape() as tape:
-                logits, state, penalties = self._forward(x, training=True)
-                losses = _cross_entropies(logits, targets)
-                loss = tf.reduce_mean(losses * weights)
+                logits, state, penalties = self._forward(x, self._trainable, self._state, True)
+                loss, batch_totals = score_logits(logits)
                 for penalty in penalties:
                     loss += tf.cast(penalty, loss.dtype)
             gradients = tape.gradient(loss, [variable.value for variable in self._trainable])
-            if self.spec.clips:
-                clip_norm = tf.cast(rates.clip_norm, loss.dtype)
+            if self.spec.update.clips:
+                clip_norm = tf.cast(numbers.clip_norm, loss.dtype)
                 gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
             self._optimizer.apply(gradients)
             for variable, value in zip(self._state, state, strict=True):
                 variable.assign(value)
-            return start + order.batch_size, totals + _totals(losses, logits, targets, weights)
+            if self.spec.update.averages:
+                self._averages.update(numbers.average_decay, self._optimizer.n_updates)
+            return start + order.batch_size, totals + batch_totals
 
         start = tf.constant(0), totals
         return tf.while_loop(lambda start, _: start < n_indices, train_batch, start)[1]
+
+    def _make_batch(self, data: WindowData, indices, n_rows, label_smoothing):
+        """Return the inputs of a batch at the freeze point, and the function of its loss."""
+        rows, variants = Flips.unstack_indices(indices, n_rows)
+        targets, weights = tf.gather(data.targets, rows), tf.gather(data.weights, rows)
+        labels = None
+        if self.spec.has_soft_labels:
+            n_classes = self.spec.architecture.n_classes
+            labels = to_soft_labels(targets, weights, n_classes)
+        if self.spec.from_features:
+            x = tf.gather(data.inputs, indices)
+        else:
+            x = tf.cast(tf.gather(data.inputs, rows), self._float_type)
+            x = self.spec.flips.apply(x, variants)
+            for layer in self._augmentation:
+                x = layer(x, training=True)
+            if self._mixing:
+                x, labels = self._mixing(x, labels)
+            x = self._to_cut(x, data.frozen_weights)
+        if labels is None:
+            return x, lambda logits: score(logits, targets, weights)
+        return x, lambda logits: score_soft(logits, labels, label_smoothing)
 
     def _score_window(self, totals, data: WindowData):
         """Evaluate the rows of a window in order; return new totals."""
@@ -242,62 +298,32 @@ class Trainer:
 
         def score_batch(start, totals):
             rows = slice(start, start + batch_size)
-            x, targets = data.inputs[rows], data.targets[rows]
+            x = data.inputs[rows]
             if not self.spec.from_features:
-                x = self._to_cut(x, data.frozen_weights)
-            logits, _, _ = self._forward(x, training=False)
-            losses = _cross_entropies(logits, targets)
-            return start + batch_size, totals + _totals(losses, logits, targets, data.weights[rows])
+                x = self._to_cut(tf.cast(x, self._float_type), data.frozen_weights)
+            logits, _, _ = self._forward(x, self._fitted_trainable, self._fitted_state, False)
+            _, batch_totals = score(logits, data.targets[rows], data.weights[rows])
+            return start + batch_size, totals + batch_totals
 
         n_rows, start = tf.size(data.targets), (tf.constant(0), totals)
         return tf.while_loop(lambda start, _: start < n_rows, score_batch, start)[1]
 
-    def _set_rates(self, rates: EpochRates, before, after):
+    def _set_rates(self, numbers: EpochNumbers, before, after):
         """Set the rates of a step, from the shares of the epoch done before and after it."""
         shares = (tf.cast(share, tf.float32) for share in (before, after))
-        self._optimizer.assign_rates(tf.unstack(rates.peaks * rates.schedule.multiplier(*shares)))
+        rates = numbers.peaks * numbers.schedule.multiplier(*shares)
+        self._optimizer.assign_rates(tf.unstack(rates))
 
-    def _to_cut(self, images, frozen_weights, variants=None):
-        """Bring images to the freeze point: augmented if training, through the frozen part."""
-        x = tf.cast(images, self._float_type)
-        if variants is not None:
-            x = self.spec.flips.apply(x, variants)
-            for layer in self._augmentation:
-                x = layer(x, training=True)
+    def _to_cut(self, x, frozen_weights):
+        """Bring images to the freeze point: through the frozen part, if the trainer runs it."""
         return call_with_weights(self._front, frozen_weights, x) if self._runs_front else x
 
-    def _forward(self, x, training):
+    def _forward(self, x, trainable, state, training):
         """Return logits, new values of the non-trainable variables, and penalties."""
         return self._back.stateless_call(
-            [variable.value for variable in self._trainable],
-            [variable.value for variable in self._state],
+            [variable.value for variable in trainable],
+            [variable.value for variable in state],
             x,
             training=training,
             return_losses=True,
         )
-
-
-def _copy_variable(variable):
-    """Return a new variable of the same kind, filled with zeros."""
-    copy = keras.Variable(
-        np.zeros(variable.shape, variable.dtype), dtype=variable.dtype, name=variable.name
-    )
-    copy.constraint = variable.constraint
-    return copy
-
-
-def _cross_entropies(logits, targets):
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-
-
-def _totals(losses, logits, targets, weights):
-    """Return the sums of weights, of weighted losses, and of the weights of correct rows."""
-    hits = tf.argmax(logits, axis=-1, output_type=tf.int32) == targets
-    columns = [weights, weights * losses, weights * tf.cast(hits, weights.dtype)]
-    return tf.stack([tf.reduce_sum(tf.cast(column, tf.float64)) for column in columns])
-
-
-def _means(totals) -> tuple[float, float]:
-    """Return the weighted mean loss and accuracy."""
-    weight, loss, hits = np.asarray(totals)
-    return float(loss / weight), float(hits / weight)

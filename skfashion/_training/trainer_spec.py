@@ -6,6 +6,35 @@ import numpy as np
 
 from .._networks.architecture import Architecture
 from .augmentation import Augmentation, Flips
+from .regularization import Mixing
+
+
+@dataclass(frozen=True)
+class UpdateSpec:
+    """How a gradient changes weights. Rates, bounds and the like are numbers at run time.
+
+    Parameters
+    ----------
+    optimizer : str
+        Name of a Keras optimizer.
+    momentum : float
+        Nesterov's momentum of "sgd".
+    rates_change : bool
+        Whether learning rates change from step to step.
+    clips : bool
+        Whether gradients are clipped.
+    decays : bool
+        Whether kernels decay. If not, the optimizer does what is its default in Keras.
+    averages : bool
+        Whether weights are averaged.
+    """
+
+    optimizer: str
+    momentum: float
+    rates_change: bool
+    clips: bool
+    decays: bool
+    averages: bool
 
 
 @dataclass(frozen=True)
@@ -18,16 +47,18 @@ class TrainerSpec:
         The network.
     freeze_point : str or None
         Where it is split into a frozen and a trainable part.
-    optimizer : str
-        Name of a Keras optimizer.
-    rates_change : bool
-        Whether learning rates change from step to step.
-    clips : bool
-        Whether gradients are clipped.
+    update : UpdateSpec
+        How a gradient changes weights.
+    batch_norm : {"train", "inference"}
+        What batch normalisation normalises by.
+    smooths_labels : bool
+        Whether labels are smoothed.
     flips : Flips
         Flipped variants, of which an image is one in each epoch.
     augmentation : tuple of (name, amount)
         Other random changes, new in every epoch.
+    mixing : Mixing
+        How pairs of images are mixed.
     from_features : bool
         Whether the inputs are the frozen part's outputs; else they are images, which go through
         the frozen part in every epoch.
@@ -37,23 +68,38 @@ class TrainerSpec:
 
     architecture: Architecture
     freeze_point: str | None
-    optimizer: str
-    rates_change: bool
-    clips: bool
+    update: UpdateSpec
+    batch_norm: str
+    smooths_labels: bool
     flips: Flips
     augmentation: Augmentation
+    mixing: Mixing
     from_features: bool
     input_type: str
 
     @property
+    def has_soft_labels(self) -> bool:
+        """Whether labels are more than the number of a class."""
+        return self.smooths_labels or bool(self.mixing)
+
+    @property
     def optimizer_key(self) -> tuple:
         """What an optimizer's state belongs to: it fits all trainers with an equal key."""
-        return self.optimizer, self.freeze_point, self.architecture
+        return optimizer_key(self.architecture, self.freeze_point, self.update)
+
+
+def optimizer_key(architecture: Architecture, freeze_point, update: UpdateSpec) -> tuple:
+    """Return the key of `TrainerSpec.optimizer_key`: all that the variables depend on."""
+    return update.optimizer, update.momentum, update.averages, freeze_point, architecture
 
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """The values of an optimizer's variables, and the `TrainerSpec.optimizer_key` they fit."""
+    """What training goes on from besides weights, and the `TrainerSpec.optimizer_key` it fits.
+
+    These are the values of the optimizer's variables. If weights are averaged, the weights before
+    averaging follow.
+    """
 
     key: tuple
     values: list[np.ndarray]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._backbones.freeze_points import resolve_freeze_point
+from .._backbones.recipe import check_recipe
 from .._backbones.registry import get_backbone
 from .._backbones.spec import check_weights
 from .._cache.memory import open_store
@@ -58,6 +59,7 @@ def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
     backbone = get_backbone(classifier.backbone)
     check_weights(classifier.weights, backbone)
     parse_augmentation(classifier.augmentation)
+    check_recipe(classifier)
     open_store(classifier.memory, classifier.memory_limit)
     split = data.split_for(classifier)
     if split is not None:

@@ -46,6 +46,7 @@ PARAMETERS = {
     "pixel_range": None,
     "input_size": None,
     "dtype": "float32",
+    "recipe": None,
     "memory": None,
     "memory_limit": None,
 }

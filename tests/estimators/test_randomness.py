@@ -99,7 +99,7 @@ def test_every_epoch_has_an_order_and_masks_of_its_own(make, lt5, monkeypatch):
 
     def note_seeds(self, *stream):
         seed(self, *stream)
-        states = [v for path, v in self._variables() if path not in self._weight_paths]
+        states = [v for path, v in self._fitted_variables() if path not in self._weight_paths]
         states += [v for layer in self._augmentation for v in layer.variables]
         seeds.append(tuple(int(v.numpy()[0]) for v in states))
 

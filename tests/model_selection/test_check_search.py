@@ -53,7 +53,12 @@ def test_what_can_be_passes(grid, fashion):
         ({"weights": ["nowhere.h5", None]}, "there is no such file"),
         ({"weights": ["imagenet"], "backbone": ["mobilenet_v2"]}, "has no official weights"),
         ({"learning_rate": [0.1, -1]}, "'learning_rate' parameter .* must be"),
-        ({"augmentation": ["flop"]}, "Did you mean 'flip'"),
+        ({"recipe__mixup": [-1, 0.2]}, "1 of 2 .*\n.*'mixup' parameter of Recipe must be"),
+        (
+            {"recipe__momentum": [0.9], "optimizer": ["sgd", "adam"]},
+            "1 of 2 .*only optimizer='sgd'",
+        ),
+        ({"augmentation": ["flipp"]}, "Did you mean 'flip'"),
         ({"memory": ["m"], "memory_limit": ["much"]}, "is no number of bytes"),
         ({"epoch": [1]}, "Invalid parameter 'epoch'"),
         ({"output_layer": ["keep", "new"], "pretrain_classes": [[8, 9]]}, "1 of 2 .*\n.*the same"),

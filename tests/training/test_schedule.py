@@ -61,8 +61,20 @@ def test_peak_rates_decay_with_depth(depth, expected):
 
 @pytest.mark.parametrize(
     ("params", "expected"),
-    [({}, False), ({"schedule": "cosine"}, True), ({"warmup": 0.1}, True)],
+    [
+        ({}, False),
+        ({"schedule": "cosine"}, True),
+        ({"schedule": "linear"}, True),
+        ({"warmup": 0.1}, True),
+    ],
     ids=str,
 )
 def test_whether_rates_change(params, expected):
     assert rates(**params).change == expected
+
+
+def test_a_line_falls_to_zero_after_the_warm_up():
+    assert_allclose(multipliers(rates("linear")), 1 - np.arange(20) / 20, atol=1e-6)
+    one_cycle = multipliers(rates("linear", warmup=0.25))
+    assert_allclose(one_cycle[:5], np.arange(1, 6) / 5, rtol=1e-6)
+    assert_allclose(one_cycle[5:], 1 - np.arange(15) / 15, atol=1e-6)

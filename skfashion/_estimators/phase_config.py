@@ -1,0 +1,77 @@
+"""How the phases of a fit train: parameters and recipes, resolved."""
+
+from .._backbones.freeze_points import has_kept_weights
+from .._backbones.recipe import Recipe, check_recipe, resolve_recipe
+from .._backbones.spec import Backbone
+from .._training.augmentation import parse_augmentation
+from .._training.learning_rates import LearningRates
+from .._training.optimizer import default_learning_rate
+from .._training.phase import PhaseConfig
+from .._training.regularization import Regularization
+
+
+def pretraining_config(params, backbone: Backbone, freeze_points) -> PhaseConfig:
+    """Return how to train on the source task.
+
+    Parameters
+    ----------
+    params : TransferClassifier
+        The estimator.
+    backbone : Backbone
+        Its backbone.
+    freeze_points : tuple of (str or None)
+        As for `PhaseConfig`.
+    """
+    default = backbone.from_scratch if params.weights is None else backbone.fine_tuning
+    recipe = resolve_recipe(params, default, "pretrain")
+    rates = LearningRates.resolve(
+        recipe, default_learning_rate(params.optimizer), params.pretrain_learning_rate
+    )
+    return _to_config(params, recipe, rates, freeze_points)
+
+
+def fine_tuning_recipe(params, backbone: Backbone, pretrains: bool, is_partial: bool) -> Recipe:
+    """Return the options of training on the target task.
+
+    Parameters
+    ----------
+    params, backbone
+        As for `pretraining_config`.
+    pretrains : bool
+        Whether there is a source task.
+    is_partial : bool
+        Whether this is for a call of `partial_fit`, so that the number of epochs is unknown.
+
+    Raises
+    ------
+    ValueError
+        If an option of the user's recipe is out of its range.
+    """
+    check_recipe(params)
+    kept = has_kept_weights(params, pretrains)
+    default = backbone.fine_tuning if kept else backbone.from_scratch
+    return resolve_recipe(params, default, "fine-tune", open_ended=is_partial)
+
+
+def fine_tuning_config(params, recipe: Recipe, freeze_points) -> PhaseConfig:
+    """Return how to train on the target task with a recipe of `fine_tuning_recipe`."""
+    default_rate = default_learning_rate(params.optimizer)
+    rates = LearningRates.resolve(
+        recipe, default_rate, params.learning_rate, params.body_learning_rate
+    )
+    return _to_config(params, recipe, rates, freeze_points)
+
+
+def _to_config(params, recipe, rates: LearningRates, freeze_points) -> PhaseConfig:
+    return PhaseConfig(
+        freeze_points=freeze_points,
+        batch_size=params.batch_size,
+        optimizer=params.optimizer,
+        momentum=float(recipe.momentum),
+        learning_rates=rates,
+        regularization=Regularization.from_recipe(recipe),
+        augmentation=parse_augmentation(params.augmentation),
+        early_stopping=params.early_stopping,
+        n_iter_no_change=params.n_iter_no_change,
+        tol=params.tol,
+    )

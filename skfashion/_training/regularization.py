@@ -1,0 +1,63 @@
+"""What keeps training from memorising its images, besides augmentation and dropout."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How pairs of training images are mixed: parameters of beta distributions, 0 for not at all.
+
+    Parameters
+    ----------
+    mixup : float
+        For the mean of two images.
+    cutmix : float
+        For a box of one image in another.
+    """
+
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.mixup or self.cutmix)
+
+
+@dataclass(frozen=True)
+class Regularization:
+    """The options of a recipe that regularise, resolved.
+
+    Parameters
+    ----------
+    weight_decay : float or None
+        Decoupled weight decay of kernels; `None` leaves it to Keras' optimizer.
+    label_smoothing : float
+        Share of each label that is spread over all classes.
+    average : float
+        Share of the phase's updates that weights are averaged over, 0 for no averages.
+    mixing : Mixing
+        How pairs of images are mixed.
+    batch_norm : {"train", "inference"}
+        What batch normalisation normalises by.
+    """
+
+    weight_decay: float | None
+    label_smoothing: float
+    average: float
+    mixing: Mixing
+    batch_norm: str
+
+    @classmethod
+    def from_recipe(cls, recipe) -> "Regularization":
+        """Take the options from a recipe that `resolve_recipe` made."""
+        decay = recipe.weight_decay
+        return cls(
+            weight_decay=None if decay is None else float(decay),
+            label_smoothing=float(recipe.label_smoothing),
+            average=float(recipe.average),
+            mixing=Mixing(float(recipe.mixup), float(recipe.cutmix)),
+            batch_norm=recipe.batch_norm,
+        )
+
+    def average_decay(self, n_updates: int) -> float:
+        """Return the factor of the old average in each of the phase's `n_updates` updates."""
+        return 1 - 1 / max(1.0, self.average * n_updates)
