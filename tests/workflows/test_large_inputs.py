@@ -105,7 +105,8 @@ def test_no_step_of_a_fit_copies_all_images(make, in_parts, tmp_path, params):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < X.nbytes / 3
+    # A copy would take all of it. Graphs that happen to be traced anew take a few megabytes.
+    assert peak < X.nbytes / 2
 
 
 def test_scores_of_parts_are_those_of_the_whole(fitted, fashion):
