@@ -57,6 +57,17 @@ class LabelledData:
         wanted = np.isin(self.y, labels)
         return self if wanted.all() else self.take(wanted)
 
+    def sample(self, n_rows: int, seed: int) -> "LabelledData":
+        """Return at most this many rows, drawn at random and stratified by label, in order."""
+        if len(self) <= n_rows:
+            return self
+        n_classes = len(np.unique(self.y))
+        stratify = self.y if n_rows >= n_classes and np.unique(self.y, return_counts=True)[1].min() > 1 else None
+        chosen, _ = train_test_split(
+            np.arange(len(self)), train_size=n_rows, stratify=stratify, random_state=seed
+        )
+        return self.take(np.sort(chosen))
+
     def hold_out(self, fraction, seed) -> tuple["LabelledData", "LabelledData"]:
         """Split the rows, stratified by label, into those to train on and those held out.
 

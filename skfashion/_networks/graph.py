@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .._backbones.spec import check_layer_names
+from .._backbones.spec import Backbone, check_layer_names
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras
 from .._random_streams import RandomStreams
@@ -48,16 +48,33 @@ def add_body(architecture: BodyArchitecture):
 def add_head(x, architecture: Architecture):
     """Add the classifier after the body's output; return logits."""
     layers = keras.layers
-    pooling = architecture.backbone.pooling
-    x = pool(x, "average" if pooling == "normalized_average" else pooling, name_layer=True)
-    if pooling == "normalized_average":
-        # It has no weights, so it belongs to the frozen part when the whole body is frozen.
-        x = layers.LayerNormalization(center=False, scale=False, name="normalize")(x)
+    x = pool_for_head(x, architecture.backbone, name_layers=True)
     x = layers.Dropout(architecture.feature_dropout, name="feature_dropout")(x)
     if architecture.hidden_units:
         x = layers.Dense(architecture.hidden_units, activation="relu", name="dense")(x)
         x = layers.Dropout(architecture.dropout, name="dropout")(x)
     return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
+
+
+def pool_for_head(x, backbone: Backbone, name_layers: bool = False):
+    """Return features as the vector that a head takes, pooled as the backbone says.
+
+    Parameters
+    ----------
+    x : KerasTensor
+        Features of the body, or of one of its stages.
+    backbone : Backbone
+        The backbone.
+    name_layers : bool, default=False
+        Whether the layers are named after what they do.
+    """
+    normalizes = backbone.pooling == "normalized_average"
+    x = pool(x, "average" if normalizes else backbone.pooling, name_layers)
+    if not normalizes:
+        return x
+    # It has no weights, so it belongs to the frozen part when the whole body is frozen.
+    name = "normalize" if name_layers else None
+    return keras.layers.LayerNormalization(center=False, scale=False, name=name)(x)
 
 
 def pool(x, pooling: str, name_layer: bool = False):

@@ -59,6 +59,7 @@ class Network(Graph):
         self._cuts: dict[str | None, tuple] = {None: (None, self.model)}
         self._stages: dict[tuple[int, int], FixedBatchFunction] = {}
         self._heads: dict[str | None, FixedBatchFunction] = {}
+        self._head_inputs: dict[str | None, FixedBatchFunction] = {}
 
     def _add_head(self, features):
         return add_head(features, self.architecture)
@@ -73,6 +74,16 @@ class Network(Graph):
                 back, self.architecture, activation=tf.nn.softmax
             )
         return self._heads[point]
+
+    def head_input_function(self, point: str | None) -> FixedBatchFunction:
+        """Return the function from the features at a freeze point to the output layer's input."""
+        if point not in self._head_inputs:
+            back = self.split_at(point)[1]
+            output = back.outputs[0]._keras_history
+            node = output.operation._inbound_nodes[output.node_index]
+            before = keras.Model(back.inputs[0], node.input_tensors[0], name="before_output")
+            self._head_inputs[point] = FixedBatchFunction(before, self.architecture)
+        return self._head_inputs[point]
 
     def stage_functions(self, point: str | None) -> list[FixedBatchFunction]:
         """Return the frozen part as functions from stage to stage.
