@@ -40,6 +40,10 @@ def lt5(fashion):
 @pytest.fixture(scope="session")
 def make():
     """Build an estimator that is quick to fit, and deterministic."""
+    from skfashion._training import trainer_pool
+
+    # The library keeps fewer idle trainers. Tests need more kinds than a user, and tracing is slow.
+    trainer_pool.MAX_IDLE_TRAINERS = 40
 
     def make(**params):
         quick = {"pretrain_epochs": 1, "epochs": 2, "random_state": 0}

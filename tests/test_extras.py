@@ -83,13 +83,16 @@ def installed_with(*extras: str) -> frozenset:
     return frozenset(name for name, _ in seen)
 
 
+packages_distributions = cache(metadata.packages_distributions)
+
+
 @cache
 def importable_with(*extras: str) -> frozenset:
     """Return the top-level packages that can be imported then."""
     installed = installed_with(*extras)
     return frozenset(
         package
-        for package, names in metadata.packages_distributions().items()
+        for package, names in packages_distributions().items()
         if installed & {canonicalize_name(name) for name in names}
     ) | {"skfashion"}
 
@@ -263,7 +266,7 @@ def run_without(missing, program):
 
 
 def test_displays_of_searches_run_with_the_extras_of_the_install_page():
-    missing = set(metadata.packages_distributions()) - importable_with("tensorflow", "plot")
+    missing = set(packages_distributions()) - importable_with("tensorflow", "plot")
     assert {"dask", "numpydoc", "pytest"} <= missing
     done = run_without(missing, DISPLAY)
     assert done.stderr == ""

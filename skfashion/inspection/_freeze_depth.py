@@ -82,11 +82,10 @@ class FreezeDepthDisplay:
     >>> from skfashion.model_selection import ClassSplitCV, freeze_points
     >>> X, y = load_fashion_sample(return_X_y=True)
     >>> source = [5, 6, 7, 8, 9]
-    >>> search = GridSearchCV(
-    ...     TransferClassifier(pretrain_classes=source, epochs=1, random_state=0),
-    ...     {"freeze_until": freeze_points("small_cnn")},
-    ...     cv=ClassSplitCV(2, pretrain_classes=source),
-    ... ).fit(X[:500], y[:500])
+    >>> clf = TransferClassifier(pretrain_classes=source, pretrain_epochs=1, epochs=1)
+    >>> grid = {"freeze_until": freeze_points("small_cnn")}
+    >>> cv = ClassSplitCV(2, pretrain_classes=source)
+    >>> search = GridSearchCV(clf, grid, cv=cv).fit(X[:500], y[:500])
     >>> display = FreezeDepthDisplay.from_search(search)
     >>> list(display.place_names.values())
     ['nothing', 'conv1', 'features']
@@ -274,7 +273,8 @@ class FreezeDepthDisplay:
         >>> from skfashion.datasets import load_fashion_sample
         >>> from skfashion.inspection import FreezeDepthDisplay
         >>> X, y = load_fashion_sample(return_X_y=True)
-        >>> clf = TransferClassifier(pretrain_classes=[5, 6, 7, 8, 9], epochs=1)
+        >>> source = [5, 6, 7, 8, 9]
+        >>> clf = TransferClassifier(pretrain_classes=source, pretrain_epochs=1, epochs=1)
         >>> FreezeDepthDisplay.from_estimator(
         ...     clf, X[:500], y[:500], freeze_until=[0, "features"], cv=2
         ... )

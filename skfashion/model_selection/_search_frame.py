@@ -76,7 +76,9 @@ def search_frame(
     >>> X, y = load_fashion_sample(return_X_y=True)
     >>> source = [5, 6, 7, 8, 9]
     >>> search = GridSearchCV(
-    ...     TransferClassifier(pretrain_classes=source, epochs=1, random_state=0),
+    ...     TransferClassifier(
+    ...         pretrain_classes=source, pretrain_epochs=1, epochs=1, random_state=0
+    ...     ),
     ...     {"freeze_until": [0, 1, "features"]},
     ...     cv=ClassSplitCV(2, pretrain_classes=source),
     ... ).fit(X[:500], y[:500])

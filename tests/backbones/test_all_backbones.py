@@ -7,22 +7,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skfashion import TransferClassifier, list_backbones
+from skfashion import Backbone, TransferClassifier, list_backbones
 from skfashion._backbones.registry import get_backbone
 from skfashion._networks.architecture import Architecture, BodyArchitecture
 from skfashion._networks.graph import Graph
 from skfashion._networks.network import Network, get_network
 from skfashion.model_selection import freeze_points
+from tests.residual import RESIDUAL
 
-NAMES = list_backbones()
-PRETRAINED = [name for name in NAMES if get_backbone(name).channels == 3]
-# Tracing the training of the others at every depth takes minutes in all: the fast suite runs a
-# plain backbone, and one with batch normalisation and branches.
-FITTED = [
-    pytest.param(n, marks=[] if n in ("small_cnn", "mobilenet_v2") else pytest.mark.slow)
-    for n in NAMES
-]
-QUICK = ["small_cnn", "vgg16", "mobilenet_v2"]
+PRETRAINED = [name for name in list_backbones() if get_backbone(name).channels == 3]
+NAMES = [*PRETRAINED, "small_cnn"]
 MODULES = {
     "vgg16": keras.applications.vgg16,
     "resnet50": keras.applications.resnet50,
@@ -45,30 +39,40 @@ def tiny():
     return X[rows], y[rows]
 
 
-def quick(name, **params):
+def rgb(images):
+    from keras import layers
+
+    x = layers.Conv2D(4, 3, strides=4, name="conv")(images / 255)
+    return layers.Conv2D(4, 3, strides=2, name="late_conv")(x)
+
+
+# Like the pretrained ones it takes three channels, and images that are not too small.
+RGB = Backbone("rgb", build=rgb, stages=("conv", "late_conv"), min_size=32, channels=3)
+# Tracing the training of large backbones at every depth takes minutes in all: the fast suite runs
+# small ones instead, which are plain or have batch normalisation and branches.
+FITTED = [
+    *(get_backbone("small_cnn"), RESIDUAL, RGB),
+    *(pytest.param(get_backbone(name), marks=pytest.mark.slow) for name in PRETRAINED),
+]
+
+
+def quick(backbone, **params):
     return TransferClassifier(
-        name, **{"epochs": 1, "batch_size": 12, "hidden_units": 8, "random_state": 0, **params}
+        backbone, **{"epochs": 1, "batch_size": 12, "hidden_units": 8, "random_state": 0, **params}
     )
 
 
 def test_the_table_is_complete():
-    assert set(NAMES) == {"small_cnn", *MODULES}
+    assert set(list_backbones()) == {"small_cnn", *MODULES}
 
 
 # pytest runs all tests of one backbone before those of the next: each graph is built once.
 @pytest.fixture(scope="module", params=NAMES)
 def network(request):
-    """The network of each backbone, on small grey images of two classes."""
-    return Network(
-        Architecture(get_backbone(request.param), (28, 28, 1), None, "float32", 2, 8, 0.5, 0.25)
-    )
-
-
-@pytest.fixture(scope="module", params=PRETRAINED)
-def body(request):
-    """The body of each pretrained backbone, on small photographs."""
-    architecture = BodyArchitecture(get_backbone(request.param), (80, 80, 3), None, "float32")
-    return Graph(architecture).body, request.param
+    """The network of each backbone: on small photographs, or on small grey images."""
+    backbone = get_backbone(request.param)
+    shape = (80, 80, 3) if backbone.channels == 3 else (28, 28, 1)
+    return Network(Architecture(backbone, shape, None, "float32", 2, 8, 0.5, 0.25))
 
 
 def test_every_stage_is_a_cut(network):
@@ -96,8 +100,13 @@ def test_every_point_is_another_cut_from_nothing_to_the_whole_body(network):
     assert len({front.outputs[0].name for front in fronts}) == len(fronts)
 
 
-def test_preprocessing_is_that_of_keras(body):
-    body, name = body
+# Equal places of equal names, so that pytest still runs all tests of one backbone together.
+of_pretrained = pytest.mark.parametrize("network", PRETRAINED, indirect=True, scope="module")
+
+
+@of_pretrained
+def test_preprocessing_is_that_of_keras(network):
+    body, name = network.body, network.architecture.backbone.name
     images = np.random.default_rng(0).uniform(0, 255, (3, 80, 80, 3)).astype("float32")
     expected = MODULES[name].preprocess_input(images.copy())
     names = [layer.name for layer in body.layers]
@@ -116,8 +125,9 @@ def test_preprocessing_is_that_of_keras(body):
         assert_allclose(normalised, (images / 255 - mean) / std, rtol=1e-4, atol=1e-5)
 
 
-def test_the_body_is_that_of_keras(body):
-    body, name = body
+@of_pretrained
+def test_the_body_is_that_of_keras(network):
+    body, name = network.body, network.architecture.backbone.name
     constructor = getattr(keras.applications, get_backbone(name).build.constructor)
     theirs = constructor(include_top=False, weights=None, input_shape=(80, 80, 3))
     ours = [tuple(v.shape) for v in body.weights]
@@ -130,15 +140,14 @@ def test_the_body_is_that_of_keras(body):
     assert body.output.shape == theirs.output.shape
 
 
-@pytest.mark.parametrize("name", FITTED)
-def test_fits_at_every_freeze_depth(name, tiny):
+@pytest.mark.parametrize("backbone", FITTED, ids=lambda backbone: backbone.name)
+def test_fits_at_every_freeze_depth(backbone, tiny):
     """From nothing frozen to all of the body: frozen bits stay, and copies predict the same."""
     X, y = tiny
-    backbone = get_backbone(name)
     # The private dictionary: a Keras model for each depth would cost more than the fits.
-    start = quick(name, epochs=0).fit(X, y)._fitted.weights
+    start = quick(backbone, epochs=0).fit(X, y)._fitted.weights
     for depth in range(len(backbone.stages) + 1):
-        clf = quick(name, freeze_until=depth).fit(X, y)
+        clf = quick(backbone, freeze_until=depth).fit(X, y)
         front, _ = get_network(clf._fitted.architecture).split_at(clf.freeze_point_)
         frozen = set() if front is None else {variable.path for variable in front.weights}
         assert bool(frozen) == (depth > 0)
@@ -156,17 +165,25 @@ def test_fits_at_every_freeze_depth(name, tiny):
 
 
 SHAPES = [(8, 8), (9, 40, 3), (64, 64), (120, 96, 3)]
-# The largest take VGG16 ten seconds; that such images go in smaller batches shows on the others.
-KINDS = [(shape, name) for shape in SHAPES for name in QUICK]
-KINDS[KINDS.index(((120, 96, 3), "vgg16"))] = (48, 40, 3), "vgg16"
+LARGE = [get_backbone("vgg16"), get_backbone("mobilenet_v2")]
+# Photographs and grey images, enlarged or as they are, go through small backbones of one channel
+# and of three. Of the large ones, the fast suite runs each on one kind.
+KINDS = [
+    *((shape, backbone) for shape in SHAPES for backbone in (get_backbone("small_cnn"), RGB)),
+    ((8, 8), LARGE[0]),
+    ((9, 40, 3), LARGE[1]),
+    *(pytest.param(shape, LARGE[0], marks=pytest.mark.slow) for shape in SHAPES[1:3]),
+    pytest.param((48, 40, 3), LARGE[0], marks=pytest.mark.slow),
+    *(pytest.param(SHAPES[n], LARGE[1], marks=pytest.mark.slow) for n in (0, 2, 3)),
+]
 
 
-@pytest.mark.parametrize(("shape", "name"), KINDS, ids=str)
-def test_images_of_any_kind(name, shape):
+@pytest.mark.parametrize(("shape", "backbone"), KINDS, ids=lambda it: getattr(it, "name", str(it)))
+def test_images_of_any_kind(backbone, shape):
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (6, *shape), dtype="uint8"), np.array([0, 1] * 3)
-    clf = quick(name, freeze_until="features").fit(X, y)
-    smallest = get_backbone(name).min_size
+    clf = quick(backbone, freeze_until="features").fit(X, y)
+    smallest = backbone.min_size
     assert clf._fitted.architecture.body_size == tuple(max(side, smallest) for side in shape[:2])
     assert_array_equal(clf.predict(X.reshape(6, -1)), clf.predict(X))
     assert clf.model_.input_shape == (None, *clf.image_shape_)

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.model_selection import GridSearchCV
 
 from skfashion import (
     Backbone,
@@ -22,33 +21,20 @@ from skfashion import (
 )
 from skfashion._backbones import registry as _backbones
 from tests.class_split import GTE5
+from tests.residual import RESIDUAL, residual
 
-
-def residual(images):
-    """Batch normalisation, a residual by operator, layers without names, a shared one."""
-    from keras import layers
-
-    relu = layers.ReLU()
-    x = layers.Rescaling(1 / 255)(images)
-    x = layers.Conv2D(4, 3, strides=2, name="stem")(x)
-    x = relu(layers.BatchNormalization(name="norm")(x))
-    x = layers.Dropout(0.3)(x)
-    branch = layers.Conv2D(
-        4, 3, padding="same", kernel_constraint=keras.constraints.NonNeg(), name="conv"
-    )(x)
-    x = x + layers.DepthwiseConv2D(3, padding="same", name="depthwise")(branch)
-    gate = layers.Dense(4, activation="sigmoid")(x)
-    x = layers.BatchNormalization(name="late_norm")(relu(x * gate))
-    return x * 2
-
-
-RESIDUAL = Backbone("residual", build=residual, stages=("stem", "norm", "late_norm"), min_size=9)
+POINTS = [0, "stem", "norm", "late_norm", "features", 1, 2, -1, "dense"]
 
 
 @pytest.mark.parametrize(
-    "freeze_until", [0, "stem", "norm", "late_norm", "features", 1, 2, -1, "dense"], ids=repr
+    ("augmentation", "freeze_until"),
+    [
+        *((None, point) for point in POINTS),
+        # The other points are other names for one of these.
+        *(("shift", point) for point in (0, "stem", "norm", "features", "dense")),
+        *(pytest.param("shift", p, marks=pytest.mark.slow) for p in ("late_norm", 1, 2, -1)),
+    ],
 )
-@pytest.mark.parametrize("augmentation", [None, "shift"], ids=["once", "through"])
 def test_frozen_statistics_stay_and_later_ones_move(
     make, fashion, freeze_until, augmentation, weights_of
 ):
@@ -85,24 +71,6 @@ def test_a_branch_is_no_freeze_point(make, lt5, point):
         ValueError, match=rf"freeze_until='{point}' is no freeze point: other paths"
     ):
         make(backbone=RESIDUAL, freeze_until=point).fit(*lt5)
-
-
-def test_another_process_reads_the_pickle(make, lt5, tmp_path):
-    import joblib
-
-    clf = make(backbone=RESIDUAL, epochs=1).fit(*lt5)
-    joblib.dump((clf, lt5[0]), tmp_path / "clf")
-    np.save(tmp_path / "expected.npy", clf.predict_proba(lt5[0]))
-    program = f"""
-import joblib, numpy as np, keras
-keras.Sequential([keras.layers.Dense(3), keras.layers.Dropout(.1)])
-clf, X = joblib.load({str(tmp_path / "clf")!r})
-assert np.array_equal(clf.predict_proba(X), np.load({str(tmp_path / "expected.npy")!r}))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=False
-    )
-    assert done.returncode == 0
 
 
 def test_flat_rows_are_the_images_whatever_the_backbone_takes(make, lt5):
@@ -249,14 +217,6 @@ def test_registered_by_name(make, lt5, registered):
     assert_array_equal(by_name.predict_proba(lt5[0]), by_row.predict_proba(lt5[0]))
     features = BackboneFeatures(registered, layer="norm", random_state=0).fit_transform(lt5[0])
     assert features.shape == (100, 4)
-
-
-def test_registered_in_the_workers_of_a_search(make, lt5, registered):
-    grid = {"backbone": ["small_cnn", registered], "freeze_until": [0, 1]}
-    search = GridSearchCV(make(epochs=1), grid, cv=2, n_jobs=2, error_score="raise").fit(*lt5)
-    alone = GridSearchCV(make(epochs=1), grid, cv=2, error_score="raise").fit(*lt5)
-    for fold in ("split0_test_score", "split1_test_score"):
-        assert_array_equal(search.cv_results_[fold], alone.cv_results_[fold])
 
 
 def test_registered_travels_with_a_pickle(make, registered, monkeypatch):

@@ -94,7 +94,7 @@ def test_without_a_class_split(make, lt5):
 
 def test_it_learns():
     X, y = load_fashion_sample(return_X_y=True)
-    clf = TransferClassifier(pretrain_classes=GTE5, random_state=0).fit(X, y)
+    clf = TransferClassifier(pretrain_classes=GTE5, random_state=0).fit(X[:2500], y[:2500])
     assert clf.history_["loss"][-1] < clf.history_["loss"][0]
     assert clf.score(*load_fashion_sample(subset="test", return_X_y=True)) > 0.75
 

@@ -97,13 +97,6 @@ def test_what_passes_labels_on_is_still_refused(name, classifier, in_pipeline, f
         meta.fit(X.reshape(len(X), -1), y)
 
 
-def test_parallel_bagging_is_still_refused(fashion):
-    X, y = fashion
-    meta = BaggingClassifier(TransferClassifier(pretrain_classes=SOURCE), 2, n_jobs=2)
-    with pytest.raises(ValueError, match="pass weights=path"):
-        meta.fit(X.reshape(len(X), -1), y)
-
-
 def test_a_meta_estimator_inside_a_wrapper_is_still_refused(fashion):
     class Wrapper(BaseEstimator):
         def fit(self, X, y):

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skfashion import Backbone
 from skfashion._keras.fused_batch_norm import BatchNormalization
 
 KERNEL = tf.raw_ops.FusedBatchNormV3
@@ -76,18 +77,36 @@ def test_half_precision_is_keras_own_but_for_rounding(kernel_runs):
         assert_allclose(own.astype("float32"), other.astype("float32"), rtol=0.02, atol=0.02)
 
 
+def fused(images):
+    x = keras.layers.Conv2D(4, 3, strides=2, name="conv")(images / 255)
+    x = BatchNormalization(name="norm")(x)
+    x = keras.layers.Conv2D(4, 3, name="late_conv")(x)
+    return BatchNormalization(name="late_norm")(x)
+
+
+FUSED = Backbone("fused", fused, ("conv", "norm", "late_conv", "late_norm"), min_size=8)
+
+
 # Keras 3.15 lets NumPy 2.4 complain about its variables' __array__ when it saves a model.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_models_have_keras_own_layers(make, fashion, tmp_path):
+@pytest.mark.parametrize(
+    ("backbone", "freeze_until", "norm"),
+    [
+        (FUSED, "norm", "late_norm"),
+        pytest.param("mobilenet_v2", -2, "block_1_expand_BN", marks=pytest.mark.slow),
+    ],
+    ids=["small", "mobilenet_v2"],
+)
+def test_models_have_keras_own_layers(make, fashion, tmp_path, backbone, freeze_until, norm):
     X, _ = fashion
-    # The last two stages train, so their batch statistics move; the others are frozen.
-    clf = make(backbone="mobilenet_v2", epochs=1, freeze_until=-2).fit(*fashion)
+    # The last stages train, so their batch statistics move; the others are frozen.
+    clf = make(backbone=backbone, epochs=1, freeze_until=freeze_until).fit(*fashion)
     network = clf.model_.get_layer("network")
     layers = network.layers
     kinds = {type(layer) for layer in layers if "Normalization" in type(layer).__name__}
     assert kinds == {keras.layers.BatchNormalization}
     assert_allclose(clf.model_.predict(X[..., None], verbose=0), clf.predict_proba(X), atol=1e-5)
-    keras.Model(network.inputs[0], network.get_layer("block_1_expand_BN").output)
+    keras.Model(network.inputs[0], network.get_layer(norm).output)
     clf.model_.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert_array_equal(

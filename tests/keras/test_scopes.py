@@ -1,9 +1,5 @@
 """Scopes of Keras that the caller is in change nothing."""
 
-import pickle
-import subprocess
-import sys
-
 import keras
 import pytest
 from numpy.testing import assert_array_equal
@@ -12,13 +8,6 @@ from skfashion import BackboneFeatures, TransferClassifier
 from skfashion._networks import network, pooled_features
 
 PARAMS = {"epochs": 1, "hidden_units": 9, "random_state": 0}
-
-PREDICT = """
-import pickle, sys
-import numpy as np
-clf, X = pickle.load(sys.stdin.buffer)
-sys.stdout.buffer.write(clf.predict_proba(X).tobytes())
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -50,20 +39,6 @@ def test_a_fit_in_a_scope_has_the_same_bits(lt5, scope, forget_networks):
     assert_array_equal(clf.predict_proba(X), expected.predict_proba(X))
     paths = [w.path for w in clf.model_.weights]
     assert paths == [w.path for w in expected.model_.weights]
-
-
-def test_what_was_fitted_in_a_scope_predicts_in_another_process(lt5):
-    X, y = lt5
-    with keras.name_scope("mine"):
-        clf = TransferClassifier(**PARAMS).fit(X, y)
-    done = subprocess.run(
-        [sys.executable, "-c", PREDICT],
-        input=pickle.dumps((clf, X)),
-        capture_output=True,
-        check=True,
-        timeout=100,
-    )
-    assert done.stdout == clf.predict_proba(X).tobytes()
 
 
 def test_the_scope_of_the_caller_goes_on(lt5):

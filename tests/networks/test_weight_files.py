@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import Backbone, BackboneFeatures, TransferClassifier
 from skfashion._backbones.registry import get_backbone
+from tests.residual import RESIDUAL
 
 SHAPE = (32, 32, 3)
 
@@ -133,23 +134,6 @@ def test_every_kind_of_file_gives_keras_own_features(
     features = BackboneFeatures("mobilenet_v2", weights=path).fit_transform(photos)
     preprocessed = keras.applications.mobilenet_v2.preprocess_input(photos.astype("float32"))
     expected = without_top.predict(preprocessed, verbose=0).mean(axis=(1, 2))
-    assert np.ptp(expected, axis=0).mean() > 0.3
-    assert_allclose(features, expected, atol=0.01)
-
-
-def test_official_efficientnet_is_normalised_once(photos, tmp_path):
-    """Its file has constants of normalisation, with standard deviations for variances."""
-    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-    model = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=SHAPE)
-    scatter(model)
-    (normalization,) = (x for x in model.layers if isinstance(x, keras.layers.Normalization))
-    normalization.set_weights([mean, std, np.array(0)])
-    path = legacy_file(model, tmp_path / "efficientnetb0_notop.h5")
-    features = BackboneFeatures("efficientnet_b0", weights=path).fit_transform(photos)
-    # What Keras computes with weights="imagenet": a further division by the root of std.
-    normalization.set_weights([mean, std**2, np.array(0)])
-    normalization.finalize_state()
-    expected = model.predict(photos.astype("float32"), verbose=0).mean(axis=(1, 2))
     assert np.ptp(expected, axis=0).mean() > 0.3
     assert_allclose(features, expected, atol=0.01)
 
@@ -376,16 +360,23 @@ def test_safetensors_is_optional(make, lt5, tmp_path, monkeypatch):
         clf.save_backbone_weights(tmp_path / "w.safetensors")
 
 
-def test_one_domain_then_another_for_a_pretrained_kind_of_backbone(lt5, tmp_path, weights_of):
+@pytest.mark.parametrize(
+    ("backbone", "statistics"),
+    [
+        (RESIDUAL, "norm/moving_mean"),
+        pytest.param("mobilenet_v2", "bn_Conv1/moving_mean", marks=pytest.mark.slow),
+    ],
+    ids=["residual", "mobilenet_v2"],
+)
+def test_one_domain_then_another(lt5, tmp_path, weights_of, backbone, statistics):
     """Two estimators and a path, with batch statistics in between."""
     X, y = lt5
-    quick = {"backbone": "mobilenet_v2", "epochs": 1, "random_state": 0}
+    quick = {"backbone": backbone, "epochs": 1, "random_state": 0}
     source = TransferClassifier(**quick).fit(X[:40], y[:40])
     source.save_backbone_weights(tmp_path / "body.weights.h5")
     target = TransferClassifier(
         weights=tmp_path / "body.weights.h5", freeze_until="features", **quick
     ).fit(X[40:], y[40:])
-    name = "bn_Conv1/moving_mean"
-    expected = weights_of(source)[name]
-    assert_array_equal(weights_of(target)[name], expected)
+    expected = weights_of(source)[statistics]
+    assert_array_equal(weights_of(target)[statistics], expected)
     assert expected.any()

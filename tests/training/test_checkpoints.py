@@ -10,6 +10,7 @@ from sklearn.callback import FitCallback
 import skfashion._training.checkpoints
 from skfashion import TransferClassifier, memory_report
 from tests.class_split import GTE5
+from tests.residual import RESIDUAL
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,14 @@ def assert_same(weights_of):
         {"freeze_until": "conv1", "head_epochs": 1, "epochs_per_stage": 2},
         {"freeze_until": "conv1", "head_epochs": 2},
         {"class_weight": "balanced", "clip_norm": 1.0, "body_learning_rate": 0.01},
-        {"backbone": "mobilenet_v2", "freeze_until": 4, "schedule": "constant", "warmup": 0},
+        pytest.param(
+            {"backbone": RESIDUAL, "freeze_until": "norm", "schedule": "constant", "warmup": 0},
+            id="residual",
+        ),
+        pytest.param(
+            {"backbone": "mobilenet_v2", "freeze_until": 4, "schedule": "constant", "warmup": 0},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=str,
 )

@@ -39,6 +39,7 @@ FIT = """
     import skfashion
     from skfashion.datasets import load_fashion_sample
     X, y = load_fashion_sample(subset="test", return_X_y=True)
+    X, y = X[:60], y[:60]
     clf = skfashion.TransferClassifier(epochs=1, dtype="float64").fit(X, y)
     clf.predict(X)
 """
@@ -89,31 +90,28 @@ def test_without_tensorflow_fit_says_what_to_install():
     assert 'pip install "skfashion[tensorflow]"' in last
 
 
+@pytest.fixture(scope="module")
+def two_levels():
+    """What a process prints whose user set a log level, and threads for each of two levels."""
+    program = f"import skfashion\n{textwrap.dedent(REPORT)}"
+    return run(program, TF_CPP_MIN_LOG_LEVEL="0", OMP_NUM_THREADS="3,1").stdout
+
+
 @pytest.mark.parametrize("level", ["0", None])
-def test_log_level_of_the_user_is_kept(level, request):
-    if level is None:
-        stdout = request.getfixturevalue("after_fits")["stdout"][1]
-    else:
-        stdout = run(REPORT, TF_CPP_MIN_LOG_LEVEL=level).stdout
+def test_log_level_of_the_user_is_kept(level, two_levels, after_fits):
+    stdout = two_levels if level else after_fits["stdout"][1]
     assert stdout.split("\n")[1] == str(level)
 
 
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"OMP_NUM_THREADS": "3,1"}, "3 3"),
-        ({"OMP_NUM_THREADS": "3", "TF_NUM_INTRAOP_THREADS": "2"}, "0 3"),
-        ({}, "0 0"),
-    ],
-)
-def test_threads_are_as_many_as_the_environment_says(variables, expected, request):
-    if not variables:
-        stdout = request.getfixturevalue("after_fits")["stdout"][1]
-    else:
-        done = run(f"import skfashion\n{textwrap.dedent(REPORT)}", **variables)
-        assert done.stderr == ""
-        stdout = done.stdout
-    assert stdout.split("\n")[0] == expected
+def test_threads_are_as_many_as_the_environment_says(two_levels, after_fits):
+    done = run(
+        f"import skfashion\n{textwrap.dedent(REPORT)}",
+        OMP_NUM_THREADS="3",
+        TF_NUM_INTRAOP_THREADS="2",
+    )
+    assert done.stderr == ""
+    threads = [each.split("\n")[0] for each in (two_levels, done.stdout, after_fits["stdout"][1])]
+    assert threads == ["3 3", "0 3", "0 0"]
 
 
 def test_keras_on_another_backend_is_an_error():

@@ -34,21 +34,27 @@ def mapped(array, folder):
     return np.load(path, mmap_mode="r")
 
 
+IN_PARTS = [
+    {"freeze_until": None},
+    {"freeze_until": "features"},
+    {"freeze_until": "conv1"},  # images go in, not features
+    {"freeze_until": None, "augmentation": {"flip": "both"}},
+    {"freeze_until": "conv1", "augmentation": ["flip", "shift"]},
+    {"freeze_until": "dense", "early_stopping": True, "validation_fraction": 0.2},
+    {"freeze_until": "features", "schedule": "cosine", "class_weight": "balanced"},
+    {"freeze_until": "features", "target_classes": [0, 1, 7]},
+]
+
+
 @pytest.mark.parametrize(
-    "params",
+    ("params", "as_type"),
     [
-        {"freeze_until": None},
-        {"freeze_until": "features"},
-        {"freeze_until": "conv1"},  # images go in, not features
-        {"freeze_until": None, "augmentation": {"flip": "both"}},
-        {"freeze_until": "conv1", "augmentation": ["flip", "shift"]},
-        {"freeze_until": "dense", "early_stopping": True, "validation_fraction": 0.2},
-        {"freeze_until": "features", "schedule": "cosine", "class_weight": "balanced"},
-        {"freeze_until": "features", "target_classes": [0, 1, 7]},
+        *((params, "uint8") for params in IN_PARTS),
+        *((params, "float64") for params in IN_PARTS[:3]),
+        *(pytest.param(params, "float64", marks=pytest.mark.slow) for params in IN_PARTS[3:]),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("as_type", ["uint8", "float64"])
 def test_parts_give_the_bits_of_the_whole(make, fashion, params, as_type, in_parts, tmp_path):
     X, y = fashion
     X = X if as_type == "uint8" else X / 255

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from numpy.testing import assert_array_equal
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
@@ -106,9 +107,13 @@ def test_class_split_is_an_error_in_a_search_over_a_meta_estimator(make, fashion
         search.fit(X, y)
 
 
+# The stack of a thread does not have the caller either; to start a process takes seconds.
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_class_split_is_an_error_in_cross_val_predict(make, fashion, n_jobs):
-    with pytest.raises(ValueError, match="pass weights=path"):
+    with (
+        parallel_config("threading"),
+        pytest.raises(ValueError, match="pass weights=path"),
+    ):
         cross_val_predict(make(pretrain_classes=GTE5), *fashion, cv=2, n_jobs=n_jobs)
 
 

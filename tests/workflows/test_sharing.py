@@ -77,10 +77,13 @@ def test_a_second_fit_builds_and_traces_nothing(make, fashion, monkeypatch):
     assert _network.build_network.cache_info().misses == traced
 
 
-def test_registries_are_bounded(make, lt5):
-    for hidden_units in range(1, _lending.MAX_IDLE_TRAINERS + 3):
+def test_registries_are_bounded(make, lt5, monkeypatch):
+    monkeypatch.setattr(_lending, "MAX_IDLE_TRAINERS", 3)
+    for hidden_units in range(1, 6):
         make(hidden_units=hidden_units, epochs=1).fit(*lt5)
-    assert sum(map(len, _lending._idle.values())) == _lending.MAX_IDLE_TRAINERS
+    assert sum(map(len, _lending._idle.values())) == 3
+    for hidden_units in range(6, _network.MAX_NETWORKS + 3):
+        make(hidden_units=hidden_units, epochs=0).fit(*lt5)
     assert _network.build_network.cache_info().currsize == _network.MAX_NETWORKS
 
 
@@ -99,10 +102,10 @@ def test_memory_does_not_grow_with_fits(make, fashion):
         make(pretrain_classes=GTE5, epochs=1).fit(X, y)
     gc.collect()
     before = process.memory_info().rss
-    for _ in range(30):
+    for _ in range(20):
         make(pretrain_classes=GTE5, epochs=1).fit(X, y)
     gc.collect()
-    assert (process.memory_info().rss - before) / 30 < 1e6
+    assert (process.memory_info().rss - before) / 20 < 1e6
 
 
 def test_idle_trainers_keep_no_weights_of_a_fit(make, lt5):
