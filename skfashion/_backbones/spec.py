@@ -99,6 +99,12 @@ class Backbone:
         Training defaults for random weights.
     fine_tuning : Recipe, default=Recipe()
         Training defaults for pretrained weights.
+    few_images : Recipe, default=Recipe()
+        Training defaults for pretrained weights and at most 10,000 images. What it does not say,
+        `fine_tuning` says.
+    pretrained_size : int, default=None
+        Side to which smaller images are enlarged if there are pretrained weights and at most
+        10,000 images. `None` is `min_size`.
 
     Raises
     ------
@@ -130,6 +136,8 @@ class Backbone:
     official: OfficialWeights | None = None
     from_scratch: Recipe = _SAYS_NOTHING
     fine_tuning: Recipe = _SAYS_NOTHING
+    few_images: Recipe = _SAYS_NOTHING
+    pretrained_size: int | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -141,7 +149,7 @@ class Backbone:
         points = (*self.stages, "features")
         if self.default_freeze not in points:
             raise ValueError(unknown_name_message("default_freeze", self.default_freeze, points))
-        for name in ("from_scratch", "fine_tuning"):
+        for name in ("from_scratch", "fine_tuning", "few_images"):
             recipe = getattr(self, name)
             if not isinstance(recipe, Recipe):
                 raise TypeError(f"{name} must be a Recipe, got {recipe!r}.")

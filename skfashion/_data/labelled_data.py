@@ -7,7 +7,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_class_weight
 
 from .class_split import encode
-from .lazy_images import LazyImages
+from .lazy_images import ImageFormat, LazyImages
 from .row_subset import RowSubset
 
 
@@ -62,7 +62,11 @@ class LabelledData:
         if len(self) <= n_rows:
             return self
         n_classes = len(np.unique(self.y))
-        stratify = self.y if n_rows >= n_classes and np.unique(self.y, return_counts=True)[1].min() > 1 else None
+        stratify = (
+            self.y
+            if n_rows >= n_classes and np.unique(self.y, return_counts=True)[1].min() > 1
+            else None
+        )
         chosen, _ = train_test_split(
             np.arange(len(self)), train_size=n_rows, stratify=stratify, random_state=seed
         )
@@ -126,3 +130,23 @@ class LabelledData:
                 f"{classes.tolist()} a weight above zero."
             )
         return replace(self, weight=weight)
+
+
+def to_images(
+    train: LabelledData, validation: LabelledData | None, image_format: ImageFormat, float_type: str
+) -> tuple[LabelledData, LabelledData | None]:
+    """Return the data with images in place of rows; both sets have one type."""
+
+    def convert(data):
+        return replace(data, X=image_format.lazy_images(data.rows, float_type))
+
+    images = convert(train)
+    if validation is None:
+        return images, None
+    evaluated = convert(validation)
+    if images.X.dtype != evaluated.X.dtype:
+        common = np.dtype(float_type)
+        images, evaluated = (
+            replace(data, X=replace(data.X, dtype=common)) for data in (images, evaluated)
+        )
+    return images, evaluated

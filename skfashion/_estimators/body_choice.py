@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._data.labelled_data import LabelledData
 from .._data.class_split import encode
+from .._data.labelled_data import LabelledData
 from .._networks.architecture import BodyArchitecture, Weights
 from .._networks.stage_features import get_stage_features
 from .._random_streams import RandomStreams

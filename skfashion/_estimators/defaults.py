@@ -1,40 +1,38 @@
 """What the value "auto" of a parameter stands for, given the rows of a phase."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
-from dataclasses import replace
-
-from .._backbones.freeze_points import has_kept_weights
+from .._backbones.body_end import end_body_at
+from .._backbones.freeze_points import has_kept_weights, resolve_freeze_point
+from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 
 BATCH_SIZES = 16, 128
-# A batch has at most this share of a phase's rows, within these bounds.
+# "auto" doubles the batch as long as an epoch has this many.
 BATCHES_IN_AN_EPOCH = 64
-# An epoch count of "auto" gives a phase about this many updates, within bounds on epochs.
+# "auto" gives a phase this many updates, within the bounds on epochs.
 UPDATES = 1_000
 EPOCHS = 5, 50
 # Up to this number of rows, pretrained weights are fitted as if images were few.
 FEW_ROWS = 10_000
-# Fine-tuning from a probe takes fewer epochs.
-EPOCHS_FROM_PROBE = 20
-# Fewer rows than this in the smallest class are too few to hold any out: the probe is the result.
-FEWEST_ROWS_TO_HOLD_OUT = 20
-MOST_HELD_OUT = 1_000
+# Fine-tuning from a probe takes fewer epochs than training from random weights.
+MOST_EPOCHS_AFTER_PROBE = 20
+# With fewer rows in a class none is held out, so that fine-tuning cannot be judged.
+FEWEST_ROWS_TO_JUDGE = 20
 HIDDEN_UNITS = 128
 
 
 def auto_batch_size(n_rows: int) -> int:
-    """Return the largest power of two that is small enough for a number of rows."""
-    smallest, largest = BATCH_SIZES
-    size = smallest
+    """Return the power of two for a number of rows."""
+    size, largest = BATCH_SIZES
     while size < largest and 2 * size * BATCHES_IN_AN_EPOCH <= n_rows:
         size *= 2
     return size
 
 
 def auto_epochs(n_rows: int, batch_size: int) -> int:
-    """Return how many epochs give enough updates, within bounds."""
+    """Return how many epochs have enough updates."""
     fewest, most = EPOCHS
     return min(most, max(fewest, ceil(UPDATES / ceil(max(n_rows, 1) / batch_size))))
 
@@ -71,33 +69,44 @@ class PhaseLength:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """What a fit runs with, where the estimator's parameters leave it to the data.
+    """What a fit runs with where the estimator's parameters leave it to the data.
 
     Parameters
     ----------
     pretraining, fine_tuning : PhaseLength
         How long the phases are.
     few_images : bool
-        Whether pretrained weights of a file are fine-tuned on at most `FEW_ROWS` rows.
+        Whether pretrained weights of a file meet at most `FEW_ROWS` rows.
     probes : bool
-        Whether the output layer starts as a probe.
-    selects : bool
+        Whether the output layer starts as a linear probe.
+    judges : bool
         Whether rows are held out, to keep fine-tuned weights only if they are better than the
         probe.
     hidden_units : int
         Width of the head's hidden layer.
+    body_until : str, int or None
+        The last stage of the body; "auto" if it is chosen by the data.
     """
 
     pretraining: PhaseLength
     fine_tuning: PhaseLength
     few_images: bool
     probes: bool
-    selects: bool
+    judges: bool
     hidden_units: int
+    body_until: str | int | None
 
     @classmethod
-    def resolve(cls, params, pretrains: bool, n_source: int, n_target: int, starts: bool):
-        """Return the settings of a fit.
+    def resolve(
+        cls,
+        params,
+        pretrains: bool,
+        n_source: int,
+        n_target: int,
+        smallest_class: int,
+        starts: bool,
+    ) -> "FitSettings":
+        """Return the settings of a first fit.
 
         Parameters
         ----------
@@ -107,29 +116,65 @@ class FitSettings:
             Whether there is a source task.
         n_source, n_target : int
             Rows of the two tasks.
+        smallest_class : int
+            Rows of the target class that has the fewest.
         starts : bool
-            Whether a whole fit starts here: neither `partial_fit`, nor a further fit with
-            `warm_start`.
+            Whether this is a whole fit; not a call of `partial_fit`.
         """
-        pretraining = PhaseLength.resolve(params.batch_size, params.pretrain_epochs, n_source)
-        fine_tuning = PhaseLength.resolve(params.batch_size, params.epochs, n_target)
         few_images = params.weights is not None and n_target <= FEW_ROWS
-        can_probe = starts and has_kept_weights(params, pretrains)
-        can_probe = can_probe and params.output_layer == "new"
-        chosen = params.head_init == "auto" and params.epochs == "auto"
-        probes = params.head_init == "probe" or (chosen and can_probe)
-        selects = probes and params.epochs == "auto" and not params.early_stopping
-        if selects:
-            fine_tuning = replace(
-                fine_tuning, epochs=min(fine_tuning.epochs, EPOCHS_FROM_PROBE)
-            )
-        hidden_units = params.hidden_units
-        if hidden_units == "auto":
-            hidden_units = 0 if few_images and probes else HIDDEN_UNITS
-        return cls(pretraining, fine_tuning, few_images, probes, selects, hidden_units)
+        can_probe = starts and has_kept_weights(params, pretrains) and params.output_layer == "new"
+        probes = params.head_init == "probe" or (
+            params.head_init == "auto" and params.epochs == "auto" and can_probe
+        )
+        judges = probes and params.epochs == "auto" and not params.early_stopping
+        fine_tuning = PhaseLength.resolve(params.batch_size, params.epochs, n_target)
+        if judges:
+            enough = smallest_class >= FEWEST_ROWS_TO_JUDGE
+            most = MOST_EPOCHS_AFTER_PROBE if enough else 0
+            fine_tuning = replace(fine_tuning, epochs=min(fine_tuning.epochs, most))
+        hidden_units = 0 if few_images and probes else HIDDEN_UNITS
+        if params.hidden_units != "auto":
+            hidden_units = params.hidden_units
+        body_until = params.body_until
+        if body_until == "auto" and not (few_images and probes and not hidden_units):
+            body_until = None
+        return cls(
+            pretraining=PhaseLength.resolve(params.batch_size, params.pretrain_epochs, n_source),
+            fine_tuning=fine_tuning,
+            few_images=few_images,
+            probes=probes,
+            judges=judges,
+            hidden_units=hidden_units,
+            body_until=body_until,
+        )
 
-    def adapt_backbone(self, backbone: Backbone) -> Backbone:
-        """Return the backbone, with the least side of images that suits few of them."""
+    def continue_with(self, params) -> "FitSettings":
+        """Return the settings of a further fit: those of this one, and the parameters given."""
+        length = self.fine_tuning
+        given = {
+            name: value
+            for name in ("batch_size", "epochs")
+            if (value := getattr(params, name)) != "auto"
+        }
+        hidden_units = self.hidden_units if params.hidden_units == "auto" else params.hidden_units
+        body_until = self.body_until if params.body_until == "auto" else params.body_until
+        return replace(
+            self,
+            fine_tuning=replace(length, **given),
+            probes=False,
+            judges=False,
+            hidden_units=hidden_units,
+            body_until=body_until,
+        )
+
+    def whole_backbone(self, params) -> Backbone:
+        """Return the backbone, with the smallest side of images that suits few of them."""
+        backbone = get_backbone(params.backbone)
         if self.few_images and backbone.pretrained_size is not None:
             return replace(backbone, min_size=backbone.pretrained_size)
         return backbone
+
+    def backbone(self, params) -> Backbone:
+        """Return the backbone that the network is built with."""
+        backbone = self.whole_backbone(params)
+        return end_body_at(backbone, resolve_freeze_point(backbone, self.body_until, "body_until"))

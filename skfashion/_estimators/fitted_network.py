@@ -1,6 +1,7 @@
 """A network as `fit` leaves it."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,11 @@ from .._data.class_split import ClassSplit
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from .._networks.architecture import Architecture, Weights
+from .defaults import FitSettings
+
+if TYPE_CHECKING:  # these modules import TensorFlow
+    from .._training.phase import History
+    from .._training.trainer_spec import OptimizerState
 
 # The axis of a batch of images from left to right.
 _HORIZONTAL = (2,)
@@ -72,3 +78,16 @@ class FittedNetwork:
         from .._networks.weight_files import save_body_weights
 
         save_body_weights(self.weights, get_network(self.architecture), path)
+
+
+@dataclass(frozen=True)
+class FittedState:
+    """What a fit learned; `TransferClassifier` takes its fitted attributes from it."""
+
+    network: FittedNetwork
+    history: "History"
+    pretrain_history: "History"
+    n_frozen_params: int
+    n_trainable_params: int
+    optimizer_state: "OptimizerState | None"
+    settings: FitSettings

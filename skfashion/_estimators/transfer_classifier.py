@@ -15,6 +15,7 @@ from .._backbones.spec import Backbone
 from .backbone_estimator import BackboneEstimator
 from .base_classifier import BaseTransferClassifier
 
+_AUTO = StrOptions({"auto"})
 _OPTIMIZERS = {
     "adadelta",
     "adafactor",
@@ -245,10 +246,12 @@ class TransferClassifier(BaseTransferClassifier):
         "pretrain_classes": ["array-like", None],
         "target_classes": ["array-like", None],
         "freeze_until": [str, Integral, None],
+        "body_until": [str, Integral, None],
+        "head_init": [StrOptions({"auto", "random", "probe"})],
         "output_layer": [StrOptions({"new", "keep"})],
-        "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
-        "epochs": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "pretrain_epochs": [Interval(Integral, 0, None, closed="left"), _AUTO],
+        "epochs": [Interval(Integral, 0, None, closed="left"), _AUTO],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), _AUTO],
         "optimizer": [StrOptions(_OPTIMIZERS)],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "pretrain_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
@@ -259,7 +262,7 @@ class TransferClassifier(BaseTransferClassifier):
         "clip_norm": [Interval(Real, 0, None, closed="neither"), Options(Real, {np.inf}), None],
         "head_epochs": [Interval(Integral, 0, None, closed="left")],
         "epochs_per_stage": [Interval(Integral, 0, None, closed="left")],
-        "hidden_units": [Interval(Integral, 0, None, closed="left")],
+        "hidden_units": [Interval(Integral, 0, None, closed="left"), _AUTO],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "feature_dropout": [Interval(Real, 0, 1, closed="left")],
         "augmentation": [str, "array-like", dict, None],
@@ -283,10 +286,12 @@ class TransferClassifier(BaseTransferClassifier):
         pretrain_classes: ArrayLike | None = None,
         target_classes: ArrayLike | None = None,
         freeze_until: str | int | None = "auto",
+        body_until: str | int | None = "auto",
+        head_init: str = "auto",
         output_layer: str = "new",
-        pretrain_epochs: int = 5,
-        epochs: int = 5,
-        batch_size: int = 128,
+        pretrain_epochs: int | str = "auto",
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
         optimizer: str = "adam",
         learning_rate: float | None = None,
         pretrain_learning_rate: float | None = None,
@@ -297,7 +302,7 @@ class TransferClassifier(BaseTransferClassifier):
         clip_norm: float | None = None,
         head_epochs: int = 0,
         epochs_per_stage: int = 0,
-        hidden_units: int = 128,
+        hidden_units: int | str = "auto",
         dropout: float = 0.5,
         feature_dropout: float = 0.25,
         augmentation: str | Sequence[str] | Mapping[str, Any] | None = None,
@@ -322,6 +327,8 @@ class TransferClassifier(BaseTransferClassifier):
         self.pretrain_classes = pretrain_classes
         self.target_classes = target_classes
         self.freeze_until = freeze_until
+        self.body_until = body_until
+        self.head_init = head_init
         self.output_layer = output_layer
         self.pretrain_epochs = pretrain_epochs
         self.epochs = epochs

@@ -9,7 +9,7 @@ from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras
 from .architecture import BodyArchitecture, Weights
 from .batch_function import FixedBatchFunction, run_batches
-from .graph import Graph, pool_for_head
+from .graph import Graph, output_of, pool_for_head
 from .pooled_features import get_body
 
 MAX_STAGE_FEATURES = 4
@@ -47,10 +47,12 @@ class StageFeatures:
         backbone = graph.architecture.backbone
         with fresh_keras_state(graph.architecture.dtype):
             vectors = [
-                pool_for_head(graph.body.get_layer(stage)._inbound_nodes[0].output_tensors[0], backbone)
+                pool_for_head(output_of(graph.body, stage), backbone, prefix=f"{stage}-")
                 for stage in backbone.stages
             ]
-            side_by_side = keras.layers.Concatenate()(vectors) if len(vectors) > 1 else vectors[0]
+            side_by_side = vectors[0]
+            if len(vectors) > 1:
+                side_by_side = keras.layers.Concatenate(name="stages")(vectors)
             self._model = keras.Model(graph.body.inputs[0], side_by_side, name="stages")
         self._ends = np.cumsum([vector.shape[1] for vector in vectors])
 

@@ -88,7 +88,9 @@ def cross_validated_loss(features, targets, weights, n_classes: int, seed: int) 
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     losses = np.empty(len(targets))
     for train, test in folds.split(features, targets):
-        probe = LinearProbe(features[train], targets[train], weights[train], n_classes, _TOLERANCE_TO_COMPARE)
+        probe = LinearProbe(
+            features[train], targets[train], weights[train], n_classes, _TOLERANCE_TO_COMPARE
+        )
         logits = probe.logits(features[test])
         losses[test] = _log_sum_exp(logits) - logits[np.arange(len(test)), targets[test]]
     return float(np.average(losses, weights=weights))

@@ -11,6 +11,7 @@ from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.registry import get_backbone
 from .._data.class_split import ClassSplit, split_classes
 from .._data.image_shapes import as_rows, find_image_shape
+from .._estimators.defaults import HIDDEN_UNITS
 from .._estimators.find_classifier import changes_images, find_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import Architecture
@@ -99,9 +100,12 @@ def build_architecture(classifier: TransferClassifier, data: SearchData) -> Arch
     backbone = get_backbone(classifier.backbone)
     split = data.split_for(classifier)
     smallest = backbone.min_size, backbone.min_size, backbone.channels or 1
+    units = classifier.hidden_units
     planned = Architecture.from_params(
         classifier,
+        backbone,
         data.image_shape_for(classifier) or smallest,
+        HIDDEN_UNITS if isinstance(units, str) else units,
         2 if split is None else len(split.target),
     )
     return replace(planned, dropout=0.0, feature_dropout=0.0, dtype="float32")
