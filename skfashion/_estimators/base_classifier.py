@@ -221,8 +221,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         self.batch_size_ = state.settings.fine_tuning.batch_size
         self.input_size_ = network.architecture.body_size
         self.hidden_units_ = network.architecture.hidden_units
-        self.body_end_ = network.architecture.backbone.stages[-1]
+        self.body_until_ = network.architecture.backbone.stages[-1]
         self.head_init_ = "probe" if state.settings.probes else "random"
+        self.kept_probe_ = state.kept_probe
         self.history_ = state.history
         self.pretrain_history_ = state.pretrain_history
         self.n_frozen_params_ = state.n_frozen_params

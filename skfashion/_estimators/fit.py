@@ -20,7 +20,7 @@ from .._training.checkpoints import restore_or_train
 from .._training.epoch_data import EncodedData
 from .._training.phase import History, Phase, PhaseResult, concatenate_histories
 from .._training.trainer_spec import OptimizerState
-from .._training.unfreezing import unfreeze_schedule
+from .._training.unfreezing import epochs_until_unfrozen, unfreeze_schedule
 from .defaults import FitSettings
 from .fit_progress import FitProgress
 from .fitted_network import FittedNetwork, FittedState
@@ -153,10 +153,12 @@ class Fit:
             weights = self.probe(weights)
         schedule = self.unfreeze_schedule()
         result = self.fine_tune(weights, schedule, range(self.n_epochs))
-        if self.settings.judges and _is_same(result.weights, weights):
+        kept_probe = self.settings.probes and _is_same(result.weights, weights)
+        if kept_probe and self.settings.judges:
             # No row needs to be held out any more.
-            result = replace(result, weights=self.probe(result.weights, all_rows=True))
-        return self._fitted_state(result, result.history, pretrain_history, schedule[-1])
+            result = replace(result, weights=self.probe(weights, all_rows=True))
+        state = self._fitted_state(result, result.history, pretrain_history, schedule[-1])
+        return replace(state, kept_probe=kept_probe)
 
     def resume(self, fitted) -> FittedState:
         """Fine-tune further from the state of a fitted estimator."""
@@ -308,19 +310,16 @@ class Fit:
 
     def unfreeze_schedule(self) -> tuple[str | None, ...]:
         """Return the freeze point of each epoch on the target task."""
-        schedule = unfreeze_schedule(
-            self.network.unfreeze_points(self.freeze_point),
-            self.freeze_point,
-            self.settings.fine_tuning.epochs,
-            self.params.head_epochs,
-            self.params.epochs_per_stage,
-        )
-        if schedule[-1] != self.freeze_point and not self.is_partial:
+        params, point = self.params, self.freeze_point
+        points = self.network.unfreeze_points(point)
+        gradual = params.head_epochs, params.epochs_per_stage
+        schedule = unfreeze_schedule(points, point, self.settings.fine_tuning.epochs, *gradual)
+        if schedule[-1] != point and not self.is_partial:
             warn_user(
                 f"epochs={len(schedule)} end before all is unfrozen that freeze_until="
-                f"{self.params.freeze_until!r} leaves to train, with "
-                f"head_epochs={self.params.head_epochs} and "
-                f"epochs_per_stage={self.params.epochs_per_stage}. Give more epochs."
+                f"{params.freeze_until!r} leaves to train: that takes "
+                f"{epochs_until_unfrozen(points, *gradual)}, with head_epochs={gradual[0]} and "
+                f"epochs_per_stage={gradual[1]}."
             )
         return schedule
 

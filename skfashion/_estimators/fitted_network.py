@@ -91,3 +91,4 @@ class FittedState:
     n_trainable_params: int
     optimizer_state: "OptimizerState | None"
     settings: FitSettings
+    kept_probe: bool = False

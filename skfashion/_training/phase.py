@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import inf, nan
-from math import ceil, inf
+from math import ceil, inf, nan
 from time import perf_counter
 from typing import NamedTuple
 

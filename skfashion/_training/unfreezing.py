@@ -29,3 +29,8 @@ def unfreeze_schedule(
     if epochs_per_stage:
         points += [stage for stage in stages for _ in range(epochs_per_stage)]
     return tuple([*points, *[freeze_point] * n_epochs][:n_epochs]) or (freeze_point,)
+
+
+def epochs_until_unfrozen(points_after, head_epochs: int, epochs_per_stage: int) -> int:
+    """Return the fewest epochs that reach the last freeze point; parameters as above."""
+    return head_epochs + epochs_per_stage * len(points_after[1:]) + 1
