@@ -61,14 +61,14 @@ class LabelledData:
         """Return at most this many rows, drawn at random and stratified by label, in order."""
         if len(self) <= n_rows:
             return self
-        n_classes = len(np.unique(self.y))
-        stratify = (
-            self.y
-            if n_rows >= n_classes and np.unique(self.y, return_counts=True)[1].min() > 1
-            else None
-        )
+        counts = np.unique(self.y, return_counts=True)[1]
+        # The rows that are taken and those that are left each need one of every class.
+        is_stratified = min(n_rows, len(self) - n_rows) >= len(counts) and counts.min() > 1
         chosen, _ = train_test_split(
-            np.arange(len(self)), train_size=n_rows, stratify=stratify, random_state=seed
+            np.arange(len(self)),
+            train_size=n_rows,
+            stratify=self.y if is_stratified else None,
+            random_state=seed,
         )
         return self.take(np.sort(chosen))
 

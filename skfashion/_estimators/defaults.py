@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from .._backbones.body_end import end_body_at
-from .._backbones.freeze_points import has_kept_weights, resolve_freeze_point
+from .._backbones.freeze_points import has_kept_weights
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 
@@ -21,6 +21,23 @@ MOST_EPOCHS_AFTER_PROBE = 20
 # With fewer rows in a class none is held out, so that fine-tuning cannot be judged.
 FEWEST_ROWS_TO_JUDGE = 20
 HIDDEN_UNITS = 128
+# Names of freeze points that exist only with a hidden layer.
+HIDDEN_LAYERS = "dense", "dropout"
+
+
+def check_head_init(params) -> None:
+    """Check that the output layer is not both kept and started from a probe.
+
+    Raises
+    ------
+    ValueError
+        If it is.
+    """
+    if params.head_init == "probe" and params.output_layer == "keep":
+        raise ValueError(
+            'head_init="probe" starts the output layer from a probe, but output_layer="keep" '
+            'takes it over from pretraining. Set output_layer="new", or head_init="auto".'
+        )
 
 
 def auto_batch_size(n_rows: int) -> int:
@@ -122,9 +139,10 @@ class FitSettings:
             Whether this is a whole fit; not a call of `partial_fit`.
         """
         few_images = params.weights is not None and n_target <= FEW_ROWS
-        can_probe = starts and has_kept_weights(params, pretrains) and params.output_layer == "new"
-        probes = params.head_init == "probe" or (
-            params.head_init == "auto" and params.epochs == "auto" and can_probe
+        can_probe = has_kept_weights(params, pretrains) and params.output_layer == "new"
+        probes = starts and (
+            params.head_init == "probe"
+            or (params.head_init == "auto" and params.epochs == "auto" and can_probe)
         )
         judges = probes and params.epochs == "auto" and not params.early_stopping
         fine_tuning = PhaseLength.resolve(params.batch_size, params.epochs, n_target)
@@ -132,9 +150,10 @@ class FitSettings:
             enough = smallest_class >= FEWEST_ROWS_TO_JUDGE
             most = MOST_EPOCHS_AFTER_PROBE if enough else 0
             fine_tuning = replace(fine_tuning, epochs=min(fine_tuning.epochs, most))
-        hidden_units = 0 if few_images and probes else HIDDEN_UNITS
-        if params.hidden_units != "auto":
-            hidden_units = params.hidden_units
+        hidden_units = params.hidden_units
+        if hidden_units == "auto":
+            is_linear = few_images and probes and params.freeze_until not in HIDDEN_LAYERS
+            hidden_units = 0 if is_linear else HIDDEN_UNITS
         body_until = params.body_until
         if body_until == "auto" and not (few_images and probes and not hidden_units):
             body_until = None
@@ -161,7 +180,6 @@ class FitSettings:
         return replace(
             self,
             fine_tuning=replace(length, **given),
-            probes=False,
             judges=False,
             hidden_units=hidden_units,
             body_until=body_until,
@@ -170,11 +188,11 @@ class FitSettings:
     def whole_backbone(self, params) -> Backbone:
         """Return the backbone, with the smallest side of images that suits few of them."""
         backbone = get_backbone(params.backbone)
-        if self.few_images and backbone.pretrained_size is not None:
+        enlarges = self.few_images and params.input_size is None
+        if enlarges and backbone.pretrained_size is not None:
             return replace(backbone, min_size=backbone.pretrained_size)
         return backbone
 
     def backbone(self, params) -> Backbone:
         """Return the backbone that the network is built with."""
-        backbone = self.whole_backbone(params)
-        return end_body_at(backbone, resolve_freeze_point(backbone, self.body_until, "body_until"))
+        return end_body_at(self.whole_backbone(params), self.body_until)

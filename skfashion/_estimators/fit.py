@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._backbones.body_end import check_freezes_body
 from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.recipe import Recipe
 from .._cache.memory import open_store
@@ -21,7 +22,7 @@ from .._training.epoch_data import EncodedData
 from .._training.phase import History, Phase, PhaseResult, concatenate_histories
 from .._training.trainer_spec import OptimizerState
 from .._training.unfreezing import epochs_until_unfrozen, unfreeze_schedule
-from .defaults import FitSettings
+from .defaults import FitSettings, check_head_init
 from .fit_progress import FitProgress
 from .fitted_network import FittedNetwork, FittedState
 from .phase_config import fine_tuning_config, fine_tuning_recipe, pretraining_config
@@ -104,6 +105,7 @@ class Fit:
         streams = RandomStreams(estimator.random_state)
         split.check_output_layer(estimator.output_layer)
         split.check_class_weight(estimator.class_weight)
+        check_head_init(estimator)
         float_type = "float64" if estimator.dtype == "float64" else "float32"
         train, validation = to_images(train, validation, image_format, float_type)
         if previous is None:
@@ -113,6 +115,8 @@ class Fit:
         else:
             settings = previous.continue_with(estimator)
         backbone = settings.backbone(estimator)
+        freeze_until = choose_freeze_until(estimator, backbone, split.pretrains)
+        check_freezes_body(backbone, settings.whole_backbone(estimator), freeze_until)
         architecture = Architecture.from_params(
             estimator,
             backbone,
@@ -122,7 +126,6 @@ class Fit:
         )
         warn_if_head_is_large(architecture)
         network = get_network(architecture)
-        freeze_until = choose_freeze_until(estimator, backbone, split.pretrains)
         return cls(
             params=estimator,
             settings=settings,
@@ -149,12 +152,13 @@ class Fit:
             pretrain_history, weights = pretrained.history, self.transfer(pretrained.weights)
         else:
             weights = self.initial_weights(self.network)
+        is_judged = self.settings.judges and self.n_epochs > 0
         if self.settings.probes:
-            weights = self.probe(weights)
+            weights = self.probe(weights, all_rows=self.settings.judges and not is_judged)
         schedule = self.unfreeze_schedule()
         result = self.fine_tune(weights, schedule, range(self.n_epochs))
         kept_probe = self.settings.probes and _is_same(result.weights, weights)
-        if kept_probe and self.settings.judges:
+        if kept_probe and is_judged:
             # No row needs to be held out any more.
             result = replace(result, weights=self.probe(weights, all_rows=True))
         state = self._fitted_state(result, result.history, pretrain_history, schedule[-1])
@@ -347,8 +351,9 @@ class Fit:
         same_backbone = fitted.architecture.backbone == self.network.architecture.backbone
         if not same_backbone or before.shapes != self.network.shapes:
             raise ValueError(
-                "Training goes on with the network of the first fit, but backbone, input_size or "
-                "hidden_units were changed since. Set warm_start=False, or fit a new estimator."
+                "Training goes on with the network of the first fit, but backbone, body_until, "
+                "input_size or hidden_units were changed since. Set warm_start=False, or fit a new "
+                "estimator."
             )
 
     def _fitted_state(
@@ -373,6 +378,7 @@ class Fit:
             image_format=self.image_format,
             split=split,
             store=self.store,
+            whole_backbone=self.settings.whole_backbone(self.params),
             test_time_flips=bool(self.recipe.test_time_flips),
         )
 

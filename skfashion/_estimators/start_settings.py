@@ -55,5 +55,5 @@ def start_settings(
     rows, _ = split_task_rows(
         params, settings, "fine-tune", train, validation, split.target, streams
     )
-    end = choose_body_end(body, weights, rows, split.target, streams)
+    end = choose_body_end(body, weights, params.freeze_until, rows, split.target, streams)
     return replace(settings, body_until=end)

@@ -43,5 +43,7 @@ def split_task_rows(
         return train, validation or None
     fraction = params.validation_fraction
     if judges:
-        fraction = min(fraction, MOST_JUDGING_ROWS / len(train))
+        # At least a row of each class, so that there is a stratified split.
+        n_least = len(classes)
+        fraction = max(min(fraction, MOST_JUDGING_ROWS / len(train)), n_least / len(train))
     return train.hold_out(fraction, streams.integer("validation split", phase))

@@ -107,7 +107,7 @@ def test_in_a_pipeline_names_have_no_prefix(make, fashion):
     assert frame["backbone"].tolist() == ["small_cnn"] * 2 + ["residual"]
     assert frame["freeze_point"].tolist() == ["conv1", "conv1", "norm"]
     assert frame["depth"].tolist() == [1, 1, 2]
-    assert frame["hidden_units"].tolist() == [8, 16, 128]
+    assert frame["hidden_units"].tolist() == [8, 16, "auto"]
     assert frame["n_trainable_params"].tolist()[:2] == [
         9248 + (4608 + 1) * units + (units + 1) * 10 for units in (8, 16)
     ]
