@@ -96,6 +96,8 @@ BUILT_IN = (
         ),
         from_scratch=_PLAIN_FROM_SCRATCH,
         fine_tuning=_PLAIN_FINE_TUNING,
+        # The head starts at its optimum: larger steps leave it before the body can follow.
+        few_images=Recipe(head_factor=0.1, body_factor=0.1),
     ),
     Backbone(
         "resnet50",

@@ -17,7 +17,7 @@ EPOCHS = 5, 50
 # Up to this number of rows, pretrained weights are fitted as if images were few.
 FEW_ROWS = 10_000
 # Fine-tuning from a probe takes fewer epochs than training from random weights.
-MOST_EPOCHS_AFTER_PROBE = 20
+MOST_EPOCHS_AFTER_PROBE = 10
 # With fewer rows in a class none is held out, so that fine-tuning cannot be judged.
 FEWEST_ROWS_TO_JUDGE = 20
 HIDDEN_UNITS = 128
