@@ -100,17 +100,18 @@ class Backbone:
     fine_tuning : Recipe, default=Recipe()
         Training defaults for pretrained weights.
     few_images : Recipe, default=Recipe()
-        Training defaults for pretrained weights and at most 10,000 images. What it does not say,
-        `fine_tuning` says.
+        Training defaults for weights from a file and at most 10,000 images of the target task.
+        Options that it does not say are those of `fine_tuning`.
     pretrained_size : int, default=None
-        Side to which smaller images are enlarged if there are pretrained weights and at most
-        10,000 images. `None` is `min_size`.
+        Side, in pixels, to which smaller images are enlarged, with weights from a file and at most
+        10,000 images of the target task. It is at least `min_size`, which is what `None` stands
+        for.
 
     Raises
     ------
     ValueError
-        If `pooling` or `default_freeze` are unknown, `stages` are not names, or an option of a
-        recipe is out of its range.
+        If `pooling` or `default_freeze` are unknown, `stages` are not names, `pretrained_size` is
+        below `min_size`, or an option of a recipe is out of its range.
     TypeError
         If a recipe is no `Recipe`.
 
@@ -146,6 +147,11 @@ class Backbone:
         if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
             raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
         check_layer_names(self.stages, self.name)
+        if self.pretrained_size is not None and self.pretrained_size < self.min_size:
+            raise ValueError(
+                f"pretrained_size={self.pretrained_size} is smaller than min_size={self.min_size}, "
+                "the smallest image that the body takes. Give at least that, or None."
+            )
         points = (*self.stages, "features")
         if self.default_freeze not in points:
             raise ValueError(unknown_name_message("default_freeze", self.default_freeze, points))

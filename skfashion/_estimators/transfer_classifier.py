@@ -61,15 +61,26 @@ class TransferClassifier(BaseTransferClassifier):
         only. "auto" is the backbone's default if there is something worth keeping (`weights` or
         `pretrain_classes`), which is "features" for the small CNN; otherwise it freezes nothing.
         Frozen weights are bit-identical after `fit`.
+    body_until : str, int or None, default="auto"
+        The last stage of the body that the network has: its name, the number of stages that are
+        kept, or `None` for all. "auto" chooses the stage with the best features if a probe starts
+        on few images and `weights`; otherwise it keeps all (:ref:`defaults`).
+    head_init : {"auto", "random", "probe"}, default="auto"
+        Where the output layer starts: at random weights, or as a linear probe [5]_, which is the
+        logistic regression on the layer's inputs. With ``epochs="auto"`` fine-tuned weights are
+        kept only if their loss on held-out rows is lower than the probe's. "auto" is "probe" with
+        ``epochs="auto"``, ``output_layer="new"`` and something worth keeping. `partial_fit` and
+        further fits with `warm_start` use no probe.
     output_layer : {"new", "keep"}, default="new"
         After pretraining the head's hidden layer is kept. "keep" keeps the output layer as well,
         as the reference protocol does; both tasks then need the same number of classes.
-    pretrain_epochs : int, default=5
-        Passes over the source rows.
-    epochs : int, default=5
-        Passes over the target rows.
-    batch_size : int, default=128
-        Rows in a training step.
+    pretrain_epochs : int or "auto", default="auto"
+        Passes over the source rows. "auto" is more passes for fewer rows (:ref:`defaults`).
+    epochs : int or "auto", default="auto"
+        Passes over the target rows. "auto" is more passes for fewer rows, fewer of them after a
+        probe, and none if a probe is all that trains.
+    batch_size : int or "auto", default="auto"
+        Rows in a training step. "auto" is a power of two that grows with the rows of a phase.
     optimizer : str, default="adam"
         Name of a Keras optimizer.
     learning_rate : float, default=None
@@ -100,8 +111,9 @@ class TransferClassifier(BaseTransferClassifier):
         Gradual unfreezing [3]_: after `head_epochs`, this many epochs pass before each further
         stage of the body is unfrozen, from the last stage down to `freeze_until`. 0 unfreezes all
         at once. The optimizer starts afresh whenever a stage is unfrozen.
-    hidden_units : int, default=128
-        Width of the head's hidden layer; 0 for none.
+    hidden_units : int or "auto", default="auto"
+        Width of the head's hidden layer; 0 for none. "auto" is 0 if a probe starts on few images
+        and `weights`, otherwise 128.
     dropout : float, default=0.5
         Share of the hidden layer that is dropped in each training step.
     feature_dropout : float, default=0.25
@@ -117,8 +129,8 @@ class TransferClassifier(BaseTransferClassifier):
         epochs, and returns to the weights of its best epoch. Without early stopping, all epochs
         run.
     validation_fraction : float, default=0.1
-        Share of its rows, stratified, that each phase holds out for early stopping, unless `fit`
-        gets `X_val`. These rows are not augmented.
+        Share of its rows, stratified, that each phase holds out for early stopping, or to compare
+        fine-tuned weights with a probe, unless `fit` gets `X_val`. They are not augmented.
     n_iter_no_change : int, default=5
         Epochs without improvement before a phase stops.
     tol : float, default=1e-4
@@ -145,7 +157,7 @@ class TransferClassifier(BaseTransferClassifier):
         `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
     input_size : int, default=None
         Side, in pixels, that images are resized to. By default only images below the backbone's
-        minimum are enlarged.
+        minimum are enlarged; with `weights` and few images, those below its `pretrained_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Keras' global setting is neither read nor changed.
     recipe : Recipe, default=None
@@ -194,6 +206,18 @@ class TransferClassifier(BaseTransferClassifier):
         The same for the source task; empty without one.
     freeze_point_ : str or None
         The freeze point that `freeze_until` resolved to.
+    body_until_ : str
+        The last stage of the body.
+    head_init_ : {"random", "probe"}
+        Where the output layer started in the first fit.
+    kept_probe_ : bool
+        Whether the output layer is still the probe: no fine-tuning was better, or there was none.
+    batch_size_ : int
+        Rows in a training step on the target task.
+    hidden_units_ : int
+        Width of the head's hidden layer; 0 for none.
+    input_size_ : tuple of (height, width)
+        Size, in pixels, in which images enter the body.
     n_frozen_params_ : int
         Parameters before the freeze point.
     n_trainable_params_ : int
@@ -225,6 +249,8 @@ class TransferClassifier(BaseTransferClassifier):
        arXiv:1801.06146.
     .. [4] Smith, Topin: "Super-Convergence: Very Fast Training of Neural Networks Using Large
        Learning Rates", 2017, arXiv:1708.07120.
+    .. [5] Kumar, Raghunathan, Jones, Ma, Liang: "Fine-Tuning can Distort Pretrained Features and
+       Underperform Out-of-Distribution", ICLR 2022, arXiv:2202.10054.
 
     Examples
     --------

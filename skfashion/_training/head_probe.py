@@ -69,7 +69,7 @@ def _moments(features, weights):
     """Return the weighted mean and standard deviation of each feature, 1 if it is constant."""
     mean = np.average(features, axis=0, weights=weights)
     variance = np.average((features - mean) ** 2, axis=0, weights=weights)
-    is_constant = variance <= np.finfo(features.dtype).eps * (1 + mean**2)
+    is_constant = variance <= np.finfo(features.dtype).eps * mean**2
     return mean, np.where(is_constant, 1.0, np.sqrt(variance))
 
 

@@ -107,6 +107,20 @@ def test_a_constant_feature_changes_nothing(data, constant, float_type):
     assert_allclose(probe.kernel[-1], 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+@pytest.mark.parametrize("float_type", [np.float32, np.float64])
+def test_the_scale_of_features_does_not_matter(data, scale, float_type):
+    features, targets, weights = data
+    features = features.astype(float_type)
+    plain = LinearProbe(features, targets, weights, 3)
+    scaled = LinearProbe((features * scale).astype(float_type), targets, weights, 3)
+    assert_allclose(
+        softmax(scaled.logits(features.astype(float) * scale)),
+        softmax(plain.logits(features.astype(float))),
+        atol=1e-3,
+    )
+
+
 def test_rows_that_are_repeated_are_rows_with_weights(data):
     features, targets, weights = data
     counts = weights.astype(int)
