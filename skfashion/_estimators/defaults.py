@@ -138,8 +138,10 @@ class FitSettings:
         starts : bool
             Whether this is a whole fit; not a call of `partial_fit`.
         """
-        few_images = params.weights is not None and n_target <= FEW_ROWS
-        can_probe = has_kept_weights(params, pretrains) and params.output_layer == "new"
+        is_few = n_target <= FEW_ROWS
+        few_images = is_few and params.weights is not None
+        starts_pretrained = has_kept_weights(params, pretrains) and params.output_layer == "new"
+        can_probe = is_few and starts_pretrained
         probes = starts and (
             params.head_init == "probe"
             or (params.head_init == "auto" and params.epochs == "auto" and can_probe)
