@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from .._backbones.body_end import end_body_at
-from .._backbones.freeze_points import has_kept_weights
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 
@@ -93,7 +92,8 @@ class FitSettings:
     pretraining, fine_tuning : PhaseLength
         How long the phases are.
     few_images : bool
-        Whether pretrained weights of a file meet at most `FEW_ROWS` rows.
+        Whether weights of a file meet at most `FEW_ROWS` rows of the target task, in a backbone
+        that averages its features.
     probes : bool
         Whether the output layer starts as a linear probe.
     judges : bool
@@ -129,8 +129,6 @@ class FitSettings:
         ----------
         params : TransferClassifier
             The estimator.
-        pretrains : bool
-            Whether there is a source task.
         n_source, n_target : int
             Rows of the two tasks.
         smallest_class : int
@@ -138,10 +136,11 @@ class FitSettings:
         starts : bool
             Whether this is a whole fit; not a call of `partial_fit`.
         """
-        is_few = n_target <= FEW_ROWS
-        few_images = is_few and params.weights is not None
-        starts_pretrained = has_kept_weights(params, pretrains) and params.output_layer == "new"
-        can_probe = is_few and starts_pretrained
+        # A head on a flattened feature map is better with a hidden layer, and a probe of that layer
+        # was worse than random weights.
+        averages = get_backbone(params.backbone).pooling != "flatten"
+        few_images = params.weights is not None and n_target <= FEW_ROWS and averages
+        can_probe = few_images and params.output_layer == "new"
         probes = starts and (
             params.head_init == "probe"
             or (params.head_init == "auto" and params.epochs == "auto" and can_probe)

@@ -42,14 +42,10 @@ def start_settings(
     """
     n_source = len(train.of_classes(split.source)) if split.pretrains else 0
     counts = [len(train.of_classes([label])) for label in split.target]
-    settings = FitSettings.resolve(
-        params, split.pretrains, n_source, sum(counts), min(counts), not is_partial
-    )
-    backbone = settings.whole_backbone(params)
+    settings = FitSettings.resolve(params, n_source, sum(counts), min(counts), not is_partial)
     if settings.body_until != "auto":
         return settings
-    if backbone.pooling == "flatten":
-        return replace(settings, body_until=None)
+    backbone = settings.whole_backbone(params)
     body = BodyArchitecture(backbone, image_format.image_shape, params.input_size, params.dtype)
     weights = load_body_weights(params.weights, get_body(body))
     rows, _ = split_task_rows(
