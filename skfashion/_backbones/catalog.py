@@ -1,6 +1,6 @@
 """The table of backbones that ship. All that is particular to one backbone stands in its row."""
 
-from .keras_applications import BATCH_NORM_MOMENTUM, KerasApplication
+from .keras_applications import KerasApplication
 from .recipe import Recipe
 from .spec import Backbone, OfficialWeights
 
@@ -17,53 +17,12 @@ def small_cnn(images):
     return layers.MaxPooling2D(2, name="pool")(x)
 
 
-def small_resnet(images):
-    """Add a small residual network with batch normalisation to a graph.
-
-    Three blocks halve the image. Each pools right after its first convolution, before batch
-    normalisation, as in airbench (Jordan, arXiv:2404.00498), and adds a residual pair of
-    convolutions (He et al., arXiv:1512.03385).
-    """
-    from keras import layers
-
-    from .._keras.fused_batch_norm import BatchNormalization
-
-    def convolution(x, width, name):
-        return layers.Conv2D(width, 3, padding="same", use_bias=False, name=name)(x)
-
-    def normalisation(x, name):
-        return BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name)(x)
-
-    x = layers.Rescaling(1 / 64, offset=-1.0, name="rescale")(images)
-    x = layers.ReLU(name="stem")(normalisation(convolution(x, 32, "stem_conv"), "stem_norm"))
-    for number, width in enumerate((64, 128, 256), 1):
-        block = f"block{number}"
-        x = convolution(x, width, f"{block}_conv1")
-        x = layers.MaxPooling2D(2, name=f"{block}_pool")(x)
-        x = shortcut = layers.ReLU(name=f"{block}_relu1")(normalisation(x, f"{block}_norm1"))
-        x = normalisation(convolution(x, width, f"{block}_conv2"), f"{block}_norm2")
-        x = layers.ReLU(name=f"{block}_relu2")(x)
-        x = normalisation(convolution(x, width, f"{block}_conv3"), f"{block}_norm3")
-        x = layers.Add(name=f"{block}_add")([x, shortcut])
-        x = layers.ReLU(name=block)(x)
-    return x
-
-
 # Rates are multiples of the optimizer's default, which is 0.001 for Adam.
 _NORMALISED_FROM_SCRATCH = Recipe(schedule="cosine", warmup=0.05, clip_norm=1.0)
 _NORMALISED_FINE_TUNING = Recipe(body_factor=0.3, schedule="cosine", warmup=0.05, clip_norm=1.0)
 # A body without normalisation diverges at these rates.
 _PLAIN_FROM_SCRATCH = Recipe(head_factor=0.1, schedule="cosine", warmup=0.1, clip_norm=1.0)
 _PLAIN_FINE_TUNING = Recipe(body_factor=0.05, schedule="cosine", warmup=0.05, clip_norm=1.0)
-
-_SMALL_FROM_SCRATCH = Recipe(
-    head_factor=4.0,
-    schedule="linear",
-    warmup=0.2,
-    weight_decay=0.05,
-    label_smoothing=0.1,
-    average=0.1,
-)
 
 BUILT_IN = (
     Backbone(
@@ -72,14 +31,6 @@ BUILT_IN = (
         stages=("conv1", "conv2"),
         min_size=8,
         pooling="flatten",
-    ),
-    Backbone(
-        "small_resnet",
-        build=small_resnet,
-        stages=("stem", "block1", "block2", "block3"),
-        min_size=16,
-        from_scratch=_SMALL_FROM_SCRATCH,
-        fine_tuning=_NORMALISED_FINE_TUNING,
     ),
     Backbone(
         "vgg16",

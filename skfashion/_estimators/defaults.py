@@ -117,7 +117,6 @@ class FitSettings:
     def resolve(
         cls,
         params,
-        pretrains: bool,
         n_source: int,
         n_target: int,
         smallest_class: int,
@@ -171,6 +170,8 @@ class FitSettings:
     def continue_with(self, params) -> "FitSettings":
         """Return the settings of a further fit: those of this one, and the parameters given."""
         length = self.fine_tuning
+        if self.judges:
+            length = replace(length, epochs=MOST_EPOCHS_AFTER_PROBE)
         given = {
             name: value
             for name in ("batch_size", "epochs")

@@ -132,9 +132,8 @@ def known_backbone(classifier: TransferClassifier) -> Backbone:
 
 def depends_on_rows(classifier: TransferClassifier) -> bool:
     """Return whether the layers of a classifier depend on the number of images, or on them."""
-    pretrains = classifier.pretrain_classes is not None
     few, many = (
-        FitSettings.resolve(classifier, pretrains, 0, n_rows, n_rows, starts=True)
+        FitSettings.resolve(classifier, 0, n_rows, n_rows, starts=True)
         for n_rows in (1, FEW_ROWS + 1)
     )
     return (few.hidden_units, few.body_until) != (many.hidden_units, many.body_until)

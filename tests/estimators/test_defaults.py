@@ -32,10 +32,9 @@ from tests.residual import RESIDUAL
 SIZES = [1, 100, 500, 2_000, 10_000, 30_000, 60_000]
 
 
-def resolve(n_rows, *, pretrains=False, n_source=0, smallest_class=1000, starts=True, **params):
-    return FitSettings.resolve(
-        TransferClassifier(**params), pretrains, n_source, n_rows, smallest_class, starts
-    )
+def resolve(n_rows, *, n_source=0, smallest_class=1000, starts=True, **params):
+    clf = TransferClassifier(**{"backbone": RESIDUAL} | params)
+    return FitSettings.resolve(clf, n_source, n_rows, smallest_class, starts)
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def test_one_is_resolved_by_the_other():
 
 
 def test_each_phase_is_as_long_as_its_rows_ask_for():
-    settings = resolve(100, pretrains=True, n_source=30_000, head_init="random")
+    settings = resolve(100, n_source=30_000)
     assert settings.pretraining == PhaseLength.resolve("auto", "auto", 30_000)
     assert settings.fine_tuning == PhaseLength.resolve("auto", "auto", 100)
     assert settings.pretraining != settings.fine_tuning
@@ -123,10 +122,11 @@ AUTO_EPOCHS = auto_epochs(100, auto_batch_size(100))
     [
         (100, FILE, (True, True, 0, "auto")),
         (FEW_ROWS, FILE, (True, True, 0, "auto")),
-        (FEW_ROWS + 1, FILE, (False, True, HIDDEN_UNITS, None)),
+        (FEW_ROWS + 1, FILE, (False, False, HIDDEN_UNITS, None)),
+        (100, FILE | {"backbone": "small_cnn"}, (False, False, HIDDEN_UNITS, None)),
         (100, {}, (False, False, HIDDEN_UNITS, None)),
-        (100, {"pretrains": True}, (False, True, HIDDEN_UNITS, None)),
-        (100, FILE | {"pretrains": True}, (True, True, 0, "auto")),
+        (100, {"pretrain_classes": GTE5}, (False, False, HIDDEN_UNITS, None)),
+        (100, FILE | {"pretrain_classes": GTE5}, (True, True, 0, "auto")),
         (100, FILE | {"epochs": 5}, (True, False, HIDDEN_UNITS, None)),
         (100, FILE | {"epochs": 5, "head_init": "probe"}, (True, True, 0, "auto")),
         (100, FILE | {"head_init": "random"}, (True, False, HIDDEN_UNITS, None)),

@@ -132,7 +132,7 @@ def test_the_recipe_of_a_user_comes_before_the_backbones(make, lt5, weights_of):
 
 def config(make, **options):
     clf = make(recipe=Recipe(**options))
-    settings = FitSettings.resolve(clf, False, 0, 100, 10, starts=True)
+    settings = FitSettings.resolve(clf, 0, 100, 10, starts=True)
     backbone = get_backbone("small_cnn")
     recipe = fine_tuning_recipe(clf, backbone, settings, pretrains=False, is_partial=False)
     return fine_tuning_config(clf, recipe, settings, (None,))
