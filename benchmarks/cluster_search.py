@@ -55,7 +55,9 @@ class Nothing(ClassifierMixin, BaseEstimator):
 def search(rows):
     """Return the seconds of a search, its scores, and the seconds of its fits."""
     X, y = load_fashion_sample(return_X_y=True)
-    clf = TransferClassifier(pretrain_classes=GTE5, pretrain_epochs=2, epochs=2, random_state=0)
+    clf = TransferClassifier(
+        pretrain_classes=GTE5, pretrain_epochs=2, epochs=2, batch_size=128, random_state=0
+    )
     grid = {"freeze_until": [None, "conv1", "features"], "learning_rate": [0.0005, 0.001]}
     cv = ClassSplitCV(2, pretrain_classes=GTE5)
     begin = perf_counter()

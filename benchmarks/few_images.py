@@ -26,7 +26,12 @@ def first_of_each(X, y, classes, n):
 def accuracies(source, target, seed, epochs, train, test):
     """Return test accuracies by (images of a class, freeze point or "scratch")."""
     pretrained = TransferClassifier(
-        pretrain_classes=source, target_classes=target, epochs=0, random_state=seed
+        pretrain_classes=source,
+        target_classes=target,
+        pretrain_epochs=5,
+        epochs=0,
+        batch_size=128,
+        random_state=seed,
     ).fit(*train)
     scores = {}
     for size in SIZES:
@@ -35,7 +40,7 @@ def accuracies(source, target, seed, epochs, train, test):
             clf = copy.deepcopy(pretrained)
             clf.set_params(warm_start=True, freeze_until=point, epochs=epochs).fit(*few)
             scores[size, point] = clf.score(*test)
-        scratch = TransferClassifier(epochs=epochs, random_state=seed).fit(*few)
+        scratch = TransferClassifier(epochs=epochs, batch_size=128, random_state=seed).fit(*few)
         in_target = np.isin(test[1], target)
         scores[size, "scratch"] = scratch.score(test[0][in_target], test[1][in_target])
     return scores

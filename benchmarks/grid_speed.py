@@ -66,6 +66,7 @@ def skfashion_side(name, memory):
         pretrain_classes=GTE5,
         pretrain_epochs=EPOCHS,
         epochs=EPOCHS,
+        batch_size=128,
         random_state=0,
         memory=memory,
     )

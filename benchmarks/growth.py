@@ -24,7 +24,9 @@ SIDES = "skfashion", "Keras"
 
 
 def fit_frozen(X, y, epochs):
-    TransferClassifier(freeze_until="features", epochs=epochs, random_state=0).fit(X, y)
+    TransferClassifier(freeze_until="features", epochs=epochs, batch_size=128, random_state=0).fit(
+        X, y
+    )
 
 
 def fit_frozen_in_keras(X, y, epochs):
@@ -40,7 +42,12 @@ def search(X, y, n_candidates, estimator):
 def search_with_memory(X, y, n_candidates):
     with TemporaryDirectory() as folder:
         clf = TransferClassifier(
-            pretrain_classes=GTE5, pretrain_epochs=2, epochs=2, random_state=0, memory=folder
+            pretrain_classes=GTE5,
+            pretrain_epochs=2,
+            epochs=2,
+            batch_size=128,
+            random_state=0,
+            memory=folder,
         )
         search(X, y, n_candidates, clf)
 
@@ -90,7 +97,7 @@ def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     X, y = fetch_fashion_mnist("train", return_X_y=True)
     # The first fit of the process builds and traces both phases, which is not measured here.
-    warm_up = TransferClassifier(pretrain_classes=GTE5, pretrain_epochs=1, epochs=1)
+    warm_up = TransferClassifier(pretrain_classes=GTE5, pretrain_epochs=1, epochs=1, batch_size=128)
     warm_up.fit(X[:200], y[:200])
     curves = growth(X, y)
     rows = [

@@ -98,6 +98,7 @@ def fit(case, path):
         pretrain_epochs=1,
         freeze_until="features",
         epochs=2,
+        batch_size=128,
         random_state=0,
         **CASES[case][2],
     )

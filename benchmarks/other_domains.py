@@ -79,7 +79,11 @@ def main():
     with TemporaryDirectory() as folder:
         body = Path(folder, "fashion.weights.h5")
         source = TransferClassifier(
-            "mobilenet_v2", epochs=options.pretrain_epochs, random_state=0, verbose=1
+            "mobilenet_v2",
+            epochs=options.pretrain_epochs,
+            batch_size=128,
+            random_state=0,
+            verbose=1,
         )
         source.fit(*fetch_fashion_mnist("train", return_X_y=True)).save_backbone_weights(body)
         print(f"Fashion-MNIST: {source.score(*fetch_fashion_mnist('test', return_X_y=True)):.3f}")
@@ -98,6 +102,7 @@ def main():
                             "mobilenet_v2",
                             epochs=epochs,
                             batch_size=32,
+                            input_size=PATCH,
                             random_state=seed,
                             **params,
                         )

@@ -24,12 +24,12 @@ import skfashion
 """,
     "skfashion, all layers": """
 from skfashion import TransferClassifier
-clf = TransferClassifier(epochs=1, random_state=0).fit(X, y)
+clf = TransferClassifier(epochs=1, batch_size=128, random_state=0).fit(X, y)
 """,
     "skfashion, frozen": """
 from skfashion import TransferClassifier
 clf = TransferClassifier(
-    pretrain_classes=[5, 6, 7, 8, 9], pretrain_epochs=1, epochs=1, random_state=0
+    pretrain_classes=[5, 6, 7, 8, 9], pretrain_epochs=1, epochs=1, batch_size=128, random_state=0
 ).fit(X, y)
 """,
     "Keras, all layers": """
@@ -84,9 +84,9 @@ def predictions(rounds):
     X_test, y_test = fetch_fashion_mnist("test", return_X_y=True)
     X, y = X[:10_000], y[:10_000]
     floats = as_floats(X_test)
-    full = TransferClassifier(epochs=1, random_state=0).fit(X, y)
+    full = TransferClassifier(epochs=1, batch_size=128, random_state=0).fit(X, y)
     frozen = TransferClassifier(
-        pretrain_classes=GTE5, pretrain_epochs=1, epochs=1, random_state=0
+        pretrain_classes=GTE5, pretrain_epochs=1, epochs=1, batch_size=128, random_state=0
     ).fit(X, y)
     keras_model = small_cnn(10)
     keras_model.fit(as_floats(X), y, batch_size=128, epochs=1, verbose=0)

@@ -61,7 +61,9 @@ def fit_keras(X, y):
 
 
 def fit_skfashion(X, y):
-    clf = TransferClassifier(pretrain_classes=GTE5, pretrain_epochs=EPOCHS, epochs=EPOCHS)
+    clf = TransferClassifier(
+        pretrain_classes=GTE5, pretrain_epochs=EPOCHS, epochs=EPOCHS, batch_size=128
+    )
     return clf.fit(X, y).predict
 
 

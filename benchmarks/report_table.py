@@ -60,7 +60,7 @@ ROWS = (
 def run(row, train, validation, test):
     """Fit one row; return its cells."""
     begin = perf_counter()
-    common = {"backbone": row.backbone, "random_state": 0, "verbose": 1}
+    common = {"backbone": row.backbone, "batch_size": 128, "random_state": 0, "verbose": 1}
     with TemporaryDirectory() as folder:
         if row.training == "scratch":
             weights = None

@@ -45,7 +45,13 @@ def main():
 
     def search(memory):
         clf = TransferClassifier(
-            "vgg16", freeze_until="block4_pool", epochs=options.epochs, memory=memory, **common
+            "vgg16",
+            freeze_until="block4_pool",
+            epochs=options.epochs,
+            batch_size=128,
+            input_size=32,
+            memory=memory,
+            **common,
         )
         begin = perf_counter()
         found = GridSearchCV(clf, GRID, cv=3, refit=False, error_score="raise").fit(X, y)

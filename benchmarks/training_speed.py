@@ -31,7 +31,7 @@ def pretrained_body(path):
     """Pretrain on the other five classes; return the body's weights for Keras, and save them."""
     X, y = fetch_fashion_mnist("train", return_X_y=True)
     rows = np.isin(y, GTE5)
-    clf = TransferClassifier(epochs=1, random_state=0).fit(X[rows], y[rows])
+    clf = TransferClassifier(epochs=1, batch_size=128, random_state=0).fit(X[rows], y[rows])
     clf.save_backbone_weights(path)
     return [
         w
@@ -43,7 +43,11 @@ def pretrained_body(path):
 def fit_skfashion(train, test, path, frozen, epochs):
     begin = perf_counter()
     clf = TransferClassifier(
-        weights=path, freeze_until="features" if frozen else None, epochs=epochs, random_state=0
+        weights=path,
+        freeze_until="features" if frozen else None,
+        epochs=epochs,
+        batch_size=128,
+        random_state=0,
     ).fit(*train)
     seconds = perf_counter() - begin
     return seconds, median(clf.history_["seconds"][1:]), clf.score(*test)

@@ -101,7 +101,7 @@ def full_step(X, y):
 
 
 def operations_in_epochs(X, y, of_image, **params):
-    clf = TransferClassifier(**params, epochs=3, random_state=0).fit(X, y)
+    clf = TransferClassifier(**params, epochs=3, batch_size=128, random_state=0).fit(X, y)
     n_images = np.isin(y, clf.classes_).sum()
     return n_images * of_image / np.mean(clf.history_["seconds"][1:])
 

@@ -51,7 +51,14 @@ grid = {
 }
 with TemporaryDirectory() as folder:
     search = GridSearchCV(
-        TransferClassifier(target_classes=target, random_state=0, memory=folder),
+        TransferClassifier(
+            target_classes=target,
+            pretrain_epochs=5,
+            epochs=5,
+            batch_size=128,
+            random_state=0,
+            memory=folder,
+        ),
         grid,
         cv=ClassSplitCV(3, target_classes=target),
         refit=False,

@@ -43,6 +43,8 @@ POINTS = {
     "vgg16": [None, "block2_pool", "block3_pool", "block4_pool", "features"],
     "inception_v3": [None, "mixed2", "mixed4", "mixed6", "mixed8", "features"],
 }
+# Images enter at the smallest side that the backbone takes.
+SIDES = {"vgg16": 32, "inception_v3": 75}
 COLUMNS = ["freeze_point", "mean_test_score", "std_test_score", "mean_fit_time"]
 
 
@@ -60,7 +62,14 @@ X, _, y, _ = train_test_split(X, y, train_size=12_000, stratify=y, random_state=
 # There is a search for each backbone, because their weights differ, and a picture for each search.
 figure, panels = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 for ax, (backbone, points) in zip(panels, POINTS.items(), strict=True):
-    clf = TransferClassifier(backbone, weights=weights_of(backbone), epochs=2, random_state=0)
+    clf = TransferClassifier(
+        backbone,
+        weights=weights_of(backbone),
+        epochs=2,
+        batch_size=128,
+        input_size=SIDES[backbone],
+        random_state=0,
+    )
     search = GridSearchCV(clf, {"freeze_until": points}, cv=3, refit=False, verbose=3)
     begin = perf_counter()
     search.fit(X, y)

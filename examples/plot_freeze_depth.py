@@ -25,7 +25,9 @@ source = [5, 6, 7, 8, 9]
 # :class:`~skfashion.model_selection.ClassSplitCV` splits the target rows only. All source rows are
 # in every training fold, so each fit pretrains on the same images.
 search = GridSearchCV(
-    TransferClassifier(pretrain_classes=source, pretrain_epochs=3, epochs=3, random_state=0),
+    TransferClassifier(
+        pretrain_classes=source, pretrain_epochs=3, epochs=3, batch_size=128, random_state=0
+    ),
     {"freeze_until": freeze_points("small_cnn", head=True)},
     cv=ClassSplitCV(
         StratifiedShuffleSplit(3, test_size=0.2, random_state=0), pretrain_classes=source

@@ -20,6 +20,7 @@ clf = TransferClassifier(
     freeze_until="conv1",
     pretrain_epochs=4,
     epochs=6,
+    batch_size=128,
     random_state=0,
 ).fit(X, y, X_val=test.data, y_val=test.target)
 

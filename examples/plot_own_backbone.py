@@ -48,7 +48,9 @@ register_backbone(
 X, y = (part[:2500] for part in load_fashion_sample(return_X_y=True))
 source = [5, 6, 7, 8, 9]
 search = GridSearchCV(
-    TransferClassifier(pretrain_classes=source, pretrain_epochs=4, epochs=4, random_state=0),
+    TransferClassifier(
+        pretrain_classes=source, pretrain_epochs=4, epochs=4, batch_size=128, random_state=0
+    ),
     {"backbone": ["small_cnn", "small_resnet"], "freeze_until": [0, 1, "features"]},
     cv=ClassSplitCV(2, pretrain_classes=source),
 ).fit(X, y)

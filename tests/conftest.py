@@ -14,6 +14,7 @@ import pytest
 from skfashion import TransferClassifier
 from skfashion.datasets import load_fashion_sample
 from tests.class_split import GTE5, first_of_each
+from tests.residual import RESIDUAL
 
 
 @pytest.fixture(scope="session")
@@ -76,5 +77,17 @@ def body_path(fashion, tmp_path_factory):
     X, y = fashion
     source = TransferClassifier(epochs=1, random_state=0).fit(X[y >= 5], y[y >= 5])
     path = tmp_path_factory.mktemp("weights") / "body.weights.h5"
+    source.save_backbone_weights(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def residual_path(fashion, tmp_path_factory):
+    """A file of the small residual backbone's weights, pretrained on classes 5 to 9."""
+    X, y = fashion
+    source = TransferClassifier(
+        RESIDUAL, epochs=20, batch_size=32, learning_rate=0.01, random_state=0
+    ).fit(X[y >= 5], y[y >= 5])
+    path = tmp_path_factory.mktemp("weights") / "residual.weights.h5"
     source.save_backbone_weights(path)
     return path

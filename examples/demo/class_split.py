@@ -32,6 +32,7 @@ def fit_both_ways(source, target, epochs, train, test):
             target_classes=target,
             pretrain_epochs=epochs,
             epochs=epochs,
+            batch_size=128,
             random_state=0,
         )
         clf.set_callbacks(ProgressBar())

@@ -38,6 +38,7 @@ BUILT_IN = (
         stages=tuple(f"block{n}_pool" for n in range(1, 6)),
         min_size=32,
         channels=3,
+        pretrained_size=64,
         pooling="normalized_average",
         default_freeze="block3_pool",
         official=OfficialWeights(
@@ -46,6 +47,8 @@ BUILT_IN = (
         ),
         from_scratch=_PLAIN_FROM_SCRATCH,
         fine_tuning=_PLAIN_FINE_TUNING,
+        # The head starts at its optimum: larger steps leave it before the body can follow.
+        few_images=Recipe(head_factor=0.1, body_factor=0.1),
     ),
     Backbone(
         "resnet50",
@@ -73,6 +76,7 @@ BUILT_IN = (
         stages=tuple(f"mixed{n}" for n in range(11)),
         min_size=75,
         channels=3,
+        pretrained_size=96,
         default_freeze="mixed2",
         official=OfficialWeights(
             f"{_KERAS}/inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -148,11 +152,13 @@ BUILT_IN = (
             "block_5_add",
             "block_9_add",
             "block_12_add",
+            "block_13_expand_relu",
             "block_15_add",
             "out_relu",
         ),
         min_size=32,
         channels=3,
+        pretrained_size=96,
         default_freeze="block_5_add",
         from_scratch=_NORMALISED_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,

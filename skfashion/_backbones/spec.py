@@ -99,12 +99,19 @@ class Backbone:
         Training defaults for random weights.
     fine_tuning : Recipe, default=Recipe()
         Training defaults for pretrained weights.
+    few_images : Recipe, default=Recipe()
+        Training defaults for weights from a file and at most 10,000 images of the target task.
+        Options that it does not say are those of `fine_tuning`.
+    pretrained_size : int, default=None
+        Side, in pixels, to which smaller images are enlarged, with weights from a file and at most
+        10,000 images of the target task. It is at least `min_size`, which is what `None` stands
+        for.
 
     Raises
     ------
     ValueError
-        If `pooling` or `default_freeze` are unknown, `stages` are not names, or an option of a
-        recipe is out of its range.
+        If `pooling` or `default_freeze` are unknown, `stages` are not names, `pretrained_size` is
+        below `min_size`, or an option of a recipe is out of its range.
     TypeError
         If a recipe is no `Recipe`.
 
@@ -130,6 +137,8 @@ class Backbone:
     official: OfficialWeights | None = None
     from_scratch: Recipe = _SAYS_NOTHING
     fine_tuning: Recipe = _SAYS_NOTHING
+    few_images: Recipe = _SAYS_NOTHING
+    pretrained_size: int | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -138,10 +147,15 @@ class Backbone:
         if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
             raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
         check_layer_names(self.stages, self.name)
+        if self.pretrained_size is not None and self.pretrained_size < self.min_size:
+            raise ValueError(
+                f"pretrained_size={self.pretrained_size} is smaller than min_size={self.min_size}, "
+                "the smallest image that the body takes. Give at least that, or None."
+            )
         points = (*self.stages, "features")
         if self.default_freeze not in points:
             raise ValueError(unknown_name_message("default_freeze", self.default_freeze, points))
-        for name in ("from_scratch", "fine_tuning"):
+        for name in ("from_scratch", "fine_tuning", "few_images"):
             recipe = getattr(self, name)
             if not isinstance(recipe, Recipe):
                 raise TypeError(f"{name} must be a Recipe, got {recipe!r}.")

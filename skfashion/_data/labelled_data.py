@@ -7,7 +7,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_class_weight
 
 from .class_split import encode
-from .lazy_images import LazyImages
+from .lazy_images import ImageFormat, LazyImages
 from .row_subset import RowSubset
 
 
@@ -56,6 +56,21 @@ class LabelledData:
         """Return the rows whose label is one of `labels`."""
         wanted = np.isin(self.y, labels)
         return self if wanted.all() else self.take(wanted)
+
+    def sample(self, n_rows: int, seed: int) -> "LabelledData":
+        """Return at most this many rows, drawn at random and stratified by label, in order."""
+        if len(self) <= n_rows:
+            return self
+        counts = np.unique(self.y, return_counts=True)[1]
+        # The rows that are taken and those that are left each need one of every class.
+        is_stratified = min(n_rows, len(self) - n_rows) >= len(counts) and counts.min() > 1
+        chosen, _ = train_test_split(
+            np.arange(len(self)),
+            train_size=n_rows,
+            stratify=self.y if is_stratified else None,
+            random_state=seed,
+        )
+        return self.take(np.sort(chosen))
 
     def hold_out(self, fraction, seed) -> tuple["LabelledData", "LabelledData"]:
         """Split the rows, stratified by label, into those to train on and those held out.
@@ -115,3 +130,23 @@ class LabelledData:
                 f"{classes.tolist()} a weight above zero."
             )
         return replace(self, weight=weight)
+
+
+def to_images(
+    train: LabelledData, validation: LabelledData | None, image_format: ImageFormat, float_type: str
+) -> tuple[LabelledData, LabelledData | None]:
+    """Return the data with images in place of rows; both sets have one type."""
+
+    def convert(data):
+        return replace(data, X=image_format.lazy_images(data.rows, float_type))
+
+    images = convert(train)
+    if validation is None:
+        return images, None
+    evaluated = convert(validation)
+    if images.X.dtype != evaluated.X.dtype:
+        common = np.dtype(float_type)
+        images, evaluated = (
+            replace(data, X=replace(data.X, dtype=common)) for data in (images, evaluated)
+        )
+    return images, evaluated

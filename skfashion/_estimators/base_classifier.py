@@ -196,7 +196,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
             split.check_validation_labels(validation.y)
         n_phases = 2 if split.pretrains and not resumes else 1
         progress = FitProgress(self, n_phases, X, y, sample_weight)
-        return Fit.prepare(self, image_format, split, train, validation, progress, is_partial)
+        previous = self._settings if resumes else None
+        return Fit.prepare(
+            self, image_format, split, train, validation, progress, is_partial, previous
+        )
 
     def _split_labels(self, y, resumes, classes, is_partial) -> ClassSplit:
         if resumes:
@@ -215,6 +218,12 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         self.image_shape_ = network.image_format.image_shape
         self.pixel_range_ = network.image_format.pixel_range
         self.freeze_point_ = network.freeze_point
+        self.batch_size_ = state.settings.fine_tuning.batch_size
+        self.input_size_ = network.architecture.body_size
+        self.hidden_units_ = network.architecture.hidden_units
+        self.body_until_ = network.architecture.backbone.stages[-1]
+        self.head_init_ = "probe" if state.settings.probes else "random"
+        self.kept_probe_ = state.kept_probe
         self.history_ = state.history
         self.pretrain_history_ = state.pretrain_history
         self.n_frozen_params_ = state.n_frozen_params
@@ -222,6 +231,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         self.n_iter_ = len(state.history.get("loss", []))
         self._optimizer_state = state.optimizer_state
         self._fitted = network
+        self._settings = state.settings
         self._model: Any = None  # built on first access
 
     @staticmethod

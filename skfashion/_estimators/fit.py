@@ -1,45 +1,36 @@
 """The steps of a fit: which network, from which weights, on which rows, in which phases."""
 
 from dataclasses import dataclass, replace
-from math import nan
 from typing import Any
 
-import numpy as np
-
+from .._backbones.body_end import check_freezes_body
 from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.recipe import Recipe
 from .._cache.memory import open_store
 from .._cache.store import Store
 from .._data.class_split import ClassSplit, encode
-from .._data.labelled_data import LabelledData
+from .._data.labelled_data import LabelledData, to_images
 from .._data.lazy_images import ImageFormat
 from .._messages import warn_user
 from .._networks.architecture import Architecture, Weights
 from .._networks.head_size import warn_if_head_is_large
+from .._networks.initial_weights import draw_weights
 from .._networks.network import Network, get_network
-from .._networks.weight_files import load_body_weights
 from .._random_streams import RandomStreams
 from .._training.checkpoints import restore_or_train
 from .._training.epoch_data import EncodedData
-from .._training.phase import History, Phase, PhaseResult
+from .._training.phase import History, Phase, PhaseResult, concatenate_histories
 from .._training.trainer_spec import OptimizerState
+from .._training.unfreezing import epochs_until_unfrozen, unfreeze_schedule
+from .defaults import FitSettings, check_head_init
 from .fit_progress import FitProgress
-from .fitted_network import FittedNetwork
+from .fitted_network import FittedNetwork, FittedState
 from .phase_config import fine_tuning_config, fine_tuning_recipe, pretraining_config
+from .probing import probe_output_layer
+from .start_settings import start_settings
+from .task_rows import split_task_rows
 
 OUTPUT_LAYER = "output/"
-
-
-@dataclass(frozen=True)
-class FittedState:
-    """What a fit learned; `TransferClassifier` takes its fitted attributes from it."""
-
-    network: FittedNetwork
-    history: History
-    pretrain_history: History
-    n_frozen_params: int
-    n_trainable_params: int
-    optimizer_state: OptimizerState | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +43,8 @@ class Fit:
     ----------
     params : TransferClassifier
         The estimator, for its parameters.
+    settings : FitSettings
+        What the fit runs with where the parameters leave it to the data.
     image_format : ImageFormat
         How rows become images.
     split : ClassSplit
@@ -75,6 +68,7 @@ class Fit:
     """
 
     params: Any
+    settings: FitSettings
     image_format: ImageFormat
     split: ClassSplit
     train: LabelledData
@@ -97,31 +91,53 @@ class Fit:
         validation: LabelledData | None,
         progress: FitProgress,
         is_partial: bool,
+        previous: FitSettings | None,
     ) -> "Fit":
-        """Build the network and check the parameters against the data; parameters as above."""
-        architecture = Architecture.from_params(
-            estimator, image_format.image_shape, len(split.target)
-        )
-        recipe = fine_tuning_recipe(estimator, architecture.backbone, split.pretrains, is_partial)
-        warn_if_head_is_large(architecture)
-        network = get_network(architecture)
-        store = _open_store(estimator, split.pretrains)
-        freeze_until = choose_freeze_until(estimator, architecture.backbone, split.pretrains)
-        freeze_point = network.resolve_freeze_point(freeze_until)
+        """Build the network and check the parameters against the data.
+
+        Parameters
+        ----------
+        estimator, image_format, split, train, validation, progress, is_partial
+            As above.
+        previous : FitSettings or None
+            The settings of the fit that this one continues.
+        """
+        streams = RandomStreams(estimator.random_state)
         split.check_output_layer(estimator.output_layer)
         split.check_class_weight(estimator.class_weight)
-        train, validation = _to_images(train, validation, image_format, architecture.float_type)
+        check_head_init(estimator)
+        float_type = "float64" if estimator.dtype == "float64" else "float32"
+        train, validation = to_images(train, validation, image_format, float_type)
+        if previous is None:
+            settings = start_settings(
+                estimator, image_format, split, train, validation, streams, is_partial
+            )
+        else:
+            settings = previous.continue_with(estimator)
+        backbone = settings.backbone(estimator)
+        freeze_until = choose_freeze_until(estimator, backbone, split.pretrains)
+        check_freezes_body(backbone, settings.whole_backbone(estimator), freeze_until)
+        architecture = Architecture.from_params(
+            estimator,
+            backbone,
+            image_format.image_shape,
+            settings.hidden_units,
+            len(split.target),
+        )
+        warn_if_head_is_large(architecture)
+        network = get_network(architecture)
         return cls(
             params=estimator,
+            settings=settings,
             image_format=image_format,
             split=split,
             train=train,
             validation=validation,
             network=network,
-            freeze_point=freeze_point,
-            recipe=recipe,
-            streams=RandomStreams(estimator.random_state),
-            store=store,
+            freeze_point=network.resolve_freeze_point(freeze_until),
+            recipe=fine_tuning_recipe(estimator, backbone, settings, split.pretrains, is_partial),
+            streams=streams,
+            store=_open_store(estimator, split.pretrains),
             progress=progress,
             is_partial=is_partial,
         )
@@ -136,9 +152,17 @@ class Fit:
             pretrain_history, weights = pretrained.history, self.transfer(pretrained.weights)
         else:
             weights = self.initial_weights(self.network)
+        is_judged = self.settings.judges and self.n_epochs > 0
+        if self.settings.probes:
+            weights = self.probe(weights, all_rows=self.settings.judges and not is_judged)
         schedule = self.unfreeze_schedule()
         result = self.fine_tune(weights, schedule, range(self.n_epochs))
-        return self._fitted_state(result, result.history, pretrain_history, schedule[-1])
+        kept_probe = self.settings.probes and _is_same(result.weights, weights)
+        if kept_probe and is_judged:
+            # No row needs to be held out any more.
+            result = replace(result, weights=self.probe(weights, all_rows=True))
+        state = self._fitted_state(result, result.history, pretrain_history, schedule[-1])
+        return replace(state, kept_probe=kept_probe)
 
     def resume(self, fitted) -> FittedState:
         """Fine-tune further from the state of a fitted estimator."""
@@ -150,30 +174,36 @@ class Fit:
         else:
             schedule = (self.freeze_point,) * max(1, self.n_epochs)
             result = self.fine_tune(weights, schedule, range(self.n_epochs), n_before)
-        history = _concatenate(fitted.history_, result.history)
+        history = concatenate_histories(fitted.history_, result.history)
         return self._fitted_state(result, history, fitted.pretrain_history_, schedule[-1])
 
     @property
     def n_epochs(self) -> int:
         """Epochs on the target task in this call."""
-        return 1 if self.is_partial else self.params.epochs
+        if self.is_partial:
+            return 1
+        if self.settings.judges and self.network.is_linear_after(self.freeze_point):
+            return 0  # The probe is the best that training could find.
+        return self.settings.fine_tuning.epochs
 
     # -- Steps -----------------------------------------------------------------------------
 
     def initial_weights(self, network: Network) -> Weights:
-        """Draw weights; the body's come from a file where one is given."""
-        weights = network.initial_weights(self.streams)
-        if self.params.weights is not None:
-            weights.update(load_body_weights(self.params.weights, network))
-        return weights
+        """Draw weights; the body's come from a file where one is given.
+
+        A body that ends early keeps the weights of the layers after its end, to save them.
+        """
+        backbone = self.settings.whole_backbone(self.params)
+        return draw_weights(network, backbone, self.params.weights, self.streams)
 
     def pretrain(self) -> PhaseResult:
         """Train the whole network on the source task, or restore what that led to before."""
         network = get_network(replace(self.network.architecture, n_classes=len(self.split.source)))
-        epochs = range(self.params.pretrain_epochs)
+        length = self.settings.pretraining
+        epochs = range(length.epochs)
         freeze_points = (None,) * max(1, len(epochs))
         backbone = self.network.architecture.backbone
-        config = pretraining_config(self.params, backbone, freeze_points)
+        config = pretraining_config(self.params, backbone, length.batch_size, freeze_points)
         phase = Phase("pretrain", network, config, self.streams, epochs)
         task = replace(self.split, source=self.split.target, target=self.split.source)
         start = PhaseResult(self.initial_weights(network), {})
@@ -185,6 +215,26 @@ class Fit:
             return weights
         stream = "new output layer"
         return {**weights, **self.network.initial_weights(self.streams, stream, OUTPUT_LAYER)}
+
+    def probe(self, weights: Weights, all_rows: bool = False) -> Weights:
+        """Start the output layer from a linear probe on the target task.
+
+        Parameters
+        ----------
+        weights : dict of str to ndarray
+            All weights of the network.
+        all_rows : bool, default=False
+            Whether held-out rows are used, too.
+        """
+        classes = self.split.target
+        train, _ = self._train_and_validation("fine-tune", classes)
+        if all_rows:
+            train = self.train.of_classes(classes)
+            train = train.weighted_by_class(self.params.class_weight, classes)
+        seed = self.streams.integer("rows of the probe")
+        return probe_output_layer(
+            self.network, self.freeze_point, weights, train, classes, self.store, seed
+        )
 
     def fine_tune(
         self,
@@ -206,7 +256,7 @@ class Fit:
         phase = Phase(
             "fine-tune",
             self.network,
-            fine_tuning_config(self.params, self.recipe, freeze_points),
+            fine_tuning_config(self.params, self.recipe, self.settings, freeze_points),
             self.streams,
             epochs,
             epochs_before,
@@ -263,22 +313,17 @@ class Fit:
             )
 
     def unfreeze_schedule(self) -> tuple[str | None, ...]:
-        """Return the freeze point of each epoch on the target task.
-
-        The first `head_epochs` train the head alone. Then the body is unfrozen down to the freeze
-        point: at once, or by a stage every `epochs_per_stage`.
-        """
+        """Return the freeze point of each epoch on the target task."""
         params, point = self.params, self.freeze_point
-        head_only, *stages = self.network.unfreeze_points(point) or [point]
-        points = [head_only] * params.head_epochs
-        if params.epochs_per_stage:
-            points += [stage for stage in stages for _ in range(params.epochs_per_stage)]
-        schedule = tuple([*points, *[point] * params.epochs][: params.epochs]) or (point,)
+        points = self.network.unfreeze_points(point)
+        gradual = params.head_epochs, params.epochs_per_stage
+        schedule = unfreeze_schedule(points, point, self.settings.fine_tuning.epochs, *gradual)
         if schedule[-1] != point and not self.is_partial:
             warn_user(
-                f"epochs={params.epochs} end before all is unfrozen that freeze_until="
-                f"{params.freeze_until!r} leaves to train: that takes {len(points) + 1}, with "
-                f"head_epochs={params.head_epochs} and epochs_per_stage={params.epochs_per_stage}."
+                f"epochs={len(schedule)} end before all is unfrozen that freeze_until="
+                f"{params.freeze_until!r} leaves to train: that takes "
+                f"{epochs_until_unfrozen(points, *gradual)}, with head_epochs={gradual[0]} and "
+                f"epochs_per_stage={gradual[1]}."
             )
         return schedule
 
@@ -286,15 +331,15 @@ class Fit:
 
     def _train_and_validation(self, phase_name, classes):
         """Return a task's rows to train on, and its rows to evaluate, or `None`."""
-        train = self.train.of_classes(classes)
-        train = train.weighted_by_class(self.params.class_weight, classes)
-        validation = self.validation and self.validation.of_classes(classes)
-        if validation:
-            return train, validation
-        if not self.params.early_stopping:
-            return train, None
-        seed = self.streams.integer("validation split", phase_name)
-        return train.hold_out(self.params.validation_fraction, seed)
+        return split_task_rows(
+            self.params,
+            self.settings,
+            phase_name,
+            self.train,
+            self.validation,
+            classes,
+            self.streams,
+        )
 
     def _encode(self, data: LabelledData, classes) -> EncodedData:
         weights = data.weight / data.weight.mean()
@@ -306,8 +351,9 @@ class Fit:
         same_backbone = fitted.architecture.backbone == self.network.architecture.backbone
         if not same_backbone or before.shapes != self.network.shapes:
             raise ValueError(
-                "Training goes on with the network of the first fit, but backbone, input_size or "
-                "hidden_units were changed since. Set warm_start=False, or fit a new estimator."
+                "Training goes on with the network of the first fit, but backbone, body_until, "
+                "input_size or hidden_units were changed since. Set warm_start=False, or fit a new "
+                "estimator."
             )
 
     def _fitted_state(
@@ -321,6 +367,7 @@ class Fit:
             n_frozen_params=n_frozen,
             n_trainable_params=n_trainable,
             optimizer_state=result.optimizer_state,
+            settings=self.settings,
         )
 
     def _fitted_network(self, network: Network, freeze_point, weights, split) -> FittedNetwork:
@@ -331,8 +378,14 @@ class Fit:
             image_format=self.image_format,
             split=split,
             store=self.store,
+            whole_backbone=self.settings.whole_backbone(self.params),
             test_time_flips=bool(self.recipe.test_time_flips),
         )
+
+
+def _is_same(weights: Weights, others: Weights) -> bool:
+    """Return whether all arrays are the same objects."""
+    return all(array is others[path] for path, array in weights.items())
 
 
 def _open_store(params, pretrains) -> Store | None:
@@ -345,21 +398,3 @@ def _open_store(params, pretrains) -> Store | None:
         )
         return None
     return store
-
-
-def _to_images(train: LabelledData, validation, image_format: ImageFormat, float_type):
-    """Return the data with images in place of rows; both sets have one type."""
-    sets = [train] if validation is None else [train, validation]
-    sets = [replace(data, X=image_format.lazy_images(data.rows, float_type)) for data in sets]
-    if len({data.X.dtype for data in sets}) > 1:
-        sets = [replace(data, X=replace(data.X, dtype=np.dtype(float_type))) for data in sets]
-    return sets[0], sets[1] if len(sets) > 1 else None
-
-
-def _concatenate(history: History, further: History) -> History:
-    """Return both histories one after the other; nan where one of them lacks an entry."""
-    n_before, n_further = (len(part.get("seconds", [])) for part in (history, further))
-    return {
-        key: history.get(key, [nan] * n_before) + further.get(key, [nan] * n_further)
-        for key in {**history, **further}
-    }

@@ -1,14 +1,21 @@
 """A network as `fit` leaves it."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._backbones.spec import Backbone
 from .._cache.store import Store
 from .._data.class_split import ClassSplit
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from .._networks.architecture import Architecture, Weights
+from .defaults import FitSettings
+
+if TYPE_CHECKING:  # these modules import TensorFlow
+    from .._training.phase import History
+    from .._training.trainer_spec import OptimizerState
 
 # The axis of a batch of images from left to right.
 _HORIZONTAL = (2,)
@@ -32,6 +39,8 @@ class FittedNetwork:
         The labels of both tasks.
     store : Store or None
         Where features of the frozen part are shared.
+    whole_backbone : Backbone
+        The backbone, with the stages after the body's end.
     test_time_flips : bool, default=False
         Whether probabilities are the mean of those of an image and of its mirror image.
     """
@@ -42,6 +51,7 @@ class FittedNetwork:
     image_format: ImageFormat
     split: ClassSplit
     store: Store | None
+    whole_backbone: Backbone
     test_time_flips: bool = False
 
     def predict_proba(self, rows) -> np.ndarray:
@@ -67,8 +77,24 @@ class FittedNetwork:
         )
 
     def save_backbone_weights(self, path) -> None:
-        """Write the body's weights to a file."""
+        """Write the weights of the whole body to a file."""
+        from .._networks.initial_weights import whole_body
         from .._networks.network import get_network
         from .._networks.weight_files import save_body_weights
 
-        save_body_weights(self.weights, get_network(self.architecture), path)
+        body = whole_body(get_network(self.architecture), self.whole_backbone)
+        save_body_weights(self.weights, body, path)
+
+
+@dataclass(frozen=True)
+class FittedState:
+    """What a fit learned; `TransferClassifier` takes its fitted attributes from it."""
+
+    network: FittedNetwork
+    history: "History"
+    pretrain_history: "History"
+    n_frozen_params: int
+    n_trainable_params: int
+    optimizer_state: "OptimizerState | None"
+    settings: FitSettings
+    kept_probe: bool = False

@@ -1,16 +1,19 @@
 """How the phases of a fit train: parameters and recipes, resolved."""
 
+from dataclasses import replace
+
 from .._backbones.freeze_points import has_kept_weights
-from .._backbones.recipe import Recipe, check_recipe, resolve_recipe
+from .._backbones.recipe import Recipe, check_recipe, combine_recipes, resolve_recipe
 from .._backbones.spec import Backbone
 from .._training.augmentation import parse_augmentation
 from .._training.learning_rates import LearningRates
 from .._training.optimizer import default_learning_rate
 from .._training.phase import PhaseConfig
 from .._training.regularization import Regularization
+from .defaults import FitSettings
 
 
-def pretraining_config(params, backbone: Backbone, freeze_points) -> PhaseConfig:
+def pretraining_config(params, backbone: Backbone, batch_size: int, freeze_points) -> PhaseConfig:
     """Return how to train on the source task.
 
     Parameters
@@ -19,6 +22,8 @@ def pretraining_config(params, backbone: Backbone, freeze_points) -> PhaseConfig
         The estimator.
     backbone : Backbone
         Its backbone.
+    batch_size : int
+        Rows in a step.
     freeze_points : tuple of (str or None)
         As for `PhaseConfig`.
     """
@@ -27,16 +32,20 @@ def pretraining_config(params, backbone: Backbone, freeze_points) -> PhaseConfig
     rates = LearningRates.resolve(
         recipe, default_learning_rate(params.optimizer), params.pretrain_learning_rate
     )
-    return _to_config(params, recipe, rates, freeze_points)
+    return _to_config(params, recipe, rates, batch_size, freeze_points)
 
 
-def fine_tuning_recipe(params, backbone: Backbone, pretrains: bool, is_partial: bool) -> Recipe:
+def fine_tuning_recipe(
+    params, backbone: Backbone, settings: FitSettings, pretrains: bool, is_partial: bool
+) -> Recipe:
     """Return the options of training on the target task.
 
     Parameters
     ----------
     params, backbone
         As for `pretraining_config`.
+    settings : FitSettings
+        The settings of the fit.
     pretrains : bool
         Whether there is a source task.
     is_partial : bool
@@ -50,22 +59,25 @@ def fine_tuning_recipe(params, backbone: Backbone, pretrains: bool, is_partial: 
     check_recipe(params)
     kept = has_kept_weights(params, pretrains)
     default = backbone.fine_tuning if kept else backbone.from_scratch
+    if settings.few_images:
+        default = combine_recipes(backbone.few_images, default)
     return resolve_recipe(params, default, "fine-tune", open_ended=is_partial)
 
 
-def fine_tuning_config(params, recipe: Recipe, freeze_points) -> PhaseConfig:
+def fine_tuning_config(params, recipe: Recipe, settings: FitSettings, freeze_points) -> PhaseConfig:
     """Return how to train on the target task with a recipe of `fine_tuning_recipe`."""
     default_rate = default_learning_rate(params.optimizer)
     rates = LearningRates.resolve(
         recipe, default_rate, params.learning_rate, params.body_learning_rate
     )
-    return _to_config(params, recipe, rates, freeze_points)
+    config = _to_config(params, recipe, rates, settings.fine_tuning.batch_size, freeze_points)
+    return replace(config, start_competes=settings.judges)
 
 
-def _to_config(params, recipe, rates: LearningRates, freeze_points) -> PhaseConfig:
+def _to_config(params, recipe, rates: LearningRates, batch_size, freeze_points) -> PhaseConfig:
     return PhaseConfig(
         freeze_points=freeze_points,
-        batch_size=params.batch_size,
+        batch_size=batch_size,
         optimizer=params.optimizer,
         momentum=float(recipe.momentum),
         learning_rates=rates,

@@ -15,6 +15,7 @@ from .._backbones.spec import Backbone
 from .backbone_estimator import BackboneEstimator
 from .base_classifier import BaseTransferClassifier
 
+_AUTO = StrOptions({"auto"})
 _OPTIMIZERS = {
     "adadelta",
     "adafactor",
@@ -60,15 +61,26 @@ class TransferClassifier(BaseTransferClassifier):
         only. "auto" is the backbone's default if there is something worth keeping (`weights` or
         `pretrain_classes`), which is "features" for the small CNN; otherwise it freezes nothing.
         Frozen weights are bit-identical after `fit`.
+    body_until : str, int or None, default="auto"
+        The last stage of the body that the network has: its name, the number of stages that are
+        kept, or `None` for all. "auto" chooses the stage with the best features if a probe starts
+        on few images and `weights`; otherwise it keeps all (:ref:`defaults`).
+    head_init : {"auto", "random", "probe"}, default="auto"
+        Where the output layer starts: at random weights, or as a linear probe [5]_, which is the
+        logistic regression on the layer's inputs. With ``epochs="auto"`` fine-tuned weights are
+        kept only if their loss on held-out rows is lower than the probe's. "auto" is "probe" with
+        ``epochs="auto"``, ``output_layer="new"`` and something worth keeping. `partial_fit` and
+        further fits with `warm_start` use no probe.
     output_layer : {"new", "keep"}, default="new"
         After pretraining the head's hidden layer is kept. "keep" keeps the output layer as well,
         as the reference protocol does; both tasks then need the same number of classes.
-    pretrain_epochs : int, default=5
-        Passes over the source rows.
-    epochs : int, default=5
-        Passes over the target rows.
-    batch_size : int, default=128
-        Rows in a training step.
+    pretrain_epochs : int or "auto", default="auto"
+        Passes over the source rows. "auto" is more passes for fewer rows (:ref:`defaults`).
+    epochs : int or "auto", default="auto"
+        Passes over the target rows. "auto" is more passes for fewer rows, fewer of them after a
+        probe, and none if a probe is all that trains.
+    batch_size : int or "auto", default="auto"
+        Rows in a training step. "auto" is a power of two that grows with the rows of a phase.
     optimizer : str, default="adam"
         Name of a Keras optimizer.
     learning_rate : float, default=None
@@ -99,8 +111,9 @@ class TransferClassifier(BaseTransferClassifier):
         Gradual unfreezing [3]_: after `head_epochs`, this many epochs pass before each further
         stage of the body is unfrozen, from the last stage down to `freeze_until`. 0 unfreezes all
         at once. The optimizer starts afresh whenever a stage is unfrozen.
-    hidden_units : int, default=128
-        Width of the head's hidden layer; 0 for none.
+    hidden_units : int or "auto", default="auto"
+        Width of the head's hidden layer; 0 for none. "auto" is 0 if a probe starts on few images
+        and `weights`, otherwise 128.
     dropout : float, default=0.5
         Share of the hidden layer that is dropped in each training step.
     feature_dropout : float, default=0.25
@@ -116,8 +129,8 @@ class TransferClassifier(BaseTransferClassifier):
         epochs, and returns to the weights of its best epoch. Without early stopping, all epochs
         run.
     validation_fraction : float, default=0.1
-        Share of its rows, stratified, that each phase holds out for early stopping, unless `fit`
-        gets `X_val`. These rows are not augmented.
+        Share of its rows, stratified, that each phase holds out for early stopping, or to compare
+        fine-tuned weights with a probe, unless `fit` gets `X_val`. They are not augmented.
     n_iter_no_change : int, default=5
         Epochs without improvement before a phase stops.
     tol : float, default=1e-4
@@ -144,7 +157,7 @@ class TransferClassifier(BaseTransferClassifier):
         `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
     input_size : int, default=None
         Side, in pixels, that images are resized to. By default only images below the backbone's
-        minimum are enlarged.
+        minimum are enlarged; with `weights` and few images, those below its `pretrained_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Keras' global setting is neither read nor changed.
     recipe : Recipe, default=None
@@ -193,6 +206,18 @@ class TransferClassifier(BaseTransferClassifier):
         The same for the source task; empty without one.
     freeze_point_ : str or None
         The freeze point that `freeze_until` resolved to.
+    body_until_ : str
+        The last stage of the body.
+    head_init_ : {"random", "probe"}
+        Where the output layer started in the first fit.
+    kept_probe_ : bool
+        Whether the output layer is still the probe: no fine-tuning was better, or there was none.
+    batch_size_ : int
+        Rows in a training step on the target task.
+    hidden_units_ : int
+        Width of the head's hidden layer; 0 for none.
+    input_size_ : tuple of (height, width)
+        Size, in pixels, in which images enter the body.
     n_frozen_params_ : int
         Parameters before the freeze point.
     n_trainable_params_ : int
@@ -224,6 +249,8 @@ class TransferClassifier(BaseTransferClassifier):
        arXiv:1801.06146.
     .. [4] Smith, Topin: "Super-Convergence: Very Fast Training of Neural Networks Using Large
        Learning Rates", 2017, arXiv:1708.07120.
+    .. [5] Kumar, Raghunathan, Jones, Ma, Liang: "Fine-Tuning can Distort Pretrained Features and
+       Underperform Out-of-Distribution", ICLR 2022, arXiv:2202.10054.
 
     Examples
     --------
@@ -245,10 +272,12 @@ class TransferClassifier(BaseTransferClassifier):
         "pretrain_classes": ["array-like", None],
         "target_classes": ["array-like", None],
         "freeze_until": [str, Integral, None],
+        "body_until": [str, Integral, None],
+        "head_init": [StrOptions({"auto", "random", "probe"})],
         "output_layer": [StrOptions({"new", "keep"})],
-        "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
-        "epochs": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "pretrain_epochs": [Interval(Integral, 0, None, closed="left"), _AUTO],
+        "epochs": [Interval(Integral, 0, None, closed="left"), _AUTO],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), _AUTO],
         "optimizer": [StrOptions(_OPTIMIZERS)],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "pretrain_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
@@ -259,7 +288,7 @@ class TransferClassifier(BaseTransferClassifier):
         "clip_norm": [Interval(Real, 0, None, closed="neither"), Options(Real, {np.inf}), None],
         "head_epochs": [Interval(Integral, 0, None, closed="left")],
         "epochs_per_stage": [Interval(Integral, 0, None, closed="left")],
-        "hidden_units": [Interval(Integral, 0, None, closed="left")],
+        "hidden_units": [Interval(Integral, 0, None, closed="left"), _AUTO],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "feature_dropout": [Interval(Real, 0, 1, closed="left")],
         "augmentation": [str, "array-like", dict, None],
@@ -283,10 +312,12 @@ class TransferClassifier(BaseTransferClassifier):
         pretrain_classes: ArrayLike | None = None,
         target_classes: ArrayLike | None = None,
         freeze_until: str | int | None = "auto",
+        body_until: str | int | None = "auto",
+        head_init: str = "auto",
         output_layer: str = "new",
-        pretrain_epochs: int = 5,
-        epochs: int = 5,
-        batch_size: int = 128,
+        pretrain_epochs: int | str = "auto",
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
         optimizer: str = "adam",
         learning_rate: float | None = None,
         pretrain_learning_rate: float | None = None,
@@ -297,7 +328,7 @@ class TransferClassifier(BaseTransferClassifier):
         clip_norm: float | None = None,
         head_epochs: int = 0,
         epochs_per_stage: int = 0,
-        hidden_units: int = 128,
+        hidden_units: int | str = "auto",
         dropout: float = 0.5,
         feature_dropout: float = 0.25,
         augmentation: str | Sequence[str] | Mapping[str, Any] | None = None,
@@ -322,6 +353,8 @@ class TransferClassifier(BaseTransferClassifier):
         self.pretrain_classes = pretrain_classes
         self.target_classes = target_classes
         self.freeze_until = freeze_until
+        self.body_until = body_until
+        self.head_init = head_init
         self.output_layer = output_layer
         self.pretrain_epochs = pretrain_epochs
         self.epochs = epochs

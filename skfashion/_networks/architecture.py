@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 
 # The weights of a network, by path.
@@ -104,7 +103,12 @@ class Architecture(BodyArchitecture):
 
     @classmethod
     def from_params(
-        cls, params, image_shape: tuple[int, int, int], n_classes: int
+        cls,
+        params,
+        backbone: Backbone,
+        image_shape: tuple[int, int, int],
+        hidden_units: int,
+        n_classes: int,
     ) -> "Architecture":
         """Return the architecture that the parameters of an estimator describe.
 
@@ -112,23 +116,27 @@ class Architecture(BodyArchitecture):
         ----------
         params : TransferClassifier
             The estimator.
+        backbone : Backbone
+            Its backbone, as it is used.
         image_shape : tuple of (h, w, c)
             Shape of an image.
+        hidden_units : int
+            Width of the head's hidden layer.
         n_classes : int
             Classes of the target task.
 
         Raises
         ------
         ValueError
-            If the backbone is unknown, or takes no images of this size or number of channels.
+            If the backbone takes no images of this size or number of channels.
         """
         return cls(
-            backbone=get_backbone(params.backbone),
+            backbone=backbone,
             image_shape=image_shape,
             input_size=params.input_size,
             dtype=params.dtype,
             n_classes=n_classes,
-            hidden_units=int(params.hidden_units),
+            hidden_units=int(hidden_units),
             dropout=float(params.dropout),
             feature_dropout=float(params.feature_dropout),
         )

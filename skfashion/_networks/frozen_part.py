@@ -117,6 +117,16 @@ class FrozenPart:
             probabilities[chunk] = run_batches([head], self._weights, features)
         return probabilities
 
+    def head_inputs(self, images: ArraySource) -> np.ndarray:
+        """Return what the output layer takes, of shape (n, n_inputs), in inference mode."""
+        function = self._network.head_input_function(self._freeze_point)
+        if self.is_empty:
+            return run_batches([function], self._weights, images)
+        inputs = np.empty((len(images), *function.output_shape), function.float_type)
+        for chunk in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
+            inputs[chunk] = run_batches([function], self._weights, self.features(images[chunk]))
+        return inputs
+
     def chunks(self, n_rows, row_bytes):
         """Return slices of rows, whole batches, that take a bounded memory."""
         return chunk_rows(n_rows, row_bytes, chunks.CHUNK_BYTES, self._batch_size)

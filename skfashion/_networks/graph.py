@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .._backbones.spec import check_layer_names
+from .._backbones.spec import Backbone, check_layer_names
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras
 from .._random_streams import RandomStreams
@@ -48,11 +48,7 @@ def add_body(architecture: BodyArchitecture):
 def add_head(x, architecture: Architecture):
     """Add the classifier after the body's output; return logits."""
     layers = keras.layers
-    pooling = architecture.backbone.pooling
-    x = pool(x, "average" if pooling == "normalized_average" else pooling, name_layer=True)
-    if pooling == "normalized_average":
-        # It has no weights, so it belongs to the frozen part when the whole body is frozen.
-        x = layers.LayerNormalization(center=False, scale=False, name="normalize")(x)
+    x = pool_for_head(x, architecture.backbone)
     x = layers.Dropout(architecture.feature_dropout, name="feature_dropout")(x)
     if architecture.hidden_units:
         x = layers.Dense(architecture.hidden_units, activation="relu", name="dense")(x)
@@ -60,7 +56,28 @@ def add_head(x, architecture: Architecture):
     return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
 
 
-def pool(x, pooling: str, name_layer: bool = False):
+def pool_for_head(x, backbone: Backbone, prefix: str = ""):
+    """Return features as the vector that a head takes, pooled as the backbone says.
+
+    Parameters
+    ----------
+    x : KerasTensor
+        Features of the body, or of one of its stages.
+    backbone : Backbone
+        The backbone.
+    prefix : str, default=""
+        What the names of the layers begin with.
+    """
+    normalizes = backbone.pooling == "normalized_average"
+    pooling = "average" if normalizes else backbone.pooling
+    x = pool(x, pooling, prefix + pooling)
+    if not normalizes:
+        return x
+    # It has no weights, so it belongs to the frozen part when the whole body is frozen.
+    return keras.layers.LayerNormalization(center=False, scale=False, name=prefix + "normalize")(x)
+
+
+def pool(x, pooling: str, name: str | None = None):
     """Return features as a vector: flattened, or their average or maximum.
 
     Parameters
@@ -70,8 +87,8 @@ def pool(x, pooling: str, name_layer: bool = False):
         or a vector of shape (n, channels), which is returned as it is.
     pooling : {"average", "max", "flatten"}
         How the axes between the first and the last are removed.
-    name_layer : bool, default=False
-        Whether the layer is named after the pooling.
+    name : str, default=None
+        Name of the layer; by default Keras' choice.
 
     Returns
     -------
@@ -87,7 +104,13 @@ def pool(x, pooling: str, name_layer: bool = False):
         ("max", 3): layers.GlobalMaxPooling1D,
         ("max", 4): layers.GlobalMaxPooling2D,
     }.get((pooling, rank), layers.Flatten if pooling == "flatten" else None)
-    return layer and layer(name=pooling if name_layer else None)(x)
+    return layer and layer(name=name)(x)
+
+
+def output_of(model, layer: str):
+    """Return the output tensor of a layer in the graph that a model was built from."""
+    # The first node is the one in this graph; cutting adds others.
+    return model.get_layer(layer)._inbound_nodes[0].output_tensors[0]
 
 
 def to_numpy(variable) -> np.ndarray:
@@ -255,4 +278,7 @@ class Graph:
     def cast(self, weights: Weights) -> Weights:
         """Return weights in the types of this graph's variables."""
         types = {variable.path: variable.dtype for variable in self.model.weights}
-        return {path: array.astype(types[path], copy=False) for path, array in weights.items()}
+        return {
+            path: array.astype(types.get(path, array.dtype), copy=False)
+            for path, array in weights.items()
+        }

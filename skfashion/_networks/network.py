@@ -16,7 +16,7 @@ from .._keras.tensorflow import keras, tf
 from .._messages import unknown_name_message
 from .architecture import Architecture
 from .batch_function import FixedBatchFunction
-from .graph import Graph, add_head
+from .graph import Graph, add_head, output_of
 
 MAX_NETWORKS = 8
 
@@ -59,6 +59,7 @@ class Network(Graph):
         self._cuts: dict[str | None, tuple] = {None: (None, self.model)}
         self._stages: dict[tuple[int, int], FixedBatchFunction] = {}
         self._heads: dict[str | None, FixedBatchFunction] = {}
+        self._head_inputs: dict[str | None, FixedBatchFunction] = {}
 
     def _add_head(self, features):
         return add_head(features, self.architecture)
@@ -73,6 +74,16 @@ class Network(Graph):
                 back, self.architecture, activation=tf.nn.softmax
             )
         return self._heads[point]
+
+    def head_input_function(self, point: str | None) -> FixedBatchFunction:
+        """Return the function from the features at a freeze point to the output layer's input."""
+        if point not in self._head_inputs:
+            back = self.split_at(point)[1]
+            output = back.outputs[0]._keras_history
+            node = output.operation._inbound_nodes[output.node_index]
+            before = keras.Model(back.inputs[0], node.input_tensors[0], name="before_output")
+            self._head_inputs[point] = FixedBatchFunction(before, self.architecture)
+        return self._head_inputs[point]
 
     def stage_functions(self, point: str | None) -> list[FixedBatchFunction]:
         """Return the frozen part as functions from stage to stage.
@@ -152,6 +163,11 @@ class Network(Graph):
             point = self.architecture.backbone.stages[-1]
         return [operation.name for operation in self.model.operations].index(point)
 
+    def is_linear_after(self, point: str | None) -> bool:
+        """Return whether the output layer is the only one with weights after a freeze point."""
+        _, back = self.split_at(point)
+        return {path.split("/")[0] for path in (v.path for v in back.weights)} == {"output"}
+
     # -- Freeze points ---------------------------------------------------------------------
 
     def resolve_freeze_point(self, freeze_until: str | int | None) -> str | None:
@@ -223,8 +239,7 @@ class Network(Graph):
                 + f" These are the stages of backbone {backbone.name!r} and of the head; "
                 f"{describe_numbers(backbone)}."
             )
-        # The first node is the one in this graph; cutting adds others.
-        return self.model.get_layer(point)._inbound_nodes[0].output_tensors[0]
+        return output_of(self.model, point)
 
     def _next_output_without_variables(self, tensor):
         """Return the output of the tensor's only consumer if it has no variables, else `None`."""

@@ -11,7 +11,7 @@ from .._keras.tensorflow import keras
 from .._messages import unknown_name_message
 from .architecture import BodyArchitecture
 from .batch_function import FixedBatchFunction, run_batches
-from .graph import Graph, Weights, pool
+from .graph import Graph, Weights, output_of, pool
 
 MAX_BODIES = 4
 MAX_EXTRACTORS = 16
@@ -90,7 +90,7 @@ class PooledFeatures:
                 + f" These are the stages of backbone {backbone.name!r}; "
                 f"{describe_numbers(backbone)}."
             )
-        return body.get_layer(layer)._inbound_nodes[0].output_tensors[0]
+        return output_of(body, layer)
 
     @property
     def n_features(self) -> int:

@@ -12,13 +12,14 @@ class EarlyStopping:
 
     Parameters
     ----------
-    n_iter_no_change : int or None
-        Epochs without improvement before training stops; `None` turns early stopping off.
+    n_iter_no_change : float or None
+        Epochs without improvement before training stops, infinite to keep the best epoch of all;
+        `None` turns early stopping off.
     tol : float
         The least decrease of the validation loss that counts as an improvement.
     """
 
-    def __init__(self, n_iter_no_change: int | None, tol: float):
+    def __init__(self, n_iter_no_change: float | None, tol: float):
         self._patience, self._tol = n_iter_no_change, tol
         self._best_loss = np.inf
         self._best_weights: Weights | None = None

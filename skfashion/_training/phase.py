@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import ceil
+from math import ceil, inf, nan
 from time import perf_counter
 from typing import NamedTuple
 
@@ -49,6 +49,9 @@ class PhaseConfig:
         Rates and their schedule.
     regularization : Regularization
         What keeps training from memorising images.
+    start_competes : bool, default=False
+        Whether the phase runs all epochs and returns to the weights with the lowest validation
+        loss, those at its start included.
     """
 
     freeze_points: tuple[str | None, ...]
@@ -61,6 +64,14 @@ class PhaseConfig:
     early_stopping: bool
     n_iter_no_change: int
     tol: float
+    start_competes: bool = False
+
+    @property
+    def patience(self) -> float | None:
+        """Epochs without improvement before the phase stops; `None` if none are compared."""
+        if self.early_stopping:
+            return self.n_iter_no_change
+        return inf if self.start_competes else None
 
     @property
     def update_spec(self) -> UpdateSpec:
@@ -169,8 +180,7 @@ class Phase:
         """
         hooks = hooks or EpochHooks()
         config = self.config
-        patience = config.n_iter_no_change if config.early_stopping else None
-        early_stopping = EarlyStopping(patience, config.tol)
+        early_stopping = EarlyStopping(config.patience, config.tol)
         result = PhaseResult(weights, {}, optimizer_state)
         for freeze_point, epochs in groupby(self.epochs, self.freeze_point):
             started, numbers = perf_counter(), list(epochs)
@@ -183,6 +193,8 @@ class Phase:
                     config.regularization,
                     result.optimizer_state,
                 )
+                if config.start_competes and freeze_point == self.freeze_point(self.epochs[0]):
+                    early_stopping.update(trainer.evaluate(data.validation), lambda: weights)
                 for epoch in numbers:
                     hooks.on_epoch_begin()
                     stream = self.name, self.epochs_before + epoch
@@ -201,8 +213,8 @@ class Phase:
                         break
                 self._check_outputs(trainer, data.train, early_stopping.best_loss, epoch)
                 state = trainer.optimizer_state() if self.keep_optimizer_state else None
-                weights = early_stopping.best_weights(trainer.weights)
-                result = PhaseResult(weights, result.history, state, interrupted)
+                best = early_stopping.best_weights(trainer.weights)
+                result = PhaseResult(best, result.history, state, interrupted)
             if interrupted:
                 break
         return result
@@ -215,7 +227,7 @@ class Phase:
         """
         config = self.config
         depends_on_length = config.learning_rates.change or config.regularization.average > 0
-        return not (config.early_stopping or depends_on_length)
+        return config.patience is None and not depends_on_length
 
     def skip(self, n_epochs: int) -> "Phase":
         """Return the phase without its first epochs."""
@@ -297,3 +309,12 @@ class Phase:
                 f"optimizer={self.config.optimizer!r}, learning_rate={rates.learning_rate:g} and "
                 f"body_learning_rate={rates.body_learning_rate:g}. Lower them."
             )
+
+
+def concatenate_histories(history: History, further: History) -> History:
+    """Return both histories one after the other; nan where one of them lacks an entry."""
+    n_before, n_further = (len(part.get("seconds", [])) for part in (history, further))
+    return {
+        key: history.get(key, [nan] * n_before) + further.get(key, [nan] * n_further)
+        for key in {**history, **further}
+    }

@@ -9,7 +9,13 @@ import numpy as np
 
 from .._backbones.spec import Backbone
 from .._estimators.transfer_classifier import TransferClassifier
-from ._candidates import Candidate, SearchData, build_architecture, resolve_freeze_until
+from ._candidates import (
+    Candidate,
+    SearchData,
+    build_architecture,
+    depends_on_rows,
+    resolve_freeze_until,
+)
 
 _UNKNOWN: dict[str, Any] = {
     "backbone": None,
@@ -24,6 +30,10 @@ _DESCRIBED_BY = (
     "backbone",
     "weights",
     "freeze_until",
+    "body_until",
+    "head_init",
+    "output_layer",
+    "epochs",
     "pretrain_classes",
     "target_classes",
     "hidden_units",
@@ -85,7 +95,8 @@ def _describe_freeze(classifier: TransferClassifier, data: SearchData) -> dict[s
     network = get_network(build_architecture(classifier, data))
     point = network.resolve_freeze_point(resolve_freeze_until(classifier))
     description = {"freeze_point": point, "depth": network.depth_of(point)}
-    if data.image_shape_for(classifier) and data.split_for(classifier):
+    is_known = data.many_images or not depends_on_rows(classifier)
+    if is_known and data.image_shape_for(classifier) and data.split_for(classifier):
         n_frozen, n_trainable = network.count_parameters(point)
         description |= {"n_frozen_params": n_frozen, "n_trainable_params": n_trainable}
     return description

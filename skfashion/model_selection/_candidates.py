@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from .._backbones.body_end import end_body_at
 from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.registry import get_backbone
+from .._backbones.spec import Backbone
 from .._data.class_split import ClassSplit, split_classes
 from .._data.image_shapes import as_rows, find_image_shape
+from .._estimators.defaults import FEW_ROWS, HIDDEN_UNITS, FitSettings
 from .._estimators.find_classifier import changes_images, find_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import Architecture
@@ -28,11 +31,14 @@ class SearchData:
         Image shape of a fitted classifier.
     labels : ndarray of shape (n_labels,) or None
         The distinct labels of both tasks.
+    many_images : bool
+        Whether the target task is known to have more than `FEW_ROWS` rows.
     """
 
     X: Any = None
     image_shape: tuple[int, int, int] | None = None
     labels: np.ndarray | None = None
+    many_images: bool = False
 
     @classmethod
     def before_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
@@ -48,7 +54,8 @@ class SearchData:
         fitted = None if best is None else find_classifier(best)[0]
         if fitted is None:
             return cls.before_fit(search, X, y)
-        return cls(None, fitted.image_shape_, fitted._fitted.split.known)
+        is_many = fitted.weights is not None and not fitted._settings.few_images
+        return cls(None, fitted.image_shape_, fitted._fitted.split.known, is_many)
 
     def image_shape_for(self, classifier: TransferClassifier) -> tuple[int, int, int] | None:
         """Return the shape of the images that a classifier receives, `None` if unknown."""
@@ -94,20 +101,45 @@ def build_architecture(classifier: TransferClassifier, data: SearchData) -> Arch
     """Return the architecture of a classifier with the dropout and the dtype left out.
 
     Only layers and the shapes of their weights matter here. An unknown image shape is replaced by
-    the smallest that the backbone takes, an unknown number of classes by 2.
+    the smallest that the backbone takes, an unknown number of classes by 2. "auto" stands for what
+    a fit with many images has.
     """
-    backbone = get_backbone(classifier.backbone)
+    backbone = known_backbone(classifier)
     split = data.split_for(classifier)
     smallest = backbone.min_size, backbone.min_size, backbone.channels or 1
+    units = classifier.hidden_units
     planned = Architecture.from_params(
         classifier,
+        backbone,
         data.image_shape_for(classifier) or smallest,
+        HIDDEN_UNITS if isinstance(units, str) else units,
         2 if split is None else len(split.target),
     )
     return replace(planned, dropout=0.0, feature_dropout=0.0, dtype="float32")
 
 
+def known_backbone(classifier: TransferClassifier) -> Backbone:
+    """Return the backbone of a classifier up to `body_until`, the whole one if that is "auto".
+
+    Raises
+    ------
+    ValueError
+        If there is no such backbone or stage.
+    """
+    backbone, end = get_backbone(classifier.backbone), classifier.body_until
+    return end_body_at(backbone, None if end == "auto" else end)
+
+
+def depends_on_rows(classifier: TransferClassifier) -> bool:
+    """Return whether the layers of a classifier depend on the number of images, or on them."""
+    few, many = (
+        FitSettings.resolve(classifier, 0, n_rows, n_rows, starts=True)
+        for n_rows in (1, FEW_ROWS + 1)
+    )
+    return (few.hidden_units, few.body_until) != (many.hidden_units, many.body_until)
+
+
 def resolve_freeze_until(classifier: TransferClassifier) -> str | int | None:
     """Return `freeze_until` of a classifier, with "auto" resolved."""
     pretrains = classifier.pretrain_classes is not None
-    return choose_freeze_until(classifier, get_backbone(classifier.backbone), pretrains)
+    return choose_freeze_until(classifier, known_backbone(classifier), pretrains)

@@ -4,17 +4,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .._backbones.body_end import check_freezes_body
 from .._backbones.freeze_points import resolve_freeze_point
 from .._backbones.recipe import check_recipe
 from .._backbones.registry import get_backbone
 from .._backbones.spec import check_weights
 from .._cache.memory import open_store
 from .._estimators.backbone_features import BackboneFeatures
+from .._estimators.defaults import check_head_init
 from .._estimators.find_classifier import iterate_parts
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import BodyArchitecture
 from .._training.augmentation import parse_augmentation
-from ._candidates import Candidate, SearchData, build_architecture, resolve_freeze_until
+from ._candidates import (
+    Candidate,
+    SearchData,
+    build_architecture,
+    known_backbone,
+    resolve_freeze_until,
+)
 from ._check_folds import SearchFolds
 
 
@@ -56,8 +64,9 @@ def invalid_reason(
 
 def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
     """Run the checks that `TransferClassifier.fit` makes before it trains."""
-    backbone = get_backbone(classifier.backbone)
-    check_weights(classifier.weights, backbone)
+    whole, backbone = get_backbone(classifier.backbone), known_backbone(classifier)
+    check_weights(classifier.weights, whole)
+    check_head_init(classifier)
     parse_augmentation(classifier.augmentation)
     check_recipe(classifier)
     open_store(classifier.memory, classifier.memory_limit)
@@ -66,7 +75,9 @@ def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
         split.check_output_layer(classifier.output_layer)
         split.check_class_weight(classifier.class_weight)
     architecture = build_architecture(classifier, data)
-    point = resolve_freeze_point(backbone, resolve_freeze_until(classifier), "freeze_until")
+    freeze_until = resolve_freeze_until(classifier)
+    check_freezes_body(backbone, whole, freeze_until)
+    point = resolve_freeze_point(backbone, freeze_until, "freeze_until")
     if point not in (None, "features", *backbone.stages):
         from .._networks.network import get_network
 

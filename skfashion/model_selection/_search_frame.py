@@ -47,7 +47,8 @@ def search_frame(
         - "depth": number of frozen body stages; layers of the head count further;
         - the other parameters that vary, without their prefixes;
         - "n_frozen_params" and "n_trainable_params": nan if the image shape or the classes are
-          not known;
+          not known, or if the images decide which layers there are (``body_until="auto"`` or
+          ``hidden_units="auto"`` with few images and a file of weights);
         - "mean_test_score", "std_test_score", "rank_test_score": with several scorers those of
           the scorer that `refit` names, or of the first, followed by all under their full names;
         - "mean_fit_time" and "std_fit_time": seconds per fit;

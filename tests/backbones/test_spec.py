@@ -113,6 +113,7 @@ def test_a_classifier_learns_from_tokens_and_vectors(fashion, body, pooling):
     params = {
         "random_state": 0,
         "epochs": 3,
+        "batch_size": 128,
         "pretrain_classes": [5, 6, 7, 8, 9],
         "pretrain_epochs": 1,
     }

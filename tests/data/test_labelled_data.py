@@ -84,3 +84,20 @@ def test_rows_of_weight_zero_go():
     kept = LabelledData.of_positive_weight(np.arange(4)[:, None], np.array([0, 1, 0, 1]), weight)
     assert kept.index.tolist() == [0, 2]
     assert kept.weight.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("n_rows", [1, 3, 4, 10, 36, 37, 39, 40, 41])
+def test_a_sample_of_any_size(n_rows):
+    sample = samples().sample(n_rows, seed=0)
+    assert len(sample) == min(n_rows, 40)
+    assert (np.diff(sample.index) > 0).all()
+    assert (sample.X[:][:, 0] == sample.index).all()
+    if 4 <= n_rows <= 36:
+        counts = np.bincount(sample.y, minlength=4)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_a_sample_is_drawn_from_the_seed_and_need_not_have_two_rows_of_a_class():
+    data = samples(41, 40)
+    one, same, other = (data.sample(20, seed).index for seed in (0, 0, 1))
+    assert one.tolist() == same.tolist() != other.tolist()

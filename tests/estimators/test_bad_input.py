@@ -79,6 +79,22 @@ def test_object_arrays(make):
         ({"clip_norm": 0.0}, "The 'clip_norm' parameter"),
         ({"layer_decay": -0.5}, "The 'layer_decay' parameter"),
         ({"head_epochs": -1}, "The 'head_epochs' parameter"),
+        *(
+            ({name: "all"}, f"The '{name}' parameter .* or a str among {{'auto'}}. Got 'all'")
+            for name in ("epochs", "pretrain_epochs", "batch_size", "hidden_units")
+        ),
+        ({"hidden_units": -1}, "The 'hidden_units' parameter .* an int in the range"),
+        ({"head_init": "prob"}, "The 'head_init' parameter .* must be a str among"),
+        ({"head_init": "probe", "output_layer": "keep"}, 'but output_layer="keep" takes it over'),
+        ({"body_until": "conv"}, r"body_until='conv' is not one of .* mean 'conv2' or 'conv1'\?"),
+        ({"body_until": "Auto"}, r"body_until='Auto' is not one of .* mean 'auto'\?"),
+        ({"body_until": 0}, "body_until=0 leaves no stage .* all with None"),
+        ({"body_until": 3}, "body_until=3 is out of range: backbone 'small_cnn' has 2 stages"),
+        ({"body_until": 1.0}, "The 'body_until' parameter"),
+        (
+            {"body_until": "conv1", "freeze_until": "conv2"},
+            r"freeze_until='conv2' is after the end .* body_until='conv1'\. Freeze up to one of",
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skfashion import Recipe, TransferClassifier, memory_report
 from skfashion._backbones.registry import get_backbone
+from skfashion._estimators.defaults import FitSettings
 from skfashion._estimators.phase_config import fine_tuning_config, fine_tuning_recipe
 from tests.class_split import GTE5
 
@@ -131,8 +132,10 @@ def test_the_recipe_of_a_user_comes_before_the_backbones(make, lt5, weights_of):
 
 def config(make, **options):
     clf = make(recipe=Recipe(**options))
-    recipe = fine_tuning_recipe(clf, get_backbone("small_cnn"), pretrains=False, is_partial=False)
-    return fine_tuning_config(clf, recipe, (None,))
+    settings = FitSettings.resolve(clf, 0, 100, 10, starts=True)
+    backbone = get_backbone("small_cnn")
+    recipe = fine_tuning_recipe(clf, backbone, settings, pretrains=False, is_partial=False)
+    return fine_tuning_config(clf, recipe, settings, (None,))
 
 
 def test_numbers_are_no_reason_to_trace_again(make):

@@ -33,6 +33,8 @@ MIXED = {"backbone": ["small_cnn", "vgg16"], "freeze_until": [0, "conv1", "featu
         {"backbone": BACKBONES, "freeze_until": [0, 1, -1, None, "auto", "features", "dense"]},
         {"freeze_until": ["pool", "flatten"], "epochs": [1, 2]},
         {"pretrain_classes": [GTE5, GTE5[:3]], "target_classes": [LT5]},
+        {"body_until": ["auto", None, 1, -1, "conv2"], "head_init": ["auto", "random", "probe"]},
+        {"body_until": ["conv1"], "freeze_until": [0, "conv1", -1, 1, "features", "dense"]},
     ],
 )
 def test_what_can_be_passes(grid, fashion):
@@ -65,6 +67,19 @@ def test_what_can_be_passes(grid, fashion):
         ({"pretrain_classes": [GTE5, [9, 10]]}, r"1 of 2 .*\n.*labels that y lacks: \[10\]"),
         ({"class_weight": [{11: 2.0}]}, "class_weight names labels that y lacks"),
         ({"image_shape": [(7, 7)]}, "is not the shape of the images"),
+        ({"body_until": ["conv3", "conv1", 2]}, "1 of 3 .*\n.*body_until='conv3' is not one of"),
+        ({"body_until": [0, -1, None]}, "1 of 3 .*\n.*body_until=0 leaves no stage"),
+        (
+            {"body_until": ["conv1"], "freeze_until": ["conv1", "conv2"]},
+            "1 of 2 .*\n.*freeze_until='conv2' is after the end",
+        ),
+        ({"body_until": ["conv1"], "freeze_until": ["pool"]}, "freeze_until='pool' is not one of"),
+        ({"head_init": ["probe", "prob"]}, "1 of 2 .*\n.*'head_init' parameter .* must be"),
+        (
+            {"head_init": ["auto", "probe"], "output_layer": ["keep"]},
+            '1 of 2 .*\n.*head_init="probe" starts',
+        ),
+        ({"epochs": ["auto", "all"], "batch_size": ["auto", 8]}, "2 of 4 .*\n.*'epochs' param"),
     ],
 )
 def test_what_cannot_be_is_named_with_its_reason(grid, reason, fashion):

@@ -13,7 +13,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
-from skfashion.model_selection import ClassSplitCV, search_frame
+from skfashion._estimators import defaults
+from skfashion.model_selection import ClassSplitCV, _candidates, search_frame
 from tests.class_split import GTE5, LT5
 from tests.residual import RESIDUAL
 
@@ -107,10 +108,35 @@ def test_in_a_pipeline_names_have_no_prefix(make, fashion):
     assert frame["backbone"].tolist() == ["small_cnn"] * 2 + ["residual"]
     assert frame["freeze_point"].tolist() == ["conv1", "conv1", "norm"]
     assert frame["depth"].tolist() == [1, 1, 2]
-    assert frame["hidden_units"].tolist() == [8, 16, 128]
+    assert frame["hidden_units"].tolist() == [8, 16, "auto"]
     assert frame["n_trainable_params"].tolist()[:2] == [
         9248 + (4608 + 1) * units + (units + 1) * 10 for units in (8, 16)
     ]
+
+
+def test_bodies_that_end_early(make, fashion):
+    grid = {"body_until": ["conv1", "conv2"], "freeze_until": ["features"]}
+    frame = search_frame(GridSearchCV(make(epochs=0), grid, cv=2).fit(*fashion))
+    assert frame["body_until"].tolist() == ["conv1", "conv2"]
+    assert frame["depth"].tolist() == [1, 2]
+    assert frame["n_frozen_params"].tolist() == [320, 9568]
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_numbers_are_unknown_where_layers_depend_on_the_rows(
+    make, fashion, residual_path, monkeypatch, few
+):
+    if not few:
+        monkeypatch.setattr(defaults, "FEW_ROWS", 50)
+        monkeypatch.setattr(_candidates, "FEW_ROWS", 50)
+    grid = [{"body_until": ["auto"], "hidden_units": ["auto", 8]}, {"head_init": ["random"]}]
+    clf = make(backbone=RESIDUAL, weights=residual_path, freeze_until="features", head_init="probe")
+    search = GridSearchCV(clf.set_params(epochs=0), grid, cv=2).fit(*fashion)
+    frame = search_frame(search)
+    assert frame["n_trainable_params"].isna().tolist() == [few, False, False]
+    assert frame["depth"].tolist() == [3, 3, 3]
+    best = frame["n_trainable_params"][search.best_index_]
+    assert np.isnan(best) or best == search.best_estimator_.n_trainable_params_
 
 
 def test_names_that_two_steps_have_are_kept_whole(make, fashion):

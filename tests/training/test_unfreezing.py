@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skfashion._estimators.fit import Fit
+from skfashion._training.unfreezing import epochs_until_unfrozen, unfreeze_schedule
 from tests.class_split import GTE5
 
 BODY = ["conv1/kernel", "conv2/kernel"]
@@ -114,3 +115,37 @@ def test_early_stopping_ends_the_head_phase_not_the_whole(make, fashion):
     # Nothing improves by 100: after the first epoch, which is the best so far, each part of the
     # phase stops at its first chance.
     assert clf.n_iter_ == 3
+
+
+POINTS_AFTER = ["features", "stage2", "stage1"]
+
+
+@pytest.mark.parametrize(
+    ("n_epochs", "head_epochs", "epochs_per_stage", "expected"),
+    [
+        (3, 0, 0, [None] * 3),
+        (3, 2, 0, ["features", "features", None]),
+        (5, 0, 2, ["stage2", "stage2", "stage1", "stage1", None]),
+        (5, 1, 1, ["features", "stage2", "stage1", None, None]),
+        (2, 3, 1, ["features", "features"]),
+        (0, 0, 0, [None]),
+        (0, 2, 1, [None]),
+    ],
+)
+def test_schedule(n_epochs, head_epochs, epochs_per_stage, expected):
+    schedule = unfreeze_schedule(POINTS_AFTER, None, n_epochs, head_epochs, epochs_per_stage)
+    assert schedule == tuple(expected)
+
+
+@pytest.mark.parametrize(("head_epochs", "epochs_per_stage"), [(0, 0), (2, 0), (0, 2), (1, 3)])
+@pytest.mark.parametrize("points_after", [["features"], POINTS_AFTER])
+def test_the_fewest_epochs_reach_the_last_point(points_after, head_epochs, epochs_per_stage):
+    numbers = head_epochs, epochs_per_stage
+    fewest = epochs_until_unfrozen(points_after, *numbers)
+    assert unfreeze_schedule(points_after, "last", fewest, *numbers)[-1] == "last"
+    if fewest > 1:
+        assert unfreeze_schedule(points_after, "last", fewest - 1, *numbers)[-1] != "last"
+
+
+def test_with_the_whole_body_frozen_there_is_nothing_to_unfreeze():
+    assert unfreeze_schedule([], "features", 3, 2, 1) == ("features",) * 3

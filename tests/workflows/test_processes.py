@@ -100,6 +100,16 @@ def test_a_grid_search_on_a_class_split(make, fashion):
     assert_two_processes_score_alike(search, *fashion)
 
 
+def test_a_grid_search_over_starts_of_the_head_and_ends_of_the_body(make, fashion, residual_path):
+    search = GridSearchCV(
+        make(backbone=RESIDUAL, weights=residual_path, freeze_until="features", epochs="auto"),
+        {"head_init": ["auto", "random"], "body_until": ["auto", "norm"]},
+        cv=2,
+        error_score="raise",
+    )
+    assert_two_processes_score_alike(search, *fashion)
+
+
 def test_a_grid_search_in_workers_of_one_thread(make, fashion):
     """The scores are those of a search that is in one such worker as a whole."""
     search = GridSearchCV(

@@ -20,13 +20,10 @@ EXPECTED_OF_DEFAULT = {
     "check_sample_weight_equivalence_on_dense_data": (
         "dropout and float32: rows repeated and rows weighted draw other masks and round otherwise"
     ),
-    "check_classifiers_train": (
-        "five epochs of 200 to 300 rows are 10 to 15 updates, too few for an accuracy of 0.83"
-    ),
 }
 
 
-def deterministic():
+def deterministic(**params):
     return TransferClassifier(
         epochs=30,
         batch_size=1000,
@@ -35,16 +32,22 @@ def deterministic():
         feature_dropout=0.0,
         dtype="float64",
         random_state=0,
+        **params,
     )
 
 
-@parametrize_with_checks([deterministic()])
+def started_from_a_probe():
+    return deterministic(freeze_until="features", head_init="probe", hidden_units=0)
+
+
+@parametrize_with_checks([deterministic(), started_from_a_probe()])
 def test_deterministic_instance_passes(estimator, check):
     check(estimator)
 
 
-def test_suite_is_complete():
-    assert len(list(estimator_checks_generator(deterministic()))) == N_CHECKS
+@pytest.mark.parametrize("build", [deterministic, started_from_a_probe])
+def test_suite_is_complete(build):
+    assert len(list(estimator_checks_generator(build()))) == N_CHECKS
 
 
 def test_default_instance_fails_only_what_is_listed():

@@ -1,0 +1,200 @@
+"""What the value "auto" of a parameter stands for, given the rows of a phase."""
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+from .._backbones.body_end import end_body_at
+from .._backbones.registry import get_backbone
+from .._backbones.spec import Backbone
+
+BATCH_SIZES = 16, 128
+# "auto" doubles the batch as long as an epoch has this many.
+BATCHES_IN_AN_EPOCH = 64
+# "auto" gives a phase this many updates, within the bounds on epochs.
+UPDATES = 1_000
+EPOCHS = 5, 50
+# Up to this number of rows, pretrained weights are fitted as if images were few.
+FEW_ROWS = 10_000
+# Fine-tuning from a probe takes fewer epochs than training from random weights.
+MOST_EPOCHS_AFTER_PROBE = 10
+# With fewer rows in a class none is held out, so that fine-tuning cannot be judged.
+FEWEST_ROWS_TO_JUDGE = 20
+HIDDEN_UNITS = 128
+# Names of freeze points that exist only with a hidden layer.
+HIDDEN_LAYERS = "dense", "dropout"
+
+
+def check_head_init(params) -> None:
+    """Check that the output layer is not both kept and started from a probe.
+
+    Raises
+    ------
+    ValueError
+        If it is.
+    """
+    if params.head_init == "probe" and params.output_layer == "keep":
+        raise ValueError(
+            'head_init="probe" starts the output layer from a probe, but output_layer="keep" '
+            'takes it over from pretraining. Set output_layer="new", or head_init="auto".'
+        )
+
+
+def auto_batch_size(n_rows: int) -> int:
+    """Return the power of two for a number of rows."""
+    size, largest = BATCH_SIZES
+    while size < largest and 2 * size * BATCHES_IN_AN_EPOCH <= n_rows:
+        size *= 2
+    return size
+
+
+def auto_epochs(n_rows: int, batch_size: int) -> int:
+    """Return how many epochs have enough updates."""
+    fewest, most = EPOCHS
+    return min(most, max(fewest, ceil(UPDATES / ceil(max(n_rows, 1) / batch_size))))
+
+
+@dataclass(frozen=True)
+class PhaseLength:
+    """How long a phase is.
+
+    Parameters
+    ----------
+    batch_size : int
+        Rows in a training step.
+    epochs : int
+        Passes over the phase's rows.
+    """
+
+    batch_size: int
+    epochs: int
+
+    @classmethod
+    def resolve(cls, batch_size, epochs, n_rows: int) -> "PhaseLength":
+        """Return numbers in place of "auto".
+
+        Parameters
+        ----------
+        batch_size, epochs : int or "auto"
+            Parameters of the estimator.
+        n_rows : int
+            Rows of the phase.
+        """
+        size = auto_batch_size(n_rows) if batch_size == "auto" else batch_size
+        return cls(size, auto_epochs(n_rows, size) if epochs == "auto" else epochs)
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What a fit runs with where the estimator's parameters leave it to the data.
+
+    Parameters
+    ----------
+    pretraining, fine_tuning : PhaseLength
+        How long the phases are.
+    few_images : bool
+        Whether weights of a file meet at most `FEW_ROWS` rows of the target task, in a backbone
+        that averages its features.
+    probes : bool
+        Whether the output layer starts as a linear probe.
+    judges : bool
+        Whether rows are held out, to keep fine-tuned weights only if they are better than the
+        probe.
+    hidden_units : int
+        Width of the head's hidden layer.
+    body_until : str, int or None
+        The last stage of the body; "auto" if it is chosen by the data.
+    """
+
+    pretraining: PhaseLength
+    fine_tuning: PhaseLength
+    few_images: bool
+    probes: bool
+    judges: bool
+    hidden_units: int
+    body_until: str | int | None
+
+    @classmethod
+    def resolve(
+        cls,
+        params,
+        n_source: int,
+        n_target: int,
+        smallest_class: int,
+        starts: bool,
+    ) -> "FitSettings":
+        """Return the settings of a first fit.
+
+        Parameters
+        ----------
+        params : TransferClassifier
+            The estimator.
+        n_source, n_target : int
+            Rows of the two tasks.
+        smallest_class : int
+            Rows of the target class that has the fewest.
+        starts : bool
+            Whether this is a whole fit; not a call of `partial_fit`.
+        """
+        # A head on a flattened feature map is better with a hidden layer, and a probe of that layer
+        # was worse than random weights.
+        averages = get_backbone(params.backbone).pooling != "flatten"
+        few_images = params.weights is not None and n_target <= FEW_ROWS and averages
+        can_probe = few_images and params.output_layer == "new"
+        probes = starts and (
+            params.head_init == "probe"
+            or (params.head_init == "auto" and params.epochs == "auto" and can_probe)
+        )
+        judges = probes and params.epochs == "auto" and not params.early_stopping
+        fine_tuning = PhaseLength.resolve(params.batch_size, params.epochs, n_target)
+        if judges:
+            enough = smallest_class >= FEWEST_ROWS_TO_JUDGE
+            most = MOST_EPOCHS_AFTER_PROBE if enough else 0
+            fine_tuning = replace(fine_tuning, epochs=min(fine_tuning.epochs, most))
+        hidden_units = params.hidden_units
+        if hidden_units == "auto":
+            is_linear = few_images and probes and params.freeze_until not in HIDDEN_LAYERS
+            hidden_units = 0 if is_linear else HIDDEN_UNITS
+        body_until = params.body_until
+        if body_until == "auto" and not (few_images and probes and not hidden_units):
+            body_until = None
+        return cls(
+            pretraining=PhaseLength.resolve(params.batch_size, params.pretrain_epochs, n_source),
+            fine_tuning=fine_tuning,
+            few_images=few_images,
+            probes=probes,
+            judges=judges,
+            hidden_units=hidden_units,
+            body_until=body_until,
+        )
+
+    def continue_with(self, params) -> "FitSettings":
+        """Return the settings of a further fit: those of this one, and the parameters given."""
+        length = self.fine_tuning
+        if self.judges:
+            length = replace(length, epochs=MOST_EPOCHS_AFTER_PROBE)
+        given = {
+            name: value
+            for name in ("batch_size", "epochs")
+            if (value := getattr(params, name)) != "auto"
+        }
+        hidden_units = self.hidden_units if params.hidden_units == "auto" else params.hidden_units
+        body_until = self.body_until if params.body_until == "auto" else params.body_until
+        return replace(
+            self,
+            fine_tuning=replace(length, **given),
+            judges=False,
+            hidden_units=hidden_units,
+            body_until=body_until,
+        )
+
+    def whole_backbone(self, params) -> Backbone:
+        """Return the backbone, with the smallest side of images that suits few of them."""
+        backbone = get_backbone(params.backbone)
+        enlarges = self.few_images and params.input_size is None
+        if enlarges and backbone.pretrained_size is not None:
+            return replace(backbone, min_size=backbone.pretrained_size)
+        return backbone
+
+    def backbone(self, params) -> Backbone:
+        """Return the backbone that the network is built with."""
+        return end_body_at(self.whole_backbone(params), self.body_until)

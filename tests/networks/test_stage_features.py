@@ -1,0 +1,61 @@
+"""What a head would take after each stage: the network's features, stage by stage."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skfashion._backbones.body_end import end_body_at
+from skfashion._networks.architecture import Architecture, BodyArchitecture
+from skfashion._networks.frozen_part import FrozenPart
+from skfashion._networks.network import get_network
+from skfashion._networks.stage_features import get_stage_features
+from skfashion._random_streams import RandomStreams
+from tests.residual import RESIDUAL
+
+
+def architecture(backbone, dtype="float32"):
+    return BodyArchitecture(backbone, (12, 12, 1), None, dtype)
+
+
+def network_features(backbone, weights, images, dtype):
+    """Return the features that the output layer of a network with this backbone takes."""
+    network = get_network(
+        Architecture(backbone, (12, 12, 1), None, dtype, 3, 0, dropout=0.0, feature_dropout=0.0)
+    )
+    head = {path: np.zeros(shape) for path, shape in network.shapes.items() if "output" in path}
+    weights = network.cast({**weights, **head})
+    return FrozenPart(network, "features", weights, None).head_inputs(images)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("pooling", ["average", "normalized_average"])
+def test_they_are_those_of_a_network_that_ends_there(pooling, dtype):
+    backbone = replace(RESIDUAL, pooling=pooling)
+    body = get_stage_features(architecture(backbone, dtype))
+    weights = body.graph.initial_weights(RandomStreams(0))
+    # More than a batch, and not whole batches.
+    images = np.random.default_rng(0).uniform(0, 255, (150, 12, 12, 1)).astype(dtype)
+    features = body.features(weights, images)
+    assert list(features) == [*backbone.stages]
+    for stage, vectors in features.items():
+        assert vectors.dtype == dtype
+        assert vectors.shape == (150, 4)
+        if stage == backbone.stages[-1]:
+            continue  # layers without weights follow it in the network
+        expected = network_features(end_body_at(backbone, stage), weights, images, dtype)
+        assert_allclose(vectors, expected, rtol=1e-5, atol=1e-5)
+    one, _, other = features.values()
+    assert not np.allclose(one, other)
+
+
+def test_one_stage_alone():
+    backbone = replace(RESIDUAL, stages=("late_norm",))
+    body = get_stage_features(architecture(backbone))
+    weights = body.graph.initial_weights(RandomStreams(0))
+    images = np.random.default_rng(0).uniform(0, 255, (5, 12, 12, 1)).astype("float32")
+    features = body.features(weights, images)
+    every = get_stage_features(architecture(RESIDUAL)).features(weights, images)
+    assert list(features) == ["late_norm"]
+    assert_array_equal(features["late_norm"], every["late_norm"])
