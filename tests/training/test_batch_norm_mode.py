@@ -56,6 +56,7 @@ def test_averages_stay_and_scales_train(make, lt5, weights_of):
             assert changed == (mode != "inference" or "moving" not in path), path
 
 
+@pytest.mark.slow
 def test_so_it_is_in_a_backbone_that_ships(make, lt5, weights_of):
     X, y = lt5
     params = {"backbone": "mobilenet_v2", "freeze_until": -1, "batch_size": 30}

@@ -50,11 +50,23 @@ def test_suite_is_complete(build):
     assert len(list(estimator_checks_generator(build()))) == N_CHECKS
 
 
+@pytest.mark.slow  # its fits have 50 epochs; the next test is the check that few epochs failed
 def test_default_instance_fails_only_what_is_listed():
     results = check_estimator(TransferClassifier(), on_fail=None, on_skip=None)
     assert len(results) == N_CHECKS
     failed = {result["check_name"] for result in results if result["status"] != "passed"}
     assert failed == set(EXPECTED_OF_DEFAULT)
+
+
+def test_default_instance_learns_from_200_rows():
+    checks = [
+        (estimator, check)
+        for estimator, check in estimator_checks_generator(TransferClassifier())
+        if check.func.__name__ == "check_classifiers_train"
+    ]
+    assert len(checks) == 3
+    estimator, check = checks[0]
+    check(estimator)
 
 
 def test_no_tag_excuses_anything():
