@@ -69,8 +69,9 @@ class TransferClassifier(BaseTransferClassifier):
         Where the output layer starts: at random weights, or as a linear probe [5]_, which is the
         logistic regression on the layer's inputs. With ``epochs="auto"`` fine-tuned weights are
         kept only if their loss on held-out rows is lower than the probe's. "auto" is "probe" with
-        ``epochs="auto"``, ``output_layer="new"`` and something worth keeping. `partial_fit` and
-        further fits with `warm_start` use no probe.
+        `weights`, few images, ``epochs="auto"`` and ``output_layer="new"``, unless the backbone
+        flattens its feature map, as the small CNN does (:ref:`defaults`). `partial_fit` and further
+        fits with `warm_start` use no probe.
     output_layer : {"new", "keep"}, default="new"
         After pretraining the head's hidden layer is kept. "keep" keeps the output layer as well,
         as the reference protocol does; both tasks then need the same number of classes.
