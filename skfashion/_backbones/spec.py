@@ -100,8 +100,8 @@ class Backbone:
     fine_tuning : Recipe, default=Recipe()
         Training defaults for pretrained weights.
     few_images : Recipe, default=Recipe()
-        Training defaults for weights from a file and at most 10,000 images of the target task.
-        Options that it does not say are those of `fine_tuning`.
+        Training defaults for weights from a file and at most 10,000 images of the target task, if
+        the head starts from a probe. Options that it does not say are those of `fine_tuning`.
     pretrained_size : int, default=None
         Side, in pixels, to which smaller images are enlarged, with weights from a file and at most
         10,000 images of the target task. It is at least `min_size`, which is what `None` stands

@@ -59,7 +59,7 @@ def fine_tuning_recipe(
     check_recipe(params)
     kept = has_kept_weights(params, pretrains)
     default = backbone.fine_tuning if kept else backbone.from_scratch
-    if settings.few_images:
+    if settings.few_images and settings.probes:
         default = combine_recipes(backbone.few_images, default)
     return resolve_recipe(params, default, "fine-tune", open_ended=is_partial)
 

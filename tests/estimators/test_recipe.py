@@ -12,9 +12,10 @@ from sklearn.model_selection import GridSearchCV
 
 from skfashion import Recipe, TransferClassifier, memory_report
 from skfashion._backbones.registry import get_backbone
-from skfashion._estimators.defaults import FitSettings
+from skfashion._estimators.defaults import FEW_ROWS, FitSettings
 from skfashion._estimators.phase_config import fine_tuning_config, fine_tuning_recipe
 from tests.class_split import GTE5
+from tests.residual import RESIDUAL
 
 EVERYTHING = Recipe(
     weight_decay=0.05,
@@ -136,6 +137,19 @@ def config(make, **options):
     backbone = get_backbone("small_cnn")
     recipe = fine_tuning_recipe(clf, backbone, settings, pretrains=False, is_partial=False)
     return fine_tuning_config(clf, recipe, settings, (None,))
+
+
+@pytest.mark.parametrize(
+    ("head_init", "n_rows", "is_used"),
+    [("probe", FEW_ROWS, True), ("random", FEW_ROWS, False), ("probe", FEW_ROWS + 1, False)],
+)
+def test_the_recipe_for_few_images_is_for_training_from_a_probe(head_init, n_rows, is_used):
+    """A head that starts at random needs larger steps than one that starts at its best."""
+    backbone = replace(RESIDUAL, few_images=Recipe(head_factor=0.125))
+    clf = TransferClassifier(backbone, weights="body.weights.h5", head_init=head_init)
+    settings = FitSettings.resolve(clf, 0, n_rows, n_rows, starts=True)
+    recipe = fine_tuning_recipe(clf, backbone, settings, pretrains=False, is_partial=False)
+    assert recipe.head_factor == (0.125 if is_used else 1.0)
 
 
 def test_numbers_are_no_reason_to_trace_again(make):
