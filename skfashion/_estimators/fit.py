@@ -227,10 +227,11 @@ class Fit:
             Whether held-out rows are used, too.
         """
         classes = self.split.target
-        train, _ = self._train_and_validation("fine-tune", classes)
         if all_rows:
             train = self.train.of_classes(classes)
             train = train.weighted_by_class(self.params.class_weight, classes)
+        else:
+            train, _ = self._train_and_validation("fine-tune", classes)
         seed = self.streams.integer("rows of the probe")
         return probe_output_layer(
             self.network, self.freeze_point, weights, train, classes, self.store, seed

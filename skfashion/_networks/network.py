@@ -166,7 +166,7 @@ class Network(Graph):
     def is_linear_after(self, point: str | None) -> bool:
         """Return whether the output layer is the only one with weights after a freeze point."""
         _, back = self.split_at(point)
-        return {path.split("/")[0] for path in (v.path for v in back.weights)} == {"output"}
+        return {variable.path.split("/")[0] for variable in back.weights} == {"output"}
 
     # -- Freeze points ---------------------------------------------------------------------
 

@@ -89,8 +89,9 @@ def test_memory_finds_the_same_images_in_a_file(make, fashion, tmp_path):
 )
 def test_no_step_of_a_fit_copies_all_images(make, in_parts, tmp_path, params):
     rng = np.random.default_rng(0)
-    y = rng.permutation(np.repeat(np.arange(10), 800))
-    X = mapped(rng.integers(0, 256, (8000, 40, 40, 3), np.uint8), tmp_path)
+    # So many that graphs which happen to be traced anew, a few megabytes, do not count.
+    y = rng.permutation(np.repeat(np.arange(10), 1200))
+    X = mapped(rng.integers(0, 256, (12_000, 40, 40, 3), np.uint8), tmp_path)
     small = {"input_size": 12, "hidden_units": 16, "batch_size": 32}
     if "memory" in params:
         params = {**params, "memory": tmp_path / params["memory"]}
@@ -105,8 +106,7 @@ def test_no_step_of_a_fit_copies_all_images(make, in_parts, tmp_path, params):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # A copy would take all of it. Graphs that happen to be traced anew take a few megabytes.
-    assert peak < X.nbytes / 2
+    assert peak < X.nbytes / 3
 
 
 def test_scores_of_parts_are_those_of_the_whole(fitted, fashion):
