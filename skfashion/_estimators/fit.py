@@ -232,10 +232,8 @@ class Fit:
             train = train.weighted_by_class(self.params.class_weight, classes)
         else:
             train, _ = self._train_and_validation("fine-tune", classes)
-        seed = self.streams.integer("rows of the probe")
-        return probe_output_layer(
-            self.network, self.freeze_point, weights, train, classes, self.store, seed
-        )
+        point, seed = self.freeze_point, self.streams.integer("rows of the probe")
+        return probe_output_layer(self.network, point, weights, train, classes, self.store, seed)
 
     def fine_tune(
         self,
