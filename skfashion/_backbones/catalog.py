@@ -47,8 +47,9 @@ BUILT_IN = (
         ),
         from_scratch=_PLAIN_FROM_SCRATCH,
         fine_tuning=_PLAIN_FINE_TUNING,
-        # The head starts at its optimum: larger steps leave it before the body can follow.
-        few_images=Recipe(head_factor=0.1, body_factor=0.1),
+        # The head starts at its optimum: larger steps leave it before the body can follow. It also
+        # fits few images so well that single images leave hardly a gradient, but their means do.
+        few_images=Recipe(head_factor=0.1, body_factor=1.0, mixup=1.0),
     ),
     Backbone(
         "resnet50",

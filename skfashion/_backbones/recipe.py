@@ -58,20 +58,21 @@ class Recipe(BaseEstimator):
         batch normalisation. Evaluation, early stopping and callbacks see averaged weights.
     mixup : float, default=None
         Each training image becomes a weighted mean of itself and another one, and so do their
-        labels [7]_. The weights are drawn from a symmetrical beta distribution with this
-        parameter; by default 0, which is off.
+        labels [7]_. With frozen layers their output is mixed in place of the images, so that it
+        is still computed once [8]_. The weights are drawn from a symmetrical beta distribution with
+        this parameter; by default 0, which is off.
     cutmix : float, default=None
         A box of each training image is replaced by that of another one, and labels are mixed in
-        proportion to pixels [8]_. The share of pixels is drawn from a symmetrical beta distribution
-        with this parameter; by default 0, which is off. With `mixup` as well, each batch takes one
-        of the two at random.
+        proportion to pixels [9]_. The share of pixels is drawn from a symmetrical beta distribution
+        with this parameter; by default 0, which is off. With `mixup` as well, each batch takes one of
+        the two at random, on images.
     batch_norm : {"train", "inference"}, default=None
         What the batch-normalisation layers that train normalise by: each batch, which also moves
-        their averages (the default), or their averages, which then stay as they are [9]_. Scales
+        their averages (the default), or their averages, which then stay as they are [10]_. Scales
         and offsets train in both cases.
     test_time_flips : bool, default=None
         Whether `predict_proba` returns the mean of the probabilities of an image and of its mirror
-        image [10]_; by default not. `model_` and the evaluation while training see the image alone.
+        image [11]_; by default not. `model_` and the evaluation while training see the image alone.
 
     See Also
     --------
@@ -94,11 +95,13 @@ class Recipe(BaseEstimator):
        on Control and Optimization 30(4), 1992.
     .. [7] Zhang, Cisse, Dauphin, Lopez-Paz: "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
        arXiv:1710.09412.
-    .. [8] Yun, Han, Oh, Chun, Choe, Yoo: "CutMix: Regularization Strategy to Train Strong
+    .. [8] Verma et al.: "Manifold Mixup: Better Representations by Interpolating Hidden States",
+       ICML 2019, arXiv:1806.05236.
+    .. [9] Yun, Han, Oh, Chun, Choe, Yoo: "CutMix: Regularization Strategy to Train Strong
        Classifiers with Localizable Features", ICCV 2019, arXiv:1905.04899.
-    .. [9] Keras' guide "Transfer learning & fine-tuning",
+    .. [10] Keras' guide "Transfer learning & fine-tuning",
        https://keras.io/guides/transfer_learning/.
-    .. [10] Krizhevsky, Sutskever, Hinton: "ImageNet Classification with Deep Convolutional Neural
+    .. [11] Krizhevsky, Sutskever, Hinton: "ImageNet Classification with Deep Convolutional Neural
        Networks", NIPS 2012.
 
     Examples

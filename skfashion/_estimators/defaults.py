@@ -15,8 +15,6 @@ UPDATES = 1_000
 EPOCHS = 5, 50
 # Up to this number of rows, pretrained weights are fitted as if images were few.
 FEW_ROWS = 10_000
-# Fine-tuning from a probe takes fewer epochs than training from random weights.
-MOST_EPOCHS_AFTER_PROBE = 10
 # With fewer rows in a class none is held out, so that fine-tuning cannot be judged.
 FEWEST_ROWS_TO_JUDGE = 20
 HIDDEN_UNITS = 128
@@ -97,8 +95,10 @@ class FitSettings:
     probes : bool
         Whether the output layer starts as a linear probe.
     judges : bool
-        Whether rows are held out, to keep fine-tuned weights only if they are better than the
-        probe.
+        Whether fine-tuned weights are kept only if they are better than the probe on rows that are
+        held out.
+    fine_tunes : bool
+        Whether there are enough rows to fine-tune; otherwise the probe is kept.
     hidden_units : int
         Width of the head's hidden layer.
     body_until : str, int or None
@@ -110,6 +110,7 @@ class FitSettings:
     few_images: bool
     probes: bool
     judges: bool
+    fine_tunes: bool
     hidden_units: int
     body_until: str | int | None
 
@@ -146,10 +147,6 @@ class FitSettings:
         )
         judges = probes and params.epochs == "auto" and not params.early_stopping
         fine_tuning = PhaseLength.resolve(params.batch_size, params.epochs, n_target)
-        if judges:
-            enough = smallest_class >= FEWEST_ROWS_TO_JUDGE
-            most = MOST_EPOCHS_AFTER_PROBE if enough else 0
-            fine_tuning = replace(fine_tuning, epochs=min(fine_tuning.epochs, most))
         hidden_units = params.hidden_units
         if hidden_units == "auto":
             is_linear = few_images and probes and params.freeze_until not in HIDDEN_LAYERS
@@ -163,15 +160,13 @@ class FitSettings:
             few_images=few_images,
             probes=probes,
             judges=judges,
+            fine_tunes=not judges or smallest_class >= FEWEST_ROWS_TO_JUDGE,
             hidden_units=hidden_units,
             body_until=body_until,
         )
 
     def continue_with(self, params) -> "FitSettings":
         """Return the settings of a further fit: those of this one, and the parameters given."""
-        length = self.fine_tuning
-        if self.judges:
-            length = replace(length, epochs=MOST_EPOCHS_AFTER_PROBE)
         given = {
             name: value
             for name in ("batch_size", "epochs")
@@ -181,8 +176,9 @@ class FitSettings:
         body_until = self.body_until if params.body_until == "auto" else params.body_until
         return replace(
             self,
-            fine_tuning=replace(length, **given),
+            fine_tuning=replace(self.fine_tuning, **given),
             judges=False,
+            fine_tunes=True,
             hidden_units=hidden_units,
             body_until=body_until,
         )

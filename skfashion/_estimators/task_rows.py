@@ -38,7 +38,7 @@ def split_task_rows(
     """
     train = train.of_classes(classes).weighted_by_class(params.class_weight, classes)
     validation = validation and validation.of_classes(classes)
-    judges = phase == "fine-tune" and settings.judges and settings.fine_tuning.epochs > 0
+    judges = phase == "fine-tune" and settings.judges and settings.fine_tunes
     if validation or not (params.early_stopping or judges):
         return train, validation or None
     fraction = params.validation_fraction

@@ -48,7 +48,7 @@ class MixingLayer(keras.layers.Layer):
 
 
 class Mixup(MixingLayer):
-    """Weighted means of two images, and of their labels [1]_.
+    """Weighted means of two images or of their features, and of their labels [1]_ [2]_.
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ class Mixup(MixingLayer):
     ----------
     .. [1] Zhang, Cisse, Dauphin, Lopez-Paz: "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
        arXiv:1710.09412.
+    .. [2] Verma et al.: "Manifold Mixup: Better Representations by Interpolating Hidden States",
+       ICML 2019, arXiv:1806.05236.
     """
 
     def __init__(self, alpha: float):
@@ -66,10 +68,10 @@ class Mixup(MixingLayer):
         self._alpha = alpha
 
     def call(self, images, labels):
-        """Return the means."""
+        """Return the means; features may have any shape that begins with the images."""
         share = self._draw_beta(self._alpha, tf.shape(images)[0], images.dtype)
         return (
-            _mean(images, share[:, None, None, None]),
+            _mean(images, tf.reshape(share, [-1, *[1] * (len(images.shape) - 1)])),
             _mean(labels, tf.cast(share, labels.dtype)[:, None]),
         )
 

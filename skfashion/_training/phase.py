@@ -255,7 +255,8 @@ class Phase:
             sets.append([validation.inputs])
         frozen = FrozenPart(self.network, freeze_point, weights, self.store)
         mixing = config.regularization.mixing
-        storage, inputs = prepare_inputs(frozen, sets, n_epochs, bool(augmentation or mixing))
+        augments = bool(augmentation) or mixing.needs_images
+        storage, inputs = prepare_inputs(frozen, sets, n_epochs, augments)
         spec = TrainerSpec(
             architecture=self.network.architecture,
             freeze_point=freeze_point,

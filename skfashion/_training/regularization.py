@@ -21,6 +21,11 @@ class Mixing:
     def __bool__(self) -> bool:
         return bool(self.mixup or self.cutmix)
 
+    @property
+    def needs_images(self) -> bool:
+        """Whether images are mixed before the frozen part, and not what comes out of it."""
+        return bool(self.cutmix)
+
 
 @dataclass(frozen=True)
 class Regularization:

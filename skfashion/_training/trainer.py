@@ -285,9 +285,11 @@ class Trainer:
             x = self.spec.flips.apply(x, variants)
             for layer in self._augmentation:
                 x = layer(x, training=True)
-            if self._mixing:
+            if self._mixing and self.spec.mixing.needs_images:
                 x, labels = self._mixing(x, labels)
             x = self._to_cut(x, data.frozen_weights)
+        if self._mixing and not self.spec.mixing.needs_images:
+            x, labels = self._mixing(x, labels)
         if labels is None:
             return x, lambda logits: score(logits, targets, weights)
         return x, lambda logits: score_soft(logits, labels, label_smoothing)

@@ -17,7 +17,6 @@ from skfashion._estimators.defaults import (
     FEW_ROWS,
     FEWEST_ROWS_TO_JUDGE,
     HIDDEN_UNITS,
-    MOST_EPOCHS_AFTER_PROBE,
     UPDATES,
     FitSettings,
     PhaseLength,
@@ -148,20 +147,20 @@ def test_heads_and_bodies(n_rows, params, expected):
 
 
 @pytest.mark.parametrize(
-    ("params", "smallest_class", "judges", "epochs"),
+    ("params", "smallest_class", "judges", "fine_tunes"),
     [
-        ({}, FEWEST_ROWS_TO_JUDGE, True, min(AUTO_EPOCHS, MOST_EPOCHS_AFTER_PROBE)),
-        ({}, FEWEST_ROWS_TO_JUDGE - 1, True, 0),
-        ({"early_stopping": True}, 1, False, AUTO_EPOCHS),
-        ({"head_init": "random"}, 1, False, AUTO_EPOCHS),
-        ({"epochs": 7, "head_init": "probe"}, 1, False, 7),
+        ({}, FEWEST_ROWS_TO_JUDGE, True, True),
+        ({}, FEWEST_ROWS_TO_JUDGE - 1, True, False),
+        ({"early_stopping": True}, 1, False, True),
+        ({"head_init": "random"}, 1, False, True),
+        ({"epochs": 7, "head_init": "probe"}, 1, False, True),
     ],
     ids=str,
 )
-def test_epochs_after_a_probe(params, smallest_class, judges, epochs):
+def test_fine_tuning_after_a_probe(params, smallest_class, judges, fine_tunes):
     settings = resolve(100, smallest_class=smallest_class, **FILE, **params)
-    assert settings.judges == judges
-    assert settings.fine_tuning.epochs == epochs
+    assert (settings.judges, settings.fine_tunes) == (judges, fine_tunes)
+    assert settings.fine_tuning.epochs == params.get("epochs", AUTO_EPOCHS)
 
 
 def test_few_images_are_enlarged_to_the_size_of_pretraining(make, lt5, residual_path):

@@ -28,8 +28,9 @@ TRAINABLE = {
 
 
 @pytest.fixture
-def probed(make, residual_path):
+def probed(make, residual_path, monkeypatch):
     """Build an estimator whose body is that of a file, and whose head starts from a probe."""
+    monkeypatch.setattr(defaults, "EPOCHS", (5, 10))
 
     def probed(**params):
         default = {"backbone": RESIDUAL, "weights": residual_path, "body_until": None}
@@ -206,7 +207,7 @@ def test_weights_that_training_improved_are_kept(probed, lt5):
     held_out = held_out_rows(y)
     training = np.setdiff1d(np.arange(len(y)), held_out)
     clf = probed(**TRAINABLE).fit(X, y)
-    assert clf.n_iter_ == defaults.MOST_EPOCHS_AFTER_PROBE
+    assert clf.n_iter_ == 10
     assert (clf.head_init_, clf.kept_probe_) == ("probe", False)
     loss = log_loss(y[held_out], clf.predict_proba(X[held_out]))
     assert loss == pytest.approx(min(clf.history_["val_loss"]), rel=1e-3)

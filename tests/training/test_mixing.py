@@ -80,19 +80,38 @@ def test_each_batch_takes_one_of_the_two(mixed):
     assert build_mixing_layer(Mixing()) is None
 
 
-@pytest.mark.parametrize("options", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 1, "cutmix": 1}])
-def test_a_fit_mixes_before_the_frozen_part_and_repeats_its_bits(make, lt5, weights_of, options):
+@pytest.mark.parametrize(
+    ("options", "features"),
+    [
+        ({"mixup": 0.4}, "kept"),
+        ({"cutmix": 1.0}, "recomputed"),
+        ({"mixup": 1, "cutmix": 1}, "recomputed"),
+    ],
+)
+def test_a_fit_mixes_images_or_kept_features_and_repeats_its_bits(
+    make, lt5, weights_of, options, features
+):
     def fit(seed, **params):
         params |= {"random_state": seed, "freeze_until": "features", "batch_size": 20}
         return make(**params).fit(*lt5)
 
     recipe = Recipe(**options)
     first, again, other = (fit(seed, recipe=recipe) for seed in (0, 0, 1))
-    assert first.history_["features"] == ["recomputed"] * 2
+    assert first.history_["features"] == [features] * 2
     assert first.history_["loss"] == again.history_["loss"] != other.history_["loss"]
     for path, weight in weights_of(first).items():
         assert_array_equal(weight, weights_of(again)[path])
     assert first.history_["loss"][-1] > fit(0).history_["loss"][-1]
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2, 3)])
+def test_features_of_any_shape_are_mixed_with_the_one_before(shape):
+    with fresh_keras_state("float32"):
+        layer = build_mixing_layer(Mixing(mixup=1.0))
+    features = np.random.default_rng(0).random((5, *shape), "float32")
+    mixed, labels = layer(tf.constant(features), tf.eye(5))
+    share = np.diag(labels).reshape(5, *[1] * len(shape))
+    assert_allclose(mixed, share * features + (1 - share) * np.roll(features, 1, 0), rtol=1e-5)
 
 
 def test_an_image_without_weight_gives_its_pixels_but_no_label(make, lt5):
