@@ -64,8 +64,8 @@ class Recipe(BaseEstimator):
     cutmix : float, default=None
         A box of each training image is replaced by that of another one, and labels are mixed in
         proportion to pixels [9]_. The share of pixels is drawn from a symmetrical beta distribution
-        with this parameter; by default 0, which is off. With `mixup` as well, each batch takes one of
-        the two at random, on images.
+        with this parameter; by default 0, which is off. With `mixup` as well, each batch takes one
+        of the two at random, on images.
     batch_norm : {"train", "inference"}, default=None
         What the batch-normalisation layers that train normalise by: each batch, which also moves
         their averages (the default), or their averages, which then stay as they are [10]_. Scales
