@@ -1,4 +1,8 @@
-"""The peers of `few_labels.py`: a tuned probe, and two published recipes in plain Keras."""
+"""The peers of `few_labels.py`: a tuned probe, and two published recipes in plain Keras.
+
+The recipes run in bfloat16 with weights in float32, which is several times quicker on processors
+with instructions for it.
+"""
 
 import numpy as np
 from _weights import weights_of
@@ -14,7 +18,8 @@ SIDES = (64, 96)
 CS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 MODELS = {"vgg16": "VGG16", "inception_v3": "InceptionV3", "mobilenet_v2": "MobileNetV2"}
 MODULES = {"vgg16": "vgg16", "inception_v3": "inception_v3", "mobilenet_v2": "mobilenet_v2"}
-SIDE = 96
+# The side that the library enlarges few images to.
+INPUT_SIDES = {"vgg16": 64, "inception_v3": 96, "mobilenet_v2": 96}
 
 
 def tuned_probe(backbone, seed, train, test):
@@ -41,17 +46,17 @@ def _body_and_inputs(backbone, *arrays):
     """Return Keras' body with pretrained weights, and images as its `preprocess_input` has them."""
     import keras
 
-    name = MODELS[backbone]
-    file = weights_of(backbone)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    name, side, file = MODELS[backbone], INPUT_SIDES[backbone], weights_of(backbone)
     body = getattr(keras.applications, name)(
         include_top=False,
         weights="imagenet" if file == "imagenet" else None,
-        input_shape=(SIDE, SIDE, 3),
+        input_shape=(side, side, 3),
     )
     if file != "imagenet":
         body.load_weights(file)
     preprocess = getattr(keras.applications, MODULES[backbone]).preprocess_input
-    resize = keras.layers.Resizing(SIDE, SIDE)
+    resize = keras.layers.Resizing(side, side)
     inputs = [
         preprocess(np.repeat(np.asarray(resize(images[..., None])), 3, axis=-1))
         for images in arrays
@@ -60,20 +65,25 @@ def _body_and_inputs(backbone, *arrays):
 
 
 def keras_recipe(backbone, seed, train, test):
-    """Return the accuracy of the recipe in Keras' guide to fine-tuning."""
+    """Return the accuracy of the recipe in Keras' guide to fine-tuning.
+
+    The frozen body has the same output in each epoch, so it is computed once.
+    """
     import keras
     from keras import layers
 
     keras.utils.set_random_seed(seed)
     body, (X, X_test) = _body_and_inputs(backbone, train[0], test[0])
     body.trainable = False
-    images = keras.Input(X.shape[1:])
-    x = layers.GlobalAveragePooling2D()(body(images, training=False))
-    model = keras.Model(images, layers.Dense(10)(layers.Dropout(0.2)(x)))
+    pooled = layers.GlobalAveragePooling2D(dtype="float32")
+    head = keras.Sequential([layers.Dropout(0.2), layers.Dense(10, dtype="float32")])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(), loss=loss)
-    model.fit(X, train[1], epochs=20, batch_size=32, verbose=0)
+    head.compile(keras.optimizers.Adam(), loss=loss)
+    features = pooled(body.predict(X, verbose=0))
+    head.fit(features, train[1], epochs=20, batch_size=32, verbose=0)
     body.trainable = True
+    images = keras.Input(X.shape[1:])
+    model = keras.Model(images, head(pooled(body(images, training=False))))
     model.compile(keras.optimizers.Adam(1e-5), loss=loss)
     model.fit(X, train[1], epochs=10, batch_size=32, verbose=0)
     return np.mean(model.predict(X_test, verbose=0).argmax(1) == test[1])
@@ -98,7 +108,7 @@ def fastai_recipe(backbone, seed, train, test, epochs=10, base_rate=2e-3):
     x = layers.Dropout(0.25)(layers.BatchNormalization(momentum=0.9)(x))
     x = layers.Dense(512, activation="relu", use_bias=False)(x)
     x = layers.Dropout(0.5)(layers.BatchNormalization(momentum=0.9)(x))
-    model = keras.Model(images, layers.Dense(10, use_bias=False)(x))
+    model = keras.Model(images, layers.Dense(10, use_bias=False, dtype="float32")(x))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     for layer in body.layers:
         layer.trainable = isinstance(layer, layers.BatchNormalization)

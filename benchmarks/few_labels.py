@@ -13,7 +13,7 @@ ones, and is scored on the first 2,000 test images. Nothing was chosen on these.
 - probe: logistic regression on standardised features of one layer. The layer (each of the
   backbone's stages), the side of the images (64, 96) and C (0.001 to 1) have the best accuracy of a
   5-fold cross-validation on the training images.
-- scratch: ``TransferClassifier(backbone, random_state=draw)``.
+- scratch: ``TransferClassifier(backbone, random_state=draw)``, in bfloat16.
 - keras: the recipe of Keras' guide "Transfer learning & fine-tuning": the body in inference mode,
   dropout, a new output layer for 20 epochs with Adam, then all layers for 10 epochs at 1e-5.
 - fastai: the recipe of ``fine_tune`` in plain Keras: one epoch of the head, then 10 epochs of all
@@ -55,7 +55,8 @@ def before_fine_tuning(backbone, seed, train, test):
 
 
 def scratch(backbone, seed, train, test):
-    return TransferClassifier(backbone, random_state=seed).fit(*train).score(*test)
+    clf = TransferClassifier(backbone, random_state=seed, dtype="mixed_bfloat16")
+    return clf.fit(*train).score(*test)
 
 
 METHODS = {
