@@ -21,12 +21,11 @@ ones, and is scored on the first 2,000 test images. Nothing was chosen on these.
 """
 
 import argparse
-import json
-from pathlib import Path
 
 import numpy as np
 from _few_labels_peers import fastai_recipe, keras_recipe, tuned_probe
 from _report import print_table
+from _results import Results
 from _weights import weights_of
 
 from skfashion import TransferClassifier
@@ -67,23 +66,6 @@ METHODS = {
     "keras": keras_recipe,
     "fastai": fastai_recipe,
 }
-
-
-class Results:
-    """Accuracies by cell, in a file with a line for each."""
-
-    def __init__(self, path):
-        self._path = Path(path)
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        self._cells = {tuple(cell): accuracy for cell, accuracy in map(json.loads, lines)}
-
-    def get(self, cell, compute):
-        if cell not in self._cells:
-            self._cells[cell] = float(compute())
-            with self._path.open("a") as file:
-                file.write(json.dumps([cell, self._cells[cell]]) + "\n")
-            print(*cell, f"{self._cells[cell]:.4f}", flush=True)
-        return self._cells[cell]
 
 
 def main():

@@ -1,117 +1,187 @@
 """Three backbones on all of Fashion-MNIST: fine-tuned, the head alone, and from scratch.
 
-Run ``python benchmarks/report_table.py``; it takes about six hours on two cores, and ``--rows
-vgg16/fine-tuned ...`` runs only the rows named. The environment variable SKFASHION_WEIGHTS may name
-a folder with files of weights; without it the official ImageNet weights are fetched. ResNet50 is
-pretrained here, on images of classes 5 to 9.
+Run ``python benchmarks/report_table.py``; it takes about six hours on two cores. ``--backbones
+resnet50 --steps pretraining fine-tuned`` runs a part. The environment variable SKFASHION_WEIGHTS
+may name a folder with files of weights; without it the official ImageNet weights are fetched.
+ResNet50 is pretrained here, on images of classes 5 to 9.
 
 A stratified 5,000 of the training images are held out. Freeze points, epochs and the recipes that
-ship were chosen on these. The test images are scored once, at the end of a row. Training from
+ship were chosen on these. The test images are scored once, at the end of a step. Training from
 scratch gets as many epochs as take about the time of fine-tuning. Training the head alone gets 300,
 which take less.
+
+Each result is written to a file as soon as it is known, and each fit to a folder after every epoch,
+so that the same command goes on after an interruption. Seconds are those of all epochs, in
+whichever run they were trained. A plan that was changed has other results.
 """
 
 import argparse
 import os
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import perf_counter
+from typing import Any
 
 from _report import GTE5, print_table
+from _results import Results
 from _weights import weights_of
 from sklearn.model_selection import train_test_split
 
 from skfashion import TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
 
-PUBLISHED = {"vgg16": 0.92, "resnet50": 0.94, "inception_v3": 0.95}
+COMMON = {"batch_size": 128, "random_state": 0, "verbose": 1}
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of the table; `pretrain_epochs` are passes over the images of classes 5 to 9."""
+class Plan:
+    """How a backbone is trained: parameters of `TransferClassifier` for each step.
 
-    backbone: str
-    training: str
-    freeze_until: str | None
-    epochs: int
-    pretrain_epochs: int = 0
-    augmentation: tuple[str, ...] | None = None
+    `pretraining` is on training images of `pretraining_classes`. Without it, weights come from a
+    file.
+    """
 
-    @property
-    def name(self):
-        return f"{self.backbone}/{self.training}"
+    published: float
+    fine_tuned: dict[str, Any]
+    head_only: dict[str, Any]
+    scratch: dict[str, Any]
+    pretraining: dict[str, Any] | None = None
+    pretraining_classes: tuple[int, ...] = GTE5
 
-
-ROWS = (
-    Row("vgg16", "fine-tuned", "block2_pool", 6),
-    Row("vgg16", "head-only", "features", 300),
-    Row("vgg16", "scratch", None, 4),
-    Row("inception_v3", "fine-tuned", None, 8, augmentation=("flip", "erase")),
-    Row("inception_v3", "head-only", "features", 300),
-    Row("inception_v3", "scratch", None, 8),
-    Row("resnet50", "fine-tuned", None, 10, pretrain_epochs=3, augmentation=("flip",)),
-    Row("resnet50", "head-only", "features", 300, pretrain_epochs=3),
-    Row("resnet50", "scratch", None, 11),
-)
+    def params(self, step):
+        return getattr(self, step.replace("-", "_"))
 
 
-def run(row, train, validation, test):
-    """Fit one row; return its cells."""
-    begin = perf_counter()
-    common = {"backbone": row.backbone, "batch_size": 128, "random_state": 0, "verbose": 1}
-    with TemporaryDirectory() as folder:
-        if row.training == "scratch":
-            weights = None
-        elif row.pretrain_epochs:
-            weights = Path(folder, "body.weights.h5")
-            X, y = train
-            source = [label in GTE5 for label in y]
-            pretrained = TransferClassifier(epochs=row.pretrain_epochs, **common)
-            pretrained.fit(X[source], y[source]).save_backbone_weights(weights)
-        else:
-            weights = weights_of(row.backbone)
-        clf = TransferClassifier(
-            weights=weights,
-            freeze_until=row.freeze_until,
-            epochs=row.epochs,
-            augmentation=row.augmentation,
-            **common,
+HEAD_ONLY = {"freeze_until": "features", "epochs": 300}
+
+PLANS = {
+    "vgg16": Plan(
+        published=0.92,
+        fine_tuned={"freeze_until": "block2_pool", "epochs": 6},
+        head_only=HEAD_ONLY,
+        scratch={"freeze_until": None, "epochs": 4},
+    ),
+    "inception_v3": Plan(
+        published=0.95,
+        fine_tuned={"freeze_until": None, "epochs": 8, "augmentation": ("flip", "erase")},
+        head_only=HEAD_ONLY,
+        scratch={"freeze_until": None, "epochs": 8},
+    ),
+    "resnet50": Plan(
+        published=0.94,
+        pretraining={"epochs": 3},
+        fine_tuned={"freeze_until": None, "epochs": 10, "augmentation": ("flip",)},
+        head_only=HEAD_ONLY,
+        scratch={"freeze_until": None, "epochs": 11},
+    ),
+}
+PRETRAINING = "pretraining"
+STEPS = (PRETRAINING, "fine-tuned", "head-only", "scratch")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Images and labels to train on, to choose by, and to score at the end."""
+
+    train: tuple
+    validation: tuple
+    test: tuple
+
+    @classmethod
+    def load(cls, n_images):
+        X, y = (part[:n_images] for part in fetch_fashion_mnist("train", return_X_y=True))
+        X, X_val, y, y_val = train_test_split(
+            X, y, test_size=len(X) // 12, stratify=y, random_state=0
         )
-        clf.fit(*train, X_val=validation[0], y_val=validation[1])
-    seconds = perf_counter() - begin
-    return (
-        row.backbone,
-        row.training,
-        max(clf._fitted.architecture.body_size),
-        clf.freeze_point_ or "-",
-        ", ".join(row.augmentation or ["-"]),
-        f"{row.pretrain_epochs} + {row.epochs}" if row.pretrain_epochs else row.epochs,
-        f"{seconds:.0f}",
-        f"{clf.history_['val_accuracy'][-1]:.4f}",
-        f"{clf.score(*test):.4f}",
-        PUBLISHED[row.backbone],
-    )
+        test = tuple(part[:n_images] for part in fetch_fashion_mnist("test", return_X_y=True))
+        return cls((X, y), (X_val, y_val), test)
+
+
+class Run:
+    """The steps of one backbone."""
+
+    def __init__(self, backbone, data: Data, results: Results, folder: Path):
+        self._backbone, self._plan, self._data = backbone, PLANS[backbone], data
+        self._results, self._folder = results, folder
+        self.pretrained = cache(self._pretrain)
+
+    def _classifier(self, step, **params):
+        return TransferClassifier(
+            self._backbone,
+            checkpoint=self._folder,
+            **{**COMMON, **self._plan.params(step), **params},
+        )
+
+    def _pretrain(self):
+        X, y = self._data.train
+        source = [label in self._plan.pretraining_classes for label in y]
+        return self._classifier(PRETRAINING).fit(X[source], y[source])
+
+    def _weights(self, step):
+        """Return the file of weights that a step starts from, `None` for none."""
+        if step == "scratch":
+            return None
+        if self._plan.pretraining is None:
+            return weights_of(self._backbone)
+        path = self._folder / f"{self._backbone}.weights.h5"
+        self.pretrained().save_backbone_weights(path)
+        return path
+
+    def _fit(self, step):
+        if step == PRETRAINING:
+            return self.pretrained()
+        X_val, y_val = self._data.validation
+        clf = self._classifier(step, weights=self._weights(step))
+        return clf.fit(*self._data.train, X_val=X_val, y_val=y_val)
+
+    def row(self, step):
+        """Return the cells of a step: from the file of results, or by fitting."""
+        plan, params = self._plan, {**COMMON, **self._plan.params(step)}
+        settings = [params]
+        if plan.pretraining is not None and step != "scratch":
+            settings += [plan.pretraining, plan.pretraining_classes]
+        version = sha256(repr(settings).encode()).hexdigest()[:8]
+        cell = self._backbone, step, f"plan {version}", f"{len(self._data.train[0])} images"
+        fit = cache(lambda: self._fit(step))
+
+        def result(name, compute):
+            return self._results.get((*cell, name), lambda: compute(fit()))
+
+        seconds = result("seconds", lambda clf: sum(clf.history_["seconds"]))
+        side = result("side", lambda clf: max(clf.input_size_))
+        cells = [self._backbone, step, f"{side:.0f}", params.get("freeze_until") or "-"]
+        cells += [
+            ", ".join(params.get("augmentation") or ["-"]),
+            params["epochs"],
+            f"{seconds:.0f}",
+        ]
+        if step == PRETRAINING:
+            return [*cells, "-", "-", "-"]
+        validation = result("validation", lambda clf: clf.score(*self._data.validation))
+        test = result("test", lambda clf: clf.score(*self._data.test))
+        return [*cells, f"{validation:.4f}", f"{test:.4f}", plan.published]
 
 
 def main():
-    names = [row.name for row in ROWS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", nargs="+", choices=names, default=names)
+    parser.add_argument("--backbones", nargs="+", choices=PLANS, default=list(PLANS))
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
+    parser.add_argument("--images", type=int, help="only the first images, to try the script")
+    parser.add_argument("--checkpoint", type=Path, default=Path("report_table"))
+    parser.add_argument("--results", default="report_table.jsonl")
     options = parser.parse_args()
-
-    X, y = fetch_fashion_mnist("train", return_X_y=True)
-    X, X_val, y, y_val = train_test_split(X, y, test_size=5_000, stratify=y, random_state=0)
-    test = fetch_fashion_mnist("test", return_X_y=True)
+    data, results = Data.load(options.images), Results(options.results)
     columns = ["backbone", "training", "side", "frozen to", "augmentation", "epochs"]
     columns += ["seconds", "validation", "test", "published"]
-    cells = []
-    for row in ROWS:
-        if row.name in options.rows:
-            cells.append(run(row, (X, y), (X_val, y_val), test))
-            title = f"{len(X):,} training images, accuracy, {os.cpu_count()} cores"
-            print_table(title, columns, cells)
+    rows = []
+    for backbone in options.backbones:
+        run = Run(backbone, data, results, options.checkpoint)
+        for step in options.steps:
+            if PLANS[backbone].params(step) is not None:
+                rows.append(run.row(step))
+                title = f"{len(data.train[0]):,} training images, accuracy, {os.cpu_count()} cores"
+                print_table(title, columns, rows)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The folder of `memory`: content hashes, entries of arrays, tables of features by row."""
+"""The folders of `memory` and `checkpoint`: content hashes, arrays, tables of features."""

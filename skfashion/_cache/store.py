@@ -16,7 +16,9 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import ENOSPC
 from pathlib import Path
+from tempfile import TemporaryFile
 from uuid import uuid4
 from zipfile import BadZipFile
 
@@ -61,6 +63,11 @@ class Store:
         self.limit = limit
 
     @property
+    def location(self) -> str:
+        """The user's folder."""
+        return str(self.folder.parents[1])
+
+    @property
     def folder(self) -> Path:
         """The folder that holds the files."""
         return Path(self._folder)
@@ -79,21 +86,48 @@ class Store:
         mark_as_used(path)
         return arrays
 
-    def save(self, key: str, arrays: dict[str, np.ndarray]) -> None:
-        """Keep an entry, if there is room."""
+    def save(self, key: str, arrays: dict[str, np.ndarray]) -> bool:
+        """Keep an entry, if there is room; return whether there is.
+
+        An older entry of this key is replaced. It is not removed to make room.
+        """
         n_bytes = sum(array.nbytes + _BYTES_OF_HEADER for array in arrays.values())
+        path = self._path_of(key)
         with suppress(OSError):
-            if self.make_room(n_bytes):
-                with open_to_write(self._path_of(key)) as file:
+            if self.make_room(n_bytes, keep=path):
+                with open_to_write(path) as file:
                     np.savez(file, allow_pickle=False, **arrays)
+                return True
+        return False
+
+    def remove(self, key: str) -> None:
+        """Remove an entry, if there is one."""
+        remove_unit(self._path_of(key))
+
+    def check_writable(self, n_bytes: int) -> None:
+        """Raise an `OSError` unless a file of this size can be written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.make_room(n_bytes):
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        with TemporaryFile(dir=self.folder) as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, max(n_bytes, 1))
 
     def _path_of(self, key):
         return self.folder / "entries" / f"{key}.npz"
 
     # -- Room ------------------------------------------------------------------------------
 
-    def make_room(self, n_bytes: int) -> bool:
-        """Remove the least recently used units until `n_bytes` fit; return whether they do."""
+    def make_room(self, n_bytes: int, keep: Path | None = None) -> bool:
+        """Remove the least recently used units until `n_bytes` fit; return whether they do.
+
+        Parameters
+        ----------
+        n_bytes : int
+            Bytes of a file that is to be written.
+        keep : Path, default=None
+            A file whose unit stays, because the new one replaces it.
+        """
         units = self._units()
         taken = sum(size for _, size, _ in units)
         limit = self.limit
@@ -107,7 +141,8 @@ class Store:
         for _, size, path in sorted(units):
             if taken + n_bytes <= limit:
                 break
-            remove_unit(path)
+            if keep is None or path != _unit_of(keep):
+                remove_unit(path)
             taken -= size
         return True
 

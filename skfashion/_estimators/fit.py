@@ -6,7 +6,6 @@ from typing import Any
 from .._backbones.body_end import check_freezes_body
 from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.recipe import Recipe
-from .._cache.memory import open_store
 from .._cache.store import Store
 from .._data.class_split import ClassSplit, encode
 from .._data.labelled_data import LabelledData, to_images
@@ -28,6 +27,7 @@ from .fitted_network import FittedNetwork, FittedState
 from .phase_config import fine_tuning_config, fine_tuning_recipe, pretraining_config
 from .probing import probe_output_layer
 from .start_settings import start_settings
+from .stores import open_checkpoint, open_memory
 from .task_rows import split_task_rows
 
 OUTPUT_LAYER = "output/"
@@ -61,6 +61,8 @@ class Fit:
         Seeds.
     store : Store or None
         Where pretraining and features are shared.
+    checkpoint : Store or None
+        Where phases are saved after each epoch.
     progress : FitProgress
         Reports phases and epochs.
     is_partial : bool
@@ -78,6 +80,7 @@ class Fit:
     recipe: Recipe
     streams: RandomStreams
     store: Store | None
+    checkpoint: Store | None
     progress: FitProgress
     is_partial: bool
 
@@ -108,12 +111,9 @@ class Fit:
         check_head_init(estimator)
         float_type = "float64" if estimator.dtype == "float64" else "float32"
         train, validation = to_images(train, validation, image_format, float_type)
-        if previous is None:
-            settings = start_settings(
-                estimator, image_format, split, train, validation, streams, is_partial
-            )
-        else:
-            settings = previous.continue_with(estimator)
+        settings = start_settings(
+            estimator, image_format, split, train, validation, streams, is_partial, previous
+        )
         backbone = settings.backbone(estimator)
         freeze_until = choose_freeze_until(estimator, backbone, split.pretrains)
         check_freezes_body(backbone, settings.whole_backbone(estimator), freeze_until)
@@ -126,6 +126,8 @@ class Fit:
         )
         warn_if_head_is_large(architecture)
         network = get_network(architecture)
+        freeze_point = network.resolve_freeze_point(freeze_until)
+        first = None if split.pretrains and previous is None else freeze_point
         return cls(
             params=estimator,
             settings=settings,
@@ -134,10 +136,11 @@ class Fit:
             train=train,
             validation=validation,
             network=network,
-            freeze_point=network.resolve_freeze_point(freeze_until),
+            freeze_point=freeze_point,
             recipe=fine_tuning_recipe(estimator, backbone, settings, split.pretrains, is_partial),
             streams=streams,
-            store=_open_store(estimator, split.pretrains),
+            store=open_memory(estimator, split.pretrains),
+            checkpoint=open_checkpoint(estimator, network, first, is_partial),
             progress=progress,
             is_partial=is_partial,
         )
@@ -270,7 +273,7 @@ class Fit:
         return self.train_phase(phase, self.split, start, self.store if is_shared else None)
 
     def train_phase(
-        self, phase: Phase, task: ClassSplit, start: PhaseResult, checkpoints: Store | None
+        self, phase: Phase, task: ClassSplit, start: PhaseResult, memory: Store | None
     ) -> PhaseResult:
         """Train a phase on the target classes of a task.
 
@@ -282,7 +285,7 @@ class Fit:
             The labels, with those of the phase's task as target.
         start : PhaseResult
             Where it starts.
-        checkpoints : Store or None
+        memory : Store or None
             Where checkpoints of the phase are shared.
         """
         train, validation = self._train_and_validation(phase.name, task.target)
@@ -298,17 +301,16 @@ class Fit:
 
         n_epochs = len(phase.epochs)
         with self.progress.phase(phase.name, n_epochs, train.index, get_attributes) as hooks:
-            if checkpoints is None:
-                return phase.train(
-                    start.weights, encoded, encoded_validation, start.optimizer_state, hooks
-                )
+            if memory is None and self.checkpoint is None:
+                return phase.train(start, encoded, encoded_validation, hooks)
             return restore_or_train(
-                checkpoints,
                 phase,
-                start.weights,
+                start,
                 encoded,
                 encoded_validation,
                 hooks,
+                memory=memory,
+                checkpoint=self.checkpoint,
                 is_pretraining=phase.name == "pretrain",
             )
 
@@ -386,15 +388,3 @@ class Fit:
 def _is_same(weights: Weights, others: Weights) -> bool:
     """Return whether all arrays are the same objects."""
     return all(array is others[path] for path, array in weights.items())
-
-
-def _open_store(params, pretrains) -> Store | None:
-    """Return the store of `memory`; `None` if nothing in it could be found again."""
-    store = open_store(params.memory, params.memory_limit)
-    if store and params.random_state is None and (pretrains or params.weights is None):
-        warn_user(
-            "memory shares nothing with random_state=None, which never draws the same weights "
-            "twice. Set random_state to an int."
-        )
-        return None
-    return store

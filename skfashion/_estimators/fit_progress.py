@@ -100,6 +100,11 @@ class _CallbackHooks(EpochHooks):
         self._get_attributes = get_attributes
         self._log_name, self._n_epochs = log_name, n_epochs
 
+    def on_resume(self, n_epochs):
+        # Restored epochs have numbers, so that those of the others are right.
+        for _ in range(n_epochs):
+            self._phase_context.subcontext(task_name="epoch")
+
     def on_epoch_begin(self):
         self._context = self._phase_context.subcontext(task_name="epoch")
         self._context.call_on_fit_task_begin(**self._task)

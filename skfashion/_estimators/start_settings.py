@@ -1,4 +1,4 @@
-"""The settings of a first fit: what the rows decide."""
+"""The settings of a fit: what the rows of the first one decide."""
 
 from dataclasses import replace
 
@@ -22,8 +22,9 @@ def start_settings(
     validation: LabelledData | None,
     streams: RandomStreams,
     is_partial: bool,
+    previous: FitSettings | None,
 ) -> FitSettings:
-    """Return the settings of a first fit, with the end of the body chosen where that is "auto".
+    """Return the settings of a fit, with the end of the body chosen where that is "auto".
 
     Parameters
     ----------
@@ -39,7 +40,11 @@ def start_settings(
         Seeds.
     is_partial : bool
         Whether this is a call of `partial_fit`.
+    previous : FitSettings or None
+        The settings of the fit that this one continues.
     """
+    if previous is not None:
+        return previous.continue_with(params)
     n_source = len(train.of_classes(split.source)) if split.pretrains else 0
     counts = [len(train.of_classes([label])) for label in split.target]
     settings = FitSettings.resolve(params, n_source, sum(counts), min(counts), not is_partial)

@@ -10,25 +10,12 @@ from joblib import Memory
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
-from .._backbones.recipe import SCHEDULES, Recipe
+from .._backbones.recipe import OPTIMIZERS, SCHEDULES, Recipe
 from .._backbones.spec import Backbone
 from .backbone_estimator import BackboneEstimator
 from .base_classifier import BaseTransferClassifier
 
 _AUTO = StrOptions({"auto"})
-_OPTIMIZERS = {
-    "adadelta",
-    "adafactor",
-    "adagrad",
-    "adam",
-    "adamax",
-    "adamw",
-    "ftrl",
-    "lion",
-    "nadam",
-    "rmsprop",
-    "sgd",
-}
 
 
 class TransferClassifier(BaseTransferClassifier):
@@ -175,6 +162,10 @@ class TransferClassifier(BaseTransferClassifier):
     memory_limit : int or str, default=None
         Bytes that the folder may take, as a number or a str such as "20G"; the least recently used
         files are removed first. `None` is half of the free space.
+    checkpoint : str or path-like, default=None
+        A folder in which `fit` saves each phase after every epoch. The same fit, run again after
+        an interruption, resumes from the last epoch that was saved, and ends with the same bits as
+        without it (:ref:`checkpoint`). It needs a `random_state`. `partial_fit` ignores it.
 
     Attributes
     ----------
@@ -279,7 +270,7 @@ class TransferClassifier(BaseTransferClassifier):
         "pretrain_epochs": [Interval(Integral, 0, None, closed="left"), _AUTO],
         "epochs": [Interval(Integral, 0, None, closed="left"), _AUTO],
         "batch_size": [Interval(Integral, 1, None, closed="left"), _AUTO],
-        "optimizer": [StrOptions(_OPTIMIZERS)],
+        "optimizer": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "pretrain_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "body_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
@@ -303,6 +294,7 @@ class TransferClassifier(BaseTransferClassifier):
         "recipe": [Recipe, None],
         "memory": [str, os.PathLike, HasMethods(["cache"]), None],
         "memory_limit": [Interval(Integral, 1, None, closed="left"), str, None],
+        "checkpoint": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -348,6 +340,7 @@ class TransferClassifier(BaseTransferClassifier):
         recipe: Recipe | None = None,
         memory: str | os.PathLike | Memory | None = None,
         memory_limit: int | str | None = None,
+        checkpoint: str | os.PathLike | None = None,
     ):
         self.backbone = backbone
         self.weights = weights
@@ -389,3 +382,4 @@ class TransferClassifier(BaseTransferClassifier):
         self.recipe = recipe
         self.memory = memory
         self.memory_limit = memory_limit
+        self.checkpoint = checkpoint

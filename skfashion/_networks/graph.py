@@ -232,9 +232,9 @@ class Graph:
             return model.to_json()
         except NotImplementedError as error:
             raise ValueError(
-                "memory recognises a backbone by the configuration of its layers, but backbone "
-                f"{self.architecture.backbone.name!r} has one that does not tell it. Give its "
-                "class a get_config method, or set memory=None."
+                "memory and checkpoint recognise a backbone by the configuration of its layers, "
+                f"but backbone {self.architecture.backbone.name!r} has one that does not tell it. "
+                "Give its class a get_config method, or set memory=None and checkpoint=None."
             ) from error
 
     @property

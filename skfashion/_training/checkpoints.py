@@ -1,143 +1,156 @@
-"""Checkpoints of a phase in a store: a phase is restored, or resumed from the longest of them."""
+"""Checkpoints of a phase, of `memory` and of `checkpoint`: a phase is restored, or resumed.
+
+`memory` has a checkpoint for each length of a phase, if epochs do not depend on the length; fits
+of other lengths use it. `checkpoint` has one for each phase, of any kind; the same fit uses it when
+it is run again.
+"""
 
 from dataclasses import replace
 
-import numpy as np
-
-from .._cache.fingerprint import environment_fingerprint
-from .._cache.hashing import digest, hash_array
+from .._cache.hashing import digest
 from .._cache.store import Store
-from .._networks.architecture import Weights
+from .._messages import warn_user
 from .epoch_data import EncodedData
 from .hooks import EpochHooks
 from .phase import Phase, PhaseResult
-from .trainer_spec import OptimizerState
+from .phase_arrays import phase_key, to_arrays, to_result
 
-_WEIGHT, _HISTORY, _OPTIMIZER = "weight/", "history/", "optimizer/"
 # A checkpoint that few other fits can use is saved only if training took ten times as long as
 # writing it, at 500 million bytes a second.
 SECONDS_PER_BYTE = 10 / 500e6
 
 
-class PhaseCheckpoints:
-    """The checkpoints of one phase, from one start, on the same rows, after different epochs.
-
-    A resumable phase has a checkpoint after each number of epochs that some fit asked for: random
-    streams are numbered by epoch, and the optimizer's state is saved with the weights.
+class _Checkpoints:
+    """The checkpoints of one phase, from one start, on the same rows.
 
     Parameters
     ----------
     store : Store
         Where they are saved.
     phase : Phase
-        The phase, from its first epoch on.
-    weights, train, validation
-        As for `Phase.train`.
+        The phase.
+    start : PhaseResult
+        Where it starts.
+    key : str
+        Its `phase_key`.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        phase: Phase,
-        weights: Weights,
-        train: EncodedData,
-        validation: EncodedData | None,
-    ):
-        self._store, self._phase, self._start = store, phase, weights
-        data = [
-            part
-            for rows in (train, validation)
-            if rows
-            for part in (hash_array(rows.inputs), rows.targets, rows.weights)
-        ]
-        self._key = digest(
-            environment_fingerprint(),
-            phase.name,
-            phase.network.config,
-            replace(phase.config, freeze_points=()),
-            phase.streams.root,
-            *(part for path in sorted(weights) for part in (path, weights[path])),
-            *data,
-        )
+    def __init__(self, store: Store, phase: Phase, start: PhaseResult, key: str):
+        self._store, self._phase, self._start, self._key = store, phase, start, key
 
-    def find_longest(self) -> tuple[int, PhaseResult]:
-        """Return the epochs of the longest checkpoint that the phase can use, and its result.
+    def _load(self, key) -> PhaseResult | None:
+        arrays = self._store.load(key)
+        return to_result(arrays, key, self._phase, self._start.weights) if arrays else None
 
-        Without one, these are 0 and the start.
-        """
+
+class LengthCheckpoints(_Checkpoints):
+    """The checkpoints of a phase after different numbers of epochs.
+
+    A resumable phase has a checkpoint after each number of epochs that some fit asked for: random
+    streams are numbered by epoch, and the optimizer's state is saved with the weights.
+    """
+
+    def find(self) -> PhaseResult:
+        """Return the longest checkpoint that the phase can use; without one, the start."""
         n_epochs = len(self._phase.epochs)
         shorter = range(n_epochs - 1, 0, -1) if self._phase.is_resumable else ()
         for epochs in (n_epochs, *shorter):
-            found = self._store.load(self._key_after(epochs))
-            if found is not None and _with_prefix(found, _WEIGHT).keys() <= self._start.keys():
-                return epochs, self._to_result(found, epochs)
-        return 0, PhaseResult(self._start, {})
+            if result := self._load(self._key_after(epochs)):
+                return result
+        return self._start
 
     def save(self, result: PhaseResult, always: bool) -> None:
         """Save the result of the whole phase; if not `always`, only where that is quick."""
-        arrays = {
-            _WEIGHT + path: array
-            for path, array in result.weights.items()
-            if array is not self._start[path]
-        }
-        arrays |= {_HISTORY + key: np.array(values) for key, values in result.history.items()}
-        if result.optimizer_state:
-            values = enumerate(result.optimizer_state.values)
-            arrays |= {f"{_OPTIMIZER}{number}": value for number, value in values}
+        key = self._key_after(len(self._phase.epochs))
+        arrays = to_arrays(replace(result, early_stopping=None), key, self._start.weights)
         least_seconds = SECONDS_PER_BYTE * sum(array.nbytes for array in arrays.values())
         if always or sum(result.history["seconds"]) > least_seconds:
-            self._store.save(self._key_after(len(self._phase.epochs)), arrays)
+            self._store.save(key, arrays)
 
     def _key_after(self, n_epochs):
         return digest(self._key, self._phase.config.freeze_points[:n_epochs])
 
-    def _to_result(self, found, n_epochs) -> PhaseResult:
-        history = {key: values.tolist() for key, values in _with_prefix(found, _HISTORY).items()}
-        values = _with_prefix(found, _OPTIMIZER)
-        state = None
-        if values:
-            key = self._phase.optimizer_key(n_epochs - 1)
-            state = OptimizerState(key, [values[str(n)] for n in range(len(values))])
-        return PhaseResult({**self._start, **_with_prefix(found, _WEIGHT)}, history, state)
+
+class EpochCheckpoint(_Checkpoints):
+    """The checkpoint of a phase after the last epoch until now: a file that is replaced."""
+
+    def __init__(self, store: Store, phase: Phase, start: PhaseResult, key: str):
+        schedule = phase.config.freeze_points, phase.epochs, phase.epochs_before
+        super().__init__(store, phase, start, digest(key, *schedule))
+        self._fails = False
+
+    def find(self) -> PhaseResult:
+        """Return where the phase stood; without a checkpoint, the start."""
+        return self._load(self._key) or self._start
+
+    def save(self, result: PhaseResult) -> None:
+        """Replace the checkpoint; warn if this fails for the first time."""
+        arrays = to_arrays(result, self._key, self._start.weights)
+        is_saved = self._store.save(self._key, arrays)
+        if not (is_saved or self._fails):
+            n_bytes = sum(array.nbytes for array in arrays.values())
+            warn_user(
+                f"checkpoint={self._store.location!r} has to be a folder with room for "
+                f"{n_bytes / 1e6:.1f} MB, but epoch {result.n_epochs} of {self._phase.name} could "
+                "not be saved there. The fit goes on. If it is interrupted, it resumes from the "
+                "last epoch that was saved. Free disk space, or give another folder."
+            )
+        self._fails = not is_saved
+
+    def save_end(self, result: PhaseResult) -> None:
+        """Replace the checkpoint by the result; remove it if a hook ended the phase.
+
+        Where a hook ends a phase may depend on the epochs that it has seen, so the phase has to
+        run as a whole to end there again.
+        """
+        if result.interrupted:
+            self._store.remove(self._key)
+        else:
+            self.save(replace(result, optimizer_state=None, early_stopping=None))
 
 
 def restore_or_train(
-    store: Store,
     phase: Phase,
-    weights: Weights,
+    start: PhaseResult,
     train: EncodedData,
     validation: EncodedData | None,
     hooks: EpochHooks,
     *,
+    memory: Store | None,
+    checkpoint: Store | None,
     is_pretraining: bool,
 ) -> PhaseResult:
-    """Train a phase, resuming from the longest checkpoint in a store.
+    """Train a phase, resuming from the longest checkpoint.
 
-    The result is saved as a checkpoint, unless a hook ended the phase.
+    The result is saved, unless a hook ended the phase.
 
     Parameters
     ----------
-    store : Store
-        Where checkpoints are saved.
-    phase : Phase
-        The phase, from its first epoch on.
-    weights, train, validation, hooks
+    phase, start, train, validation, hooks
         As for `Phase.train`.
+    memory : Store or None
+        Where checkpoints are shared with other fits.
+    checkpoint : Store or None
+        Where the phase is saved after each epoch.
     is_pretraining : bool
-        Whether many other fits can use the result, so that saving it always pays.
+        Whether many other fits can use the result, so that sharing it always pays.
     """
-    checkpoints = PhaseCheckpoints(store, phase, weights, train, validation)
-    n_restored, restored = checkpoints.find_longest()
-    is_complete = n_restored == len(phase.epochs)
-    _log_usage(store, restored, is_complete, is_pretraining)
+    place = phase, start, phase_key(phase, start.weights, train, validation)
+    shared = LengthCheckpoints(memory, *place) if memory else None
+    resumed = EpochCheckpoint(checkpoint, *place) if checkpoint else None
+    found = [checkpoints.find() for checkpoints in (shared, resumed) if checkpoints]
+    restored = max(found, key=lambda result: result.n_epochs)
+    is_complete = restored.n_epochs == len(phase.epochs)
+    if memory:
+        _log_usage(memory, restored, is_complete, is_pretraining)
     if is_complete:
         return replace(restored, optimizer_state=None)
-    remaining = replace(phase.skip(n_restored), keep_optimizer_state=phase.is_resumable)
-    result = remaining.train(restored.weights, train, validation, restored.optimizer_state, hooks)
-    history = {key: restored.history.get(key, []) + new for key, new in result.history.items()}
-    result = replace(result, history=history)
-    if history and not result.interrupted:
-        checkpoints.save(result, always=is_pretraining)
+    trained = replace(phase, keep_optimizer_state=bool(memory) and phase.is_resumable)
+    result = trained.train(restored, train, validation, hooks, resumed.save if resumed else None)
+    if shared and not result.interrupted:
+        shared.save(result, always=is_pretraining)
+    if resumed:
+        resumed.save_end(result)
     return replace(result, optimizer_state=None)
 
 
@@ -149,11 +162,3 @@ def _log_usage(store: Store, restored: PhaseResult, is_complete, is_pretraining)
         numbers["pretrainings_found" if is_complete else "pretrainings_computed"] = 1
     if numbers:
         store.log_usage(**numbers)
-
-
-def _with_prefix(arrays, prefix):
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }

@@ -8,6 +8,9 @@ from .._networks.architecture import Weights
 class EpochHooks:
     """Hooks that a phase calls around each epoch; these do nothing."""
 
+    def on_resume(self, n_epochs: int) -> None:
+        """Run before the first epoch if epochs were restored, and how many."""
+
     def on_epoch_begin(self) -> None:
         """Run before an epoch."""
 

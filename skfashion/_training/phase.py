@@ -1,5 +1,6 @@
 """A phase of training: freeze points, epochs, validation, early stopping."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil, inf, nan
@@ -15,7 +16,7 @@ from .._networks.frozen_part import FrozenPart
 from .._networks.network import Network
 from .._random_streams import RandomStreams
 from .augmentation import Augmentation, split_off_flips
-from .early_stopping import EarlyStopping
+from .early_stopping import EarlyStopping, EarlyStoppingState
 from .epoch_data import EncodedData, EpochPlan
 from .feature_storage import FeatureStorage, prepare_inputs
 from .hooks import EpochHooks
@@ -88,7 +89,7 @@ class PhaseConfig:
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """What a phase ends with.
+    """What a phase ends with, or starts from.
 
     Parameters
     ----------
@@ -96,8 +97,12 @@ class PhaseResult:
         All weights of the network.
     history : dict of str to list
         Values of each epoch.
-    optimizer_state : OptimizerState or None
+    optimizer_state : OptimizerState, default=None
         The optimizer's state, if the phase keeps it.
+    early_stopping : EarlyStoppingState, default=None
+        What early stopping knows of the epochs.
+    n_epochs : int, default=0
+        Epochs of the phase that are over: trained, or left out by early stopping.
     interrupted : bool, default=False
         Whether a hook ended the phase.
     """
@@ -105,6 +110,8 @@ class PhaseResult:
     weights: Weights
     history: History
     optimizer_state: OptimizerState | None = None
+    early_stopping: EarlyStoppingState | None = None
+    n_epochs: int = 0
     interrupted: bool = False
 
 
@@ -153,48 +160,46 @@ class Phase:
 
     def train(
         self,
-        weights: Weights,
+        start: PhaseResult,
         train: EncodedData,
         validation: EncodedData | None = None,
-        optimizer_state: OptimizerState | None = None,
         hooks: EpochHooks | None = None,
+        save: Callable[[PhaseResult], None] | None = None,
     ) -> PhaseResult:
         """Train the part of the network after the freeze point of each epoch.
 
         Parameters
         ----------
-        weights : dict of str to ndarray
-            All weights to start from.
+        start : PhaseResult
+            Where to start; its epochs are not trained again. The optimizer starts from its state,
+            if that fits the first freeze point. Otherwise the optimizer is fresh, as it is whenever
+            the freeze point changes.
         train, validation : EncodedData
             Images to train on, and images to evaluate after each epoch.
-        optimizer_state : OptimizerState, optional
-            Where the optimizer starts, if it fits the first freeze point. Otherwise the optimizer
-            is fresh, as it is whenever the freeze point changes.
         hooks : EpochHooks, optional
             What to call around each epoch.
+        save : callable, optional
+            ``save(result)`` saves where the phase stands after an epoch, so that it can start
+            from there. It is not called after the last one.
 
         Raises
         ------
         ValueError
             If training diverges.
         """
-        hooks = hooks or EpochHooks()
-        config = self.config
-        early_stopping = EarlyStopping(config.patience, config.tol)
-        result = PhaseResult(weights, {}, optimizer_state)
-        for freeze_point, epochs in groupby(self.epochs, self.freeze_point):
+        hooks, config = hooks or EpochHooks(), self.config
+        early_stopping = EarlyStopping(config.patience, config.tol, start.early_stopping)
+        history = {key: list(values) for key, values in start.history.items()}
+        result = replace(start, history=history)
+        if history:
+            hooks.on_resume(len(history["seconds"]))
+        for freeze_point, epochs in groupby(self.epochs[start.n_epochs :], self.freeze_point):
             started, numbers = perf_counter(), list(epochs)
-            early_stopping.reset_patience()
             data = self._prepare_data(freeze_point, result.weights, train, validation, len(numbers))
             with borrow_trainer(data.spec) as trainer:
-                trainer.start(
-                    result.weights,
-                    config.learning_rates,
-                    config.regularization,
-                    result.optimizer_state,
-                )
-                if config.start_competes and freeze_point == self.freeze_point(self.epochs[0]):
-                    early_stopping.update(trainer.evaluate(data.validation), lambda: weights)
+                self._start(trainer, result)
+                if config.start_competes and not history:
+                    early_stopping.update(trainer.evaluate(data.validation), lambda: start.weights)
                 for epoch in numbers:
                     hooks.on_epoch_begin()
                     stream = self.name, self.epochs_before + epoch
@@ -207,16 +212,20 @@ class Phase:
                     record |= {"seconds": now - started, "features": data.storage.in_history}
                     started = now
                     for key, value in record.items():
-                        result.history.setdefault(key, []).append(value)
+                        history.setdefault(key, []).append(value)
+                    stops = early_stopping.update(record, trainer.weights)
+                    if save and not stops and epoch != numbers[-1]:
+                        save(self._result(epoch, history, trainer, early_stopping))
                     interrupted = hooks.on_epoch_end(record, trainer.weights)
-                    if early_stopping.update(record, trainer.weights) or interrupted:
+                    if stops or interrupted:
                         break
                 self._check_outputs(trainer, data.train, early_stopping.best_loss, epoch)
-                state = trainer.optimizer_state() if self.keep_optimizer_state else None
-                best = early_stopping.best_weights(trainer.weights)
-                result = PhaseResult(best, result.history, state, interrupted)
+                early_stopping.reset_patience()
+                result = self._result(numbers[-1], history, trainer, early_stopping, is_end=True)
             if interrupted:
-                break
+                return replace(result, interrupted=True)
+            if save and result.n_epochs < len(self.epochs):
+                save(result)
         return result
 
     @property
@@ -229,10 +238,6 @@ class Phase:
         depends_on_length = config.learning_rates.change or config.regularization.average > 0
         return config.patience is None and not depends_on_length
 
-    def skip(self, n_epochs: int) -> "Phase":
-        """Return the phase without its first epochs."""
-        return replace(self, epochs=self.epochs[n_epochs:])
-
     def freeze_point(self, epoch: int) -> str | None:
         """Return the freeze point of an epoch."""
         return self.config.freeze_points[self._scheduled(epoch)]
@@ -241,6 +246,21 @@ class Phase:
         """Return what the optimizer's state after an epoch fits, as `TrainerSpec` does."""
         update = self.config.update_spec
         return optimizer_key(self.network.architecture, self.freeze_point(epoch), update)
+
+    def _start(self, trainer: Trainer, result: PhaseResult):
+        rates, regularization = self.config.learning_rates, self.config.regularization
+        trainer.start(result.weights, rates, regularization, result.optimizer_state)
+
+    def _result(self, epoch, history, trainer, early_stopping, is_end=False) -> PhaseResult:
+        """Return where the phase stands after an epoch, or at the end of a freeze point."""
+        keeps_optimizer = self.keep_optimizer_state or not is_end
+        return PhaseResult(
+            weights=early_stopping.best_weights(trainer.weights) if is_end else trainer.weights(),
+            history=history,
+            optimizer_state=trainer.optimizer_state() if keeps_optimizer else None,
+            early_stopping=early_stopping.state,
+            n_epochs=epoch + 1 - self.epochs.start,
+        )
 
     def _scheduled(self, epoch):
         """Return the epoch of the schedule that an epoch is trained as."""

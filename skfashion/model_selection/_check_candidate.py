@@ -13,6 +13,7 @@ from .._cache.memory import open_store
 from .._estimators.backbone_features import BackboneFeatures
 from .._estimators.defaults import check_head_init
 from .._estimators.find_classifier import iterate_parts
+from .._estimators.stores import check_checkpoint
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import BodyArchitecture
 from .._training.augmentation import parse_augmentation
@@ -70,6 +71,7 @@ def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
     parse_augmentation(classifier.augmentation)
     check_recipe(classifier)
     open_store(classifier.memory, classifier.memory_limit)
+    check_checkpoint(classifier)
     split = data.split_for(classifier)
     if split is not None:
         split.check_output_layer(classifier.output_layer)

@@ -92,6 +92,12 @@ def test_tol_is_what_counts_as_improved(make, lt5):
     assert clf.n_iter_ == 4
 
 
+def test_patience_begins_anew_at_each_freeze_point(make, lt5):
+    never_improves = {"early_stopping": True, "tol": 100.0, "n_iter_no_change": 2}
+    stages = {"freeze_until": None, "head_epochs": 2, "epochs_per_stage": 2, "epochs": 6}
+    assert make(**never_improves, **stages).fit(*lt5).n_iter_ == 6
+
+
 def test_watched_rows_have_weights(make, lt5):
     X, y = lt5
     weight = np.where(np.arange(len(y)) < 50, 1.0, 3.0)

@@ -110,6 +110,29 @@ def test_a_grid_search_over_starts_of_the_head_and_ends_of_the_body(make, fashio
     assert_two_processes_score_alike(search, *fashion)
 
 
+def test_a_grid_search_resumes_what_its_workers_finished(make, fashion, tmp_path):
+    def search(checkpoint):
+        return GridSearchCV(
+            make(schedule="cosine", checkpoint=checkpoint),
+            {"learning_rate": [0.001, 0.01]},
+            cv=2,
+            error_score="raise",
+            n_jobs=2,
+        ).fit(*fashion)
+
+    plain, first = search(None), search(tmp_path)
+    entries = {path: path.stat().st_ino for path in tmp_path.rglob("entries/*.npz")}
+    assert len(entries) == 2 * 2 + 1
+    again = search(tmp_path)
+    # A file that is written again is another one.
+    assert {path: path.stat().st_ino for path in tmp_path.rglob("entries/*.npz")} == entries
+    for result in first, again:
+        assert_array_equal(
+            result.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
+        )
+    assert again.best_estimator_.history_ == first.best_estimator_.history_
+
+
 def test_a_grid_search_in_workers_of_one_thread(make, fashion):
     """The scores are those of a search that is in one such worker as a whole."""
     search = GridSearchCV(

@@ -1,0 +1,91 @@
+"""The stores that a fit uses: those of the parameters `memory` and `checkpoint`."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._cache.memory import open_store
+from .._cache.store import Store
+from .._messages import warn_user
+
+if TYPE_CHECKING:  # this module imports TensorFlow
+    from .._networks.network import Network
+
+
+def open_memory(params, pretrains: bool) -> Store | None:
+    """Return the store of `memory`; `None` if nothing in it could be found again.
+
+    Parameters
+    ----------
+    params : TransferClassifier
+        The estimator.
+    pretrains : bool
+        Whether there is a source task.
+    """
+    store = open_store(params.memory, params.memory_limit)
+    if store and params.random_state is None and (pretrains or params.weights is None):
+        warn_user(
+            "memory shares nothing with random_state=None, which never draws the same weights "
+            "twice. Set random_state to an int."
+        )
+        return None
+    return store
+
+
+def check_checkpoint(params) -> None:
+    """Check that a fit which was interrupted could be recognised.
+
+    Parameters
+    ----------
+    params : TransferClassifier
+        The estimator.
+
+    Raises
+    ------
+    ValueError
+        If every fit draws other random numbers.
+    """
+    if params.checkpoint is not None and params.random_state is None:
+        raise ValueError(
+            f"checkpoint={params.checkpoint!r} resumes fits with equal random numbers, but "
+            "random_state=None draws others in each fit. Set random_state to an int, or "
+            "checkpoint=None."
+        )
+
+
+def open_checkpoint(
+    params, network: "Network", freeze_point: str | None, is_partial: bool
+) -> Store | None:
+    """Return the store of `checkpoint`, or `None` for none.
+
+    Parameters
+    ----------
+    params : TransferClassifier
+        The estimator.
+    network : Network
+        The network.
+    freeze_point : str or None
+        The freeze point of the phase in which most weights train.
+    is_partial : bool
+        Whether this is a call of `partial_fit`, which saves no checkpoint.
+
+    Raises
+    ------
+    ValueError
+        With ``random_state=None``, or if a file with the weights that train cannot be written.
+    """
+    if params.checkpoint is None or is_partial:
+        return None
+    check_checkpoint(params)
+    _, n_parameters = network.count_parameters(freeze_point)
+    n_bytes = n_parameters * np.dtype(network.architecture.float_type).itemsize
+    store = Store(params.checkpoint)
+    try:
+        store.check_writable(n_bytes)
+    except OSError as error:
+        raise ValueError(
+            f"checkpoint={params.checkpoint!r} has to be a folder in which a file of "
+            f"{n_bytes / 1e6:.1f} MB can be written, but: {error}. Free disk space, give another "
+            "folder, or set checkpoint=None."
+        ) from error
+    return store
