@@ -21,12 +21,11 @@ ones, and is scored on the first 2,000 test images. Nothing was chosen on these.
 """
 
 import argparse
-import json
-from pathlib import Path
 
 import numpy as np
 from _few_labels_peers import fastai_recipe, keras_recipe, tuned_probe
 from _report import print_table
+from _results import Results
 from _weights import weights_of
 
 from skfashion import TransferClassifier
@@ -68,23 +67,6 @@ METHODS = {
 }
 
 
-class Results:
-    """Accuracies by cell, in a file with a line for each."""
-
-    def __init__(self, path):
-        self._path = Path(path)
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        self._cells = {tuple(cell): accuracy for cell, accuracy in map(json.loads, lines)}
-
-    def get(self, cell, compute):
-        if cell not in self._cells:
-            self._cells[cell] = float(compute())
-            with self._path.open("a") as file:
-                file.write(json.dumps([cell, self._cells[cell]]) + "\n")
-            print(*cell, f"{self._cells[cell]:.4f}", flush=True)
-        return self._cells[cell]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backbones", nargs="+", default=BACKBONES)
@@ -106,7 +88,8 @@ def main():
                     chosen = draw_rows(y, size, draw)
 
                     def compute(backbone=backbone, method=method, draw=draw, chosen=chosen):
-                        return METHODS[method](backbone, draw, (X[chosen], y[chosen]), test)
+                        train = X[chosen], y[chosen]
+                        return float(METHODS[method](backbone, draw, train, test))
 
                     accuracies.append(results.get((backbone, size, method, draw), compute))
                 cells.append(f"{np.mean(accuracies):.3f} +- {np.ptp(accuracies) / 2:.3f}")
