@@ -2,20 +2,10 @@
 
 from .keras_applications import KerasApplication
 from .recipe import Recipe
+from .small_networks import small_cnn, small_resnet
 from .spec import Backbone, OfficialWeights
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
-
-
-def small_cnn(images):
-    """Add the feature layers of the reference's small CNN to a graph."""
-    from keras import layers
-
-    x = layers.Rescaling(1 / 255, name="rescale")(images)
-    x = layers.Conv2D(32, 3, activation="relu", name="conv1")(x)
-    x = layers.Conv2D(32, 3, activation="relu", name="conv2")(x)
-    return layers.MaxPooling2D(2, name="pool")(x)
-
 
 # Rates are multiples of the optimizer's default, which is 0.001 for Adam.
 _NORMALISED_FROM_SCRATCH = Recipe(schedule="cosine", warmup=0.05, clip_norm=1.0)
@@ -23,6 +13,14 @@ _NORMALISED_FINE_TUNING = Recipe(body_factor=0.3, schedule="cosine", warmup=0.05
 # A body without normalisation diverges at these rates.
 _PLAIN_FROM_SCRATCH = Recipe(head_factor=0.1, schedule="cosine", warmup=0.1, clip_norm=1.0)
 _PLAIN_FINE_TUNING = Recipe(body_factor=0.05, schedule="cosine", warmup=0.05, clip_norm=1.0)
+_SMALL_FROM_SCRATCH = Recipe(
+    head_factor=4.0,
+    schedule="linear",
+    warmup=0.2,
+    weight_decay=0.05,
+    label_smoothing=0.1,
+    average=0.1,
+)
 
 BUILT_IN = (
     Backbone(
@@ -184,5 +182,16 @@ BUILT_IN = (
         ),
         from_scratch=_PLAIN_FROM_SCRATCH,
         fine_tuning=_PLAIN_FINE_TUNING,
+    ),
+    Backbone(
+        "small_resnet",
+        build=small_resnet,
+        stages=("stem", "block1", "block2", "block3"),
+        min_size=16,
+        from_scratch=_SMALL_FROM_SCRATCH,
+        fine_tuning=_NORMALISED_FINE_TUNING,
+        # Batches of few images have other statistics than the features of the probe.
+        few_images=Recipe(batch_norm="inference"),
+        hidden_units=0,
     ),
 )
