@@ -1,4 +1,4 @@
-"""The peer of the speed benchmarks: the same small CNN in plain Keras."""
+"""The peers of the speed benchmarks: the same small networks in plain Keras."""
 
 import numpy as np
 
@@ -33,6 +33,37 @@ def small_cnn(n_classes=5, body_weights=None, trainable=True, learning_rate=0.00
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def small_resnet(dtype, weight_decay, label_smoothing):
+    """Build and compile the small ResNet, with the head that it has by default."""
+    import keras
+    from keras import layers
+
+    def convolve(x, width):
+        return layers.Conv2D(width, 3, padding="same", use_bias=False, dtype=dtype)(x)
+
+    def normalize(x):
+        return layers.BatchNormalization(momentum=0.9, dtype=dtype)(x)
+
+    images = keras.Input((28, 28, 1))
+    x = layers.Rescaling(1 / 64, offset=-1.0, dtype=dtype)(images)
+    x = layers.ReLU(dtype=dtype)(normalize(convolve(x, 32)))
+    for width in (64, 128, 256):
+        x = layers.MaxPooling2D(2, dtype=dtype)(convolve(x, width))
+        x = shortcut = layers.ReLU(dtype=dtype)(normalize(x))
+        x = layers.ReLU(dtype=dtype)(normalize(convolve(x, width)))
+        x = layers.Add(dtype=dtype)([normalize(convolve(x, width)), shortcut])
+        x = layers.ReLU(dtype=dtype)(x)
+    x = layers.GlobalAveragePooling2D(dtype=dtype)(x)
+    x = layers.Dropout(0.25, dtype=dtype)(x)
+    model = keras.Model(images, layers.Dense(10, activation="softmax")(x))
+    model.compile(
+        optimizer=keras.optimizers.AdamW(weight_decay=weight_decay, use_ema=True),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
         metrics=["accuracy"],
     )
     return model

@@ -1,21 +1,25 @@
-"""Results of a benchmark in a file, where the next run finds them."""
+"""Results of long benchmarks, in a file, so that an interrupted run goes on where it stopped."""
 
 import json
 from pathlib import Path
 
 
 class Results:
-    """Accuracies by cell, in a file with a line for each."""
+    """Results by cell, in a file with a line of JSON for each.
+
+    A cell is a tuple of strings and numbers, its result a number or a dict of numbers.
+    """
 
     def __init__(self, path):
         self._path = Path(path)
         lines = self._path.read_text().splitlines() if self._path.exists() else []
-        self._cells = {tuple(cell): accuracy for cell, accuracy in map(json.loads, lines)}
+        self._cells = {tuple(cell): result for cell, result in map(json.loads, lines)}
 
     def get(self, cell, compute):
+        """Return the result of a cell; compute it, and write it down, if the file has none."""
         if cell not in self._cells:
-            self._cells[cell] = float(compute())
+            self._cells[cell] = compute()
             with self._path.open("a") as file:
                 file.write(json.dumps([cell, self._cells[cell]]) + "\n")
-            print(*cell, f"{self._cells[cell]:.4f}", flush=True)
+            print(*cell, self._cells[cell], flush=True)
         return self._cells[cell]

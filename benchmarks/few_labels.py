@@ -89,7 +89,8 @@ def main():
                     chosen = draw_rows(y, size, draw)
 
                     def compute(backbone=backbone, method=method, draw=draw, chosen=chosen):
-                        return METHODS[method](backbone, draw, (X[chosen], y[chosen]), test)
+                        train = X[chosen], y[chosen]
+                        return float(METHODS[method](backbone, draw, train, test))
 
                     accuracies.append(results.get((backbone, size, method, draw), compute))
                 cells.append(f"{np.mean(accuracies):.3f} +- {np.ptp(accuracies) / 2:.3f}")

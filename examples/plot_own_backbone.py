@@ -24,7 +24,7 @@ from skfashion.inspection import FreezeDepthDisplay
 from skfashion.model_selection import ClassSplitCV
 
 
-def small_resnet(images):
+def strided_resnet(images):
     from keras import layers
 
     x = layers.Rescaling(1 / 255, name="rescale")(images)
@@ -40,7 +40,12 @@ def small_resnet(images):
 
 
 register_backbone(
-    Backbone("small_resnet", build=small_resnet, stages=("block1", "block2", "block3"), min_size=8)
+    Backbone(
+        "strided_resnet",
+        build=strided_resnet,
+        stages=("block1", "block2", "block3"),
+        min_size=8,
+    )
 )
 
 # %%
@@ -51,7 +56,7 @@ search = GridSearchCV(
     TransferClassifier(
         pretrain_classes=source, pretrain_epochs=4, epochs=4, batch_size=128, random_state=0
     ),
-    {"backbone": ["small_cnn", "small_resnet"], "freeze_until": [0, 1, "features"]},
+    {"backbone": ["small_cnn", "strided_resnet"], "freeze_until": [0, 1, "features"]},
     cv=ClassSplitCV(2, pretrain_classes=source),
 ).fit(X, y)
 

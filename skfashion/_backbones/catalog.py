@@ -2,20 +2,10 @@
 
 from .keras_applications import KerasApplication
 from .recipe import Recipe
+from .small_networks import small_cnn, small_resnet
 from .spec import Backbone, OfficialWeights
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
-
-
-def small_cnn(images):
-    """Add the feature layers of the reference's small CNN to a graph."""
-    from keras import layers
-
-    x = layers.Rescaling(1 / 255, name="rescale")(images)
-    x = layers.Conv2D(32, 3, activation="relu", name="conv1")(x)
-    x = layers.Conv2D(32, 3, activation="relu", name="conv2")(x)
-    return layers.MaxPooling2D(2, name="pool")(x)
-
 
 # Rates are multiples of the optimizer's default, which is 0.001 for Adam.
 _NORMALISED_FROM_SCRATCH = Recipe(schedule="cosine", warmup=0.05, clip_norm=1.0)
@@ -23,6 +13,19 @@ _NORMALISED_FINE_TUNING = Recipe(body_factor=0.3, schedule="cosine", warmup=0.05
 # A body without normalisation diverges at these rates.
 _PLAIN_FROM_SCRATCH = Recipe(head_factor=0.1, schedule="cosine", warmup=0.1, clip_norm=1.0)
 _PLAIN_FINE_TUNING = Recipe(body_factor=0.05, schedule="cosine", warmup=0.05, clip_norm=1.0)
+# A probe fits few images so well that single images leave hardly a gradient, but their means do.
+# Larger steps of the head leave its optimum before the body can follow. Batches of few images have
+# other statistics than the features that the probe was fitted to.
+_PLAIN_FEW_IMAGES = Recipe(head_factor=0.1, body_factor=1.0, mixup=1.0)
+_NORMALISED_FEW_IMAGES = Recipe(head_factor=0.1, body_factor=3.0, mixup=1.0, batch_norm="inference")
+_SMALL_FROM_SCRATCH = Recipe(
+    head_factor=4.0,
+    schedule="linear",
+    warmup=0.2,
+    weight_decay=0.05,
+    label_smoothing=0.1,
+    average=0.1,
+)
 
 BUILT_IN = (
     Backbone(
@@ -47,9 +50,7 @@ BUILT_IN = (
         ),
         from_scratch=_PLAIN_FROM_SCRATCH,
         fine_tuning=_PLAIN_FINE_TUNING,
-        # The head starts at its optimum: larger steps leave it before the body can follow. It also
-        # fits few images so well that single images leave hardly a gradient, but their means do.
-        few_images=Recipe(head_factor=0.1, body_factor=1.0, mixup=1.0),
+        few_images=_PLAIN_FEW_IMAGES,
     ),
     Backbone(
         "resnet50",
@@ -70,6 +71,7 @@ BUILT_IN = (
         ),
         from_scratch=_NORMALISED_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,
+        few_images=_NORMALISED_FEW_IMAGES,
     ),
     Backbone(
         "inception_v3",
@@ -85,6 +87,7 @@ BUILT_IN = (
         ),
         from_scratch=_NORMALISED_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,
+        few_images=_NORMALISED_FEW_IMAGES,
     ),
     Backbone(
         "densenet121",
@@ -99,6 +102,7 @@ BUILT_IN = (
         ),
         from_scratch=_NORMALISED_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,
+        few_images=_NORMALISED_FEW_IMAGES,
     ),
     Backbone(
         "efficientnet_b0",
@@ -121,6 +125,7 @@ BUILT_IN = (
         ),
         from_scratch=_NORMALISED_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,
+        few_images=_NORMALISED_FEW_IMAGES,
     ),
     Backbone(
         "efficientnet_v2_b0",
@@ -143,6 +148,7 @@ BUILT_IN = (
         ),
         from_scratch=_NORMALISED_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,
+        few_images=_NORMALISED_FEW_IMAGES,
     ),
     # Keras publishes no hash of its MobileNetV2 weights, so there is no download to check.
     Backbone(
@@ -163,6 +169,7 @@ BUILT_IN = (
         default_freeze="block_5_add",
         from_scratch=_NORMALISED_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,
+        few_images=_NORMALISED_FEW_IMAGES,
     ),
     Backbone(
         "convnext_tiny",
@@ -185,5 +192,15 @@ BUILT_IN = (
         ),
         from_scratch=_PLAIN_FROM_SCRATCH,
         fine_tuning=_PLAIN_FINE_TUNING,
+    ),
+    Backbone(
+        "small_resnet",
+        build=small_resnet,
+        stages=("stem", "block1", "block2", "block3"),
+        min_size=16,
+        from_scratch=_SMALL_FROM_SCRATCH,
+        fine_tuning=_NORMALISED_FINE_TUNING,
+        few_images=_NORMALISED_FEW_IMAGES,
+        hidden_units=0,
     ),
 )

@@ -16,6 +16,7 @@ _LAYER_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 _NESTED_LAYER_NAME = re.compile(r"[A-Za-z0-9_.>-]+")
 
 POOLINGS = ("flatten", "average", "normalized_average")
+HIDDEN_UNITS = 128
 _SAYS_NOTHING = Recipe()
 WEIGHT_FORMATS = ".weights.h5, .h5, .keras or .safetensors"
 
@@ -106,12 +107,16 @@ class Backbone:
         Side, in pixels, to which smaller images are enlarged, with weights from a file and at most
         10,000 images of the target task. It is at least `min_size`, which is what `None` stands
         for.
+    hidden_units : int, default=128
+        What ``hidden_units="auto"`` means where the head does not start from a probe: the width of
+        its hidden layer, or 0 for none.
 
     Raises
     ------
     ValueError
-        If `pooling` or `default_freeze` are unknown, `stages` are not names, `pretrained_size` is
-        below `min_size`, or an option of a recipe is out of its range.
+        If `pooling` or `default_freeze` are unknown, `stages` are not names, `hidden_units` is
+        negative, `pretrained_size` is below `min_size`, or an option of a recipe is out of its
+        range.
     TypeError
         If a recipe is no `Recipe`.
 
@@ -139,6 +144,7 @@ class Backbone:
     fine_tuning: Recipe = _SAYS_NOTHING
     few_images: Recipe = _SAYS_NOTHING
     pretrained_size: int | None = None
+    hidden_units: int = HIDDEN_UNITS
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -151,6 +157,11 @@ class Backbone:
             raise ValueError(
                 f"pretrained_size={self.pretrained_size} is smaller than min_size={self.min_size}, "
                 "the smallest image that the body takes. Give at least that, or None."
+            )
+        if self.hidden_units < 0:
+            raise ValueError(
+                f"hidden_units={self.hidden_units} is no width. Give a number of units, or 0 for "
+                "no hidden layer."
             )
         points = (*self.stages, "features")
         if self.default_freeze not in points:

@@ -5,7 +5,7 @@ from math import ceil
 
 from .._backbones.body_end import end_body_at
 from .._backbones.registry import get_backbone
-from .._backbones.spec import Backbone
+from .._backbones.spec import HIDDEN_UNITS, Backbone
 
 BATCH_SIZES = 16, 128
 # "auto" doubles the batch as long as an epoch has this many.
@@ -17,7 +17,6 @@ EPOCHS = 5, 50
 FEW_ROWS = 10_000
 # With fewer rows in a class none is held out, so that fine-tuning cannot be judged.
 FEWEST_ROWS_TO_JUDGE = 20
-HIDDEN_UNITS = 128
 # Names of freeze points that exist only with a hidden layer.
 HIDDEN_LAYERS = "dense", "dropout"
 
@@ -138,7 +137,8 @@ class FitSettings:
         """
         # A head on a flattened feature map is better with a hidden layer, and a probe of that layer
         # was worse than random weights.
-        averages = get_backbone(params.backbone).pooling != "flatten"
+        backbone = get_backbone(params.backbone)
+        averages = backbone.pooling != "flatten"
         few_images = params.weights is not None and n_target <= FEW_ROWS and averages
         can_probe = few_images and params.output_layer == "new"
         probes = starts and (
@@ -149,8 +149,9 @@ class FitSettings:
         fine_tuning = PhaseLength.resolve(params.batch_size, params.epochs, n_target)
         hidden_units = params.hidden_units
         if hidden_units == "auto":
-            is_linear = few_images and probes and params.freeze_until not in HIDDEN_LAYERS
-            hidden_units = 0 if is_linear else HIDDEN_UNITS
+            hidden_units = 0 if few_images and probes else backbone.hidden_units
+            if params.freeze_until in HIDDEN_LAYERS:
+                hidden_units = HIDDEN_UNITS
         body_until = params.body_until
         if body_until == "auto" and not (few_images and probes and not hidden_units):
             body_until = None

@@ -86,13 +86,15 @@ class TransferClassifier(BaseTransferClassifier):
     schedule : {"constant", "cosine", "linear"}, default=None
         How learning rates change over a phase: not at all, or down to zero by half a cosine [2]_ or
         in a straight line; "linear" with `warmup` is the one-cycle policy [4]_. `None` is the
-        backbone's recipe: "constant" for the small CNN, "cosine" for the others.
+        backbone's recipe: "constant" for the small CNN, "linear" for the small ResNet from random
+        weights, otherwise "cosine".
     warmup : float, default=None
         Share of a phase in which learning rates first rise from zero. `None` is the backbone's
         recipe: 0 for the small CNN.
     clip_norm : float, default=None
         Largest norm of all gradients together; ``numpy.inf`` for no bound. `None` is the
-        backbone's recipe: no bound for the small CNN, 1 for the others.
+        backbone's recipe: no bound for the small CNN and for the small ResNet from random weights,
+        otherwise 1.
     head_epochs : int, default=0
         How many of `epochs` first train the head alone, with the whole body frozen.
     epochs_per_stage : int, default=0
@@ -101,7 +103,7 @@ class TransferClassifier(BaseTransferClassifier):
         at once. The optimizer starts afresh whenever a stage is unfrozen.
     hidden_units : int or "auto", default="auto"
         Width of the head's hidden layer; 0 for none. "auto" is 0 if a probe starts on few images
-        and `weights`, otherwise 128.
+        and `weights`, otherwise what the backbone says: 0 for the small ResNet, 128 for the others.
     dropout : float, default=0.5
         Share of the hidden layer that is dropped in each training step.
     feature_dropout : float, default=0.25

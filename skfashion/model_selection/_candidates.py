@@ -13,7 +13,7 @@ from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 from .._data.class_split import ClassSplit, split_classes
 from .._data.image_shapes import as_rows, find_image_shape
-from .._estimators.defaults import FEW_ROWS, HIDDEN_UNITS, FitSettings
+from .._estimators.defaults import FEW_ROWS, FitSettings
 from .._estimators.find_classifier import changes_images, find_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import Architecture
@@ -107,12 +107,11 @@ def build_architecture(classifier: TransferClassifier, data: SearchData) -> Arch
     backbone = known_backbone(classifier)
     split = data.split_for(classifier)
     smallest = backbone.min_size, backbone.min_size, backbone.channels or 1
-    units = classifier.hidden_units
     planned = Architecture.from_params(
         classifier,
         backbone,
         data.image_shape_for(classifier) or smallest,
-        HIDDEN_UNITS if isinstance(units, str) else units,
+        _settings_for(classifier, FEW_ROWS + 1).hidden_units,
         2 if split is None else len(split.target),
     )
     return replace(planned, dropout=0.0, feature_dropout=0.0, dtype="float32")
@@ -132,11 +131,13 @@ def known_backbone(classifier: TransferClassifier) -> Backbone:
 
 def depends_on_rows(classifier: TransferClassifier) -> bool:
     """Return whether the layers of a classifier depend on the number of images, or on them."""
-    few, many = (
-        FitSettings.resolve(classifier, 0, n_rows, n_rows, starts=True)
-        for n_rows in (1, FEW_ROWS + 1)
-    )
+    few, many = (_settings_for(classifier, n_rows) for n_rows in (1, FEW_ROWS + 1))
     return (few.hidden_units, few.body_until) != (many.hidden_units, many.body_until)
+
+
+def _settings_for(classifier: TransferClassifier, n_rows: int) -> FitSettings:
+    """Return the settings of a fit to this number of images of the target task."""
+    return FitSettings.resolve(classifier, 0, n_rows, n_rows, starts=True)
 
 
 def resolve_freeze_until(classifier: TransferClassifier) -> str | int | None:

@@ -16,7 +16,8 @@ from skfashion.model_selection import freeze_points
 from tests.residual import RESIDUAL
 
 PRETRAINED = [name for name in list_backbones() if get_backbone(name).channels == 3]
-NAMES = [*PRETRAINED, "small_cnn"]
+SMALL = ["small_cnn", "small_resnet"]
+NAMES = [*PRETRAINED, *SMALL]
 MODULES = {
     "vgg16": keras.applications.vgg16,
     "resnet50": keras.applications.resnet50,
@@ -52,7 +53,10 @@ RGB = Backbone("rgb", build=rgb, stages=("conv", "late_conv"), min_size=32, chan
 # small ones instead, which are plain or have batch normalisation and branches.
 FITTED = [
     *(get_backbone("small_cnn"), RESIDUAL, RGB),
-    *(pytest.param(get_backbone(name), marks=pytest.mark.slow) for name in PRETRAINED),
+    *(
+        pytest.param(get_backbone(name), marks=pytest.mark.slow)
+        for name in [*PRETRAINED, "small_resnet"]
+    ),
 ]
 
 
@@ -63,7 +67,7 @@ def quick(backbone, **params):
 
 
 def test_the_table_is_complete():
-    assert set(list_backbones()) == {"small_cnn", *MODULES}
+    assert set(list_backbones()) == {*SMALL, *MODULES}
 
 
 # pytest runs all tests of one backbone before those of the next: each graph is built once.

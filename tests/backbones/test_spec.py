@@ -70,6 +70,11 @@ def test_so_is_a_layer_inside_a_layer(lt5):
     TransferClassifier(backbone(build("_inner")), epochs=1).fit(*lt5).predict(lt5[0])
 
 
+def test_a_hidden_layer_has_a_width():
+    with pytest.raises(ValueError, match=r"hidden_units=-1 is no width\. Give .* 0 for no hidden"):
+        backbone(lambda images: images, hidden_units=-1)
+
+
 def tokens(images):
     x = layers.Rescaling(1 / 255, name="rescale")(images)
     x = layers.Conv2D(6, 4, strides=4, name="patches")(x)

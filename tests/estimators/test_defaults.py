@@ -113,6 +113,8 @@ def test_a_fit_has_the_lengths_of_its_rows(fashion, short):
 # -- Heads, bodies, sizes ----------------------------------------------------------------------
 
 FILE = {"weights": "body.weights.h5"}
+# Its head has no hidden layer by default.
+SMALL_RESNET = {"backbone": "small_resnet"}
 AUTO_EPOCHS = auto_epochs(100, auto_batch_size(100))
 
 
@@ -135,6 +137,11 @@ AUTO_EPOCHS = auto_epochs(100, auto_batch_size(100))
         (100, FILE | {"freeze_until": "dense"}, (True, True, HIDDEN_UNITS, None)),
         (100, FILE | {"body_until": -1}, (True, True, 0, -1)),
         (100, {"head_init": "probe"}, (False, True, HIDDEN_UNITS, None)),
+        (100, SMALL_RESNET, (False, False, 0, None)),
+        (FEW_ROWS + 1, SMALL_RESNET | FILE, (False, False, 0, None)),
+        (100, SMALL_RESNET | FILE, (True, True, 0, "auto")),
+        (100, SMALL_RESNET | {"hidden_units": 16}, (False, False, 16, None)),
+        (100, SMALL_RESNET | {"freeze_until": "dense"}, (False, False, HIDDEN_UNITS, None)),
         (100, FILE | {"starts": False}, (True, False, HIDDEN_UNITS, None)),
         (100, FILE | {"starts": False, "head_init": "probe"}, (True, False, HIDDEN_UNITS, None)),
     ],

@@ -31,6 +31,7 @@ MIXED = {"backbone": ["small_cnn", "vgg16"], "freeze_until": [0, "conv1", "featu
     [
         freeze_points(BACKBONES, head=True),
         {"backbone": BACKBONES, "freeze_until": [0, 1, -1, None, "auto", "features", "dense"]},
+        {"backbone": ["small_resnet"], "freeze_until": freeze_points("small_resnet", head=True)},
         {"freeze_until": ["pool", "flatten"], "epochs": [1, 2]},
         {"pretrain_classes": [GTE5, GTE5[:3]], "target_classes": [LT5]},
         {"body_until": ["auto", None, 1, -1, "conv2"], "head_init": ["auto", "random", "probe"]},

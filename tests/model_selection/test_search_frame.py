@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
+from skfashion import TransferClassifier
 from skfashion._estimators import defaults
 from skfashion.model_selection import ClassSplitCV, _candidates, search_frame
 from tests.class_split import GTE5, LT5
@@ -204,3 +205,12 @@ def test_errors(make, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         search_frame(search)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "hidden_units", "expected"),
+    [("small_resnet", "auto", 0), ("small_resnet", 8, 8), ("mobilenet_v2", "auto", 128)],
+)
+def test_heads_are_counted_as_their_backbone_has_them(backbone, hidden_units, expected):
+    clf = TransferClassifier(backbone, hidden_units=hidden_units)
+    assert _candidates.build_architecture(clf, _candidates.SearchData()).hidden_units == expected
