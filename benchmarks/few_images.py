@@ -9,8 +9,8 @@ each. A network is pretrained once for each seed, its body is saved, and target 
 file. The freeze point of each fit is found by a grid search on its training rows. The test images
 are scored once, at the end.
 
-The options of both sides are chosen alike: ``--choose`` fits each side with each of `CANDIDATES`, on
-other draws, and scores validation images that no fit has. What it chose stands in `CHOICE`.
+The options of both sides are chosen alike: ``--choose`` fits each side with each of `CANDIDATES`,
+on another draw, and scores validation images that no fit has. What it chose stands in `CHOICE`.
 """
 
 import argparse
@@ -35,24 +35,33 @@ PRETRAINING = {
         "epochs": 8,
         "batch_size": 128,
         "augmentation": ("flip", "crop"),
-        "dtype": "mixed_bfloat16",
     },
 }
 # A probe of the small CNN would be one of its random hidden layer.
 HEAD_INIT = {"small_cnn": "random", "small_resnet": "probe"}
 POINTS = {
     "small_cnn": [0, "conv1", "conv2"],
-    "small_resnet": [0, "stem", "block1", "block2"],
+    "small_resnet": [0, "block1", "block2"],
 }
 SIDES = ("scratch", "transfer")
-UPDATES = (1_000, 3_000)
+DTYPES = {"small_cnn": "float32", "small_resnet": "mixed_bfloat16"}
 REGULARIZATION = {
     "none": {},
     "flip, crop": {"augmentation": ("flip", "crop")},
+    "flip, crop, decay": {
+        "augmentation": ("flip", "crop"),
+        "recipe": Recipe(weight_decay=0.05),
+    },
     "mixup": {"recipe": Recipe(mixup=1.0)},
-    "decay": {"recipe": Recipe(weight_decay=0.05)},
 }
-CANDIDATES = tuple(product(REGULARIZATION, UPDATES))
+CANDIDATES = (
+    ("none", 1_000),
+    ("none", 3_000),
+    ("flip, crop", 1_000),
+    ("flip, crop", 3_000),
+    ("flip, crop, decay", 3_000),
+    ("mixup", 3_000),
+)
 # What `--choose` printed, by network and side.
 CHOICE = {
     ("small_cnn", "scratch"): ("none", 1_000),
@@ -76,7 +85,11 @@ class Source:
             X, y = self._train
             of_source = np.isin(y, DIRECTIONS[direction][0])
             clf = TransferClassifier(
-                network, random_state=seed, checkpoint=self._folder, **PRETRAINING[network]
+                network,
+                dtype=DTYPES[network],
+                random_state=seed,
+                checkpoint=self._folder,
+                **PRETRAINING[network],
             )
             clf.fit(X[of_source], y[of_source]).save_backbone_weights(path)
         return path
@@ -96,6 +109,7 @@ def fit(network, side, candidate, few, seed, weights, points):
     regularization, updates = candidate
     clf = TransferClassifier(
         network,
+        dtype=DTYPES[network],
         batch_size=BATCH_SIZE,
         epochs=-(-updates // -(-len(few[0]) // BATCH_SIZE)),
         random_state=seed,
