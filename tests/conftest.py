@@ -1,3 +1,4 @@
+import gc
 import os
 
 # Lets scikit-learn's array API check run instead of being skipped; SciPy reads it when imported.
@@ -15,6 +16,13 @@ from skfashion import TransferClassifier
 from skfashion.datasets import load_fashion_sample
 from tests.class_split import GTE5, first_of_each, halve
 from tests.residual import RESIDUAL
+
+
+def pytest_collection_finish():
+    """Collect garbage less often: tracing makes many objects, and what is imported stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.fixture(scope="session")

@@ -191,7 +191,7 @@ def test_no_worker_left_is_an_error():
         client.wait_for_workers(1, timeout=60)
         find_this_file(client)
         (worker,) = client.run(os.getpid).values()
-        kill = Timer(0.5, lambda: os.kill(worker, signal.SIGKILL))
+        kill = Timer(1, lambda: os.kill(worker, signal.SIGKILL))
         grid = GridSearchCV(Slow(), {"number": range(60)}, cv=2, refit=False)
         kill.start()
         with (
