@@ -1,3 +1,4 @@
+import gc
 import os
 
 # Lets scikit-learn's array API check run instead of being skipped; SciPy reads it when imported.
@@ -13,14 +14,22 @@ import pytest
 
 from skfashion import TransferClassifier
 from skfashion.datasets import load_fashion_sample
-from tests.class_split import GTE5, first_of_each
+from tests.class_split import GTE5, first_of_each, halve
 from tests.residual import RESIDUAL
+
+
+def pytest_collection_finish():
+    """Collect garbage less often: tracing makes many objects, and what is imported stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.fixture(scope="session")
 def fashion():
-    """Real images, read-only: 20 of each of the ten classes."""
+    """Real images of half their size, read-only: 20 of each of the ten classes."""
     X, y = first_of_each(*load_fashion_sample(return_X_y=True), 20)
+    X = halve(X)
     X.setflags(write=False)
     y.setflags(write=False)
     return X, y
@@ -28,7 +37,8 @@ def fashion():
 
 @pytest.fixture(scope="session")
 def fashion_test():
-    return first_of_each(*load_fashion_sample(subset="test", return_X_y=True), 10)
+    X, y = first_of_each(*load_fashion_sample(subset="test", return_X_y=True), 10)
+    return halve(X), y
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +67,9 @@ def make():
 def weights_of():
     """Return the weights of a fitted classifier by the paths of its Keras model's variables."""
 
+    # The private dictionary: to build a Keras model for each look at weights costs more than fits.
     def weights_of(clf):
-        return {variable.path: variable.numpy() for variable in clf.model_.weights}
+        return dict(clf._fitted.weights)
 
     return weights_of
 

@@ -252,8 +252,10 @@ class TransferClassifier(BaseTransferClassifier):
     >>> from skfashion.datasets import load_fashion_sample
     >>> X, y = load_fashion_sample(return_X_y=True)
     >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
-    >>> clf = TransferClassifier(pretrain_classes=[5, 6, 7, 8, 9], epochs=2, random_state=0)
-    >>> clf.fit(X, y).classes_
+    >>> clf = TransferClassifier(
+    ...     pretrain_classes=[5, 6, 7, 8, 9], pretrain_epochs=3, epochs=3, random_state=0
+    ... )
+    >>> clf.fit(X[:1000], y[:1000]).classes_
     array([0, 1, 2, 3, 4])
     >>> clf.n_frozen_params_, clf.n_trainable_params_
     (9568, 590597)

@@ -85,7 +85,7 @@ class FreezeDepthDisplay:
     >>> clf = TransferClassifier(pretrain_classes=source, pretrain_epochs=1, epochs=1)
     >>> grid = {"freeze_until": freeze_points("small_cnn")}
     >>> cv = ClassSplitCV(2, pretrain_classes=source)
-    >>> search = GridSearchCV(clf, grid, cv=cv).fit(X[:500], y[:500])
+    >>> search = GridSearchCV(clf, grid, cv=cv).fit(X[:100], y[:100])
     >>> display = FreezeDepthDisplay.from_search(search)
     >>> list(display.place_names.values())
     ['nothing', 'conv1', 'features']
@@ -276,7 +276,7 @@ class FreezeDepthDisplay:
         >>> source = [5, 6, 7, 8, 9]
         >>> clf = TransferClassifier(pretrain_classes=source, pretrain_epochs=1, epochs=1)
         >>> FreezeDepthDisplay.from_estimator(
-        ...     clf, X[:500], y[:500], freeze_until=[0, "features"], cv=2
+        ...     clf, X[:100], y[:100], freeze_until=[0, "features"], cv=2
         ... )
         <...>
         """

@@ -63,8 +63,8 @@ class HistoryDisplay:
     >>> from skfashion.datasets import load_fashion_sample
     >>> from skfashion.inspection import HistoryDisplay
     >>> X, y = load_fashion_sample(subset="test", return_X_y=True)
-    >>> clf = TransferClassifier(pretrain_classes=[5, 6, 7, 8, 9], epochs=2, random_state=0)
-    >>> HistoryDisplay.from_estimator(clf.fit(X, y))
+    >>> clf = TransferClassifier(pretrain_classes=[5, 6, 7, 8, 9], pretrain_epochs=2, epochs=2)
+    >>> HistoryDisplay.from_estimator(clf.fit(X[:200], y[:200]))
     <...>
     """
 

@@ -171,7 +171,7 @@ class ImageGridDisplay:
         >>> from skfashion.datasets import load_fashion_sample
         >>> from skfashion.inspection import ImageGridDisplay
         >>> fashion = load_fashion_sample(subset="test")
-        >>> clf = TransferClassifier(epochs=1).fit(fashion.data, fashion.target)
+        >>> clf = TransferClassifier(epochs=1).fit(fashion.data[:200], fashion.target[:200])
         >>> ImageGridDisplay.from_estimator(
         ...     clf, fashion.data, fashion.target, class_names=fashion.target_names
         ... )

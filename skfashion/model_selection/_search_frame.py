@@ -82,7 +82,7 @@ def search_frame(
     ...     ),
     ...     {"freeze_until": [0, 1, "features"]},
     ...     cv=ClassSplitCV(2, pretrain_classes=source),
-    ... ).fit(X[:500], y[:500])
+    ... ).fit(X[:100], y[:100])
     >>> frame = search_frame(search)
     >>> print(frame[["freeze_until", "freeze_point", "depth", "n_frozen_params"]])
       freeze_until freeze_point  depth  n_frozen_params

@@ -77,7 +77,7 @@ def test_flat_rows_are_the_images_whatever_the_backbone_takes(make, lt5):
     X, y = lt5
     large = replace(RESIDUAL, name="large", min_size=32)
     flat = make(backbone=large, epochs=1).fit(X.reshape(len(X), -1), y)
-    assert flat.image_shape_ == (28, 28, 1)
+    assert flat.image_shape_ == (14, 14, 1)
     images = make(backbone=large, epochs=1).fit(X, y)
     assert_array_equal(flat.predict_proba(X), images.predict_proba(X))
     assert flat._fitted.architecture.body_size == (32, 32)

@@ -78,7 +78,7 @@ def test_a_hidden_layer_has_a_width():
 def tokens(images):
     x = layers.Rescaling(1 / 255, name="rescale")(images)
     x = layers.Conv2D(6, 4, strides=4, name="patches")(x)
-    x = layers.Reshape((49, 6), name="tokens")(x)
+    x = layers.Reshape((9, 6), name="tokens")(x)
     return layers.Dense(5, activation="relu", name="mix")(x)
 
 
@@ -95,10 +95,10 @@ VECTORS = backbone(vectors, ("patches",))
 def test_tokens_are_averaged(lt5):
     X, _ = lt5
     flat = BackboneFeatures(TOKENS, pooling="flatten", random_state=0).fit_transform(X)
-    assert flat.shape == (100, 49 * 5)
+    assert flat.shape == (100, 9 * 5)
     for pooling, function in (("average", np.mean), ("max", np.max)):
         pooled = BackboneFeatures(TOKENS, pooling=pooling, random_state=0).fit_transform(X)
-        assert_allclose(pooled, function(flat.reshape(100, 49, 5), axis=1), rtol=1e-5)
+        assert_allclose(pooled, function(flat.reshape(100, 9, 5), axis=1), rtol=1e-5)
 
 
 def test_a_vector_stays_as_it_is(lt5):
@@ -126,7 +126,7 @@ def test_a_classifier_learns_from_tokens_and_vectors(fashion, body, pooling):
     assert clf.history_["loss"][-1] < clf.history_["loss"][0]
     n_inputs = clf.model_.get_layer("network").get_layer("dense").kernel.shape[0]
     channels = 5 if body.build is tokens else 6
-    assert n_inputs == (49 * 5 if body.build is tokens and pooling == "flatten" else channels)
+    assert n_inputs == (9 * 5 if body.build is tokens and pooling == "flatten" else channels)
     assert_allclose(clf.model_(fashion[0]), clf.predict_proba(fashion[0]), atol=1e-5)
 
 
@@ -136,7 +136,7 @@ def with_a_second_input(images):
 
 
 def of_rank_five(images):
-    return layers.Reshape((26, 26, 2, 1))(layers.Conv2D(2, 3, name="conv")(images))
+    return layers.Reshape((12, 12, 2, 1))(layers.Conv2D(2, 3, name="conv")(images))
 
 
 WRONG = {
@@ -144,7 +144,7 @@ WRONG = {
     "nothing": (lambda images: None, "returned None"),
     "two outputs": (lambda images: [images, images], r"returned \[<KerasTensor"),
     "not of the images": (lambda images: keras.Input((4, 4, 2)), "with another input"),
-    "rank 5": (of_rank_five, r"returned one of shape \(None, 26, 26, 2, 1\)"),
+    "rank 5": (of_rank_five, r"returned one of shape \(None, 12, 12, 2, 1\)"),
     "rank 1": (lambda images: keras.ops.sum(images, axis=(1, 2, 3)), r"one of shape \(None,\)"),
 }
 
@@ -160,10 +160,10 @@ def test_other_outputs_are_refused_by_name(lt5, estimator, name):
 def test_a_layer_without_such_a_pooling_is_named(lt5):
     def build(images):
         x = layers.Conv2D(2, 3, name="conv")(images)
-        x = layers.Reshape((26, 26, 2, 1), name="deep")(x)
-        return layers.Reshape((26, 26, 2))(x)
+        x = layers.Reshape((12, 12, 2, 1), name="deep")(x)
+        return layers.Reshape((12, 12, 2))(x)
 
     features = BackboneFeatures(backbone(build), layer="deep")
     with pytest.raises(ValueError, match=r"layer='deep' .* 'mine', .* no average .*flatten"):
         features.fit(lt5[0])
-    assert features.set_params(pooling="flatten").fit_transform(lt5[0]).shape == (100, 26 * 26 * 2)
+    assert features.set_params(pooling="flatten").fit_transform(lt5[0]).shape == (100, 12 * 12 * 2)

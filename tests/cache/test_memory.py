@@ -70,7 +70,7 @@ def four_convolutions(images):
 def test_a_deeper_cut_continues_from_a_shallower_one(make, fashion, tmp_path):
     X, _ = fashion
     stages = [f"conv{n}" for n in range(4)]
-    backbone = Backbone("four_convolutions", four_convolutions, stages, min_size=16)
+    backbone = Backbone("four_convolutions", four_convolutions, stages, min_size=14)
 
     def at(point, memory=None):
         params = {"backbone": backbone, "pretrain_classes": GTE5, "epochs": 0}

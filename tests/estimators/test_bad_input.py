@@ -125,7 +125,7 @@ def test_weights_file(make, lt5, body_path, tmp_path):
     with pytest.raises(ValueError, match=r"weights='.*' cannot be read: .*truncated"):
         make(weights=damaged).fit(*lt5)
     colour = np.repeat(lt5[0][..., None], 3, axis=3)
-    with pytest.raises(ValueError, match=r"on images of shape \(28, 28, 3\)"):
+    with pytest.raises(ValueError, match=r"on images of shape \(14, 14, 3\)"):
         make(weights=body_path).fit(colour, lt5[1])
 
 
@@ -160,11 +160,11 @@ def test_sample_weight(make, weight, message):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((2, 27, 28), r"images of shape \(27, 28, 1\), but TransferClassifier .* \(28, 28, 1\)"),
-        ((2, 28, 27), r"images of shape \(28, 27, 1\)"),
-        ((2, 28, 28, 3), r"images of shape \(28, 28, 3\)"),
-        ((2, 14, 56), r"images of shape \(14, 56, 1\)"),
-        ((2, 783), "X has 783 features, but TransferClassifier is expecting 784 features"),
+        ((2, 13, 14), r"images of shape \(13, 14, 1\), but TransferClassifier .* \(14, 14, 1\)"),
+        ((2, 14, 13), r"images of shape \(14, 13, 1\)"),
+        ((2, 14, 14, 3), r"images of shape \(14, 14, 3\)"),
+        ((2, 7, 28), r"images of shape \(7, 28, 1\)"),
+        ((2, 195), "X has 195 features, but TransferClassifier is expecting 196 features"),
     ],
 )
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
@@ -175,9 +175,9 @@ def test_shape_changes_after_fit(fitted, shape, message, method):
 
 def test_bad_pixels_at_predict(fitted):
     with pytest.raises(ValueError, match="contains NaN"):
-        fitted.predict(np.full((1, 28, 28), np.nan))
+        fitted.predict(np.full((1, 14, 14), np.nan))
     with pytest.warns(UserWarning, match=r"values from 0 to 1000, but .* range 0 to 255"):
-        fitted.predict(np.linspace(0, 1000, 784).reshape(1, 28, 28))
+        fitted.predict(np.linspace(0, 1000, 196).reshape(1, 14, 14))
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])

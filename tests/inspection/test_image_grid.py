@@ -40,7 +40,7 @@ def test_images_look_the_same_however_they_come(fitted, fashion_test, change):
         ImageGridDisplay.from_predictions(some, y, y_pred, confidence).images
         for some in (X, change(X))
     )
-    assert images.shape == (12, 28, 28)
+    assert images.shape == (12, 14, 14)
     assert_allclose(images, expected, atol=1e-4)
 
 
@@ -52,7 +52,7 @@ def test_grid_of_a_pipeline_shows_images_as_they_came(make, fashion, fashion_tes
     display = ImageGridDisplay.from_estimator(
         pipe, y, names[fashion_test[1]], n_images=1, class_names={"a": "Shirt"}
     )
-    assert display.images.shape == (1, 28, 28)
+    assert display.images.shape == (1, 14, 14)
     assert (display.images[0] == fashion_test[0]).all(axis=(1, 2)).any()
 
 

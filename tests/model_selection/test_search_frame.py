@@ -111,7 +111,7 @@ def test_in_a_pipeline_names_have_no_prefix(make, fashion):
     assert frame["depth"].tolist() == [1, 1, 2]
     assert frame["hidden_units"].tolist() == [8, 16, "auto"]
     assert frame["n_trainable_params"].tolist()[:2] == [
-        9248 + (4608 + 1) * units + (units + 1) * 10 for units in (8, 16)
+        9248 + (800 + 1) * units + (units + 1) * 10 for units in (8, 16)
     ]
 
 

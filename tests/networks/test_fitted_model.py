@@ -140,4 +140,4 @@ def test_frozen_layers_keep_one_place_in_the_graph(fashion):
     clf = TransferClassifier(freeze_until="conv1", epochs=1, random_state=0).fit(*fashion)
     network = clf.model_.get_layer("network")
     conv1 = keras.Model(network.inputs, network.get_layer("conv1").output)
-    assert conv1.output_shape == (None, 26, 26, 32)
+    assert conv1.output_shape == (None, 12, 12, 32)

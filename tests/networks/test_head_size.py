@@ -55,6 +55,6 @@ def test_fit_warns_before_it_builds_the_head(make):
 
 def test_fit_warns_at_the_line_of_the_user(make, lt5, monkeypatch):
     monkeypatch.setattr("skfashion._networks.head_size.MANY_PARAMETERS", 1000)
-    with pytest.warns(UserWarning, match="The head has 589,824 parameters") as caught:
+    with pytest.warns(UserWarning, match="The head has 102,400 parameters") as caught:
         make(epochs=0).fit(*lt5)
     assert [warning.filename for warning in caught] == [__file__]

@@ -163,7 +163,7 @@ def test_a_misfit_names_the_first_layer(kind, mobilenet, without_top, lt5, tmp_p
     path = write(kind, mobilenet, without_top, tmp_path)
     message = (
         r"weights='.*' does not fit the body of backbone 'vgg16' on images of shape "
-        r"\(28, 28, 1\): layer 'block1_conv1' is the first that differs"
+        r"\(14, 14, 1\): layer 'block1_conv1' is the first that differs"
     )
     with pytest.raises(ValueError, match=message):
         BackboneFeatures("vgg16", weights=path).fit(lt5[0])
@@ -322,7 +322,7 @@ def test_a_pickle_is_not_run(make, lt5, tmp_path):
 def test_the_code_in_an_archive_is_not_run(make, lt5, tmp_path, weights_of):
     sprung = tmp_path / "sprung"
     source = make(epochs=1).fit(*lt5)
-    images = keras.Input((28, 28, 1))
+    images = keras.Input((14, 14, 1))
     trap = keras.layers.Lambda(lambda x, path=str(sprung): __import__("os").mkdir(path) or x)
     model = keras.Model(images, source.model_(trap(images)))
     model.save(tmp_path / "trap.keras")

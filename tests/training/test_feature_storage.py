@@ -32,7 +32,7 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
     kept = fit("kept")
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
     mapped = fit("memory-mapped")
-    monkeypatch.setattr(chunks, "WINDOW_BYTES", 2**21)
+    monkeypatch.setattr(chunks, "WINDOW_BYTES", 2**18)
     windows = fit("memory-mapped")
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_DISK", 0)
     recomputed = fit("recomputed")
@@ -82,7 +82,7 @@ def test_features_computed_once_give_the_bits_of_training_through(
 
 
 def test_so_they_are_in_a_backbone_whose_graph_is_rewritten(make, fashion, monkeypatch):
-    params = {"backbone": "efficientnet_b0", "freeze_until": "block5c_add", "batch_size": 50}
+    params = {"backbone": "efficientnet_b0", "freeze_until": "block6d_add", "batch_size": 50}
     kept = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_DISK", 0)

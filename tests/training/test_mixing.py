@@ -1,5 +1,7 @@
 """Mixup and CutMix: labels are mixed as pixels are."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,19 +15,23 @@ from skfashion._training.regularization import Mixing
 N_IMAGES, SHAPE = 600, (28, 20, 1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mixed():
     """Mix black images of weight 3 and white ones of weight 2; return whites and labels."""
+
+    @cache
+    def traced(mixing, dtype):
+        with fresh_keras_state(dtype):
+            layer = build_mixing_layer(mixing)
+        return layer, tf.function(lambda *batch: layer(*batch), autograph=False)
 
     def mixed(mixing, seed=0, dtype="float32"):
         is_white = np.arange(N_IMAGES) % 2 == 0
         images = np.broadcast_to(is_white[:, None, None, None], (N_IMAGES, *SHAPE)).astype(dtype)
         labels = (np.eye(2)[is_white.astype(int)] * np.where(is_white, 2, 3)[:, None]).astype(dtype)
-        with fresh_keras_state(dtype):
-            layer = build_mixing_layer(mixing)
+        layer, run = traced(mixing, dtype)
         for number, variable in enumerate(layer.variables):
             variable.assign(np.array([seed, number], "uint32"))
-        run = tf.function(lambda *batch: layer(*batch), autograph=False)
         return [array.numpy() for array in run(tf.constant(images), tf.constant(labels))]
 
     return mixed

@@ -24,6 +24,13 @@ RATES = {"output": 1e-3, "dense": 1e-3, "conv2": 2e-4, "conv1": 1e-4}
 OPTIMIZERS = TransferClassifier._parameter_constraints["optimizer"][0].options
 
 
+@pytest.fixture(scope="module")
+def lt5(lt5):
+    """The middle of each image: training in double precision takes long."""
+    X, y = lt5
+    return X[:, 3:11, 3:11], y
+
+
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 def test_kernels_lose_a_share(make, lt5, weights_of, optimizer):
     def fit(decay, **params):
@@ -34,11 +41,14 @@ def test_kernels_lose_a_share(make, lt5, weights_of, optimizer):
     start, plain, decaying = fit(0.0, epochs=0), fit(0.0), fit(0.1)
     for path, weight in start.items():
         lost = 0.1 * RATES[path.split("/")[0]] * weight if path.endswith("kernel") else 0 * weight
-        # FTRL's weights are a function of its state: it overwrites what decayed. The steps of
-        # Adafactor depend on the size of the weights.
-        if optimizer != "ftrl":
-            atol = 1e-7 if optimizer == "adafactor" else 1e-13
-            assert_allclose(plain[path] - decaying[path], lost, rtol=1e-4, atol=atol)
+        # FTRL's weights are a function of its state: it overwrites what decayed.
+        if optimizer == "ftrl":
+            continue
+        bound = 1e-4 * np.abs(lost) + 1e-13
+        # Adafactor's step is in proportion to the size of the weights, which lost this share.
+        if optimizer == "adafactor":
+            bound += 0.1 * 1e-3 * np.abs(plain[path] - weight)
+        assert (np.abs(plain[path] - decaying[path] - lost) <= bound).all(), path
 
 
 def test_many_steps_by_depth_are_those_of_adamw():

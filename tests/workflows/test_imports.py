@@ -8,6 +8,11 @@ import textwrap
 import pytest
 
 
+def join(*parts):
+    """Return one program of several parts, each with an indent."""
+    return "".join(textwrap.dedent(part) for part in parts)
+
+
 def run(program, **environment):
     """Run a program where no variable limits threads but those given."""
     others = {name: v for name, v in os.environ.items() if not name.endswith("_THREADS")}
@@ -20,20 +25,16 @@ def run(program, **environment):
     )
 
 
-def test_import_loads_no_tensorflow():
-    done = run(
-        """
-        import sys
-        import skfashion, skfashion.datasets, skfashion.inspection, skfashion.model_selection
-        skfashion.TransferClassifier().get_params()
-        skfashion.BackboneFeatures().get_params()
-        print(skfashion.list_backbones()[:3])
-        print([name for name in ("tensorflow", "keras", "matplotlib") if name in sys.modules])
-        """
-    )
-    assert done.stdout.split("\n")[:2] == ["['small_cnn', 'vgg16', 'resnet50']", "[]"]
-    assert done.stderr == ""
-
+IMPORT = """
+    import sys
+    import skfashion, skfashion.datasets, skfashion.inspection, skfashion.model_selection
+    skfashion.TransferClassifier().get_params()
+    skfashion.BackboneFeatures().get_params()
+    print(skfashion.list_backbones()[:3])
+    print([name for name in ("tensorflow", "keras", "matplotlib") if name in sys.modules])
+    print("fit", file=sys.stderr)
+    sys.modules["tensorflow"] = None
+"""
 
 FIT = """
     import skfashion
@@ -53,6 +54,16 @@ REPORT = """
     print(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
 """
 
+FIT_WITH_ERROR = f"""
+    import sys, textwrap
+    try:
+        exec(textwrap.dedent({FIT!r}))
+    except ImportError as error:
+        print(f"{{type(error).__name__}}: {{error}}")
+    get = sys.modules["tensorflow"].config.threading
+    print(get.get_intra_op_parallelism_threads(), get.get_inter_op_parallelism_threads())
+"""
+
 VERBOSE = """
     import sys
     print("verbose", file=sys.stdout)
@@ -67,7 +78,7 @@ def after_fits():
 
     One process for several tests: to import TensorFlow takes seconds.
     """
-    done = run("".join(textwrap.dedent(part) for part in (FIT, VERBOSE, REPORT)))
+    done = run(join(FIT, VERBOSE, REPORT))
     assert done.returncode == 0, done.stderr
     return {
         stream: getattr(done, stream).partition("verbose\n")[::2] for stream in ("stdout", "stderr")
@@ -78,14 +89,21 @@ def test_no_start_up_noise(after_fits):
     assert (after_fits["stdout"][0], after_fits["stderr"][0]) == ("", "")
 
 
-def test_without_tensorflow_fit_says_what_to_install():
-    blocked = """
-    import sys
-    sys.modules["tensorflow"] = None
-    """
-    done = run(textwrap.dedent(blocked) + textwrap.dedent(FIT))
-    assert done.returncode == 1
-    last = done.stderr.strip().split("\n")[-1]
+@pytest.fixture(scope="module")
+def without_tensorflow():
+    """A process that imports skfashion, and then fits where TensorFlow is not installed."""
+    return run(join(IMPORT, FIT))
+
+
+def test_import_loads_no_tensorflow(without_tensorflow):
+    lines = without_tensorflow.stdout.split("\n")
+    assert lines[:2] == ["['small_cnn', 'vgg16', 'resnet50']", "[]"]
+    assert without_tensorflow.stderr.startswith("fit\n")  # nothing before it
+
+
+def test_without_tensorflow_fit_says_what_to_install(without_tensorflow):
+    assert without_tensorflow.returncode == 1
+    last = without_tensorflow.stderr.strip().split("\n")[-1]
     assert last.startswith("ModuleNotFoundError: skfashion computes with TensorFlow")
     assert 'pip install "skfashion[tensorflow]"' in last
 
@@ -97,28 +115,30 @@ def two_levels():
     return run(program, TF_CPP_MIN_LOG_LEVEL="0", OMP_NUM_THREADS="3,1").stdout
 
 
+@pytest.fixture(scope="module")
+def on_numpy():
+    """What a process prints in a fit where Keras runs on NumPy, and the threads that it set."""
+    done = run(
+        FIT_WITH_ERROR, KERAS_BACKEND="numpy", OMP_NUM_THREADS="3", TF_NUM_INTRAOP_THREADS="2"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split("\n")
+
+
 @pytest.mark.parametrize("level", ["0", None])
 def test_log_level_of_the_user_is_kept(level, two_levels, after_fits):
     stdout = two_levels if level else after_fits["stdout"][1]
     assert stdout.split("\n")[1] == str(level)
 
 
-def test_threads_are_as_many_as_the_environment_says(two_levels, after_fits):
-    done = run(
-        f"import skfashion\n{textwrap.dedent(REPORT)}",
-        OMP_NUM_THREADS="3",
-        TF_NUM_INTRAOP_THREADS="2",
-    )
-    assert done.stderr == ""
-    threads = [each.split("\n")[0] for each in (two_levels, done.stdout, after_fits["stdout"][1])]
+def test_threads_are_as_many_as_the_environment_says(two_levels, on_numpy, after_fits):
+    threads = [two_levels.split("\n")[0], on_numpy[1], after_fits["stdout"][1].split("\n")[0]]
     assert threads == ["3 3", "0 3", "0 0"]
 
 
-def test_keras_on_another_backend_is_an_error():
-    done = run(FIT, KERAS_BACKEND="numpy")
-    last = done.stderr.strip().split("\n")[-1]
-    assert last.startswith("ImportError: skfashion needs Keras on TensorFlow")
-    assert "KERAS_BACKEND=tensorflow" in last
+def test_keras_on_another_backend_is_an_error(on_numpy):
+    assert on_numpy[0].startswith("ImportError: skfashion needs Keras on TensorFlow")
+    assert "KERAS_BACKEND=tensorflow" in on_numpy[0]
 
 
 def test_verbose_lines_are_seen_without_any_logging_set_up(after_fits):

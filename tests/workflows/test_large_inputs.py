@@ -59,7 +59,7 @@ def test_parts_give_the_bits_of_the_whole(make, fashion, params, as_type, in_par
     X, y = fashion
     X = X if as_type == "uint8" else X / 255
     whole = make(pretrain_classes=GTE5, batch_size=30, **params).fit(X, y)
-    in_parts(2**15)
+    in_parts(2**13)
     parts = make(pretrain_classes=GTE5, batch_size=30, **params).fit(mapped(X, tmp_path), y)
     assert parts.history_["loss"] == whole.history_["loss"]
     assert parts.history_.get("val_loss") == whole.history_.get("val_loss")
@@ -111,7 +111,7 @@ def test_no_step_of_a_fit_copies_all_images(make, in_parts, tmp_path, params):
 
 def test_scores_of_parts_are_those_of_the_whole(fitted, fashion):
     whole = fitted.score(*fashion)
-    with sklearn.config_context(working_memory=784 * 30 / 2**20):
+    with sklearn.config_context(working_memory=196 * 30 / 2**20):
         assert fitted.score(*fashion) == whole
 
 

@@ -23,7 +23,7 @@ from skfashion import TransferClassifier, memory_report, register_backbone
 from skfashion._backbones import registry as _backbones
 from skfashion.datasets import load_fashion_sample
 from skfashion.model_selection import ClassSplitCV
-from tests.class_split import GTE5, first_of_each
+from tests.class_split import GTE5, first_of_each, halve
 from tests.residual import RESIDUAL
 
 ROOT = Path(__file__).parents[2]
@@ -164,6 +164,7 @@ def fit_at_once(memory, started):
         assert time.monotonic() < deadline
         time.sleep(0.001)
     X, y = first_of_each(*load_fashion_sample(return_X_y=True), 20)
+    X = halve(X)
     clf = TransferClassifier(
         pretrain_classes=GTE5, pretrain_epochs=1, epochs=1, random_state=0, memory=memory
     )

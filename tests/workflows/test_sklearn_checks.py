@@ -25,7 +25,7 @@ EXPECTED_OF_DEFAULT = {
 
 def deterministic(**params):
     return TransferClassifier(
-        epochs=30,
+        epochs=20,
         batch_size=1000,
         learning_rate=0.01,
         dropout=0.0,
