@@ -51,6 +51,7 @@ PARAMETERS = {
     "recipe": None,
     "memory": None,
     "memory_limit": None,
+    "checkpoint": None,
 }
 
 

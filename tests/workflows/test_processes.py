@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import GridSearchCV
 
@@ -183,8 +183,10 @@ def test_two_fits_at_once_share_a_folder(make, fashion, tmp_path):
     ((_, third),) = Parallel(n_jobs=2)([fit(memory, started)])
     assert memory_report(memory)["pretrainings_found"] == found + 1
     here = make(pretrain_classes=GTE5, epochs=1).fit(*fashion).predict_proba(fashion[0])
-    for expected in (*results, third, here):
+    for expected in (*results, third):
         assert_array_equal(probabilities, expected)
+    # This process may have more threads than a worker.
+    assert_allclose(here, probabilities, rtol=1e-5)
 
 
 # The last of this file: joblib ends its workers after an error.
