@@ -16,7 +16,7 @@ EPOCHS = 5, 50
 # Up to this number of rows, pretrained weights are fitted as if images were few.
 FEW_ROWS = 10_000
 # With fewer rows in a class none is held out, so that fine-tuning cannot be judged.
-FEWEST_ROWS_TO_JUDGE = 20
+FEWEST_ROWS_TO_JUDGE = 10
 # Names of freeze points that exist only with a hidden layer.
 HIDDEN_LAYERS = "dense", "dropout"
 
