@@ -1,0 +1,71 @@
+"""What a fit with nothing set costs, by number of images, before a change and after it.
+
+Run ``python benchmarks/default_cost.py --before FOLDER``, where FOLDER is a checkout of the version
+to compare with; it takes about fifteen minutes on two cores. The sides take turns. Each fit has a
+process of its own, in which a fit of a few images comes first: TensorFlow's start is left out.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import mean, median
+
+from _report import print_table
+
+SIZES = (100, 1_000, 10_000, 60_000)
+PROGRAM = """
+import json, sys
+from time import perf_counter
+from skfashion import TransferClassifier
+from skfashion.datasets import fetch_fashion_mnist
+X, y = fetch_fashion_mnist("train", return_X_y=True)
+test = fetch_fashion_mnist("test", return_X_y=True)
+size, seed = map(int, sys.argv[1:])
+TransferClassifier(epochs=1, batch_size=50, random_state=0).fit(X[:100], y[:100])
+begin = perf_counter()
+clf = TransferClassifier(random_state=seed).fit(X[-size:], y[-size:])
+print(json.dumps([perf_counter() - begin, clf.score(*test)]))
+"""
+
+
+def fit(folder, size, seed):
+    """Return seconds and accuracy of a fit with the package of a folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(size), str(seed)],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--before", type=Path, required=True)
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    folders = options.before.resolve(), Path(__file__).resolve().parents[1]
+    rows = []
+    for size in options.sizes:
+        rounds = [[fit(folder, size, seed) for folder in folders] for seed in range(options.rounds)]
+        cells = [f"{size:,}"]
+        for side in (0, 1):
+            seconds, scores = zip(*(each[side] for each in rounds), strict=True)
+            cells += [f"{median(seconds):.1f}", f"{mean(scores):.3f}"]
+        ratio = median(after[0] / before[0] for before, after in rounds)
+        rows.append([*cells, f"{ratio:.2f}"])
+        print(*rows[-1], flush=True)
+    print_table(
+        f"a fit with nothing set, median of {options.rounds} rounds",
+        ["images", "before, s", "accuracy", "after, s", "accuracy", "ratio"],
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()
