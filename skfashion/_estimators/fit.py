@@ -185,6 +185,7 @@ class Fit:
         """Epochs on the target task in this call."""
         if self.is_partial:
             return 1
+        # With a linear rest the probe is the best that training could find.
         is_best = self.settings.judges and self.network.is_linear_after(self.freeze_point)
         if is_best or not self.settings.fine_tunes:
             return 0

@@ -40,14 +40,15 @@ def test_kernels_lose_a_share(make, lt5, weights_of, optimizer):
 
     start, plain, decaying = fit(0.0, epochs=0), fit(0.0), fit(0.1)
     for path, weight in start.items():
-        lost = 0.1 * RATES[path.split("/")[0]] * weight if path.endswith("kernel") else 0 * weight
+        share = 0.1 * RATES[path.split("/")[0]] if path.endswith("kernel") else 0.0
+        lost = share * weight
         # FTRL's weights are a function of its state: it overwrites what decayed.
         if optimizer == "ftrl":
             continue
         bound = 1e-4 * np.abs(lost) + 1e-13
         # Adafactor's step is in proportion to the size of the weights, which lost this share.
         if optimizer == "adafactor":
-            bound += 0.1 * 1e-3 * np.abs(plain[path] - weight)
+            bound += share * np.abs(plain[path] - weight)
         assert (np.abs(plain[path] - decaying[path] - lost) <= bound).all(), path
 
 
