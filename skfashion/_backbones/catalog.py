@@ -41,6 +41,7 @@ BUILT_IN = (
         stages=tuple(f"block{n}_pool" for n in range(1, 6)),
         min_size=32,
         channels=3,
+        default_size=224,
         pretrained_size=64,
         pooling="normalized_average",
         default_freeze="block3_pool",
@@ -64,6 +65,7 @@ BUILT_IN = (
         ),
         min_size=32,
         channels=3,
+        default_size=224,
         default_freeze="conv2_block3_out",
         official=OfficialWeights(
             f"{_KERAS}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -79,6 +81,7 @@ BUILT_IN = (
         stages=tuple(f"mixed{n}" for n in range(11)),
         min_size=75,
         channels=3,
+        default_size=299,
         pretrained_size=96,
         default_freeze="mixed2",
         official=OfficialWeights(
@@ -95,6 +98,7 @@ BUILT_IN = (
         stages=("pool1", "pool2_pool", "pool3_pool", "pool4_pool", "relu"),
         min_size=32,
         channels=3,
+        default_size=224,
         default_freeze="pool3_pool",
         official=OfficialWeights(
             f"{_KERAS}/densenet/densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -118,6 +122,7 @@ BUILT_IN = (
         ),
         min_size=32,
         channels=3,
+        default_size=224,
         default_freeze="block3b_add",
         official=OfficialWeights(
             "https://storage.googleapis.com/keras-applications/efficientnetb0_notop.h5",
@@ -141,6 +146,7 @@ BUILT_IN = (
         ),
         min_size=32,
         channels=3,
+        default_size=224,
         default_freeze="block3b_add",
         official=OfficialWeights(
             f"{_KERAS}/efficientnet_v2/efficientnetv2-b0_notop.h5",
@@ -165,6 +171,7 @@ BUILT_IN = (
         ),
         min_size=32,
         channels=3,
+        default_size=224,
         pretrained_size=96,
         default_freeze="block_5_add",
         from_scratch=_NORMALISED_FROM_SCRATCH,
@@ -185,6 +192,7 @@ BUILT_IN = (
         ),
         min_size=32,
         channels=3,
+        default_size=224,
         default_freeze="convnext_tiny_downsampling_block_1",
         official=OfficialWeights(
             f"{_KERAS}/convnext/convnext_tiny_notop.h5",

@@ -17,6 +17,8 @@ _NESTED_LAYER_NAME = re.compile(r"[A-Za-z0-9_.>-]+")
 
 POOLINGS = ("flatten", "average", "normalized_average")
 HIDDEN_UNITS = 128
+# Side, in pixels, to which files are resized for a backbone that does not say another one.
+DEFAULT_SIZE = 64
 _SAYS_NOTHING = Recipe()
 WEIGHT_FORMATS = ".weights.h5, .h5, .keras or .safetensors"
 
@@ -107,6 +109,9 @@ class Backbone:
         Side, in pixels, to which smaller images are enlarged, with weights from a file and at most
         10,000 images of the target task. It is at least `min_size`, which is what `None` stands
         for.
+    default_size : int, default=None
+        Side, in pixels, to which files and images of different sizes are resized if `input_size` is
+        not given. `None` is 64, or `min_size` if that is larger.
     hidden_units : int, default=128
         What ``hidden_units="auto"`` means where the head does not start from a probe: the width of
         its hidden layer, or 0 for none.
@@ -115,8 +120,8 @@ class Backbone:
     ------
     ValueError
         If `pooling` or `default_freeze` are unknown, `stages` are not names, `hidden_units` is
-        negative, `pretrained_size` is below `min_size`, or an option of a recipe is out of its
-        range.
+        negative, `pretrained_size` or `default_size` is below `min_size`, or an option of a recipe
+        is out of its range.
     TypeError
         If a recipe is no `Recipe`.
 
@@ -145,6 +150,7 @@ class Backbone:
     few_images: Recipe = _SAYS_NOTHING
     pretrained_size: int | None = None
     hidden_units: int = HIDDEN_UNITS
+    default_size: int | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -157,6 +163,11 @@ class Backbone:
             raise ValueError(
                 f"pretrained_size={self.pretrained_size} is smaller than min_size={self.min_size}, "
                 "the smallest image that the body takes. Give at least that, or None."
+            )
+        if self.default_size is not None and self.default_size < self.min_size:
+            raise ValueError(
+                f"default_size={self.default_size} is smaller than min_size={self.min_size}, the "
+                "smallest image that the body takes. Give at least that, or None."
             )
         if self.hidden_units < 0:
             raise ValueError(
@@ -173,6 +184,11 @@ class Backbone:
             recipe._validate_params()
             # The caller may go on changing the recipe, and a backbone is a constant.
             object.__setattr__(self, name, clone(recipe))
+
+    @property
+    def side_of_files(self) -> int:
+        """Side, in pixels, to which files and images of different sizes are resized."""
+        return self.default_size or max(DEFAULT_SIZE, self.min_size)
 
     def __repr__(self):
         # Estimators print their parameters without defaults, and so does this.

@@ -1,14 +1,8 @@
 """What users pass as X becomes an array, or an error that says what was passed."""
 
-import os
 from typing import Any
 
 import numpy as np
-
-_READ_FILES = (
-    "Read the files first, at one size, for example with Pillow: "
-    'np.stack([np.asarray(Image.open(path).convert("RGB").resize((64, 64))) for path in X])'
-)
 
 
 def as_array(X) -> Any:
@@ -19,7 +13,7 @@ def as_array(X) -> Any:
     TypeError
         If `X` is an iterator, or no array-like at all.
     ValueError
-        If `X` holds paths, or images of different shapes.
+        If `X` holds paths as bytes, or images of different shapes as nested lists.
     """
     if not hasattr(X, "ndim"):
         if hasattr(X, "__next__"):
@@ -47,33 +41,14 @@ def _stack(X) -> np.ndarray:
 
 
 def _check_items(X) -> None:
-    """Check that one column holds numbers rather than paths or whole images.
-
-    Other objects are left to scikit-learn's validation.
-    """
+    """Check that one column does not hold bytes; other objects are left to scikit-learn."""
     column = np.asarray(X)
-    if column.ndim == 0 or column.dtype.kind not in "OUST":
-        return
-    first = column.flat[0]
-    if isinstance(first, os.PathLike) or (isinstance(first, str | bytes) and not _is_number(first)):
+    first = column.flat[0] if column.ndim and column.dtype.kind in "OS" else None
+    if isinstance(first, bytes):
         raise ValueError(
-            f"X must be pixels, but it holds paths or text, such as {first!r}. {_READ_FILES}."
+            f"X holds bytes, such as {bytes(first)!r}. Paths must be str or path-like: pass "
+            "[os.fsdecode(path) for path in X]."
         )
-    if np.ndim(first) >= 2:
-        _check_same_shape(list(column.flat))
-        raise ValueError(
-            "X must be one array of images, but it is a column of "
-            f"{len(column)} arrays. Pass np.stack(list(X))."
-        )
-
-
-def _is_number(text) -> bool:
-    """Whether scikit-learn's validation would read a text as a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _check_same_shape(images, cause=None) -> None:
@@ -88,9 +63,8 @@ def _check_same_shape(images, cause=None) -> None:
     if len(shapes) < 2 or max(map(len, shapes)) < 2:
         return
     shown = ", ".join(map(str, shapes[:3]))
-    is_mixed = len({len(shape) for shape in shapes}) > 1
-    remedy = 'convert all to one mode, such as image.convert("RGB")' if is_mixed else "resize them"
     raise ValueError(
         "All images in X must have the same shape, but there are images of shape "
-        f"{shown}{', ...' if len(shapes) > 3 else ''}. Before fit and predict, {remedy}."
+        f"{shown}{', ...' if len(shapes) > 3 else ''}. Pass a list of uint8 arrays, which are "
+        "resized, or resize them before fit and predict."
     ) from cause

@@ -20,6 +20,8 @@ CHUNK_BYTES = 2**28
 WINDOW_BYTES = 2**26
 # Images up to this size go to the device as a whole; larger sets are copied in windows.
 MOST_RESIDENT_BYTES = 2**28
+# Pixels decoded from files stay in memory up to this size; larger sets are in a temporary file.
+MOST_DECODED_BYTES = 2**29
 # Size of a file of stored features. Whole files are deleted when the store is full.
 FILE_BYTES = 2**26
 # Block size for copies from a file of stored features. It fits into a processor's cache.

@@ -14,7 +14,9 @@ from .pixel_range import (
     check_first_batch,
     check_later_batch,
     check_pixel_range,
+    check_range_of_decoded,
     learn_pixel_range,
+    range_of_decoded,
     warn_if_outside,
 )
 from .row_subset import RowSubset
@@ -58,6 +60,8 @@ class ImageFormat:
             If a parameter contradicts the rows, or a first batch does not tell the range.
         """
         declared = check_pixel_range(pixel_range)
+        if rows.is_decoded:
+            declared = check_range_of_decoded(declared)
         found_shape = find_image_shape(shape, rows.shape[1], image_shape)
         if shape is None and image_shape is None:
             warn_if_ambiguous(rows.shape[1], found_shape)
@@ -88,7 +92,7 @@ class ImageFormat:
         """Return images as the network takes them.
 
         uint8 data stays uint8; all other types become `float_type`. Pixels far outside the
-        learned range draw a warning.
+        learned range draw a warning. Images that are decoded always have pixels from 0 to 255.
 
         Parameters
         ----------
@@ -97,10 +101,14 @@ class ImageFormat:
         float_type : str
             Type of images that are not uint8.
         """
-        if rows.dtype == np.uint8 and self.pixel_range == (0.0, WHITE):
-            return LazyImages(self, rows, np.dtype(np.uint8))
-        warn_if_outside(rows, self.pixel_range)
-        return LazyImages(self, rows, np.dtype(float_type))
+        image_format = self
+        if rows.is_decoded:
+            image_format = replace(self, pixel_range=range_of_decoded(self.pixel_range))
+        if rows.dtype == np.uint8 and image_format.pixel_range == (0.0, WHITE):
+            return LazyImages(image_format, rows, np.dtype(np.uint8))
+        if not rows.is_decoded:
+            warn_if_outside(rows, self.pixel_range)
+        return LazyImages(image_format, rows, np.dtype(float_type))
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,11 @@ class LazyImages:
     def shape(self) -> tuple[int, int, int, int]:
         """Number of images, height, width and channels."""
         return len(self), *self.image_format.image_shape
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether reading may take long, so that it should run ahead of computation."""
+        return self.rows.is_slow
 
     @property
     def nbytes(self) -> int:

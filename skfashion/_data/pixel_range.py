@@ -47,6 +47,29 @@ def check_pixel_range(pixel_range) -> Range | None:
     return black, white
 
 
+def range_of_decoded(pixel_range: Range) -> Range:
+    """Return the range of images that are decoded, in the direction of another range."""
+    black, white = pixel_range
+    return (0.0, WHITE) if black <= white else (WHITE, 0.0)
+
+
+def check_range_of_decoded(declared: Range | None) -> Range:
+    """Return the pixel range of a fit on images that are decoded.
+
+    Raises
+    ------
+    ValueError
+        If another range than 0 to 255, in one of the directions, is declared.
+    """
+    declared = declared or (0.0, WHITE)
+    if declared != range_of_decoded(declared):
+        raise ValueError(
+            f"pixel_range={declared}, but images that are decoded have pixels from 0 to 255. Leave "
+            "it out, or set (255, 0) for dark ink on white."
+        )
+    return declared
+
+
 def learn_pixel_range(rows: RowSubset) -> Range:
     """Return the values that mean black and white in these rows.
 

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from .chunks import scan_chunks
+from .decoded_rows import DecodedRows
+from .image_decoding import ImageDecoder
+from .image_list import is_path
 
 
 @dataclass(frozen=True)
@@ -16,13 +19,13 @@ class RowSubset:
 
     Parameters
     ----------
-    array : ndarray of shape (n_rows, n_features)
-        The array, which may be memory-mapped.
+    array : ndarray or DecodedRows of shape (n_rows, n_features)
+        The array, which may be memory-mapped, or images that are decoded when they are read.
     indices : ndarray of int of shape (n,), default=None
         Indices of the selected rows; `None` selects all.
     """
 
-    array: np.ndarray
+    array: np.ndarray | DecodedRows
     indices: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -37,6 +40,38 @@ class RowSubset:
     def dtype(self) -> np.dtype:
         """Type of the values."""
         return self.array.dtype
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether rows are images that are decoded, with pixels from 0 to 255."""
+        return isinstance(self.array, DecodedRows)
+
+    @property
+    def is_from_files(self) -> bool:
+        """Whether rows are decoded from files."""
+        return isinstance(self.array, DecodedRows) and is_path(self.array.images[0])
+
+    @property
+    def sources(self) -> list:
+        """What each selected row is decoded from."""
+        images = self._decoded.images
+        return list(images) if self.indices is None else [images[index] for index in self.indices]
+
+    @property
+    def decoder(self) -> ImageDecoder:
+        """How images become rows."""
+        return self._decoded.decoder
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether reading may take long, so that it should run ahead of computation."""
+        return isinstance(self.array, DecodedRows) and self.array.is_slow
+
+    @property
+    def _decoded(self) -> DecodedRows:
+        if not isinstance(self.array, DecodedRows):
+            raise TypeError("The rows are an array, and not decoded.")
+        return self.array
 
     def __getitem__(self, indices: Any) -> np.ndarray:
         """Return the selected rows at a slice or an array of indices.

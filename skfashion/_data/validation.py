@@ -4,9 +4,15 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    validate_data,
+)
 
 from .._messages import warn_user
+from .decoded_rows import DecodedRows
+from .image_input import read_images
 from .image_shapes import FEWEST_PIXELS, as_rows, complete_shape
 from .labelled_data import LabelledData
 
@@ -37,8 +43,8 @@ def check_rows(estimator, X, image_shape=None, **y):
     estimator : TransferClassifier
         In the first fit it learns the number of features and their names; later `X` is compared
         with them.
-    X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-        Images, or flat rows.
+    X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+        Images, flat rows, or a list of paths or of images of any size.
     image_shape : tuple of (h, w, c), optional
         Shape of the images that the estimator was fitted on; `None` in the first fit.
     **y
@@ -46,7 +52,7 @@ def check_rows(estimator, X, image_shape=None, **y):
 
     Returns
     -------
-    rows : ndarray of shape (n, n_features)
+    rows : ndarray or DecodedRows of shape (n, n_features)
         Flat rows; with `y`, a tuple of rows and labels.
     shape : tuple of (h, w, c) or None
         Shape of the images in `X`; `None` for flat rows.
@@ -57,6 +63,10 @@ def check_rows(estimator, X, image_shape=None, **y):
         If `X` does not hold finite numbers, or has another shape than in `fit`.
     """
     is_first = image_shape is None
+    images = read_images(estimator, X, image_shape)
+    if isinstance(images, DecodedRows):
+        return _check_decoded(estimator, images, is_first, **y)
+    X = X if images is None else images
     known_shape = estimator.image_shape if is_first else image_shape
     rows, shape = as_rows(X, known_shape)
     _check_several_images(estimator, rows, shape, known_shape, is_first)
@@ -66,6 +76,20 @@ def check_rows(estimator, X, image_shape=None, **y):
             f"of shape {image_shape}. Resize or crop them to that."
         )
     return validate_data(estimator, rows, reset=is_first, **y), shape
+
+
+def _check_decoded(estimator, rows: DecodedRows, is_first: bool, **y):
+    """Validate labels of images that are decoded; arguments and results as for `check_rows`."""
+    shape = rows.decoder.shape
+    if is_first:
+        # There are no columns, and so no names of columns.
+        vars(estimator).pop("feature_names_in_", None)
+        estimator.n_features_in_ = rows.shape[1]
+    if not y:
+        return rows, shape
+    labels = validate_data(estimator, "no_validation", reset=False, **y)
+    check_consistent_length(rows, labels)
+    return (rows, labels), shape
 
 
 def _check_several_images(estimator, rows, shape, known_shape, is_first) -> None:

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._backbones.registry import pack_registered, register_unpickled
 from .._backbones.spec import Backbone
+from .._data.image_decoding import RESIZES
 
 
 class BackboneEstimator(BaseEstimator):
@@ -22,6 +23,8 @@ class BackboneEstimator(BaseEstimator):
         "random_state": ["random_state"],
         "image_shape": [tuple, list, None],
         "pixel_range": [tuple, list, None],
+        "resize": [StrOptions(set(RESIZES))],
+        "reduced_decoding": ["boolean"],
         "input_size": [Interval(Integral, 1, None, closed="left"), None],
         "dtype": [StrOptions({"float32", "float64", "mixed_bfloat16"})],
     }

@@ -114,6 +114,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         random_state: int | np.random.RandomState | None = None,
         image_shape: tuple[int, ...] | None = None,
         pixel_range: tuple[float, float] | None = None,
+        resize: str = "crop",
+        reduced_decoding: bool = True,
         input_size: int | None = None,
         dtype: str = "float32",
     ):
@@ -124,6 +126,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         self.random_state = random_state
         self.image_shape = image_shape
         self.pixel_range = pixel_range
+        self.resize = resize
+        self.reduced_decoding = reduced_decoding
         self.input_size = input_size
         self.dtype = dtype
 

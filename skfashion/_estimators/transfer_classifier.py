@@ -339,6 +339,8 @@ class TransferClassifier(BaseTransferClassifier):
         verbose: int = 0,
         image_shape: tuple[int, ...] | None = None,
         pixel_range: tuple[float, float] | None = None,
+        resize: str = "crop",
+        reduced_decoding: bool = True,
         input_size: int | None = None,
         dtype: str = "float32",
         recipe: Recipe | None = None,
@@ -381,6 +383,8 @@ class TransferClassifier(BaseTransferClassifier):
         self.verbose = verbose
         self.image_shape = image_shape
         self.pixel_range = pixel_range
+        self.resize = resize
+        self.reduced_decoding = reduced_decoding
         self.input_size = input_size
         self.dtype = dtype
         self.recipe = recipe

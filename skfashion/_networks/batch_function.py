@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from .._data.read_ahead import read_ahead
 from .._keras.tensorflow import tf
 from .architecture import BodyArchitecture
 from .graph import Weights
@@ -92,8 +93,9 @@ def run_batches(
     if outputs is None:
         outputs = np.empty((len(inputs), *last.output_shape), last.float_type)
     batch = np.zeros((last.batch_size, *inputs.shape[1:]), last.float_type)
-    for start in range(0, len(inputs), last.batch_size):
-        rows = inputs[start : start + last.batch_size]
+    starts = range(0, len(inputs), last.batch_size)
+    batches = (inputs[start : start + last.batch_size] for start in starts)
+    for start, rows in zip(starts, read_ahead(batches, inputs), strict=True):
         batch[: len(rows)] = rows
         result = tf.convert_to_tensor(batch)
         for step in steps:

@@ -6,12 +6,14 @@ from itertools import accumulate
 import numpy as np
 
 from .._cache.fingerprint import environment_fingerprint
-from .._cache.hashing import digest, hash_rows
+from .._cache.hashing import digest
+from .._cache.image_hashes import hash_images
 from .._cache.row_table import RowTable
 from .._cache.store import Store
 from .._data import chunks
 from .._data.array_source import ArraySource
 from .._data.chunks import bytes_of_row, chunk_rows
+from .._data.lazy_images import LazyImages
 from .._keras.tensorflow import keras
 from .architecture import Weights
 from .batch_function import run_batches
@@ -113,7 +115,7 @@ class FrozenPart:
             return run_batches([*self._stages, head], self._weights, images)
         probabilities = np.empty((len(images), *head.output_shape), head.float_type)
         for chunk in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
-            features = self.features(images[chunk])
+            features = self.features(_part_of(images, chunk))
             probabilities[chunk] = run_batches([head], self._weights, features)
         return probabilities
 
@@ -124,7 +126,8 @@ class FrozenPart:
             return run_batches([function], self._weights, images)
         inputs = np.empty((len(images), *function.output_shape), function.float_type)
         for chunk in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
-            inputs[chunk] = run_batches([function], self._weights, self.features(images[chunk]))
+            features = self.features(_part_of(images, chunk))
+            inputs[chunk] = run_batches([function], self._weights, features)
         return inputs
 
     def chunks(self, n_rows, row_bytes):
@@ -142,7 +145,7 @@ class FrozenPart:
 
     def _find_or_compute(self, store, images, features):
         """Take each row from the deepest stage that the store has, and compute on from there."""
-        hashes = hash_rows(images)
+        hashes = hash_images(images, store)
         tables = [
             RowTable(store, key, stage.output_shape, stage.float_type)
             for key, stage in zip(self._keys, self._stages, strict=True)
@@ -181,6 +184,13 @@ class FrozenPart:
         """Return the key of a stage's output, from the key of its input."""
         operations = [(op.name, op.get_config()) for op in stage.model.operations[1:]]
         return digest(key, operations, *(self._weights[path] for path in stage.paths))
+
+
+def _part_of(images: ArraySource, rows: slice) -> ArraySource:
+    """Return a slice of images; those that are decoded when they are read are not read yet."""
+    if isinstance(images, LazyImages):
+        return images.take(np.arange(len(images))[rows])
+    return images[rows]
 
 
 def _first(outputs):

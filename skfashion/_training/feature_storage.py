@@ -1,14 +1,12 @@
 """Where a phase takes its inputs from: stored features of the frozen part, or images."""
 
-import os
-import shutil
-import tempfile
 from enum import Enum
 
 import numpy as np
 import psutil
 
 from .._data import chunks
+from .._data.buffers import file_buffer, free_disk, memory_buffer
 from .._data.chunks import bytes_of_row
 from .._keras.tensorflow import tf
 from .._networks.frozen_part import FrozenPart
@@ -17,8 +15,6 @@ from .augmentation import Flips
 # Several processes may see the same free memory.
 MOST_OF_FREE_MEMORY = 0.3
 MOST_OF_FREE_DISK = 0.5
-# TensorFlow takes memory over without a copy only at this alignment, in bytes.
-_ALIGNMENT = 64
 
 
 class FeatureStorage(Enum):
@@ -66,7 +62,7 @@ def choose_storage(frozen: FrozenPart, sizes, n_variants, epochs, augments) -> F
     if n_variants <= epochs:
         if n_bytes <= MOST_OF_FREE_MEMORY * psutil.virtual_memory().available:
             return FeatureStorage.MEMORY
-        if frozen.is_worth_a_file and n_bytes <= MOST_OF_FREE_DISK * _free_disk():
+        if frozen.is_worth_a_file and n_bytes <= MOST_OF_FREE_DISK * free_disk():
             return FeatureStorage.FILE
     return FeatureStorage.RECOMPUTED
 
@@ -97,7 +93,7 @@ def prepare_inputs(
     if not storage.feeds_features:
         return storage, [_to_device_if_small(variants[0]) for variants in sets]
     if storage is not FeatureStorage.RECOMPUTED:
-        allocate = _file_buffer if storage is FeatureStorage.FILE else _memory_buffer
+        allocate = file_buffer if storage is FeatureStorage.FILE else memory_buffer
         try:
             buffers = [allocate((size, *frozen.row_shape), frozen.float_type) for size in sizes]
         except OSError:  # from a disk that has filled up
@@ -146,33 +142,6 @@ class RecomputedFeatures:
             chosen = variants == number
             images[chosen] = variant[rows[chosen]]
         return images
-
-
-def _free_disk() -> int:
-    """Return the free bytes of the disk with temporary files; 0 if the system does not tell."""
-    try:
-        return shutil.disk_usage(tempfile.gettempdir()).free
-    except OSError:
-        return 0
-
-
-def _memory_buffer(shape, float_type):
-    """Return an empty array that TensorFlow can take over without a copy."""
-    n_bytes = int(np.prod(shape)) * np.dtype(float_type).itemsize
-    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
-    begin = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[begin : begin + n_bytes].view(float_type).reshape(shape)
-
-
-def _file_buffer(shape, float_type):
-    """Return an empty array in a file without a name, which goes when the array does."""
-    with tempfile.TemporaryFile(prefix="skfashion-") as file:
-        # A full disk ends the process that writes into a sparse file.
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(
-                file.fileno(), 0, int(np.prod(shape)) * np.dtype(float_type).itemsize
-            )
-        return np.memmap(file, dtype=float_type, shape=shape)
 
 
 def _to_device(buffer):

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._data import chunks
 from .._data.chunks import chunk_rows
+from .._data.read_ahead import read_ahead
 from .._keras.batch_norm_mode import normalised_by_averages
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
@@ -194,9 +195,9 @@ class Trainer:
             *(tf.constant(factor, tf.float32) for factor in factors),
         )
         count, totals = len(plan.order), np.zeros(3)
-        for window in self._windows(data, count, plan.batch_size):
-            window_data, indices = self._read(data, plan.order[window], plan.variants[window])
-            numbers = (tf.constant(n, tf.int32) for n in (window.start, count, plan.batch_size))
+        windows = self._read_windows(data, plan.order, plan.variants, plan.batch_size)
+        for start, window_data, indices in windows:
+            numbers = (tf.constant(n, tf.int32) for n in (start, count, plan.batch_size))
             order = WindowOrder(tf.constant(indices, tf.int32), *numbers)
             totals = self._run_window(totals, window_data, order, epoch_numbers)
         loss, accuracy = to_means(totals)
@@ -205,11 +206,18 @@ class Trainer:
     def evaluate(self, data: EncodedData) -> dict[str, float]:
         """Return the mean "val_loss" and "val_accuracy", in inference mode."""
         totals = np.zeros(3)
-        for window in self._windows(data, len(data), self.spec.architecture.prediction_batch):
-            window_data, _ = self._read(data, np.arange(len(data))[window], 0)
+        order, variants = np.arange(len(data)), np.zeros(len(data), int)
+        batch_size = self.spec.architecture.prediction_batch
+        for _, window_data, _ in self._read_windows(data, order, variants, batch_size):
             totals = self._evaluate_window(totals, window_data)
         loss, accuracy = to_means(totals)
         return {"val_loss": loss, "val_accuracy": accuracy}
+
+    def _read_windows(self, data: EncodedData, order, variants, batch_size):
+        """Yield the start of each window, its data, and the indices of its rows in that."""
+        windows = self._windows(data, len(order), batch_size)
+        read = ((rows.start, *self._read(data, order[rows], variants[rows])) for rows in windows)
+        return read_ahead(read, data.inputs)
 
     def _windows(self, data: EncodedData, count, batch_size):
         """Return slices of the order of rows: one of all rows, or each of whole batches."""

@@ -44,7 +44,7 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
 
 def test_features_go_to_tensorflow_without_a_copy():
     for shape in ((3, 5), (4, 2, 7)):
-        room = skfashion._training.feature_storage._memory_buffer(shape, "float32")
+        room = skfashion._data.buffers.memory_buffer(shape, "float32")
         room[:] = 0
         tensor = skfashion._training.feature_storage._to_device(room)
         room[-1, -1] = 1

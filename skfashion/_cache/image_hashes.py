@@ -1,0 +1,59 @@
+"""Hashes of images, found by the bytes of their files where a store knows these."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from .._data.array_source import ArraySource
+from .._data.lazy_images import LazyImages
+from .fingerprint import environment_fingerprint
+from .hashing import digest, hash_rows
+from .row_table import RowTable
+from .store import Store
+
+
+def hash_images(images: ArraySource, store: Store) -> np.ndarray:
+    """Return the hash of each image, of shape (n, 2): that of `hash_rows`.
+
+    An image is known by its pixels, whichever file they come from. A file whose bytes the store
+    knows is not decoded.
+
+    Parameters
+    ----------
+    images : ArraySource of shape (n, h, w, c)
+        Images.
+    store : Store
+        Where hashes of images are kept by the bytes of their files.
+    """
+    if not isinstance(images, LazyImages) or not images.rows.is_from_files or images.mirrored:
+        return hash_rows(images)
+    paths, table = images.rows.sources, RowTable(store, _key_of_pixels(images), (2,), "<u8")
+    of_files = _hash_files(paths)
+    hashes = np.empty_like(of_files)
+    is_missing = np.ones(len(paths), bool)
+    for found, of_pixels in table.read(of_files):
+        hashes[found] = of_pixels
+        is_missing[found] = False
+    missing = np.flatnonzero(is_missing)
+    hashes[missing] = hash_rows(images.take(missing))
+    table.add(of_files, hashes, missing)
+    return hashes
+
+
+def _key_of_pixels(images: LazyImages) -> str:
+    """Return a hash of what determines the pixels of an image besides the bytes of its file."""
+    from PIL import __version__, features
+
+    versions = __version__, features.version("libjpeg_turbo"), environment_fingerprint()
+    how = images.rows.decoder, images.image_format, images.dtype
+    return digest("pixels of files", *versions, *how)
+
+
+def _hash_files(paths) -> np.ndarray:
+    def hash_file(path):
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+
+    hashes = b"".join(map(hash_file, paths))
+    return np.frombuffer(hashes, "<u8").reshape(len(paths), 2)

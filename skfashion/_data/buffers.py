@@ -1,0 +1,45 @@
+"""Arrays in memory or in a temporary file, for what is computed once and read often."""
+
+import os
+import shutil
+import tempfile
+
+import numpy as np
+
+# TensorFlow takes memory over without a copy only at this alignment, in bytes.
+_ALIGNMENT = 64
+
+
+def free_disk() -> int:
+    """Return the free bytes of the disk with temporary files; 0 if the system does not tell."""
+    try:
+        return shutil.disk_usage(tempfile.gettempdir()).free
+    except OSError:
+        return 0
+
+
+def memory_buffer(shape: tuple[int, ...], dtype) -> np.ndarray:
+    """Return an empty array that TensorFlow can take over without a copy."""
+    n_bytes = _count_bytes(shape, dtype)
+    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
+    begin = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[begin : begin + n_bytes].view(dtype).reshape(shape)
+
+
+def file_buffer(shape: tuple[int, ...], dtype) -> np.memmap:
+    """Return an empty array in a file without a name, which goes when the array does.
+
+    Raises
+    ------
+    OSError
+        If the disk is too small.
+    """
+    with tempfile.TemporaryFile(prefix="skfashion-") as file:
+        # A full disk ends the process that writes into a sparse file.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, _count_bytes(shape, dtype))
+        return np.memmap(file, dtype=dtype, shape=shape)
+
+
+def _count_bytes(shape, dtype) -> int:
+    return int(np.prod(shape)) * np.dtype(dtype).itemsize

@@ -1,0 +1,106 @@
+"""Flat rows of uint8 pixels that are decoded from files or other images when they are read."""
+
+import mmap
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+import joblib
+import numpy as np
+
+from . import chunks
+from .buffers import file_buffer, free_disk
+from .image_decoding import ImageDecoder
+from .image_files import unreadable_files
+from .image_list import is_path
+
+# Other processes may need the disk, too.
+MOST_OF_FREE_DISK = 0.5
+
+
+class DecodedRows:
+    """An `ArraySource` of images of one shape, flattened; each is decoded at most once.
+
+    Pixels that were decoded stay in memory if all of them have room in `MOST_DECODED_BYTES`, else
+    in a temporary file, else they are decoded whenever they are read.
+
+    Parameters
+    ----------
+    images : sequence of str, path-like, PIL.Image.Image or ndarray
+        The images, of any size.
+    decoder : ImageDecoder
+        How they become arrays.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, images: Sequence, decoder: ImageDecoder):
+        self.images, self.decoder = images, decoder
+        self.shape = len(images), int(np.prod(decoder.shape))
+        self._is_decoded = np.zeros(len(images), bool)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether reading may take long, so that it should run ahead of computation."""
+        return not self._is_decoded.all()
+
+    def __getitem__(self, indices: Any) -> np.ndarray:
+        """Return the rows at a slice or an array of indices.
+
+        Raises
+        ------
+        ValueError
+            If an image cannot be decoded. The error names it.
+        """
+        rows = np.arange(len(self))[indices]
+        if self._buffer is None:
+            return self._decode(rows)
+        missing = np.unique(rows[~self._is_decoded[rows]])
+        if len(missing):
+            self._buffer[missing] = self._decode(missing)
+            self._is_decoded[missing] = True
+        found = self._buffer[rows]
+        self._release_pages()
+        return found
+
+    def _release_pages(self) -> None:
+        """Give pages of a temporary file back: they stay in the file."""
+        file = getattr(self._buffer, "base", None)
+        if isinstance(file, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            file.madvise(mmap.MADV_DONTNEED)
+
+    @cached_property
+    def _buffer(self) -> np.ndarray | None:
+        """An array for all decoded rows; `None` if there is no room for it."""
+        n_bytes = int(np.prod(self.shape))
+        if n_bytes <= chunks.MOST_DECODED_BYTES:
+            return np.empty(self.shape, self.dtype)
+        if n_bytes > MOST_OF_FREE_DISK * free_disk():
+            return None
+        try:
+            return file_buffer(self.shape, self.dtype)
+        except OSError:  # from a disk that has filled up
+            return None
+
+    def _decode(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows, decoded in threads: Pillow does not hold Python's lock meanwhile."""
+        decoded = np.empty((len(rows), self.shape[1]), self.dtype)
+        faults: dict[Any, Exception] = {}
+
+        def decode(position: int) -> None:
+            image = self.images[rows[position]]
+            try:
+                decoded[position] = self.decoder.decode(image).reshape(-1)
+            # Decoders raise errors of many types for damaged files.
+            except Exception as error:
+                faults[image if is_path(image) else f"image {rows[position]}"] = error
+
+        with ThreadPoolExecutor(joblib.cpu_count()) as pool:
+            list(pool.map(decode, range(len(rows))))
+        if faults:
+            raise unreadable_files(faults, len(self)) from next(iter(faults.values()))
+        return decoded

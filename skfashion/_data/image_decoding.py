@@ -1,0 +1,166 @@
+"""One image, of any format, mode and size, becomes a uint8 array of a given shape."""
+
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from .image_files import import_pillow, open_image
+
+RESIZES = ("crop", "pad", "stretch")
+# A reduced image is at least this many times as large as what it is resized to.
+_LEAST_REDUCTION = 2
+_ORIENTATION = 0x0112
+# These values of the tag exchange width and height.
+_TURNED = (5, 6, 7, 8)
+_WHITE = (255, 255, 255, 255)
+_GREY = ("1", "L", "I;16", "I;16L", "I;16B")
+
+
+@dataclass(frozen=True)
+class ImageDecoder:
+    """How images of any size become arrays of one shape.
+
+    Parameters
+    ----------
+    shape : tuple of (h, w, c)
+        Shape of the arrays; 1 channel is grey, 3 are RGB.
+    resize : {"crop", "pad", "stretch"}
+        How an image of another aspect ratio fits: its centre fills the shape; all of it fits into
+        the shape, with black around it; or it is distorted.
+    reduced : bool, default=True
+        Whether a JPEG file is decoded in half, a quarter or an eighth of its size, if that is still
+        at least twice the size that it is resized to.
+    """
+
+    shape: tuple[int, int, int]
+    resize: str
+    reduced: bool = True
+
+    def decode(self, source) -> np.ndarray:
+        """Return an image as a uint8 array of the shape.
+
+        Parameters
+        ----------
+        source : str, path-like, PIL.Image.Image or ndarray of uint8
+            A file, or an image in memory. Transparent pixels are laid over white, 16 bits become 8
+            by division by 257, and the EXIF orientation is applied. Otherwise modes are
+            converted as Pillow does.
+
+        Raises
+        ------
+        Exception
+            If the image cannot be decoded: of any type that Pillow raises.
+        """
+        is_file = isinstance(source, str | os.PathLike)
+        with open_image(source) if is_file else nullcontext(as_pillow_image(source)) as image:
+            is_turned = image.getexif().get(_ORIENTATION) in _TURNED
+            if is_file and self.reduced:
+                self._reduce(image, is_turned)
+            upright = _apply_orientation(image)
+            colours = to_mode(upright, "L" if self.shape[2] == 1 else "RGB")
+            return np.asarray(self._fit(colours)).reshape(self.shape)
+
+    def _reduce(self, image, is_turned: bool) -> None:
+        """Choose the size that a JPEG file is decoded in; other formats ignore it."""
+        height, width = self.shape[1::-1] if is_turned else self.shape[:2]
+        scale_x, scale_y = width / image.width, height / image.height
+        if self.resize != "stretch":
+            choose = max if self.resize == "crop" else min
+            scale_x = scale_y = choose(scale_x, scale_y)
+        least = image.width * scale_x, image.height * scale_y
+        image.draft(None, tuple(ceil(_LEAST_REDUCTION * side) for side in least))
+
+    def _fit(self, image) -> Any:
+        """Resize an image to the shape."""
+        height, width = self.shape[:2]
+        bilinear = import_pillow().Resampling.BILINEAR
+        scales = width / image.width, height / image.height
+        if self.resize == "pad":
+            scale = min(scales)
+            inner = max(1, round(scale * image.width)), max(1, round(scale * image.height))
+            padded = import_pillow().new(image.mode, (width, height))
+            padded.paste(
+                image.resize(inner, bilinear), ((width - inner[0]) // 2, (height - inner[1]) // 2)
+            )
+            return padded
+        left = top = 0.0
+        if self.resize == "crop":
+            scale = max(scales)
+            left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
+        return image.resize(
+            (width, height), bilinear, (left, top, image.width - left, image.height - top)
+        )
+
+
+def check_resizable(array: np.ndarray) -> None:
+    """Check that an array has a meaning as pixels from 0 to 255.
+
+    Raises
+    ------
+    ValueError
+        If it has not.
+    """
+    if array.dtype != np.uint8:
+        raise ValueError(
+            "Images of different sizes are resized, and must be uint8, from 0 to 255, but one is "
+            f"{array.dtype}. Convert them, such as by (255 * image).astype(numpy.uint8), or resize "
+            "all to one shape before fit and predict."
+        )
+    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (1, 3, 4)):
+        raise ValueError(
+            "Images of different sizes must be grey, RGB or RGBA, of shape (h, w), (h, w, 3) or "
+            f"(h, w, 4), but one has shape {array.shape}."
+        )
+
+
+def as_pillow_image(image) -> Any:
+    """Return a Pillow image; an array that `check_resizable` passes becomes one."""
+    if not isinstance(image, np.ndarray):
+        return image
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    return import_pillow().fromarray(np.ascontiguousarray(image))
+
+
+def equal_images(images) -> np.ndarray | None:
+    """Return Pillow images of one size as an array, `None` if they have several sizes.
+
+    The array has shape (n, h, w) if all images are grey, else (n, h, w, 3).
+    """
+    if len({image.size for image in images}) > 1:
+        return None
+    upright = [_apply_orientation(image) for image in images]
+    if len({image.size for image in upright}) > 1:
+        return None
+    are_grey = all(image.mode in _GREY and not image.has_transparency_data for image in upright)
+    mode = "L" if are_grey else "RGB"
+    return np.stack([np.asarray(to_mode(image, mode)) for image in upright])
+
+
+def to_mode(image, mode: str) -> Any:
+    """Return a Pillow image in mode "L" or "RGB", of 8 bits."""
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.uint32)
+        image = import_pillow().fromarray(((values + 128) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(
+            f"it has 32-bit pixels (mode {image.mode}), which have no defined black and white: "
+            "save it with 8 or 16 bits"
+        )
+    if image.has_transparency_data:
+        colours = image.convert("RGBA")
+        white = import_pillow().new("RGBA", image.size, _WHITE)
+        image = import_pillow().alpha_composite(white, colours)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _apply_orientation(image) -> Any:
+    from PIL import ImageOps
+
+    # `exif_transpose` copies an image that is upright already.
+    is_upright = image.getexif().get(_ORIENTATION, 1) == 1
+    return image if is_upright else ImageOps.exif_transpose(image)

@@ -1,0 +1,140 @@
+"""Image files: what can be told from their headers, before a pixel is decoded."""
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# Pillow opens other formats, too. One of them runs a program (EPS), others show a picture only on
+# one system.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
+# As many files are named in an error.
+_MOST_NAMED = 5
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def import_pillow() -> Any:
+    """Return Pillow's module `Image`.
+
+    Raises
+    ------
+    ImportError
+        If Pillow is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "Images are read from files and resized by Pillow, which is not installed: "
+            'run `pip install "skfashion[images]"`.'
+        ) from error
+    return Image
+
+
+def open_image(path) -> Any:
+    """Return a Pillow image whose header is read.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it is no image of `FORMATS`.
+    """
+    return import_pillow().open(path, formats=FORMATS)
+
+
+def check_image_headers(paths: Sequence[str | os.PathLike]) -> None:
+    """Check that files are images, as far as their headers tell.
+
+    Parameters
+    ----------
+    paths : sequence of str or path-like
+        The files.
+
+    Raises
+    ------
+    ValueError
+        If files are empty, folders, no images, or larger than Pillow's limit of pixels.
+    FileNotFoundError
+        If all that is wrong is that files are missing.
+    PermissionError
+        If all that is wrong is that files may not be read.
+    """
+    import_pillow()
+    faults = {path: fault for path in paths if (fault := _find_fault(path)) is not None}
+    if faults:
+        raise unreadable_files(faults, len(paths))
+
+
+def unreadable_files(faults: Mapping[Any, Exception], n_files: int) -> Exception:
+    """Return the error that names files which cannot be read.
+
+    Parameters
+    ----------
+    faults : dict of path to Exception
+        What is wrong with each file.
+    n_files : int
+        Number of all files.
+    """
+    named = "; ".join(
+        f"{os.fspath(path)!r}: {_describe(fault)}" for path, fault in _first(faults.items())
+    )
+    more = "; ..." if len(faults) > _MOST_NAMED else ""
+    message = (
+        f"{len(faults)} of {n_files} image files cannot be read ({named}{more}). Repair them or "
+        "leave them out; load_image_folder(folder, verify=True) checks a folder."
+    )
+    kinds = {type(fault) for fault in faults.values()}
+    kind = kinds.pop() if len(kinds) == 1 else ValueError
+    return kind(message) if kind in (FileNotFoundError, PermissionError) else ValueError(message)
+
+
+def _first(items: Iterable) -> list:
+    return list(items)[:_MOST_NAMED]
+
+
+def _describe(fault: Exception) -> str:
+    if isinstance(fault, OSError) and fault.strerror:
+        return fault.strerror
+    return str(fault) or type(fault).__name__
+
+
+def _find_fault(path) -> Exception | None:
+    """Return what is wrong with a file, `None` if its header is right."""
+    if isinstance(path, str) and _URL.match(path):
+        return ValueError("it is a URL: download the file, and pass its path")
+    try:
+        status = Path(path).stat()
+        if stat.S_ISDIR(status.st_mode):
+            return ValueError("it is a folder")
+        if not stat.S_ISREG(status.st_mode):
+            return ValueError("it is no regular file")
+        if not status.st_size:
+            return ValueError("it is empty")
+        with open_image(path) as image:
+            return _find_fault_of_size(*image.size)
+    except (FileNotFoundError, PermissionError) as error:
+        return error
+    # The parsers of damaged headers raise errors of many types.
+    except Exception as error:
+        return _without_path(error)
+
+
+def _find_fault_of_size(width: int, height: int) -> Exception | None:
+    limit = import_pillow().MAX_IMAGE_PIXELS
+    if limit is not None and width * height > limit:
+        return ValueError(
+            f"it has {width} x {height} pixels, more than Pillow's limit, MAX_IMAGE_PIXELS={limit}"
+        )
+    return None
+
+
+def _without_path(error: Exception) -> Exception:
+    """Return an error whose text says what is wrong, and leaves out which file it is in."""
+    image = import_pillow()
+    if isinstance(error, image.UnidentifiedImageError):
+        return ValueError(f"it is no image of the formats {', '.join(FORMATS)}")
+    if isinstance(error, image.DecompressionBombError | image.DecompressionBombWarning):
+        return ValueError("it has more pixels than Pillow's limit, MAX_IMAGE_PIXELS")
+    return error

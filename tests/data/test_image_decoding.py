@@ -1,0 +1,204 @@
+"""One image becomes an array: modes, orientations, formats, sizes."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from sklearn.datasets import load_sample_image
+
+from skfashion._data.image_decoding import ImageDecoder, equal_images
+
+PHOTO = load_sample_image("flower.jpg")[100:340, 200:520]
+SHAPE = (*PHOTO.shape[:2], 3)
+AS_IT_IS = ImageDecoder(SHAPE, "stretch")
+
+
+def photo(mode="RGB"):
+    return Image.fromarray(PHOTO).convert(mode)
+
+
+def with_alpha(mode):
+    image = photo(mode)
+    ramp = np.broadcast_to(np.linspace(0, 255, SHAPE[1]).astype(np.uint8), SHAPE[:2])
+    image.putalpha(Image.fromarray(ramp))
+    return image
+
+
+def over_white(image):
+    white = Image.new("RGBA", image.size, "white")
+    return np.asarray(Image.alpha_composite(white, image.convert("RGBA")).convert("RGB"))
+
+
+@pytest.mark.parametrize(
+    "ending", ["jpg", "png", "webp", "bmp", "tif", "gif", "ppm", "avif", "jp2"]
+)
+def test_every_format_is_decoded_as_pillow_does(tmp_path, ending):
+    path = tmp_path / f"photo.{ending}"
+    photo().save(path)
+    with Image.open(path) as image:
+        expected = np.asarray(image.convert("RGB"))
+        assert np.array_equal(AS_IT_IS.decode(str(path)), expected)
+        assert np.array_equal(AS_IT_IS.decode(image), expected)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "HSV"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_opaque_modes_are_converted_as_pillow_does(mode, channels):
+    image = photo(mode)
+    target = image.convert("L" if channels == 1 else "RGB")
+    decoded = ImageDecoder((*SHAPE[:2], channels), "stretch").decode(image)
+    assert np.array_equal(decoded, np.asarray(target).reshape(decoded.shape))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_transparent_pixels_are_laid_over_white(tmp_path, mode):
+    image = with_alpha(mode)
+    assert np.array_equal(AS_IT_IS.decode(image), over_white(image))
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(AS_IT_IS.decode(tmp_path / "a.png"), over_white(image))
+    assert AS_IT_IS.decode(image)[0, 0].tolist() == [255, 255, 255]
+
+
+def test_a_transparent_colour_of_a_palette_is_white(tmp_path):
+    image = photo("P")
+    image.save(tmp_path / "a.png", transparency=int(np.asarray(image)[0, 0]))
+    decoded = AS_IT_IS.decode(tmp_path / "a.png")
+    assert decoded[0, 0].tolist() == [255, 255, 255]
+    with Image.open(tmp_path / "a.png") as opened:
+        assert np.array_equal(decoded, over_white(opened))
+
+
+def test_sixteen_bits_are_divided_by_257(tmp_path):
+    values = np.linspace(0, 65_535, 240 * 320).astype(np.uint16).reshape(240, 320)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    decoded = AS_IT_IS.decode(tmp_path / "deep.png")
+    assert np.array_equal(decoded[..., 0], np.round(values / 257).astype(np.uint8))
+    assert decoded.min() == 0
+    assert decoded.max() == 255
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_32_bits_have_no_black_and_white(mode):
+    with pytest.raises(ValueError, match=f"32-bit pixels .mode {mode}.*8 or 16 bits"):
+        AS_IT_IS.decode(photo(mode))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("reduced", [True, False])
+def test_orientations_are_applied(tmp_path, orientation, reduced):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo().save(tmp_path / "turned.jpg", exif=exif)
+    with Image.open(tmp_path / "turned.jpg") as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    decoder = ImageDecoder(expected.shape, "stretch", reduced)
+    assert np.array_equal(decoder.decode(tmp_path / "turned.jpg"), expected)
+
+
+def test_the_first_frame_of_an_animation(tmp_path):
+    frames = [photo(), photo().transpose(Image.Transpose.ROTATE_180)]
+    frames[0].save(tmp_path / "moving.webp", save_all=True, append_images=frames[1:], lossless=True)
+    assert np.array_equal(AS_IT_IS.decode(tmp_path / "moving.webp"), PHOTO)
+
+
+@pytest.mark.parametrize(
+    "array", [PHOTO, PHOTO[..., 0], PHOTO[..., :1], np.dstack([PHOTO, PHOTO[..., 0]])]
+)
+def test_arrays_are_as_pillow_images(array):
+    image = Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
+    assert np.array_equal(AS_IT_IS.decode(array), AS_IT_IS.decode(image))
+
+
+# -- Size ------------------------------------------------------------------------------------------
+
+
+def weights_of(n_in, n_out, begin, end):
+    """Return the matrix of bilinear interpolation with antialiasing, in float64."""
+    scale = (end - begin) / n_out
+    support = max(scale, 1.0)
+    centers = begin + (np.arange(n_out) + 0.5) * scale
+    distances = np.abs(np.arange(n_in) + 0.5 - centers[:, None]) / support
+    triangle = np.clip(1 - distances, 0, None)
+    return triangle / triangle.sum(1, keepdims=True)
+
+
+def reference(image, shape, box):
+    left, top, right, bottom = box
+    rows = weights_of(image.shape[0], shape[0], top, bottom)
+    columns = weights_of(image.shape[1], shape[1], left, right)
+    resized = np.einsum("ih,hwc,jw->ijc", rows, image.astype(float), columns, optimize=True)
+    return np.round(resized)
+
+
+SIZES = [(64, 64), (32, 96), (96, 32), (300, 400)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_stretch(size):
+    height, width = SHAPE[:2]
+    decoded = ImageDecoder((*size, 3), "stretch").decode(PHOTO)
+    assert np.abs(decoded - reference(PHOTO, size, (0, 0, width, height))).max() <= 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_crop_takes_the_largest_rectangle_in_the_centre(size):
+    height, width = SHAPE[:2]
+    scale = max(size[0] / height, size[1] / width)
+    left, top = (width - size[1] / scale) / 2, (height - size[0] / scale) / 2
+    decoded = ImageDecoder((*size, 3), "crop").decode(PHOTO)
+    expected = reference(PHOTO, size, (left, top, width - left, height - top))
+    assert np.abs(decoded - expected).max() <= 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_pad_keeps_all_of_the_image(size):
+    height, width = SHAPE[:2]
+    scale = min(size[0] / height, size[1] / width)
+    inner = round(scale * height), round(scale * width)
+    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    expected = np.zeros((*size, 3))
+    expected[top : top + inner[0], left : left + inner[1]] = reference(
+        PHOTO, inner, (0, 0, width, height)
+    )
+    decoded = ImageDecoder((*size, 3), "pad").decode(PHOTO)
+    assert np.abs(decoded - expected).max() <= 1
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
+def test_a_line_of_pixels_takes_no_memory(resize):
+    line = np.full((1, 60_000, 3), 200, np.uint8)
+    decoded = ImageDecoder((32, 32, 3), resize).decode(line)
+    assert decoded.shape == (32, 32, 3)
+    assert decoded.max() == 200
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_reduced_decoding_is_close(tmp_path, resize, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "large.jpg"
+    large = Image.fromarray(load_sample_image("china.jpg"))
+    large.resize((1600, 1064)).save(path, quality=92, exif=exif)
+    fast, exact = (ImageDecoder((96, 96, 3), resize, way).decode(path) for way in (True, False))
+    difference = np.abs(fast.astype(int) - exact)
+    assert difference.mean() < 1
+    assert difference.max() <= 16
+    assert difference.any()
+
+
+def test_an_image_below_twice_the_size_is_not_reduced(tmp_path):
+    path = tmp_path / "small.jpg"
+    photo().resize((190, 190)).save(path)
+    fast, exact = (ImageDecoder((96, 96, 3), "crop", way).decode(path) for way in (True, False))
+    assert np.array_equal(fast, exact)
+
+
+# -- Several Pillow images -------------------------------------------------------------------------
+
+
+def test_pillow_images_of_one_size_become_an_array():
+    assert equal_images([photo("L")] * 2).shape == (2, *SHAPE[:2])
+    mixed = equal_images([photo("P"), photo("L"), photo()])
+    assert mixed.shape == (3, *SHAPE)
+    assert np.array_equal(mixed[0], np.asarray(photo("P").convert("RGB")))
+    assert equal_images([photo(), photo().resize((10, 10))]) is None
