@@ -20,6 +20,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 # Optional packages that modules import when they need them, and the extra that holds each.
 OPTIONAL_IMPORTS = {
+    "_data/image_files.py": {"PIL": "images"},
     "_keras/tensorflow.py": {"tensorflow": "tensorflow"},
     "_networks/weight_files.py": {"safetensors": "safetensors"},
     "datasets/_fashion_mnist.py": {"pandas": "plot"},
@@ -44,6 +45,7 @@ NEEDS = {
     "search_frame": {"pandas"},
     "search_on": {"distributed"},
     "safetensors": {"safetensors"},
+    "verify=True": {"PIL"},
 }
 
 
