@@ -32,10 +32,11 @@ class TransferClassifier(BaseTransferClassifier):
         The network's body: a name of `list_backbones`, or a `Backbone`.
     weights : str or path-like, default=None
         The body's initial weights: `None` for random weights; "imagenet" for the official release,
-        which `fit` fetches, checks by its published hash and keeps in Keras' cache; or the path of
-        a file. A file is ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes
-        it, a ``.keras`` archive, or an ``.h5`` file of an official release, with or without top.
-        Only arrays are read from files, never code.
+        which `fit` fetches, checks and keeps in Keras' cache; or the path of a file. The check is
+        by the published hash; for MobileNetV2, which has none, by the hash of the first download.
+        A file is ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes it, a
+        ``.keras`` archive, or an ``.h5`` file of an official release, with or without top. Only
+        arrays are read from files, never code.
     pretrain_classes : array-like of shape (n_source_classes,), default=None
         Labels of the source task; `None` for no pretraining.
     target_classes : array-like of shape (n_classes,), default=None
