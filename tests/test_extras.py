@@ -20,6 +20,9 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 # Optional packages that modules import when they need them, and the extra that holds each.
 OPTIONAL_IMPORTS = {
+    "_cache/image_hashes.py": {"PIL": "images"},
+    "_data/image_decoding.py": {"PIL": "images"},
+    "_data/image_files.py": {"PIL": "images"},
     "_keras/tensorflow.py": {"tensorflow": "tensorflow"},
     "_networks/weight_files.py": {"safetensors": "safetensors"},
     "datasets/_fashion_mnist.py": {"pandas": "plot"},
@@ -44,6 +47,7 @@ NEEDS = {
     "search_frame": {"pandas"},
     "search_on": {"distributed"},
     "safetensors": {"safetensors"},
+    "verify=True": {"PIL"},
 }
 
 

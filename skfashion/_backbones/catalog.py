@@ -156,7 +156,6 @@ BUILT_IN = (
         fine_tuning=_NORMALISED_FINE_TUNING,
         few_images=_NORMALISED_FEW_IMAGES,
     ),
-    # Keras publishes no hash of its MobileNetV2 weights, so there is no download to check.
     Backbone(
         "mobilenet_v2",
         build=KerasApplication("MobileNetV2", "tf"),
@@ -174,6 +173,11 @@ BUILT_IN = (
         default_size=224,
         pretrained_size=96,
         default_freeze="block_5_add",
+        # Keras publishes no hash of these weights.
+        official=OfficialWeights(
+            f"{_KERAS}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+            None,
+        ),
         from_scratch=_NORMALISED_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,
         few_images=_NORMALISED_FEW_IMAGES,

@@ -31,13 +31,16 @@ class OfficialWeights:
     ----------
     url : str
         Address of the file. Its last part is the name of the local copy.
-    file_hash : str
-        Published SHA-256 or MD5 of the file, in hexadecimal digits.
+    file_hash : str or None
+        Published SHA-256 or MD5 of the file, in hexadecimal digits. `None` if none is published:
+        the file is then fetched by https only. The SHA-256 of the first download, or of the file
+        that Keras' cache already has, is recorded beside it, and the file is checked by that from
+        then on.
 
     Raises
     ------
     ValueError
-        If `file_hash` has the length of neither.
+        If `file_hash` has the length of neither, or is `None` and `url` is not https.
 
     Examples
     --------
@@ -47,14 +50,21 @@ class OfficialWeights:
     """
 
     url: str
-    file_hash: str
+    file_hash: str | None
 
     def __post_init__(self):
-        if len(self.file_hash) not in (32, 64):
+        if self.file_hash is None:
+            if not self.url.lower().startswith("https://"):
+                raise ValueError(
+                    f"url must begin with https:// if file_hash is None, got {self.url!r}. Without "
+                    "a hash, no other download can be trusted: give the published hash, or pass "
+                    "the path of the file as weights=PATH instead."
+                )
+        elif len(self.file_hash) not in (32, 64):
             raise ValueError(
-                "file_hash must be the 64 hexadecimal digits of a SHA-256 or the 32 of an MD5, got "
-                f"{self.file_hash!r}. Without one, no download can be checked: pass the path "
-                "of the file as weights=PATH instead."
+                "file_hash must be the 64 hexadecimal digits of a SHA-256, the 32 of an MD5, or "
+                f"None if no hash is published, got {self.file_hash!r}. With another one, no "
+                "download can be checked."
             )
 
     @property
@@ -149,8 +159,8 @@ class Backbone:
     fine_tuning: Recipe = _SAYS_NOTHING
     few_images: Recipe = _SAYS_NOTHING
     pretrained_size: int | None = None
-    hidden_units: int = HIDDEN_UNITS
     default_size: int | None = None
+    hidden_units: int = HIDDEN_UNITS
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -259,8 +269,7 @@ def require_official_weights(backbone: Backbone) -> OfficialWeights:
     """
     if backbone.official is None:
         raise ValueError(
-            f'weights="imagenet": backbone {backbone.name!r} has no official weights with a '
-            "published hash. Pass the path of a file, as weights=PATH, or None. Where Keras has "
-            'such weights, its model writes one: model.save("body.keras").'
+            f'weights="imagenet": backbone {backbone.name!r} has no official weights. Pass the '
+            "path of a file, as weights=PATH, or None."
         )
     return backbone.official

@@ -20,15 +20,16 @@ def import_pillow() -> Any:
 
     Raises
     ------
-    ImportError
+    ModuleNotFoundError
         If Pillow is not installed.
     """
     try:
         from PIL import Image
-    except ImportError as error:
-        raise ImportError(
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
             "Images are read from files and resized by Pillow, which is not installed: "
-            'run `pip install "skfashion[images]"`.'
+            'run `pip install "skfashion[images]"`.',
+            name="PIL",
         ) from error
     return Image
 

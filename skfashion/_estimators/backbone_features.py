@@ -54,9 +54,17 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     pixel_range : tuple of (black, white), default=None
         The values of `X` that mean black and white, such as (0, 1). By default they are learned in
         `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
+    resize : {"crop", "pad", "stretch"}, default="crop"
+        How files and images of different sizes become images of one shape (:ref:`photographs`): the
+        largest rectangle of its aspect ratio in the centre; the whole image, with black around it;
+        or the whole image, distorted.
+    reduced_decoding : bool, default=True
+        Whether JPEG files are decoded in half, a quarter or an eighth of their size, which is
+        faster, as long as that is at least twice the size that they are resized to.
     input_size : int, default=None
         Side, in pixels, that images are resized to. By default only images below the backbone's
-        minimum are enlarged.
+        minimum are enlarged. Files and images of different
+        sizes have the backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Features are float64 with "float64", else float32.
 
@@ -67,7 +75,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     feature_names_in_ : ndarray of shape (n_features,)
         Names of columns, if `X` had any.
     image_shape_ : tuple of (height, width, channels)
-        Shape of an image.
+        Shape of an image; for files and images of different sizes after they are resized.
     pixel_range_ : tuple of (black, white)
         The values that mean black and white, as for `TransferClassifier`.
 
@@ -137,8 +145,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images, or flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images, flat rows, or n paths of files or images of any size.
         y : None, default=None
             Ignored.
 
@@ -189,8 +197,9 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images of the shape seen in `fit`, or their flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images of the shape seen in `fit`, their flat rows, or n paths of files or images of any
+            size.
 
         Returns
         -------

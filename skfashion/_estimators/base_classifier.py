@@ -74,15 +74,15 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images, or flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images, flat rows, or n paths of files or images of any size.
         y : array-like of shape (n,)
             Labels of both tasks.
         sample_weight : array-like of shape (n,), default=None
             Weights of the rows, in both tasks. Rows of weight zero are dropped.
-        X_val : array-like of shape (n_val, h, w), (n_val, h, w, c) or (n_val, h*w*c), default=None
-            Validation images: `val_loss` and `val_accuracy` of each epoch are computed on them, and
-            early stopping uses them. Each phase takes the rows of its classes.
+        X_val : array-like of shape (n_val, ...), default=None
+            Validation images, as `X`: `val_loss` and `val_accuracy` of each epoch are computed on
+            them, and early stopping uses them. Each phase takes the rows of its classes.
         y_val : array-like of shape (n_val,), default=None
             Labels of the validation images.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -127,8 +127,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images, or flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images, flat rows, or n paths of files or images of any size.
         y : array-like of shape (n,)
             Labels.
         classes : array-like of shape (n_classes,), default=None
@@ -253,8 +253,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images of the shape seen in `fit`, or their flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images of the shape seen in `fit`, their flat rows, or n paths of files or images of any
+            size.
 
         Returns
         -------
@@ -276,8 +277,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images of the shape seen in `fit`, or their flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images of the shape seen in `fit`, their flat rows, or n paths of files or images of any
+            size.
 
         Returns
         -------
@@ -296,8 +298,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images, or flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images, flat rows, or n paths of files or images of any size.
         y : array-like of shape (n,)
             True labels.
         sample_weight : array-like of shape (n,), default=None

@@ -32,10 +32,11 @@ class TransferClassifier(BaseTransferClassifier):
         The network's body: a name of `list_backbones`, or a `Backbone`.
     weights : str or path-like, default=None
         The body's initial weights: `None` for random weights; "imagenet" for the official release,
-        which `fit` fetches, checks by its published hash and keeps in Keras' cache; or the path of
-        a file. A file is ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes
-        it, a ``.keras`` archive, or an ``.h5`` file of an official release, with or without top.
-        Only arrays are read from files, never code.
+        which `fit` fetches, checks and keeps in Keras' cache; or the path of a file. The check is
+        by the published hash; for MobileNetV2, which has none, by the hash of the first download.
+        A file is ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes it, a
+        ``.keras`` archive, or an ``.h5`` file of an official release, with or without top. Only
+        arrays are read from files, never code.
     pretrain_classes : array-like of shape (n_source_classes,), default=None
         Labels of the source task; `None` for no pretraining.
     target_classes : array-like of shape (n_classes,), default=None
@@ -145,9 +146,17 @@ class TransferClassifier(BaseTransferClassifier):
     pixel_range : tuple of (black, white), default=None
         The values of `X` that mean black and white, such as (0, 1). By default they are learned in
         `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
+    resize : {"crop", "pad", "stretch"}, default="crop"
+        How files and images of different sizes become images of one shape (:ref:`photographs`): the
+        largest rectangle of its aspect ratio in the centre; the whole image, with black around it;
+        or the whole image, distorted.
+    reduced_decoding : bool, default=True
+        Whether JPEG files are decoded in half, a quarter or an eighth of their size, which is
+        faster, as long as that is at least twice the size that they are resized to.
     input_size : int, default=None
         Side, in pixels, that images are resized to. By default only images below the backbone's
         minimum are enlarged; with `weights` and few images, those below its `pretrained_size`.
+        Files and images of different sizes have the backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Keras' global setting is neither read nor changed.
     recipe : Recipe, default=None
@@ -180,7 +189,7 @@ class TransferClassifier(BaseTransferClassifier):
     feature_names_in_ : ndarray of shape (n_features,)
         Names of columns, if `X` had any.
     image_shape_ : tuple of (height, width, channels)
-        Shape of an image.
+        Shape of an image; for files and images of different sizes after they are resized.
     pixel_range_ : tuple of (black, white)
         The values that mean black and white: those of `pixel_range`, if it is given; 0 and 255 for
         uint8; for other types 0 and 1, or 0 and 255, if all values lie there, else their minimum

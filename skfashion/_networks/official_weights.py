@@ -2,55 +2,92 @@
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, build_opener
+
+import h5py
 
 from .._backbones.spec import Backbone, OfficialWeights, require_official_weights
 from .._keras.tensorflow import keras
 
+_TIMEOUT = 60
+_TEMPORARY = ".skfashion-"
+
 
 def fetch_official(backbone: Backbone) -> Path:
     """Return the path of a backbone's official weights, downloaded if Keras' cache lacks them.
+
+    The file is checked by its published hash. Without one, it is checked by the hash that was
+    recorded beside it at its first use.
 
     Raises
     ------
     ValueError
         If there are no official weights for this backbone.
     FileNotFoundError
-        If the cache lacks the file and the download fails.
+        If the cache lacks the file and the download fails or has another hash.
     """
     official = require_official_weights(backbone)
     folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     kept = folder / official.file_name
-    if not kept.is_file():
-        _fetch(official, kept, "is not there")
-    elif not _is_intact(kept, official):
-        _fetch(official, kept, f"does not have the hash {official.file_hash} there")
+    expected = official.file_hash or _read_record(kept)
+    if problem := _find_problem(kept, expected):
+        _fetch(official, kept, expected, problem)
+    if expected is None:
+        # A cache that cannot be written to, but has the file, is used without a record.
+        with suppress(OSError):
+            _record(kept)
     return kept
 
 
-def _is_intact(path: Path, official: OfficialWeights) -> bool:
-    algorithm = "sha256" if len(official.file_hash) == 64 else "md5"
+def _find_problem(path: Path, expected: str | None) -> str | None:
+    """Return what is wrong with the file in the cache; `None` if nothing is."""
+    if not path.is_file():
+        return "is not there"
+    if expected is None:
+        return "is damaged there" if _is_damaged(path) else None
+    return None if _has_hash(path, expected) else f"does not have the hash {expected} there"
+
+
+def _has_hash(path: Path, expected: str) -> bool:
+    return _compute_hash(path, "sha256" if len(expected) == 64 else "md5") == expected.lower()
+
+
+def _compute_hash(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest() == official.file_hash.lower()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def _fetch(official: OfficialWeights, kept: Path, why: str) -> None:
+def _is_damaged(path: Path) -> bool:
+    """Whether HDF5 cannot open a file, such as the part that Keras leaves if it is killed."""
+    if path.suffix != ".h5":
+        return False
+    try:
+        h5py.File(path).close()
+    except OSError:
+        return True
+    return False
+
+
+def _fetch(official: OfficialWeights, kept: Path, expected: str | None, why: str) -> None:
     """Download a file to its place in the cache; a failed download leaves the old file."""
     folder = kept.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=".skfashion-") as download_folder:
-            fetched = Path(
-                keras.utils.get_file(
-                    official.file_name,
-                    official.url,
-                    cache_dir=download_folder,
-                    cache_subdir="",
-                )
-            )
-            if not _is_intact(fetched, official):
-                raise OSError(f"the file there does not have the hash {official.file_hash}")
+        with TemporaryDirectory(dir=folder, prefix=_TEMPORARY) as download_folder:
+            fetched = _download(official, download_folder)
+            if problem := _find_problem(fetched, expected):
+                if official.file_hash is None and expected is not None:
+                    record = _record_path(kept).name
+                    problem += (
+                        f", which is in {record} since the first use of the file. To trust the new "
+                        f"one, delete {record} and {kept.name} in that folder"
+                    )
+                raise OSError(f"the file {problem}")
             fetched.replace(kept)
     except Exception as error:
         raise FileNotFoundError(
@@ -58,3 +95,60 @@ def _fetch(official: OfficialWeights, kept: Path, why: str) -> None:
             f"{why} and could not be fetched from {official.url} ({error}). Put it into that "
             "folder, or pass the path of a file as weights=PATH."
         ) from error
+
+
+def _download(official: OfficialWeights, folder: str) -> Path:
+    # Keras follows redirects to http, and only a published hash makes that safe.
+    if official.file_hash is None:
+        return _download_by_https(official, folder)
+    path = keras.utils.get_file(official.file_name, official.url, cache_dir=folder, cache_subdir="")
+    return Path(path)
+
+
+def _download_by_https(official: OfficialWeights, folder: str) -> Path:
+    path = Path(folder, official.file_name)
+    with (
+        build_opener(_HttpsRedirects).open(official.url, timeout=_TIMEOUT) as response,
+        path.open("wb") as file,
+    ):
+        if response.length is None and not response.chunked:
+            raise OSError("the server does not say how long the file is")
+        # Reading everything at once is an error if the connection ends early.
+        file.write(response.read())
+        _flush(file)
+    return path
+
+
+class _HttpsRedirects(HTTPRedirectHandler):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        """Follow a redirect, but not to another protocol."""
+        if urlsplit(newurl).scheme != "https":
+            raise URLError(f"it redirects to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _record_path(kept: Path) -> Path:
+    return kept.with_name(f"{kept.name}.sha256")
+
+
+def _read_record(kept: Path) -> str | None:
+    """Return the hash that was recorded at the first use of a file; `None` if there is none."""
+    record = _record_path(kept)
+    # A record that holds no hash matches no file.
+    return record.read_text(errors="replace").partition(" ")[0] if record.is_file() else None
+
+
+def _record(kept: Path) -> None:
+    """Write the hash of a complete file beside it, in the format of the command sha256sum."""
+    with TemporaryDirectory(dir=kept.parent, prefix=_TEMPORARY) as folder:
+        written = Path(folder, _record_path(kept).name)
+        with written.open("w") as file:
+            file.write(f"{_compute_hash(kept, 'sha256')}  {kept.name}\n")
+            _flush(file)
+        written.replace(_record_path(kept))
+
+
+def _flush(file) -> None:
+    """Write a file's content to the disk, so that it is there before the file's new name."""
+    file.flush()
+    os.fsync(file.fileno())

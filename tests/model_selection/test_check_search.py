@@ -54,7 +54,7 @@ def test_what_can_be_passes(grid, fashion):
         ({"backbone": ["vgg"]}, "Did you mean 'vgg16'"),
         ({"backbone": ["inception_v3"], "input_size": [32, 96]}, "input_size=32 is smaller"),
         ({"weights": ["nowhere.h5", None]}, "there is no such file"),
-        ({"weights": ["imagenet"], "backbone": ["mobilenet_v2"]}, "has no official weights"),
+        ({"weights": ["imagenet"], "backbone": ["small_resnet"]}, "has no official weights"),
         ({"learning_rate": [0.1, -1]}, "'learning_rate' parameter .* must be"),
         ({"recipe__mixup": [-1, 0.2]}, "1 of 2 .*\n.*'mixup' parameter of Recipe must be"),
         (

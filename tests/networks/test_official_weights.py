@@ -98,12 +98,20 @@ def test_offline(make, lt5, tmp_path, monkeypatch):
         assert part in message
 
 
-@pytest.mark.parametrize("name", ["small_cnn", "mobilenet_v2"])
-def test_no_official_release_with_a_hash(make, lt5, name):
-    with pytest.raises(ValueError, match=rf"backbone '{name}' has no official weights with a"):
+@pytest.mark.parametrize("name", ["small_cnn", "small_resnet"])
+def test_no_official_release(make, lt5, name):
+    with pytest.raises(
+        ValueError, match=rf"backbone '{name}' has no official weights\. Pass the p"
+    ):
         make(backbone=name, weights="imagenet").fit(*lt5)
 
 
-def test_a_hash_is_needed():
+@pytest.mark.parametrize("file_hash", ["", "0" * 63])
+def test_a_hash_has_the_length_of_one(file_hash):
     with pytest.raises(ValueError, match="no download can be checked"):
-        OfficialWeights("https://example.org/w.h5", "")
+        OfficialWeights("https://example.org/w.h5", file_hash)
+
+
+def test_without_a_hash_the_address_is_https():
+    with pytest.raises(ValueError, match=r"https:// if file_hash is None, got 'http://"):
+        OfficialWeights("http://example.org/w.h5", None)

@@ -1,0 +1,72 @@
+"""Images are known to a store by their pixels, and found by the bytes of their files."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skfashion._cache.hashing import hash_rows
+from skfashion._cache.image_hashes import hash_images
+from skfashion._cache.store import Store
+from skfashion._data.decoded_rows import DecodedRows
+from skfashion._data.image_decoding import ImageDecoder
+from skfashion._data.lazy_images import ImageFormat
+from skfashion._data.row_subset import RowSubset
+
+PIXELS = np.random.default_rng(0).integers(0, 255, (20, 9, 9, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    paths = [str(tmp_path / f"{number}.png") for number in range(len(PIXELS))]
+    for path, image in zip(paths, PIXELS, strict=True):
+        Image.fromarray(image).save(path)
+    return paths
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "memory")
+
+
+def lazy(sources, **options):
+    rows = DecodedRows(sources, ImageDecoder((9, 9, 3), **{"resize": "crop", **options}))
+    return ImageFormat((9, 9, 3), (0.0, 255.0)).lazy_images(RowSubset(rows), "float32")
+
+
+def is_decoded(images):
+    return images.rows.array._is_decoded
+
+
+def test_hashes_are_those_of_pixels(store, paths):
+    expected = hash_rows(PIXELS)
+    for sources in (paths, list(PIXELS)):
+        assert np.array_equal(hash_images(lazy(sources), store), expected)
+
+
+def test_a_file_that_the_store_knows_is_not_decoded(store, paths, tmp_path):
+    hash_images(lazy(paths), store)
+    (tmp_path / "moved").mkdir()
+    moved = [shutil.move(path, tmp_path / "moved") for path in paths]
+    again = lazy(moved[::-1])
+    subset = again.take(np.array([3, 5]))
+    assert np.array_equal(hash_images(subset, store), hash_rows(PIXELS[::-1][[3, 5]]))
+    assert np.array_equal(hash_images(again, store), hash_rows(PIXELS[::-1]))
+    assert not is_decoded(again).any()
+
+
+def test_a_file_with_other_pixels_is_decoded(store, paths):
+    hash_images(lazy(paths), store)
+    Image.fromarray(255 - PIXELS[4]).save(paths[4])
+    images = lazy(paths)
+    assert np.array_equal(hash_images(images, store)[4], hash_rows(255 - PIXELS[4:5])[0])
+    assert np.flatnonzero(is_decoded(images)).tolist() == [4]
+
+
+@pytest.mark.parametrize("options", [{"resize": "pad"}, {"reduced": False}])
+def test_how_files_are_decoded_belongs_to_the_key(store, paths, options):
+    hash_images(lazy(paths), store)
+    images = lazy(paths, **options)
+    hash_images(images, store)
+    assert is_decoded(images).all()
