@@ -19,11 +19,11 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event, Thread
 from time import perf_counter
 
 import numpy as np
 import psutil
+from _peak_memory import Peak
 from _report import GTE5, print_table
 
 from skfashion import TransferClassifier
@@ -31,34 +31,6 @@ from skfashion.datasets import fetch_fashion_mnist
 
 SIDE = 224
 PART = 1_000
-
-
-class Peak(Thread):
-    """Watches the memory of this process, in a `with` block.
-
-    "resident" is all of it. "anonymous" leaves out pages of files, which the system drops when
-    memory is short.
-    """
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self._ended = Event()
-        self._process = psutil.Process()
-        self.resident = self.anonymous = 0
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self.join()
-
-    def run(self):
-        while not self._ended.wait(0.005):
-            memory = self._process.memory_info()
-            self.resident = max(self.resident, memory.rss)
-            self.anonymous = max(self.anonymous, memory.rss - memory.shared)
 
 
 def write_photographs(path, n_images, rng):

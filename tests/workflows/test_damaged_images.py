@@ -1,0 +1,96 @@
+"""Hundreds of damaged files: each is decoded or refused by name, in bounded time and memory."""
+
+import subprocess
+import sys
+
+PROGRAM = r"""
+import io, resource, struct, sys, time, warnings, zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from skfashion._data.decoded_rows import DecodedRows
+from skfashion._data.image_decoding import ImageDecoder
+from skfashion._data.image_files import check_image_headers
+
+warnings.simplefilter("ignore")  # Pillow's, of damaged metadata and of bombs
+folder, rng = Path(sys.argv[1]), np.random.default_rng(0)
+photo = Image.fromarray(load_sample_image("flower.jpg")[:240, :320])
+ENDINGS = ("jpg", "png", "webp", "bmp", "tif", "gif", "ppm", "avif", "jp2")
+
+
+def encode(ending):
+    memory = io.BytesIO()
+    photo.save(memory, Image.registered_extensions()["." + ending])
+    return memory.getvalue()
+
+
+def png(width, height, color_type=2):
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(bytes(1_000_000), 9)
+    parts = [struct.pack(">I", len(p) - 4) + p + struct.pack(">I", zlib.crc32(p))
+             for p in (header, data, b"IEND")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def damage(content, kind):
+    content = bytearray(content)
+    if kind == "flips":
+        for _ in range(rng.integers(1, 20)):
+            content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+    elif kind == "early flips":
+        for _ in range(rng.integers(1, 4)):
+            content[rng.integers(min(200, len(content)))] ^= 1 << rng.integers(8)
+    elif kind == "cut":
+        del content[rng.integers(len(content)):]
+    elif kind == "zeros":
+        begin = rng.integers(len(content))
+        content[begin : begin + 500] = bytes(min(500, len(content) - begin))
+    return bytes(content)
+
+
+files = []
+whole = {ending: encode(ending) for ending in ENDINGS}
+for ending in ENDINGS:
+    for kind in ("flips", "early flips", "cut", "zeros"):
+        for number in range(13):
+            files.append((f"{kind} {number}.{ending}", damage(whole[ending], kind)))
+    files.append((f"swapped.{ENDINGS[ENDINGS.index(ending) - 1]}", whole[ending]))
+for width, height in ((50_000, 50_000), (12_000, 12_000), (2**31 - 1, 1), (9_400, 9_400)):
+    for color_type in (0, 2, 6):
+        files.append((f"bomb {width} {height} {color_type}.png", png(width, height, color_type)))
+for number in range(500 - len(files)):
+    files.append((f"noise {number}.png", rng.bytes(rng.integers(200))))
+
+decoder = ImageDecoder((64, 64, 3), "crop")
+DecodedRows([photo], decoder)[:]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+decoded, slowest = 0, 0.0
+for name, content in files:
+    path = folder / name
+    path.write_bytes(content)
+    begin = time.perf_counter()
+    try:
+        check_image_headers([path])
+        DecodedRows([str(path)], decoder)[:]
+        decoded += 1
+    except (ValueError, OSError) as error:
+        assert name in str(error), error
+        assert "of 1 image files cannot be read" in str(error), error
+    slowest = max(slowest, time.perf_counter() - begin)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(len(files), decoded, (after - before) // 1024, round(slowest, 2))
+"""
+
+
+def test_damaged_files_raise_documented_errors_that_name_them(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    n_files, n_decoded, megabytes, _ = map(float, done.stdout.split())
+    assert n_files >= 480
+    assert 50 <= n_decoded <= 400
+    assert megabytes < 500
