@@ -10,7 +10,7 @@ an image it sees them, also where there are two.
 """
 
 # %%
-# Each training image has a piece of clothing of the bundled sample in its left or in its right half.
+# Each training image has a piece of clothing of the bundled sample in its left or right half.
 import numpy as np
 
 from skfashion import TransferClassifier
@@ -58,8 +58,8 @@ display = GradCAMDisplay.from_estimator(
 )
 
 # %%
-# :func:`~skfashion.inspection.grad_cam` returns the maps as arrays. This is the share of each map of
-# the left piece that lies in the left half, for the stages of the backbone.
+# :func:`~skfashion.inspection.grad_cam` returns the maps as arrays. This is the share of the maps
+# of left pieces that lies in the left half, for three stages of the backbone.
 for layer in ("block1", "block2", "block3"):
     maps = grad_cam(clf, X_pairs, layer=layer, target=pairs[:, 0])
     share = maps[:, :, :28].sum() / maps.sum()

@@ -129,7 +129,7 @@ class ClassActivation:
         )
         channel_weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
         maps = tf.nn.relu(tf.reduce_sum(channel_weights * features, axis=-1, keepdims=True))
-        # The map of images that are enlarged may have more pixels than they, hence `antialias`.
+        # The map of an enlarged image may have more pixels than the image: `antialias` averages.
         size = self._architecture.image_shape[:2]
         maps = tf.cast(tf.image.resize(maps, size, antialias=True), float_type)[..., 0]
         highest = tf.reduce_max(maps, axis=(1, 2), keepdims=True)
