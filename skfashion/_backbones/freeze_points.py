@@ -58,6 +58,20 @@ def resolve_freeze_point(backbone: Backbone, value: str | int | None, parameter:
     return stages[count - 1] if count else None
 
 
+def resolve_layer(backbone: Backbone, layer: str | int) -> str:
+    """Return the name of a layer that may be given as a number of stages.
+
+    Raises
+    ------
+    ValueError
+        If the number is 0 or a bool, or there are fewer stages.
+    """
+    name = resolve_freeze_point(backbone, layer, "layer")
+    if name is None:
+        raise ValueError(f"layer={layer} is no stage: count from 1, or give a name.")
+    return name
+
+
 def describe_numbers(backbone: Backbone) -> str:
     """Return which number stands for which freeze point, for an error."""
     numbered = [f"{count} is {stage!r}" for count, stage in enumerate(backbone.stages[:-1], 1)]

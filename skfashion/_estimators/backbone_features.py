@@ -14,7 +14,7 @@ from sklearn.base import (
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._backbones.freeze_points import resolve_freeze_point
+from .._backbones.freeze_points import resolve_layer
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 from .._data.lazy_images import ImageFormat
@@ -171,7 +171,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         architecture = BodyArchitecture(
             backbone, image_format.image_shape, self.input_size, self.dtype
         )
-        spec = architecture, self._resolve_layer(backbone), self.pooling
+        spec = architecture, resolve_layer(backbone, self.layer), self.pooling
         pooled_features = get_pooled_features(*spec)
         if self.weights is None:
             weights = pooled_features.graph.initial_weights(RandomStreams(self.random_state))
@@ -184,13 +184,6 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         self._weights = {path: weights[path] for path in pooled_features.paths}
         self._n_features_out = pooled_features.n_features
         return self
-
-    def _resolve_layer(self, backbone) -> str:
-        """Return the name of `layer`, which may be given as a number of stages."""
-        name = resolve_freeze_point(backbone, self.layer, "layer")
-        if name is None:
-            raise ValueError("layer=0 is no stage: count from 1, or give a name.")
-        return name
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the features of images.

@@ -62,6 +62,27 @@ def fitted_classifier(estimator: Any, rule: str = "estimator must be") -> Transf
     return innermost
 
 
+def classifier_input(estimator: Any, X: Any) -> Any:
+    """Return what the classifier inside a fitted estimator gets when the estimator predicts `X`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted classifier, alone or at the end of a pipeline or search.
+    X : array-like of shape (n, ...)
+        Input of the estimator.
+
+    Returns
+    -------
+    array-like of shape (n, ...)
+        `X` itself, or what the steps before the classifier make of it.
+    """
+    for _, each in _walk_to_classifier(estimator, fitted=True):
+        if len(getattr(each, "steps", ())) > 1:
+            X = each[:-1].transform(X)
+    return X
+
+
 def changes_images(estimator: Any) -> bool:
     """Whether a pipeline step transforms the images before they reach the classifier."""
     return any(

@@ -8,7 +8,7 @@ import numpy as np
 from .._backbones.spec import Backbone
 from .._cache.store import Store
 from .._data.class_split import ClassSplit
-from .._data.lazy_images import ImageFormat
+from .._data.lazy_images import ImageFormat, LazyImages
 from .._data.row_subset import RowSubset
 from .._networks.architecture import Architecture, Weights
 from .defaults import FitSettings
@@ -54,12 +54,16 @@ class FittedNetwork:
     whole_backbone: Backbone
     test_time_flips: bool = False
 
+    def images(self, rows) -> LazyImages:
+        """Return validated rows as the network takes them."""
+        return self.image_format.lazy_images(RowSubset(rows), self.architecture.float_type)
+
     def predict_proba(self, rows) -> np.ndarray:
         """Return probabilities of shape (n, n_classes) for validated rows."""
         from .._networks.frozen_part import FrozenPart
         from .._networks.network import get_network
 
-        images = self.image_format.lazy_images(RowSubset(rows), self.architecture.float_type)
+        images = self.images(rows)
         network = get_network(self.architecture)
         frozen = FrozenPart(network, self.freeze_point, self.weights, self.store)
         probabilities = frozen.predict_proba(images)

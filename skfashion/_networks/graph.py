@@ -4,9 +4,11 @@ from functools import cached_property
 
 import numpy as np
 
+from .._backbones.freeze_points import describe_numbers
 from .._backbones.spec import Backbone, check_layer_names
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras
+from .._messages import unknown_name_message
 from .._random_streams import RandomStreams
 from .architecture import Architecture, BodyArchitecture, Weights
 
@@ -216,6 +218,26 @@ class Graph:
                 f"Backbone {name!r} loads weights when it is built, which none of its layers would "
                 "keep. Build it with random ones, and give the file to the estimator: weights=PATH."
             )
+
+    def output_at(self, layer: str):
+        """Return the output tensor of a layer, or of the whole body for "features".
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer.
+        """
+        if layer == "features":
+            return self.body.outputs[0]
+        backbone = self.architecture.backbone
+        names = [each.name for each in self.model.layers]
+        if layer not in names:
+            raise ValueError(
+                unknown_name_message("layer", layer, [*backbone.stages, "features"], also=names)
+                + f" These are the stages of backbone {backbone.name!r}; "
+                f"{describe_numbers(backbone)}."
+            )
+        return output_of(self.model, layer)
 
     @cached_property
     def config(self) -> str:

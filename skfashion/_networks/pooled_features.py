@@ -4,14 +4,12 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .._backbones.freeze_points import describe_numbers
 from .._keras.global_state import fresh_keras_state
 from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras
-from .._messages import unknown_name_message
 from .architecture import BodyArchitecture
 from .batch_function import FixedBatchFunction, run_batches
-from .graph import Graph, Weights, output_of, pool
+from .graph import Graph, Weights, pool
 
 MAX_BODIES = 4
 MAX_EXTRACTORS = 16
@@ -67,7 +65,7 @@ class PooledFeatures:
 
     def __init__(self, graph: Graph, layer: str, pooling: str):
         self.graph = graph
-        features = self._output_of(layer)
+        features = graph.output_at(layer)
         with fresh_keras_state(graph.architecture.dtype):
             pooled = pool(features, pooling)
             if pooled is None:
@@ -77,20 +75,6 @@ class PooledFeatures:
                     'tokens. Set pooling="flatten", or choose another layer.'
                 )
             self._model = keras.Model(graph.body.inputs[0], pooled, name="extractor")
-
-    def _output_of(self, layer):
-        body, backbone = self.graph.body, self.graph.architecture.backbone
-        stages = backbone.stages
-        if layer == "features":
-            return body.outputs[0]
-        names = [each.name for each in body.layers]
-        if layer not in names:
-            raise ValueError(
-                unknown_name_message("layer", layer, [*stages, "features"], also=names)
-                + f" These are the stages of backbone {backbone.name!r}; "
-                f"{describe_numbers(backbone)}."
-            )
-        return output_of(body, layer)
 
     @property
     def n_features(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,27 +12,26 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from .._data.pixel_range import WHITE
 from .._estimators.find_classifier import fitted_classifier
-from ._mistakes import (
+from ._image_panels import (
+    N_IMAGES,
     ClassNames,
-    flat_image_shape,
+    check_n_images,
+    draw_images,
     format_percent,
     label_name,
-    mistakes_title,
-    select_mistakes,
-    to_visible_images,
+    make_image_panels,
+    write_lines,
 )
-from ._panels import COLORS, make_panels
+from ._mistakes import flat_image_shape, mistakes_title, select_mistakes, to_visible_images
+from ._panels import COLORS
 
 if TYPE_CHECKING:
     from ._panels import AxesLike
 
-N_IMAGES = 12
-MAX_COLUMNS = 6
-SIDE = 1.45  # inches
-TITLE_HEIGHT = 0.35  # inches
-NAMES_HEIGHT = 0.4  # inches
+# Room for the title above the grid.
+_TITLE_COLUMNS = 4
+_TITLE_HEIGHT = 0.35  # inches
 
 
 class ImageGridDisplay:
@@ -266,8 +264,7 @@ class ImageGridDisplay:
         See :class:`ImageGridDisplay`.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
-        if n_images < 1:
-            raise ValueError(f"n_images must be at least 1, got {n_images}.")
+        check_n_images(n_images)
         true, predicted, sure = (column_or_1d(each) for each in (y_true, y_pred, confidence))
         check_consistent_length(X, true, predicted, sure)
         shown, n_mistakes = select_mistakes(true, predicted, sure, n_images)
@@ -309,42 +306,31 @@ class ImageGridDisplay:
             The display itself.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        n_rows, n_columns = _grid_shape(len(self.images), n_columns)
-        height, width = np.shape(self.images)[1:3]
-        row_height = SIDE * height / width + NAMES_HEIGHT
-        figsize = (SIDE * max(n_columns, 4), row_height * n_rows + TITLE_HEIGHT)
-        self.axes_ = make_panels(ax, (n_rows, n_columns), figsize=figsize)
+        self.axes_ = make_image_panels(
+            ax,
+            self.images,
+            n_columns,
+            n_lines=2,
+            min_columns=_TITLE_COLUMNS,
+            title_height=_TITLE_HEIGHT,
+        )
         self.figure_ = self.axes_[0, 0].get_figure()
-        for panel in self.axes_.flat:
-            panel.set_axis_off()
-        style = {"cmap": "gray", "vmin": 0, "vmax": WHITE, **(imshow_kw or {})}
-        self.images_ = [
-            panel.imshow(image, **style)
-            for panel, image in zip(self.axes_.flat, self.images, strict=False)
-        ]
-        self._write_names(text_kw or {})
+        self.images_ = draw_images(self.axes_, self.images, imshow_kw)
+        self._write_names(text_kw)
         self.title_ = self._write_title(ax)
         return self
 
-    def _write_names(self, text_kw: Mapping[str, Any]) -> None:
+    def _write_names(self, text_kw: Mapping[str, Any] | None) -> None:
         """Write the predicted and the true name below each image."""
         for panel, *labels, confidence in zip(
             self.axes_.flat, self.y_pred, self.y_true, self.confidence, strict=False
         ):
             predicted, true = (label_name(label, self.class_names) for label in labels)
-            lines = (
-                (-3, f"{predicted} ({format_percent(confidence)})", COLORS[1]),
-                (-14, f"is {true}", "black"),
-            )
-            for points, text, color in lines:
-                panel.annotate(
-                    text,
-                    (0.5, 0),
-                    xytext=(0, points),
-                    xycoords="axes fraction",
-                    textcoords="offset points",
-                    **{"ha": "center", "va": "top", "size": 8, "color": color, **text_kw},
-                )
+            lines = [
+                (f"{predicted} ({format_percent(confidence)})", COLORS[1]),
+                (f"is {true}", "black"),
+            ]
+            write_lines(panel, lines, text_kw)
 
     def _write_title(self, ax: Any) -> Any:
         """Write the title, unless the caller passed one Axes per panel."""
@@ -358,11 +344,3 @@ class ImageGridDisplay:
         if ax is None:
             return self.figure_.suptitle(self.title, size="medium")
         return ax.set_title(self.title, size="medium") if hasattr(ax, "set_title") else None
-
-
-def _grid_shape(n_images: int, n_columns: int | None) -> tuple[int, int]:
-    """Return rows and columns: by default the fewest rows of at most six images."""
-    n_images = max(n_images, 1)
-    if not n_columns:
-        n_columns = ceil(n_images / ceil(n_images / MAX_COLUMNS))
-    return ceil(n_images / n_columns), n_columns

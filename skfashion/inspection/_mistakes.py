@@ -1,8 +1,4 @@
-"""Select the mistakes of a classifier, and turn them into images and words."""
-
-from collections.abc import Mapping, Sequence
-from numbers import Integral
-from typing import Any, TypeAlias
+"""Select the mistakes of a classifier, and turn them into images and a title."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,10 +7,7 @@ from sklearn.utils import check_array
 from .._data.image_shapes import as_rows
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
-
-ClassNames: TypeAlias = Mapping[Any, str] | Sequence[str]
-
-_MAX_NAME_LENGTH = 15
+from ._image_panels import to_grey_or_rgb
 
 
 def select_mistakes(
@@ -39,10 +32,7 @@ def to_visible_images(
     image_shape: tuple[int, ...] | None,
     pixel_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Return rows as images that can be shown.
-
-    Images with other numbers of channels than 1 and 3 show their first channel, or their first
-    three.
+    """Return rows as images that can be shown: see `to_grey_or_rgb`.
 
     Parameters
     ----------
@@ -71,9 +61,7 @@ def to_visible_images(
     # Images compare the range of pixels with the one learned, which takes at least one row.
     selected = np.array(indices if len(indices) else [0])
     images = image_format.lazy_images(RowSubset(rows, selected), "float32")[: len(indices)]
-    if images.shape[-1] < 3:
-        return images[..., 0]
-    return np.rint(images[..., :3]).astype(np.uint8)
+    return to_grey_or_rgb(images)
 
 
 def mistakes_title(n_shown: int, n_mistakes: int, n_images: int) -> str:
@@ -85,43 +73,3 @@ def mistakes_title(n_shown: int, n_mistakes: int, n_images: int) -> str:
     if n_shown == n_mistakes:
         return f"All {n_mistakes} mistakes in {n_images:,} images"
     return f"The {n_shown} most confident of {n_mistakes:,} mistakes in {n_images:,} images"
-
-
-def label_name(label: Any, class_names: ClassNames | None) -> str:
-    """Return the name of a label, shortened to fit below an image.
-
-    Parameters
-    ----------
-    label : object
-        The label.
-    class_names : dict, sequence of str or None
-        Names of labels.
-
-    Returns
-    -------
-    str
-        The name, or the label if it has none.
-
-    Raises
-    ------
-    ValueError
-        If `class_names` is a sequence and the label is not an integer.
-    """
-    if isinstance(class_names, Mapping):
-        label = class_names.get(label, label)
-    elif class_names is not None:
-        if not isinstance(label, Integral):
-            raise ValueError(
-                "class_names must be a dict of label to name, or a sequence in which integer "
-                f"labels are positions; it is a {type(class_names).__name__}, and there is a label "
-                f"{str(label)!r}. Pass a dict."
-            )
-        label = class_names[int(label)] if 0 <= int(label) < len(class_names) else label
-    name = str(label)
-    return name if len(name) <= _MAX_NAME_LENGTH else name[: _MAX_NAME_LENGTH - 1] + "…"
-
-
-def format_percent(confidence: float) -> str:
-    """Return a probability as a percentage that never rounds up to certainty."""
-    percent = f"{confidence:.0%}"
-    return ">99%" if percent == "100%" and confidence < 1 else percent

@@ -1,5 +1,6 @@
 """The classifier is found in pipelines, searches and wrappers, by one way of stepping inwards."""
 
+import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -11,6 +12,7 @@ from sklearn.svm import SVC
 from skfashion import TransferClassifier
 from skfashion._estimators.find_classifier import (
     changes_images,
+    classifier_input,
     find_classifier,
     fitted_classifier,
     iterate_parts,
@@ -64,6 +66,16 @@ def test_the_fitted_classifier_of_a_search_is_the_best(fitted):
 )
 def test_steps_before_the_classifier_change_images(estimator, expected):
     assert changes_images(estimator) is expected
+
+
+def test_the_classifier_gets_what_the_steps_before_it_make_of_the_input():
+    negate, halve = FunctionTransformer(np.negative), FunctionTransformer(lambda X: X / 2)
+    search = GridSearchCV(CLF, {"epochs": [1]})
+    search.best_estimator_ = make_pipeline(None, negate, make_pipeline("passthrough", halve, CLF))
+    X = np.ones((2, 64))
+    assert classifier_input(CLF, X) is X
+    assert classifier_input(make_pipeline(CLF), X) is X
+    np.testing.assert_array_equal(classifier_input(search, X), X / -2)
 
 
 def test_parts_are_all_steps():

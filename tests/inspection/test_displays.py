@@ -10,7 +10,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 from skfashion import TransferClassifier
-from skfashion.inspection import FreezeDepthDisplay, HistoryDisplay, ImageGridDisplay
+from skfashion.inspection import (
+    FreezeDepthDisplay,
+    GradCAMDisplay,
+    HistoryDisplay,
+    ImageGridDisplay,
+)
 
 
 @pytest.fixture
@@ -19,11 +24,12 @@ def displays(fitted, fashion_test, search):
     return {
         "history": lambda **kw: HistoryDisplay.from_estimator(fitted, **kw),
         "grid": lambda **kw: ImageGridDisplay.from_estimator(fitted, *fashion_test, **kw),
+        "map": lambda **kw: GradCAMDisplay.from_estimator(fitted, *fashion_test, **kw),
         "depth": lambda **kw: FreezeDepthDisplay.from_search(search, **kw),
     }
 
 
-DISPLAYS = ["history", "grid", "depth"]
+DISPLAYS = ["history", "grid", "map", "depth"]
 
 
 @pytest.mark.parametrize("name", DISPLAYS)
@@ -75,6 +81,7 @@ def test_without_matplotlib_it_says_what_to_install(displays, name, monkeypatch)
     [
         HistoryDisplay.from_estimator,
         lambda estimator: ImageGridDisplay.from_estimator(estimator, np.ones((2, 64)), [0, 1]),
+        lambda estimator: GradCAMDisplay.from_estimator(estimator, np.ones((2, 64))),
     ],
 )
 def test_what_can_be_shown(show):

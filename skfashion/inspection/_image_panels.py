@@ -1,0 +1,173 @@
+"""A grid of panels with images, and the names below them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from .._data.pixel_range import WHITE
+from ._panels import make_panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ._panels import AxesLike
+
+ClassNames: TypeAlias = Mapping[Any, str] | Sequence[str]
+
+N_IMAGES = 12
+_MAX_COLUMNS = 6
+_SIDE = 1.45  # inches
+_MARGIN_BELOW = 0.1  # inches
+_LINE_HEIGHT = 0.15  # inches
+_POINTS_OF_LINE = 11
+_MAX_NAME_LENGTH = 15
+
+
+def check_n_images(n_images: int) -> None:
+    """Check the largest number of images that a display is asked for."""
+    if n_images < 1:
+        raise ValueError(f"n_images must be at least 1, got {n_images}.")
+
+
+def to_grey_or_rgb(images: np.ndarray) -> np.ndarray:
+    """Return images that can be shown.
+
+    Images with other numbers of channels than 1 and 3 show their first channel, or their first
+    three.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, h, w, c)
+        Images from 0 to 255.
+
+    Returns
+    -------
+    ndarray of shape (n, h, w) or (n, h, w, 3)
+        Grey images as they are, or RGB images as uint8.
+    """
+    if images.shape[-1] < 3:
+        return images[..., 0]
+    return np.rint(images[..., :3]).astype(np.uint8)
+
+
+# -- Panels ------------------------------------------------------------------------------------
+
+
+def make_image_panels(
+    ax: AxesLike | None,
+    images: np.ndarray,
+    n_columns: int | None,
+    *,
+    n_lines: int,
+    min_columns: int = 1,
+    title_height: float = 0.0,
+) -> np.ndarray:
+    """Return a grid of panels without axes, one for each image.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes, array-like of Axes, or None
+        As for `make_panels`.
+    images : ndarray of shape (n, h, w) or (n, h, w, 3)
+        The images.
+    n_columns : int or None
+        Columns; `None` for the fewest rows of at most six images.
+    n_lines : int
+        Lines of text below each image.
+    min_columns : int, default=1
+        Columns that a new figure has room for.
+    title_height : float, default=0.0
+        Height of a title, in inches.
+
+    Returns
+    -------
+    ndarray of matplotlib Axes, of shape (n_rows, n_columns)
+        The panels.
+    """
+    n_rows, n_columns = _grid_shape(len(images), n_columns)
+    height, width = np.shape(images)[1:3]
+    row_height = _SIDE * height / width + _MARGIN_BELOW + _LINE_HEIGHT * n_lines
+    figsize = (_SIDE * max(n_columns, min_columns), row_height * n_rows + title_height)
+    panels = make_panels(ax, (n_rows, n_columns), figsize=figsize)
+    for panel in panels.flat:
+        panel.set_axis_off()
+    return panels
+
+
+def _grid_shape(n_images: int, n_columns: int | None) -> tuple[int, int]:
+    """Return rows and columns: by default the fewest rows of at most six images."""
+    n_images = max(n_images, 1)
+    if not n_columns:
+        n_columns = ceil(n_images / ceil(n_images / _MAX_COLUMNS))
+    return ceil(n_images / n_columns), n_columns
+
+
+def draw_images(
+    panels: np.ndarray, images: np.ndarray, imshow_kw: Mapping[str, Any] | None
+) -> list[Any]:
+    """Draw each image in a panel; return the `AxesImage` of each."""
+    style = {"cmap": "gray", "vmin": 0, "vmax": WHITE, **(imshow_kw or {})}
+    return [panel.imshow(image, **style) for panel, image in zip(panels.flat, images, strict=False)]
+
+
+# -- Names -------------------------------------------------------------------------------------
+
+
+def write_lines(
+    panel: Axes, lines: Sequence[tuple[str, str]], text_kw: Mapping[str, Any] | None
+) -> None:
+    """Write lines, each a text and its colour, below an image."""
+    for number, (text, color) in enumerate(lines):
+        panel.annotate(
+            text,
+            (0.5, 0),
+            xytext=(0, -3 - _POINTS_OF_LINE * number),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            **{"ha": "center", "va": "top", "size": 8, "color": color, **(text_kw or {})},
+        )
+
+
+def label_name(label: Any, class_names: ClassNames | None) -> str:
+    """Return the name of a label, shortened to fit below an image.
+
+    Parameters
+    ----------
+    label : object
+        The label.
+    class_names : dict, sequence of str or None
+        Names of labels.
+
+    Returns
+    -------
+    str
+        The name, or the label if it has none.
+
+    Raises
+    ------
+    ValueError
+        If `class_names` is a sequence and the label is not an integer.
+    """
+    if isinstance(class_names, Mapping):
+        label = class_names.get(label, label)
+    elif class_names is not None:
+        if not isinstance(label, Integral):
+            raise ValueError(
+                "class_names must be a dict of label to name, or a sequence in which integer "
+                f"labels are positions; it is a {type(class_names).__name__}, and there is a label "
+                f"{str(label)!r}. Pass a dict."
+            )
+        label = class_names[int(label)] if 0 <= int(label) < len(class_names) else label
+    name = str(label)
+    return name if len(name) <= _MAX_NAME_LENGTH else name[: _MAX_NAME_LENGTH - 1] + "…"
+
+
+def format_percent(confidence: float) -> str:
+    """Return a probability as a percentage that never rounds up to certainty."""
+    percent = f"{confidence:.0%}"
+    return ">99%" if percent == "100%" and confidence < 1 else percent

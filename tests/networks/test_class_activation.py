@@ -1,0 +1,259 @@
+"""Gradients and maps of class activation, beside a tape through the fitted Keras model."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skfashion import Backbone, list_backbones
+from skfashion._backbones.body_end import end_body_at
+from skfashion._backbones.registry import get_backbone
+from skfashion._networks.architecture import Architecture
+from skfashion._networks.class_activation import build_class_activation, get_class_activation
+from skfashion._networks.fitted_model import build_fitted_model
+from skfashion._networks.network import get_network
+from skfashion._networks.weight_files import load_body_weights
+from skfashion._random_streams import RandomStreams
+from tests.residual import RESIDUAL
+
+
+def describe(backbone, shape=(14, 14, 1), size=None, dtype="float32", hidden_units=32):
+    """Return the architecture of a network with three classes."""
+    return Architecture(get_backbone(backbone), shape, size, dtype, 3, hidden_units, 0.5, 0.25)
+
+
+def draw_weights(architecture):
+    """Return random weights with averages of batch statistics away from where they start."""
+    weights = get_network(architecture).initial_weights(RandomStreams(0))
+    rng = np.random.default_rng(0)
+    for path in weights:
+        if "moving_mean" in path:
+            weights[path] += rng.uniform(-0.1, 0.1, weights[path].shape).astype("float32")
+        if "moving_variance" in path:
+            weights[path] *= rng.uniform(0.2, 0.5, weights[path].shape).astype("float32")
+    return weights
+
+
+def draw_images(architecture, n_images=6):
+    """Return noise in the type of the network's inputs, and classes."""
+    images = np.random.default_rng(0).integers(0, 256, (n_images, *architecture.image_shape))
+    return images.astype(architecture.float_type), np.arange(n_images) % 3
+
+
+def by_tape(model, layer, images, classes):
+    """Return a layer's output and the gradients of logits, through the Keras model of users."""
+    network = model.get_layer("network")
+    # A layer that is called again has several outputs.
+    output = network.get_layer(layer)._inbound_nodes[0].output_tensors[0]
+    both = keras.Model(network.inputs, [output, network.outputs[0]])
+    images = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        features, logits = both(images, training=False)
+        scores = tf.reduce_sum(logits * tf.one_hot(classes, 3, dtype=logits.dtype))
+    return as_floats(features, tape.gradient(scores, features))
+
+
+def as_floats(*tensors):
+    return [np.array(tf.cast(tensor, "float64")) for tensor in tensors]
+
+
+def computed(activation, weights, images, classes):
+    """Return the same from the function under test."""
+    tensors = [tf.constant(weights[variable.path]) for variable in activation._model.weights]
+    run = tf.function(activation.gradients, autograph=False)
+    return as_floats(*run(tensors, tf.constant(images), tf.constant(classes, tf.int32)))
+
+
+def check_gradients(architecture, layer, tolerance=1e-5, weights=None):
+    """Compare a layer's output, its gradients, and the maps."""
+    weights = draw_weights(architecture) if weights is None else weights
+    images, classes = draw_images(architecture)
+    model = build_fitted_model(architecture, weights, (0.0, 255.0), None)
+    expected = by_tape(model, layer, images, classes)
+    activation = get_class_activation(architecture, layer)
+    for found, correct in zip(
+        computed(activation, weights, images, classes), expected, strict=True
+    ):
+        assert np.abs(correct).max() > 0
+        assert_allclose(found, correct, rtol=0, atol=tolerance * np.abs(correct).max())
+    features, gradients = expected
+    # The formula of the paper.
+    maps = np.einsum("nk,nhwk->nhw", gradients.mean(axis=(1, 2)), features).clip(0)
+    size = architecture.image_shape[:2]
+    maps = tf.image.resize(maps[..., None], size, antialias=True)[..., 0].numpy()
+    highest = maps.max(axis=(1, 2), keepdims=True)
+    maps = np.divide(maps, highest, out=np.zeros_like(maps), where=highest > 0)
+    found = activation.maps(weights, images, classes)
+    assert found.dtype == np.float32
+    assert_allclose(found, maps, atol=max(1e-4, 10 * tolerance))
+
+
+def name_case(value):
+    """Return the same name of a parameter in every process: a backbone prints an address."""
+    if not isinstance(value, dict):
+        return str(value)
+    return " ".join(str(getattr(each, "name", each)) for each in value.values())
+
+
+@pytest.mark.parametrize(
+    ("params", "layer", "tolerance"),
+    [
+        ({"backbone": "small_cnn"}, "conv1", 1e-5),
+        ({"backbone": "small_cnn", "hidden_units": 0}, "pool", 1e-5),
+        ({"backbone": "small_resnet"}, "block1", 1e-5),
+        # Inside a branch, and a layer that is called twice.
+        ({"backbone": RESIDUAL}, "depthwise", 1e-5),
+        ({"backbone": RESIDUAL}, "re_lu", 1e-5),
+        ({"backbone": RESIDUAL, "dtype": "float64"}, "norm", 1e-10),
+        ({"backbone": RESIDUAL, "dtype": "mixed_bfloat16"}, "norm", 0.02),
+        ({"backbone": RESIDUAL, "shape": (9, 12, 3), "size": 16}, "norm", 1e-5),
+        ({"backbone": RESIDUAL, "size": 10}, "norm", 1e-5),
+        ({"backbone": end_body_at(RESIDUAL, "norm")}, "norm", 1e-5),
+    ],
+    ids=name_case,
+)
+def test_gradients_are_those_of_a_tape_through_the_model(params, layer, tolerance):
+    check_gradients(describe(**params), layer, tolerance)
+
+
+def rounding(images):
+    """A body with a layer through which no gradient flows."""
+    from keras import layers, ops
+
+    x = layers.Lambda(lambda x: ops.cast(ops.cast(x, "int32"), "float32") / 255)(images)
+    x = layers.Conv2D(4, 3, activation="relu", name="conv")(x)
+    return layers.Conv2D(4, 3, name="late_conv")(x)
+
+
+def test_layers_before_need_no_gradient():
+    spec = describe(Backbone("rounding", build=rounding, stages=("conv", "late_conv"), min_size=8))
+    weights, (images, classes) = draw_weights(spec), draw_images(spec)
+    _, gradients = computed(get_class_activation(spec, "conv"), weights, images, classes)
+    assert np.abs(gradients).max(axis=(1, 2, 3)).min() > 0
+    # A small change of the images changes nothing.
+    _, gradients = computed(get_class_activation(spec, "images"), weights, images, classes)
+    assert_array_equal(gradients, 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name.startswith("small") else pytest.param(name, marks=pytest.mark.slow)
+        for name in list_backbones()
+    ],
+)
+def test_every_backbone_has_finite_maps(name):
+    spec = describe(name, (20, 20, 3), hidden_units=0)
+    weights, (images, classes) = draw_weights(spec), draw_images(spec)
+    # What speaks against one class speaks for another, so not all maps are 0.
+    weights["output/kernel"][:, 1] = -weights["output/kernel"][:, 0]
+    maps = get_class_activation(spec, None).maps(weights, images, classes)
+    assert maps.shape == (6, 20, 20)
+    assert maps.min() >= 0
+    assert set(maps.max(axis=(1, 2))) <= {0.0, 1.0}
+    assert maps.any()
+
+
+def test_a_layer_is_traced_once():
+    spec = describe(RESIDUAL)
+    assert get_class_activation(spec, "norm") is get_class_activation(spec, 2)
+    assert get_class_activation(spec, None) is get_class_activation(spec, "late_norm")
+    assert build_class_activation.cache_info().maxsize is not None
+
+
+def test_a_map_does_not_depend_on_other_images():
+    spec = describe(RESIDUAL)
+    weights = draw_weights(spec)
+    # More than a batch, and not whole batches.
+    images, classes = draw_images(spec, 150)
+    maps = get_class_activation(spec, "norm").maps(weights, images, classes)
+    for part in (slice(7), slice(120, 150)):
+        some = get_class_activation(spec, "norm").maps(weights, images[part], classes[part])
+        assert_array_equal(some, maps[part])
+
+
+def tokens(images):
+    from keras import layers
+
+    x = layers.Conv2D(4, 4, strides=4, name="patches")(images)
+    x = layers.Reshape((-1, 4), name="tokens")(x)
+    return layers.Dense(4, name="mix")(x)
+
+
+def vectors(images):
+    from keras import layers
+
+    x = layers.Conv2D(4, 3, name="conv")(images)
+    return layers.Dense(4, name="dense_body")(layers.Flatten(name="flat")(x))
+
+
+@pytest.mark.parametrize(
+    ("build", "stages", "layer", "message"),
+    [
+        (
+            vectors,
+            ("conv", "dense_body"),
+            "dense_body",
+            r"layer='dense_body' has an output of shape \(4,\), which is no feature map .*\. "
+            r"Backbone 'it' has these stages with one: \['conv'\]\.",
+        ),
+        (vectors, ("conv", "dense_body"), -3, r"layer=-3 is out of range"),
+        (vectors, ("conv", "dense_body"), 0, r"layer=0 is no stage: count from 1"),
+        (
+            vectors,
+            ("conv", "dense_body"),
+            "convo",
+            r"layer='convo' is not one of \['conv', 'dense_body', 'features'\]\. Did you mean 'con",
+        ),
+        (
+            tokens,
+            ("tokens", "mix"),
+            None,
+            r"layer=None is .* feature map, but backbone 'it' has no such stage\. Its layers with "
+            r"a feature map are \['images', 'patches'\]\.",
+        ),
+        (tokens, ("tokens", "mix"), "features", r"shape \(\d+, 4\), which .* has no such stage"),
+    ],
+)
+def test_layers_without_a_feature_map(build, stages, layer, message):
+    backbone = Backbone("it", build=build, stages=stages, min_size=8)
+    with pytest.raises(ValueError, match=message):
+        get_class_activation(describe(backbone, (8, 8, 1)), layer)
+
+
+def test_the_last_stage_with_a_feature_map_is_the_default():
+    backbone = Backbone("it", build=vectors, stages=("conv", "dense_body"), min_size=8)
+    spec = describe(backbone, (8, 8, 1))
+    assert get_class_activation(spec, None) is get_class_activation(spec, "conv")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backbone", "file", "layers"),
+    [
+        ("vgg16", "vgg16_imagenet_notop.weights.h5", ["block3_conv2", "block5_pool"]),
+        # Each of the convolutions is inside a block of branches.
+        ("inception_v3", "inceptionv3_notop.weights.h5", ["conv2d_40", "mixed10"]),
+        (
+            "mobilenet_v2",
+            "mobilenetv2_notop.weights.h5",
+            ["block_8_project_BN", "out_relu"],
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "." not in value else "",
+)
+def test_gradients_with_real_weights(backbone, file, layers):
+    """Needs a folder of weight files, which the project does not ship."""
+    folder = os.environ.get("SKFASHION_WEIGHTS")
+    if folder is None:
+        pytest.skip("SKFASHION_WEIGHTS names no folder of pretrained weights")
+    spec = describe(backbone, (96, 96, 3))
+    body = load_body_weights(Path(folder, file), get_network(spec))
+    weights = {**draw_weights(spec), **body}
+    for layer in layers:
+        check_gradients(spec, layer, weights=weights)
