@@ -54,7 +54,7 @@ def read_images(estimator, X, image_shape=None) -> np.ndarray | DecodedRows | No
     else:
         for image in images:
             check_resizable(image)
-    shape = _shape_in_first_fit(estimator) if is_first else image_shape
+    shape = shape_in_first_fit(estimator) if is_first else image_shape
     _check_channels(shape, "image_shape" if is_first else "image_shape_")
     return DecodedRows(images, ImageDecoder(shape, estimator.resize, estimator.reduced_decoding))
 
@@ -72,7 +72,8 @@ def _have_right_shape(arrays, image_shape) -> bool:
     return shapes <= {image_shape, image_shape[:2] if image_shape[2] == 1 else image_shape}
 
 
-def _shape_in_first_fit(estimator) -> tuple[int, int, int]:
+def shape_in_first_fit(estimator) -> tuple[int, int, int]:
+    """Return the shape that files and images of different sizes get in a first fit."""
     if estimator.image_shape is not None:
         return complete_shape(estimator.image_shape)
     side = estimator.input_size or get_backbone(estimator.backbone).side_of_files

@@ -1,6 +1,7 @@
 """X as single images: paths of files, Pillow images, or arrays of different sizes."""
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,14 @@ def as_image_list(X) -> list | None:
     return items if all(isinstance(item, np.ndarray) and item.ndim >= 2 for item in items) else None
 
 
+def images_to_decode(X) -> list | None:
+    """Return the items of `X` if they are paths, Pillow images, or arrays of several shapes."""
+    images = as_image_list(X)
+    if images is None or not isinstance(images[0], np.ndarray):
+        return images
+    return images if len({image.shape for image in images}) > 1 else None
+
+
 def _items_of(X) -> list | None:
     """Return the items of a sequence or a single column, `None` for other arrays."""
     if isinstance(X, Sequence) and not isinstance(X, str | bytes):
@@ -61,9 +70,7 @@ def is_path(item) -> bool:
 
 def is_pillow_image(item) -> bool:
     """Whether an item is a Pillow image, which nobody has without Pillow."""
-    from sys import modules
-
-    pillow = modules.get("PIL.Image")
+    pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(item, pillow.Image)
 
 

@@ -117,8 +117,7 @@ class TransferClassifier(BaseTransferClassifier):
         pixels and reflects the image at its border.
     early_stopping : bool, default=False
         Whether a phase stops when its validation loss has not improved for `n_iter_no_change`
-        epochs, and returns to the weights of its best epoch. Without early stopping, all epochs
-        run.
+        epochs, and returns to the weights of its best epoch. Otherwise all epochs run.
     validation_fraction : float, default=0.1
         Share of its rows, stratified, that each phase holds out for early stopping, or to compare
         fine-tuned weights with a probe, unless `fit` gets `X_val`. They are not augmented.
@@ -147,12 +146,11 @@ class TransferClassifier(BaseTransferClassifier):
         The values of `X` that mean black and white, such as (0, 1). By default they are learned in
         `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
     resize : {"crop", "pad", "stretch"}, default="crop"
-        How files and images of different sizes become images of one shape (:ref:`photographs`): the
-        largest rectangle of its aspect ratio in the centre; the whole image, with black around it;
-        or the whole image, distorted.
+        How files and images of different sizes get one shape (:ref:`photographs`): the largest
+        rectangle in the centre, all of the image with black around it, or all of it, distorted.
     reduced_decoding : bool, default=True
-        Whether JPEG files are decoded in half, a quarter or an eighth of their size, which is
-        faster, as long as that is at least twice the size that they are resized to.
+        Whether JPEG files are decoded in half, a quarter or an eighth of their size, if that is at
+        least twice the size that they are resized to.
     input_size : int, default=None
         Side, in pixels, that images are resized to. By default only images below the backbone's
         minimum are enlarged; with `weights` and few images, those below its `pretrained_size`.

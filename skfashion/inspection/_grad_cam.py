@@ -33,8 +33,8 @@ def grad_cam(
     estimator : TransferClassifier
         A fitted classifier, or a fitted pipeline or search with one at its end. In a pipeline, maps
         are of the images as they arrive at the classifier.
-    X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-        Images, or flat rows.
+    X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+        Images, flat rows, or n paths of files or images of any size.
     layer : str or int, default=None
         The layer whose output is weighted: the name of a stage or layer with an output of shape
         (height, width, channels), "features" for the whole body, or a number of stages, as in

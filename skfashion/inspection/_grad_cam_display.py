@@ -136,8 +136,8 @@ class GradCAMDisplay:
         estimator : TransferClassifier
             A fitted classifier, or a fitted pipeline or search with one at its end. In a pipeline,
             images and maps are shown as they arrive at the classifier.
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images, or flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images, flat rows, or n paths of files or images of any size.
         y : array-like of shape (n,), default=None
             True labels; `None` shows none.
         layer : str or int, default=None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +21,17 @@ from ._image_panels import (
     format_percent,
     label_name,
     make_image_panels,
+    shorten_file_name,
     write_lines,
 )
-from ._mistakes import flat_image_shape, mistakes_title, select_mistakes, to_visible_images
-from ._panels import COLORS
+from ._mistakes import (
+    flat_image_shape,
+    mistakes_title,
+    names_of_files,
+    select_mistakes,
+    to_visible_images,
+)
+from ._panels import COLORS, QUIET
 
 if TYPE_CHECKING:
     from ._panels import AxesLike
@@ -55,6 +62,8 @@ class ImageGridDisplay:
         without a name is shown itself.
     title : str, default=None
         Title above the grid; `None` for no title.
+    file_names : sequence of str of length n, default=None
+        Names of the files that images come from; `None` shows none.
 
     Attributes
     ----------
@@ -100,6 +109,7 @@ class ImageGridDisplay:
         confidence: np.ndarray,
         class_names: ClassNames | None = None,
         title: str | None = None,
+        file_names: Sequence[str] | None = None,
     ) -> None:
         self.images = images
         self.y_true = y_true
@@ -107,6 +117,7 @@ class ImageGridDisplay:
         self.confidence = confidence
         self.class_names = class_names
         self.title = title
+        self.file_names = file_names
 
     @classmethod
     def from_estimator(
@@ -132,8 +143,8 @@ class ImageGridDisplay:
         estimator : TransferClassifier
             A fitted classifier, or a fitted pipeline or search with one at its end. Images are
             shown as they are in `X`, before any pipeline step.
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images, or flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images, flat rows, or n paths of files or images of any size.
         y : array-like of shape (n,)
             True labels.
         n_images : int, default=12
@@ -190,6 +201,7 @@ class ImageGridDisplay:
             image_shape=flat_image_shape(X, classifier.image_shape_),
             # A pipeline may scale pixels before the classifier gets them.
             pixel_range=classifier.pixel_range_ if estimator is classifier else None,
+            resize=classifier.resize,
             n_images=n_images,
             class_names=class_names,
             ax=ax,
@@ -208,6 +220,7 @@ class ImageGridDisplay:
         *,
         image_shape: tuple[int, ...] | None = None,
         pixel_range: tuple[float, float] | None = None,
+        resize: str = "crop",
         n_images: int = N_IMAGES,
         class_names: ClassNames | None = None,
         ax: AxesLike | None = None,
@@ -219,8 +232,8 @@ class ImageGridDisplay:
 
         Parameters
         ----------
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images, or flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images, flat rows, or n paths of files or images of any size.
         y_true : array-like of shape (n,)
             True labels.
         y_pred : array-like of shape (n,)
@@ -229,10 +242,12 @@ class ImageGridDisplay:
             Probabilities of the predicted labels, from 0 to 1.
         image_shape : tuple of int, default=None
             (height, width) or (height, width, channels) that flat rows fold into; `None` for a
-            square.
+            square, and for files of 224 x 224 pixels.
         pixel_range : tuple of (black, white), default=None
             The values of `X` that mean black and white; `None` learns them from `X`, as
-            `TransferClassifier` does.
+            `TransferClassifier` does. Files have pixels from 0 to 255.
+        resize : {"crop", "pad", "stretch"}, default="crop"
+            How files and images of different sizes are resized, as for `TransferClassifier`.
         n_images : int, default=12
             Maximum number of images.
         class_names : dict or sequence of str, default=None
@@ -269,12 +284,13 @@ class ImageGridDisplay:
         check_consistent_length(X, true, predicted, sure)
         shown, n_mistakes = select_mistakes(true, predicted, sure, n_images)
         display = cls(
-            images=to_visible_images(X, shown, image_shape, pixel_range),
+            images=to_visible_images(X, shown, image_shape, pixel_range, resize),
             y_true=true[shown],
             y_pred=predicted[shown],
             confidence=sure[shown],
             class_names=class_names,
             title=mistakes_title(len(shown), n_mistakes, len(true)),
+            file_names=names_of_files(X, shown),
         )
         return display.plot(ax, n_columns=n_columns, imshow_kw=imshow_kw, text_kw=text_kw)
 
@@ -310,7 +326,7 @@ class ImageGridDisplay:
             ax,
             self.images,
             n_columns,
-            n_lines=2,
+            n_lines=2 if self.file_names is None else 3,
             min_columns=_TITLE_COLUMNS,
             title_height=_TITLE_HEIGHT,
         )
@@ -321,15 +337,18 @@ class ImageGridDisplay:
         return self
 
     def _write_names(self, text_kw: Mapping[str, Any] | None) -> None:
-        """Write the predicted and the true name below each image."""
-        for panel, *labels, confidence in zip(
-            self.axes_.flat, self.y_pred, self.y_true, self.confidence, strict=False
+        """Write the predicted and the true name, and that of the file, below each image."""
+        names = [None] * len(self.images) if self.file_names is None else self.file_names
+        for panel, *labels, confidence, file_name in zip(
+            self.axes_.flat, self.y_pred, self.y_true, self.confidence, names, strict=False
         ):
             predicted, true = (label_name(label, self.class_names) for label in labels)
             lines = [
                 (f"{predicted} ({format_percent(confidence)})", COLORS[1]),
                 (f"is {true}", "black"),
             ]
+            if file_name is not None:
+                lines.append((shorten_file_name(file_name), QUIET))
             write_lines(panel, lines, text_kw)
 
     def _write_title(self, ax: Any) -> Any:

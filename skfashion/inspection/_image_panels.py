@@ -26,6 +26,7 @@ _MARGIN_BELOW = 0.1  # inches
 _LINE_HEIGHT = 0.15  # inches
 _POINTS_OF_LINE = 11
 _MAX_NAME_LENGTH = 15
+_MAX_FILE_NAME_LENGTH = 20
 
 
 def check_n_images(n_images: int) -> None:
@@ -165,6 +166,12 @@ def label_name(label: Any, class_names: ClassNames | None) -> str:
         label = class_names[int(label)] if 0 <= int(label) < len(class_names) else label
     name = str(label)
     return name if len(name) <= _MAX_NAME_LENGTH else name[: _MAX_NAME_LENGTH - 1] + "…"
+
+
+def shorten_file_name(name: str) -> str:
+    """Return the end of a name, which tells files apart; it fits below an image."""
+    name = name.encode(errors="replace").decode().replace("\n", " ").replace("$", r"\$")
+    return name if len(name) <= _MAX_FILE_NAME_LENGTH else "…" + name[1 - _MAX_FILE_NAME_LENGTH :]
 
 
 def format_percent(confidence: float) -> str:

@@ -1,13 +1,21 @@
 """Select the mistakes of a classifier, and turn them into images and a title."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-from .._data.image_shapes import as_rows
+from .._data.decoded_rows import DecodedRows
+from .._data.image_decoding import ImageDecoder
+from .._data.image_list import images_to_decode, is_path
+from .._data.image_shapes import as_rows, complete_shape
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from ._image_panels import to_grey_or_rgb
+
+# Files are shown in this shape where no estimator says another one.
+_SHAPE_OF_FILES = (224, 224, 3)
 
 
 def select_mistakes(
@@ -21,6 +29,8 @@ def select_mistakes(
 
 def flat_image_shape(X: ArrayLike, image_shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """Return the shape of the images that `X` holds or folds into, `None` for another shape."""
+    if images_to_decode(X) is not None:
+        return image_shape
     rows, shape = as_rows(X, image_shape)
     fits = np.shape(rows)[-1] == np.prod(image_shape) if shape is None else shape == image_shape
     return image_shape if fits else None
@@ -31,19 +41,22 @@ def to_visible_images(
     indices: np.ndarray,
     image_shape: tuple[int, ...] | None,
     pixel_range: tuple[float, float] | None = None,
+    resize: str = "crop",
 ) -> np.ndarray:
     """Return rows as images that can be shown: see `to_grey_or_rgb`.
 
     Parameters
     ----------
-    X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-        Images, or flat rows.
+    X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+        Images, flat rows, or n paths of files or images of any size.
     indices : ndarray of shape (n_shown,)
         Rows to return.
     image_shape : tuple of int or None
-        The shape that flat rows fold into.
+        The shape that flat rows fold into, and files are resized to.
     pixel_range : tuple of (black, white), default=None
         The values that mean black and white; `None` learns them from all of `X`.
+    resize : {"crop", "pad", "stretch"}, default="crop"
+        How files and images of different sizes become images of one shape.
 
     Returns
     -------
@@ -55,13 +68,25 @@ def to_visible_images(
     ValueError
         If `image_shape` does not fit `X`.
     """
+    if (images := images_to_decode(X)) is not None:
+        shape = complete_shape(image_shape or _SHAPE_OF_FILES)
+        rows = DecodedRows([images[index] for index in indices], ImageDecoder(shape, resize))
+        return to_grey_or_rgb(rows[:].reshape(len(indices), *shape))
     rows, shape = as_rows(X, image_shape)
     rows = check_array(rows, dtype="numeric", input_name="X")
     image_format = ImageFormat.learn(RowSubset(rows), shape, image_shape, pixel_range)
     # Images compare the range of pixels with the one learned, which takes at least one row.
     selected = np.array(indices if len(indices) else [0])
-    images = image_format.lazy_images(RowSubset(rows, selected), "float32")[: len(indices)]
-    return to_grey_or_rgb(images)
+    pixels = image_format.lazy_images(RowSubset(rows, selected), "float32")[: len(indices)]
+    return to_grey_or_rgb(pixels)
+
+
+def names_of_files(X: ArrayLike, indices: np.ndarray) -> list[str] | None:
+    """Return the names of files, without their folders; `None` if `X` does not hold paths."""
+    images = images_to_decode(X)
+    if images is None or not is_path(images[0]):
+        return None
+    return [Path(images[index]).name for index in indices]
 
 
 def mistakes_title(n_shown: int, n_mistakes: int, n_images: int) -> str:

@@ -12,6 +12,8 @@ from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 from .._data.class_split import ClassSplit, split_classes
+from .._data.image_input import shape_in_first_fit
+from .._data.image_list import images_to_decode
 from .._data.image_shapes import as_rows, find_image_shape
 from .._estimators.defaults import FEW_ROWS, FitSettings
 from .._estimators.find_classifier import changes_images, find_classifier
@@ -61,6 +63,8 @@ class SearchData:
         """Return the shape of the images that a classifier receives, `None` if unknown."""
         if self.image_shape is not None or self.X is None:
             return self.image_shape
+        if images_to_decode(self.X) is not None:
+            return shape_in_first_fit(classifier)
         rows, shape = as_rows(self.X, classifier.image_shape)
         return find_image_shape(shape, np.shape(rows)[1], classifier.image_shape)
 

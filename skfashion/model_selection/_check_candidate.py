@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._backbones.body_end import check_freezes_body
-from .._backbones.freeze_points import resolve_freeze_point
+from .._backbones.freeze_points import resolve_freeze_point, resolve_layer
 from .._backbones.recipe import check_recipe
 from .._backbones.registry import get_backbone
 from .._backbones.spec import check_weights
@@ -94,7 +94,7 @@ def _check_features(features: BackboneFeatures) -> None:
     """Run the checks that `BackboneFeatures.fit` makes before it loads weights."""
     backbone = get_backbone(features.backbone)
     check_weights(features.weights, backbone)
-    layer = features._resolve_layer(backbone)
+    layer = resolve_layer(backbone, features.layer)
     if layer not in ("features", *backbone.stages):
         from .._networks.pooled_features import get_pooled_features
 

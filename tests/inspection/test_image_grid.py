@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from skfashion import TransferClassifier
 from skfashion.inspection import ImageGridDisplay
 from tests.inspection.panels import texts
 
@@ -107,3 +108,42 @@ def test_what_a_grid_cannot_show(fitted, fashion_test):
         ImageGridDisplay.from_predictions(
             X[:2], ["a", "b"], ["b", "a"], [1, 1], class_names=["cat", "dog"]
         )
+
+
+# -- Files -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("photos")
+    noise = np.random.default_rng(0).integers(0, 255, (12, 20, 30, 3), dtype=np.uint8)
+    paths = [folder / f"a rather long name, number {number}.png" for number in range(len(noise))]
+    for path, image in zip(paths, noise, strict=True):
+        Image.fromarray(image).save(path)
+    return paths, np.arange(len(paths)) % 2
+
+
+def test_files_are_shown_as_the_network_gets_them_with_their_names(files):
+    paths, y = files
+    clf = TransferClassifier(epochs=0, input_size=16, resize="stretch", random_state=0)
+    clf.fit(paths, y)
+    display = ImageGridDisplay.from_estimator(clf, paths, y, n_images=3)
+    assert display.images.shape == (3, 16, 16, 3)
+    probabilities = clf.predict_proba(display.images)
+    assert_allclose(probabilities.max(axis=1), display.confidence, rtol=1e-6)
+    by_name = {path.name: path for path in paths}
+    resized = [by_name[name] for name in display.file_names]
+    assert_allclose(clf.predict_proba(resized), probabilities, rtol=1e-6)
+    lines = texts(display.axes_.flat[0])
+    assert lines[2] == "…" + display.file_names[0][-19:]
+
+
+def test_predictions_of_files(files):
+    paths, y = files
+    display = ImageGridDisplay.from_predictions(paths, y, 1 - y, np.linspace(0, 1, len(y)))
+    assert display.images.shape == (12, 224, 224, 3)
+    assert display.file_names[0] == paths[-1].name
+    no_mistake = ImageGridDisplay.from_predictions(paths, y, y, np.ones(len(y)))
+    assert len(no_mistake.images) == 0
