@@ -90,7 +90,9 @@ class ImageDecoder:
         left = top = 0.0
         if self.resize == "crop":
             scale = max(scales)
-            left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
+            # Rounding may give a margin just below 0.
+            left = max(0.0, (image.width - width / scale) / 2)
+            top = max(0.0, (image.height - height / scale) / 2)
         return image.resize(
             (width, height), bilinear, (left, top, image.width - left, image.height - top)
         )

@@ -149,6 +149,14 @@ def test_crop_takes_the_largest_rectangle_in_the_centre(size):
     assert np.abs(decoded - expected).max() <= 1
 
 
+def test_no_size_is_cropped_beyond_the_image():
+    white = np.full((200, 200, 3), 255, np.uint8)
+    for height in range(90, 200, 3):
+        for width in range(90, 200, 7):
+            decoded = ImageDecoder((48, 48, 3), "crop").decode(white[:height, :width])
+            assert decoded.min() == 255
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_pad_keeps_all_of_the_image(size):
     height, width = SHAPE[:2]

@@ -121,6 +121,19 @@ def serial_scores(client):
     return client.submit(serial_search_scores).result()
 
 
+def test_paths_are_sent_and_workers_decode_files(client, tmp_path):
+    from PIL import Image
+
+    X, y = data()
+    paths = [str(tmp_path / f"{number:03}.png") for number in range(len(X))]
+    for path, image in zip(paths, X, strict=True):
+        Image.fromarray(image).save(path)
+    with search_on(client):
+        on_files = search(image_shape=X.shape[1:]).fit(paths, y)
+        on_arrays = search().fit(X, y)
+    assert scores(on_files) == scores(on_arrays)
+
+
 class KillOnce:
     """A scorer that kills its worker the first time that it scores anywhere."""
 

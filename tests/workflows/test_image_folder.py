@@ -1,0 +1,73 @@
+"""From a folder of files to a search in other processes and on a cluster."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from skfashion import TransferClassifier
+from skfashion.datasets import load_fashion_sample, load_image_folder
+
+WEIGHTS = os.environ.get("SKFASHION_WEIGHTS")
+ENDINGS = ("jpg", "png", "webp", "bmp", "tif", "gif")
+SMALL = {"input_size": 16, "epochs": 1, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('photo\'s "folder" ü')
+    fashion = load_fashion_sample()
+    for number in range(24):
+        label = fashion.target_names[fashion.target[number] % 2]
+        place = folder / label.replace("/", " or ")
+        place.mkdir(exist_ok=True)
+        side = 28 + number
+        image = Image.fromarray(fashion.data[number]).resize((side, 70 - number))
+        exif = Image.Exif()
+        exif[0x0112] = number % 8 + 1
+        options = {"exif": exif} if number % 6 in (0, 1, 2) else {}
+        image.save(place / f"{number:02} a.{ENDINGS[number % 6]}", **options)
+    return folder
+
+
+def search(**params):
+    grid = {"freeze_until": [0, 1]}
+    clf = TransferClassifier(**SMALL)
+    return GridSearchCV(clf, grid, cv=2, error_score="raise", refit=False, **params)
+
+
+def test_a_folder_becomes_a_classifier(folder):
+    X, y = load_image_folder(folder, return_X_y=True)
+    clf = TransferClassifier(**SMALL)
+    assert len(cross_val_score(clf, X, y, cv=2)) == 2
+    assert set(clf.fit(X, y).predict(X[:4])) <= {"T-shirt or top", "Trouser"}
+
+
+def test_a_search_in_two_processes(folder):
+    X, y = load_image_folder(folder, return_X_y=True)
+    parallel, serial = search(n_jobs=2).fit(X, y), search().fit(X, y)
+    scores = [fitted.cv_results_["mean_test_score"] for fitted in (parallel, serial)]
+    # Another number of threads may turn a prediction.
+    assert np.allclose(*scores, atol=0.06)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not WEIGHTS, reason="SKFASHION_WEIGHTS names no folder with weights")
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_search_over_backbone_and_freeze_point(folder, n_jobs):
+    X, y = load_image_folder(folder, return_X_y=True)
+    files = {
+        "mobilenet_v2": Path(WEIGHTS, "mobilenetv2_notop.weights.h5"),
+        "vgg16": Path(WEIGHTS, "vgg16_imagenet_notop.weights.h5"),
+    }
+    grid = [
+        {"backbone": [name], "weights": [path], "freeze_until": [1, "features"]}
+        for name, path in files.items()
+    ]
+    clf = TransferClassifier(input_size=64, random_state=0)
+    found = GridSearchCV(clf, grid, cv=2, error_score="raise", n_jobs=n_jobs).fit(X, y)
+    assert found.best_score_ > 0.8
+    assert set(found.predict(X[:3])) <= set(y)
