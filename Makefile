@@ -39,8 +39,8 @@ check: .venv/lint
 
 # Hours: the quick ones come first. SKFASHION_WEIGHTS may name a folder with files of weights.
 BENCHMARKS := repeated_fits prediction_and_memory training_speed where_time_goes growth \
-	shared_backbone grid_speed cluster_search large_inputs few_images transfer_gain reference_protocol \
-	other_domains few_labels frontier report_table
+	shared_backbone grid_speed cluster_search large_inputs image_files few_images transfer_gain \
+	reference_protocol other_domains few_labels frontier report_table
 
 bench: .venv/bench
 	cd benchmarks && for script in $(BENCHMARKS); do ../$(BIN)/python $$script.py || exit 1; done

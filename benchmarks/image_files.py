@@ -5,7 +5,7 @@ Run ``python benchmarks/image_files.py``; it takes about an hour on two cores, a
 of weights; without it the official ImageNet weights are fetched.
 
 Files are crops of the photographs that scikit-learn and scikit-image ship: 2,000 of 1,600 x 1,200
-pixels, and 20,000 of 320 x 240. Both sides train a linear head for three epochs on the averages of
+pixels, and 20,000 of 320 x 240. Both sides train a linear head for two epochs on the averages of
 the last feature map, at 224 x 224 pixels, in batches of 32:
 
 - skfashion: ``TransferClassifier("mobilenet_v2", freeze_until="features", ...)`` on paths. The
@@ -33,7 +33,7 @@ from _report import print_table
 from _weights import weights_of
 
 SETS = {"large": (2_000, (1_600, 1_200)), "small": (20_000, (320, 240))}
-SIDE, BATCH, EPOCHS, N_CLASSES = 224, 32, 3, 4
+SIDE, BATCH, EPOCHS, N_CLASSES = 224, 32, 2, 4
 N_WARM_UP = 64
 
 
