@@ -6,9 +6,9 @@ from .tensorflow import keras, tf
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation [1]_ with Keras' formula. Results differ by rounding only.
 
-    The kernel runs in training, on feature maps of the types that it supports. In all other cases
-    this is Keras' layer. The class has the same name as Keras', because Keras arranges files of
-    weights by the names of classes.
+    The kernel runs on feature maps of the types that it supports. In inference TensorFlow merges it
+    with the convolution before it. In all other cases this is Keras' layer. The class has the same
+    name as Keras', because Keras arranges files of weights by the names of classes.
 
     References
     ----------
@@ -19,24 +19,28 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         """Normalise by the batch and update the averages, or normalise by the averages."""
         trains = training and self.trainable
-        if not (trains and mask is None and self._is_supported(inputs)):
+        if not self._is_supported(inputs) or (trains and mask is not None):
             return super().call(inputs, training=training, mask=mask)
         channels, none = inputs.shape[-1:], tf.zeros([0])
         normalised, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=tf.ones(channels) if self.gamma is None else self.gamma.value,
             offset=tf.zeros(channels) if self.beta is None else self.beta.value,
-            mean=none,
-            variance=none,
+            mean=none if trains else self.moving_mean.value,
+            variance=none if trains else self.moving_variance.value,
             epsilon=self.epsilon,
-            is_training=True,
+            is_training=bool(trains),
         )
+        if trains:
+            self._update_averages(inputs, mean, variance)
+        return normalised
+
+    def _update_averages(self, inputs, mean, variance):
         # The kernel divides by n - 1, but Keras divides by n.
         n_values = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)
         variance *= (n_values - 1) / n_values
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + value * (1 - self.momentum))
-        return normalised
 
     def _is_supported(self, inputs):
         is_last_axis = self.axis in (-1, len(inputs.shape) - 1)

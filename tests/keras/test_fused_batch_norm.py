@@ -57,7 +57,6 @@ def test_a_step_is_keras_own(params, kernel_runs):
         (MAPS.astype("float64"), {"dtype": "float64"}),
         (MAPS[:, 0, 0], {}),
         (MAPS, {"axis": 1}),
-        (MAPS, {"trainable": False}),
     ],
 )
 def test_what_the_kernel_does_not_know_goes_keras_way(inputs, params, kernel_runs):
@@ -66,6 +65,37 @@ def test_what_the_kernel_does_not_know_goes_keras_way(inputs, params, kernel_run
     assert kernel_runs == []
     for own, other in zip(ours, theirs, strict=True):
         assert_array_equal(own, other)
+
+
+def test_inference_is_keras_own(kernel_runs):
+    outputs, gradients = [], []
+    for make_layer in (BatchNormalization, keras.layers.BatchNormalization):
+        layer = make_layer()
+        layer.build(MAPS.shape)
+        weights = np.random.default_rng(1).uniform(0.5, 2, (4, 12))
+        layer.set_weights(list(weights))
+        inputs = tf.Variable(MAPS)
+        with tf.GradientTape() as tape:
+            output = layer(inputs, training=False)
+            total = tf.reduce_mean(tf.sin(output))
+        variables = [inputs, *(w.value for w in layer.trainable_variables)]
+        gradients.append(tape.gradient(total, variables))
+        outputs.append(output)
+        assert_array_equal(layer.get_weights(), weights.astype("float32"))
+    assert kernel_runs == [tf.float32]
+    assert_allclose(*outputs, rtol=1e-4, atol=1e-5)
+    for own, other in zip(*gradients, strict=True):
+        assert_allclose(own, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_frozen_layer_keeps_its_averages(kernel_runs):
+    own, other = (
+        train_step(make_layer, MAPS, trainable=False)
+        for make_layer in (BatchNormalization, keras.layers.BatchNormalization)
+    )
+    assert kernel_runs == [tf.float32]
+    for ours, theirs in zip(own, other, strict=True):
+        assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_half_precision_is_keras_own_but_for_rounding(kernel_runs):
