@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .._data.read_ahead import read_ahead
+from .._keras.global_state import fresh_keras_state
+from .._keras.merged_batch_norm import merged_batch_norm
 from .._keras.tensorflow import tf
 from .architecture import BodyArchitecture
 from .graph import Weights
@@ -48,10 +50,11 @@ class FixedBatchFunction:
             ),
             autograph=False,
         )
-        self._run = run.get_concrete_function(
-            [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
-            tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), float_type),
-        )
+        with fresh_keras_state(architecture.dtype), merged_batch_norm(model):
+            self._run = run.get_concrete_function(
+                [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
+                tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), float_type),
+            )
 
     def bind(self, weights: Weights) -> Callable:
         """Return a function from a batch to the output, with these weights."""

@@ -14,6 +14,7 @@ from .._data.chunks import chunk_rows
 from .._data.read_ahead import read_ahead
 from .._keras.batch_norm_mode import normalised_by_averages
 from .._keras.global_state import fresh_keras_state
+from .._keras.merged_batch_norm import merged_batch_norm
 from .._keras.tensorflow import keras, tf
 from .._networks.architecture import Weights
 from .._networks.batch_function import call_with_weights
@@ -326,7 +327,10 @@ class Trainer:
 
     def _to_cut(self, x, frozen_weights):
         """Bring images to the freeze point: through the frozen part, if the trainer runs it."""
-        return call_with_weights(self._front, frozen_weights, x) if self._runs_front else x
+        if not self._runs_front:
+            return x
+        with merged_batch_norm(self._front):
+            return call_with_weights(self._front, frozen_weights, x)
 
     def _forward(self, x, trainable, state, training):
         """Return logits, new values of the non-trainable variables, and penalties."""
