@@ -7,7 +7,7 @@ from .tensorflow import keras, tf
 
 
 @contextmanager
-def merged_batch_norm(model):
+def merged_batch_norm(model, stages):
     """Let a model compute convolution and batch normalisation in one, in inference mode.
 
     Normalisation by stored averages multiplies each channel and adds to it. Multiplied kernels and
@@ -16,15 +16,18 @@ def merged_batch_norm(model):
     graph. Results differ by rounding only.
 
     Pairs count whose first layer has no other consumer in this model, in float32. Several models
-    share layers, and in another one the output of a convolution may be needed itself. The caller
+    share layers, and in another one the output of a convolution may be needed itself. Stages are
+    never merged, so that a network has the same bits as its parts from stage to stage. The caller
     holds the lock of `fresh_keras_state`.
 
     Parameters
     ----------
     model : keras.Model
         The model.
+    stages : collection of str
+        Names of the backbone's stages.
     """
-    pairs = _find_pairs(model)
+    pairs = _find_pairs(model, stages)
     for convolution, norm in pairs:
         vars(convolution)["call"] = _merged_call(convolution, norm)
         vars(norm)["call"] = _identity
@@ -40,7 +43,7 @@ def _identity(inputs, **_):
     return inputs
 
 
-def _find_pairs(model):
+def _find_pairs(model, stages=()):
     """Return pairs of a convolution and the batch normalisation that alone takes its output."""
     nodes = [node for at_depth in model._nodes_by_depth.values() for node in at_depth]
     calls = Counter(id(node.operation) for node in nodes)
@@ -53,7 +56,7 @@ def _find_pairs(model):
     pairs = []
     for node in nodes:
         convolution = node.operation
-        if not _is_plain_convolution(convolution):
+        if convolution.name in stages or not _is_plain_convolution(convolution):
             continue
         following = consumers[id(node.output_tensors[0])]
         pair = convolution, *following

@@ -50,7 +50,10 @@ class FixedBatchFunction:
             ),
             autograph=False,
         )
-        with fresh_keras_state(architecture.dtype), merged_batch_norm(model):
+        with (
+            fresh_keras_state(architecture.dtype),
+            merged_batch_norm(model, architecture.backbone.stages),
+        ):
             self._run = run.get_concrete_function(
                 [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
                 tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), float_type),

@@ -329,7 +329,7 @@ class Trainer:
         """Bring images to the freeze point: through the frozen part, if the trainer runs it."""
         if not self._runs_front:
             return x
-        with merged_batch_norm(self._front):
+        with merged_batch_norm(self._front, self.spec.architecture.backbone.stages):
             return call_with_weights(self._front, frozen_weights, x)
 
     def _forward(self, x, trainable, state, training):

@@ -46,6 +46,8 @@ PARAMETERS = {
     "verbose": 0,
     "image_shape": None,
     "pixel_range": None,
+    "resize": "crop",
+    "reduced_decoding": True,
     "input_size": None,
     "dtype": "float32",
     "recipe": None,

@@ -48,7 +48,7 @@ def test_results_differ_by_rounding(kind, params, norm):
         lambda x: layers.ReLU()(layers.BatchNormalization(**norm)(convolve(x, kind, **params)))
     )
     expected = run(model)
-    with merged_batch_norm(model):
+    with merged_batch_norm(model, ()):
         assert len(_find_pairs(model)) == 1
         merged = run(model)
     assert_allclose(merged, expected, rtol=1e-5, atol=1e-5)
@@ -93,11 +93,13 @@ def test_a_part_of_a_model_has_the_pairs_that_are_whole_in_it():
     after = keras.Model(model.get_layer("conv").output, model.outputs[0])
     assert _find_pairs(before) == _find_pairs(after) == []
     assert len(_find_pairs(model)) == 1
+    assert _find_pairs(model, ("conv",)) == []
+    assert len(_find_pairs(model, ("norm",))) == 1
 
 
 def test_a_trace_that_fails_leaves_the_layers():
     model = build(lambda x: layers.BatchNormalization()(convolve(x)))
     expected = run(model)
-    with pytest.raises(RuntimeError, match="stop"), merged_batch_norm(model):
+    with pytest.raises(RuntimeError, match="stop"), merged_batch_norm(model, ()):
         raise RuntimeError("stop")
     assert np.array_equal(run(model), expected)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from skfashion._backbones.body_end import end_body_at
 from skfashion._networks.architecture import Architecture, BodyArchitecture
@@ -58,4 +58,5 @@ def test_one_stage_alone():
     features = body.features(weights, images)
     every = get_stage_features(architecture(RESIDUAL)).features(weights, images)
     assert list(features) == ["late_norm"]
-    assert_array_equal(features["late_norm"], every["late_norm"])
+    # Batch normalisation is merged with convolutions that are no stages.
+    assert_allclose(features["late_norm"], every["late_norm"], rtol=1e-6)
