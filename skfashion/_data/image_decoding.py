@@ -150,8 +150,8 @@ def to_mode(image, mode: str) -> Any:
         image = import_pillow().fromarray(((values + 128) // 257).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ValueError(
-            f"it has 32-bit pixels (mode {image.mode}), which have no defined black and white: "
-            "save it with 8 or 16 bits"
+            f"an image of 32-bit pixels (mode {image.mode}) has no defined black and white: save "
+            "it with 8 or 16 bits"
         )
     if image.has_transparency_data:
         colours = image.convert("RGBA")

@@ -83,7 +83,7 @@ def unreadable_files(faults: Mapping[Any, Exception], n_files: int) -> Exception
     )
     more = "; ..." if len(faults) > _MOST_NAMED else ""
     message = (
-        f"{len(faults)} of {n_files} image files cannot be read ({named}{more}). Repair them or "
+        f"{len(faults)} of {n_files} images cannot be read ({named}{more}). Repair them or "
         "leave them out; load_image_folder(folder, verify=True) checks a folder."
     )
     kinds = {type(fault) for fault in faults.values()}

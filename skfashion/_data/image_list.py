@@ -29,10 +29,12 @@ def as_image_list(X) -> list | None:
     items = _items_of(X)
     if items is None or not len(items):
         return None
-    for kind, is_of_kind in (("a path", is_path), ("a Pillow image", is_pillow_image)):
-        if is_of_kind(items[0]):
-            _check_all(items, kind, is_of_kind)
-            return items
+    if is_path(items[0]):
+        _check_all(items, "a path", lambda item: isinstance(item, str | os.PathLike))
+        return items
+    if is_pillow_image(items[0]):
+        _check_all(items, "a Pillow image", is_pillow_image)
+        return items
     return items if all(isinstance(item, np.ndarray) and item.ndim >= 2 for item in items) else None
 
 

@@ -85,7 +85,7 @@ class ImageFormat:
                 f"{self.pixel_range}, but pixel_range={pixel_range!r}. Fit a new estimator for "
                 "another range."
             )
-        if declared is None and is_partial:
+        if declared is None and is_partial and not rows.is_decoded:
             check_later_batch(rows, self.pixel_range)
 
     def lazy_images(self, rows: RowSubset, float_type: str) -> "LazyImages":

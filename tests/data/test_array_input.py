@@ -40,9 +40,7 @@ NOT_IMAGES = [
         r"but item 0 is a Pillow image, and item 1 is array.*, of type ndarray",
     ),
     pytest.param(lambda: ["https://example.org/a.png"] * 4, "it is a URL: download the file"),
-    pytest.param(
-        lambda: ["no.png", "nothing.png"] * 2, r"of 4 image files cannot be read \('no.png'"
-    ),
+    pytest.param(lambda: ["no.png", "nothing.png"] * 2, r"of 4 images cannot be read \('no.png'"),
     pytest.param(
         lambda: (image for image in GREY), r"it is a generator, .* np\.stack\(list\(X\)\)"
     ),

@@ -42,7 +42,7 @@ def test_a_header_tells(tmp_path, good, fault):
     content, message = FAULTS[fault]
     path = tmp_path / "bad.png"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"1 of 3 image files.*bad\.png': .*{message}"):
+    with pytest.raises(ValueError, match=rf"1 of 3 images.*bad\.png': .*{message}"):
         check_image_headers([good, path, good])
 
 

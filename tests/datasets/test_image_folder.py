@@ -112,7 +112,7 @@ def test_any_name(folder, name):
     bunch.DESCR.encode()
     assert f"- {name!r}: 1\n" in bunch.DESCR
     Path(bunch.data[bunch.target == name][0]).write_bytes(b"")
-    with pytest.raises(ValueError, match="1 of 5 image files") as failure:
+    with pytest.raises(ValueError, match="1 of 5 images") as failure:
         load_image_folder(folder, verify=True)
     str(failure.value).encode()
 
@@ -288,7 +288,7 @@ def test_verify_names_the_first_broken_files_with_reasons(folder):
     (folder / "bag/2.png").write_bytes(b"<html>")
     for n in range(3, 8):
         (folder / f"bag/{n}.png").write_bytes(b"\x89PNG")
-    with pytest.raises(ValueError, match="8 of 10 image files cannot be read") as failure:
+    with pytest.raises(ValueError, match="8 of 10 images cannot be read") as failure:
         load_image_folder(folder, verify=True)
     *named, rest = str(failure.value).split(")")[0].split("; ")
     assert len(named) == 5

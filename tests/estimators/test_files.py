@@ -182,6 +182,14 @@ def test_further_fits(paths):
     assert batches.score(paths, LABELS, sample_weight=np.ones(N)) >= 0
 
 
+def test_files_after_arrays_in_partial_fit(paths):
+    clf = TransferClassifier(**SMALL)
+    clf.partial_fit(COLOUR / 255, LABELS, classes=range(10)).partial_fit(paths, LABELS)
+    again = TransferClassifier(**SMALL)
+    again.partial_fit(COLOUR / 255, LABELS, classes=range(10)).partial_fit(COLOUR / 255, LABELS)
+    assert np.allclose(clf.predict_proba(paths), again.predict_proba(paths), atol=1e-5)
+
+
 def test_a_fit_takes_validation_files(paths):
     clf = TransferClassifier(input_size=16, **SMALL)
     clf.fit(paths[:40], LABELS[:40], X_val=paths[40:], y_val=LABELS[40:])

@@ -78,7 +78,7 @@ for name, content in files:
         decoded += 1
     except (ValueError, OSError) as error:
         assert name in str(error), error
-        assert "of 1 image files cannot be read" in str(error), error
+        assert "of 1 images cannot be read" in str(error), error
     slowest = max(slowest, time.perf_counter() - begin)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(len(files), decoded, (after - before) // 1024, round(slowest, 2))
