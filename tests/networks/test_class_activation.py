@@ -108,12 +108,14 @@ def name_case(value):
         ({"backbone": "small_resnet"}, "block1", 1e-5),
         # Inside a branch, and a layer that is called twice.
         ({"backbone": RESIDUAL}, "depthwise", 1e-5),
-        ({"backbone": RESIDUAL}, "re_lu", 1e-5),
+        pytest.param({"backbone": RESIDUAL}, "re_lu", 1e-5, marks=pytest.mark.slow),
         ({"backbone": RESIDUAL, "dtype": "float64"}, "norm", 1e-10),
         ({"backbone": RESIDUAL, "dtype": "mixed_bfloat16"}, "norm", 0.02),
         ({"backbone": RESIDUAL, "shape": (9, 12, 3), "size": 16}, "norm", 1e-5),
-        ({"backbone": RESIDUAL, "size": 10}, "norm", 1e-5),
-        ({"backbone": end_body_at(RESIDUAL, "norm")}, "norm", 1e-5),
+        pytest.param({"backbone": RESIDUAL, "size": 10}, "norm", 1e-5, marks=pytest.mark.slow),
+        pytest.param(
+            {"backbone": end_body_at(RESIDUAL, "norm")}, "norm", 1e-5, marks=pytest.mark.slow
+        ),
     ],
     ids=name_case,
 )
