@@ -98,15 +98,15 @@ def fit_keras(folder):
     files = keras.utils.image_dataset_from_directory(
         folder, image_size=(SIDE, SIDE), batch_size=BATCH, seed=0, verbose=False
     ).prefetch(tf.data.AUTOTUNE)
-    body = keras.applications.MobileNetV2(
-        include_top=False, weights=None, input_shape=(SIDE, SIDE, 3), pooling="avg"
-    )
     weights = weights_of("mobilenet_v2")
-    if weights == "imagenet":
-        body = keras.applications.MobileNetV2(
-            include_top=False, input_shape=(SIDE, SIDE, 3), pooling="avg"
-        )
-    else:
+    is_official = weights == "imagenet"
+    body = keras.applications.MobileNetV2(
+        include_top=False,
+        weights=weights if is_official else None,
+        input_shape=(SIDE, SIDE, 3),
+        pooling="avg",
+    )
+    if not is_official:
         body.load_weights(weights)
     body.trainable = False
     images = keras.Input((SIDE, SIDE, 3))

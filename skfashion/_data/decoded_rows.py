@@ -63,7 +63,7 @@ class DecodedRows:
         if len(missing):
             self._buffer[missing] = self._decode(missing)
             self._is_decoded[missing] = True
-        found = self._buffer[rows]
+        found = self._buffer[indices]
         self._release_pages()
         return found
 

@@ -18,7 +18,7 @@ def merged_batch_norm(model, stages):
     Pairs count whose first layer has no other consumer in this model, in float32. Several models
     share layers, and in another one the output of a convolution may be needed itself. Stages are
     never merged, so that a network has the same bits as its parts from stage to stage. The caller
-    holds the lock of `fresh_keras_state`.
+    holds the lock of `fresh_keras_state`, under which all tracing of these layers must be.
 
     Parameters
     ----------

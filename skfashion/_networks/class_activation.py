@@ -6,6 +6,7 @@ import numpy as np
 
 from .._backbones.freeze_points import resolve_layer
 from .._data.array_source import ArraySource
+from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
 from .architecture import Architecture, Weights
 from .batch_function import call_with_weights
@@ -140,11 +141,13 @@ class ClassActivation:
         """The traced `_batch_maps`."""
         architecture = self._architecture
         batch = architecture.prediction_batch
-        return tf.function(self._batch_maps, autograph=False).get_concrete_function(
-            [tf.TensorSpec(v.shape, v.dtype) for v in self._model.weights],
-            tf.TensorSpec((batch, *architecture.image_shape), architecture.float_type),
-            tf.TensorSpec([batch], tf.int32),
-        )
+        run = tf.function(self._batch_maps, autograph=False)
+        with fresh_keras_state(architecture.dtype):
+            return run.get_concrete_function(
+                [tf.TensorSpec(v.shape, v.dtype) for v in self._model.weights],
+                tf.TensorSpec((batch, *architecture.image_shape), architecture.float_type),
+                tf.TensorSpec([batch], tf.int32),
+            )
 
     def maps(self, weights: Weights, images: ArraySource, classes: np.ndarray) -> np.ndarray:
         """Return the map of each image for a class, batch by batch.

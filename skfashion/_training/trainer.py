@@ -87,7 +87,8 @@ class Trainer:
     def _evaluate_window(self):
         """The traced `_score_window`."""
         run = tf.function(self._score_window, autograph=False)
-        return run.get_concrete_function(TOTALS, self._data_spec())
+        with fresh_keras_state(self._float_type):
+            return run.get_concrete_function(TOTALS, self._data_spec())
 
     @property
     def _row_shape(self):
