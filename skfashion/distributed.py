@@ -162,6 +162,14 @@ class _Backend(DaskDistributedBackend):
         super().__init__(**params)
         self._futures: WeakSet = WeakSet()
 
+    def effective_n_jobs(self, n_jobs: int | None) -> int:
+        """Return the number of slots, but at least 2.
+
+        joblib runs everything in the process that searches if there is one slot, also if only one
+        worker is left for the moment.
+        """
+        return max(2, super().effective_n_jobs(n_jobs))
+
     def submit(self, func: Callable, callback: Any = None) -> Any:
         """Submit a batch of fits; `callback` receives its result, or the error."""
         future = super().submit(func, callback)

@@ -178,6 +178,21 @@ def test_images_travel_once_and_not_with_each_candidate(client):
     assert all(sum(e["total"] > X.nbytes for e in log) <= 2 for log in received.values())
 
 
+def test_a_single_slot_is_on_the_cluster_too():
+    X, y = np.zeros((20, 2)), np.arange(20) % 2
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+        distributed.get_task_stream(client) as stream,
+        search_on(client),
+    ):
+        cross_val_score(Slow(), X, y, cv=2)
+    tasks = [row["key"].split("-")[0] for row in stream.data]
+    assert tasks == ["batch_of__fit_and_score_1_calls"] * 2
+
+
 def test_one_thread_a_slot(client):
     def threads():
         from skfashion._keras.tensorflow import tf
