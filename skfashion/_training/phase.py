@@ -51,8 +51,8 @@ class PhaseConfig:
     regularization : Regularization
         What keeps training from memorising images.
     start_competes : bool, default=False
-        Whether the phase runs all epochs and returns to the weights with the lowest validation
-        loss, those at its start included.
+        Whether the phase returns to the weights at its start unless those at its end have a lower
+        validation loss.
     """
 
     freeze_points: tuple[str | None, ...]
@@ -69,7 +69,7 @@ class PhaseConfig:
 
     @property
     def patience(self) -> float | None:
-        """Epochs without improvement before the phase stops; `None` if none are compared."""
+        """Epochs without improvement before the phase stops; `None` if weights are not compared."""
         if self.early_stopping:
             return self.n_iter_no_change
         return inf if self.start_competes else None
@@ -213,15 +213,25 @@ class Phase:
                     started = now
                     for key, value in record.items():
                         history.setdefault(key, []).append(value)
-                    stops = early_stopping.update(record, trainer.weights)
+                    stops = config.early_stopping and early_stopping.update(record, trainer.weights)
                     if save and not stops and epoch != numbers[-1]:
                         save(self._result(epoch, history, trainer, early_stopping))
                     interrupted = hooks.on_epoch_end(record, trainer.weights)
                     if stops or interrupted:
                         break
+                is_end = interrupted or epoch == self.epochs[-1]
+                if config.start_competes and is_end:
+                    early_stopping.update(record, trainer.weights)
                 self._check_outputs(trainer, data.train, early_stopping.best_loss, epoch)
                 early_stopping.reset_patience()
-                result = self._result(numbers[-1], history, trainer, early_stopping, is_end=True)
+                result = self._result(
+                    numbers[-1],
+                    history,
+                    trainer,
+                    early_stopping,
+                    takes_best=config.early_stopping or is_end,
+                    keeps_optimizer=self.keep_optimizer_state,
+                )
             if interrupted:
                 return replace(result, interrupted=True)
             if save and result.n_epochs < len(self.epochs):
@@ -251,11 +261,13 @@ class Phase:
         rates, regularization = self.config.learning_rates, self.config.regularization
         trainer.start(result.weights, rates, regularization, result.optimizer_state)
 
-    def _result(self, epoch, history, trainer, early_stopping, is_end=False) -> PhaseResult:
-        """Return where the phase stands after an epoch, or at the end of a freeze point."""
-        keeps_optimizer = self.keep_optimizer_state or not is_end
+    def _result(
+        self, epoch, history, trainer, early_stopping, takes_best=False, keeps_optimizer=True
+    ) -> PhaseResult:
+        """Return where the phase stands after an epoch, with the current or the best weights."""
+        get_weights = trainer.weights
         return PhaseResult(
-            weights=early_stopping.best_weights(trainer.weights) if is_end else trainer.weights(),
+            weights=early_stopping.best_weights(get_weights) if takes_best else get_weights(),
             history=history,
             optimizer_state=trainer.optimizer_state() if keeps_optimizer else None,
             early_stopping=early_stopping.state,
