@@ -1,8 +1,14 @@
-"""The number of TensorFlow's threads in a process that gets a share of its machine."""
+"""Threads: how many TensorFlow has, in a process that gets a share of its machine, and our own."""
 
 import os
 import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Event, Lock
+from typing import Any
+
+_END = object()
 
 # The value when skfashion is imported. Dask's LocalCluster later sets its workers' share in the
 # process that starts them, which is not a worker.
@@ -39,3 +45,46 @@ def _count_task_slots():
         return distributed.get_worker().state.nthreads
     except ValueError:
         return 1
+
+
+def count_threads(threading) -> int:
+    """Return the number of threads that share an operation of TensorFlow."""
+    return threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
+
+
+def call_in_threads(function: Callable[[Any], None], items: Iterable, n_threads: int) -> None:
+    """Call a function with each item, in several threads.
+
+    After an error, in the function or where items come from, no further item is read.
+
+    Parameters
+    ----------
+    function : callable
+        What is called.
+    items : iterable
+        The items. One thread at a time reads from it.
+    n_threads : int
+        Number of threads.
+    """
+    iterator, lock, is_over = iter(items), Lock(), Event()
+
+    def work():
+        try:
+            while not is_over.is_set():
+                with lock:
+                    item = next(iterator, _END)
+                if item is _END:
+                    break
+                function(item)
+        finally:
+            is_over.set()
+
+    if n_threads <= 1:
+        work()
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        try:
+            for future in [pool.submit(work) for _ in range(n_threads)]:
+                future.result()
+        finally:
+            is_over.set()

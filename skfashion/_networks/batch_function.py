@@ -8,6 +8,7 @@ from .._data.read_ahead import read_ahead
 from .._keras.global_state import fresh_keras_state
 from .._keras.merged_batch_norm import merged_batch_norm
 from .._keras.tensorflow import tf
+from .._keras.threads import call_in_threads, count_threads
 from .architecture import BodyArchitecture
 from .graph import Weights
 
@@ -98,14 +99,30 @@ def run_batches(
     last, steps = functions[-1], [function.bind(weights) for function in functions]
     if outputs is None:
         outputs = np.empty((len(inputs), *last.output_shape), last.float_type)
-    batch = np.zeros((last.batch_size, *inputs.shape[1:]), last.float_type)
     starts = range(0, len(inputs), last.batch_size)
     batches = (inputs[start : start + last.batch_size] for start in starts)
-    for start, rows in zip(starts, read_ahead(batches, inputs), strict=True):
-        batch[: len(rows)] = rows
-        result = tf.convert_to_tensor(batch)
+
+    def run_batch(start_and_rows):
+        start, rows = start_and_rows
+        result = tf.convert_to_tensor(_pad(rows, last.batch_size, last.float_type))
         for step in steps:
             result = step(result)
         at = slice(start, start + len(rows))
         outputs[at if indices is None else indices[at]] = result[: len(rows)]
+
+    # A thread waits at the end of each layer for the other threads of TensorFlow. A second batch
+    # uses that time.
+    n_threads = min(2, count_threads(tf.config.threading), len(starts))
+    call_in_threads(run_batch, zip(starts, read_ahead(batches, inputs), strict=True), n_threads)
     return outputs
+
+
+def _pad(rows, n_rows, float_type):
+    """Return rows of a type, followed by as many rows of zeros as are missing."""
+    rows = np.asarray(rows, float_type)
+    missing = n_rows - len(rows)
+    return (
+        np.concatenate([rows, np.zeros((missing, *rows.shape[1:]), float_type)])
+        if missing
+        else rows
+    )
