@@ -22,6 +22,7 @@ from .._data.validation import (
     check_validation_data,
     input_kept_on_failure,
 )
+from .._interrupts import interrupts_deferred
 from .backbone_estimator import BackboneEstimator
 from .fit_progress import CallbackSupportMixin, FitProgress
 from .fitted_network import FittedNetwork
@@ -210,6 +211,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
             return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)
         return split_classes(y, self.pretrain_classes, self.target_classes)
 
+    @interrupts_deferred()
     def _set_fitted_state(self, state: "FittedState") -> None:
         """Take over what a fit learned."""
         network = state.network

@@ -5,6 +5,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from threading import RLock
 
+from .._interrupts import interrupts_deferred
 from .tensorflow import keras, keras_global_state
 
 _NAMES = "object_name_uids"
@@ -42,18 +43,20 @@ def _swapped_state(dtype, reserved):
     before = {
         name: keras_global_state.get_global_attribute(name) for name in (_NAMES, _POLICY, *_SCOPES)
     }
-    keras.config.set_image_data_format("channels_last")
-    keras.config.set_floatx("float32")
-    keras_global_state.set_global_attribute(_NAMES, defaultdict(int, dict.fromkeys(reserved, 1)))
-    keras_global_state.set_global_attribute(_POLICY, keras.DTypePolicy(dtype))
-    for name in _SCOPES:
-        keras_global_state.set_global_attribute(name, None)
-    random.seed(0)
     try:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
+        names = defaultdict(int, dict.fromkeys(reserved, 1))
+        keras_global_state.set_global_attribute(_NAMES, names)
+        keras_global_state.set_global_attribute(_POLICY, keras.DTypePolicy(dtype))
+        for name in _SCOPES:
+            keras_global_state.set_global_attribute(name, None)
+        random.seed(0)
         yield
     finally:
-        for name, value in before.items():
-            keras_global_state.set_global_attribute(name, value)
-        keras.config.set_image_data_format(data_format)
-        keras.config.set_floatx(floatx)
-        random.setstate(random_state)
+        with interrupts_deferred():
+            for name, value in before.items():
+                keras_global_state.set_global_attribute(name, value)
+            keras.config.set_image_data_format(data_format)
+            keras.config.set_floatx(floatx)
+            random.setstate(random_state)

@@ -1,6 +1,7 @@
 """Inference with Keras models whose weights are arguments, in batches of one fixed size."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import numpy as np
 
@@ -101,11 +102,12 @@ def run_batches(
     batch = np.zeros((last.batch_size, *inputs.shape[1:]), last.float_type)
     starts = range(0, len(inputs), last.batch_size)
     batches = (inputs[start : start + last.batch_size] for start in starts)
-    for start, rows in zip(starts, read_ahead(batches, inputs), strict=True):
-        batch[: len(rows)] = rows
-        result = tf.convert_to_tensor(batch)
-        for step in steps:
-            result = step(result)
-        at = slice(start, start + len(rows))
-        outputs[at if indices is None else indices[at]] = result[: len(rows)]
+    with closing(read_ahead(batches, inputs)) as read:
+        for start, rows in zip(starts, read, strict=True):
+            batch[: len(rows)] = rows
+            result = tf.convert_to_tensor(batch)
+            for step in steps:
+                result = step(result)
+            at = slice(start, start + len(rows))
+            outputs[at if indices is None else indices[at]] = result[: len(rows)]
     return outputs
