@@ -195,9 +195,8 @@ class Phase:
             If training diverges.
         """
         hooks, config = hooks or EpochHooks(), self.config
-        early_stopping = EarlyStopping(config.patience, config.tol, start.early_stopping)
-        history, result = start.history, start
-        last = self._keep_start(start, early_stopping)
+        stopping = EarlyStopping(config.patience, config.tol, start.early_stopping)
+        history, result, last = start.history, start, self._keep_start(start, stopping)
         if history:
             hooks.on_resume(len(history["seconds"]))
         try:
@@ -208,7 +207,7 @@ class Phase:
                     self._start(trainer, result)
                     if config.start_competes and not history:
                         record = trainer.evaluate(data.validation)
-                        early_stopping.update(record, lambda: start.weights)
+                        stopping.update(record, lambda: start.weights)
                     for epoch in numbers:
                         hooks.on_epoch_begin()
                         stream = self.name, self.epochs_before + epoch
@@ -220,10 +219,8 @@ class Phase:
                         now = perf_counter()
                         record |= {"seconds": now - started, "features": data.storage.in_history}
                         started, history = now, append_record(history, record)
-                        stops = config.early_stopping and early_stopping.update(
-                            record, trainer.weights
-                        )
-                        place = epoch, history, trainer, early_stopping
+                        stops = config.early_stopping and stopping.update(record, trainer.weights)
+                        place = epoch, history, trainer, stopping
                         last = self._keep(*place)
                         if save and not stops and epoch != numbers[-1]:
                             save(self._result(*place))
@@ -236,9 +233,7 @@ class Phase:
                 if save and result.n_epochs < len(self.epochs):
                     save(result)
         except KeyboardInterrupt:
-            if last is None:
-                raise
-            return self._end_by_user(last, early_stopping)
+            return self._end_by_user(last, stopping)
         return result
 
     @property
@@ -307,8 +302,10 @@ class Phase:
         takes_best = self.config.early_stopping
         return self._result(epoch, history, trainer, early_stopping, takes_best, False)
 
-    def _end_by_user(self, last: PhaseResult, early_stopping) -> PhaseResult:
+    def _end_by_user(self, last: PhaseResult | None, early_stopping) -> PhaseResult:
         """End the phase with its last whole epoch, which competes with the start as at the end."""
+        if last is None:
+            raise
         n_epochs = len(last.history["seconds"])
         weights, kept = last.weights, f"the weights of epoch {n_epochs}"
         if self.config.early_stopping:
