@@ -20,11 +20,16 @@ def python_handles_signals():
 
 def test_a_block_runs_to_its_end():
     done = []
-    with pytest.raises(KeyboardInterrupt), interrupts_deferred():
+
+    @interrupts_deferred()
+    def run():
         signal.raise_signal(signal.SIGINT)
         with interrupts_deferred():
             signal.raise_signal(signal.SIGINT)
         done.append("all")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
     assert done == ["all"]
 
 
@@ -46,25 +51,40 @@ def is_bad(frame):
 
 def test_a_signal_at_a_bad_place_waits_for_a_good_one():
     done = []
-    with pytest.raises(KeyboardInterrupt), interrupts_deferred(is_bad):
+
+    @interrupts_deferred(is_bad)
+    def run():
         done.append(bad())
         for _ in range(500):
             time.sleep(0.01)
         done.append("slept")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
     assert done == ["ended"]
 
 
 def test_a_signal_at_a_good_place_does_not_wait():
-    with pytest.raises(KeyboardInterrupt), interrupts_deferred(is_bad):
+    @interrupts_deferred(is_bad)
+    def run():
         signal.raise_signal(signal.SIGINT)
         pytest.fail("it waited")
 
+    with pytest.raises(KeyboardInterrupt):
+        run()
+
 
 def test_a_block_may_end_before_a_good_place():
-    with pytest.raises(KeyboardInterrupt), interrupts_deferred(lambda frame: True):
+    done = []
+
+    @interrupts_deferred(lambda frame: True)
+    def run():
         signal.raise_signal(signal.SIGINT)
-        ended = True
-    assert ended
+        done.append("all")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert done == ["all"]
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])

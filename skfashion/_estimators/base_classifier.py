@@ -73,6 +73,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
     ) -> Self:
         """Pretrain on the source task, if there is one, and fine-tune on the target task.
 
+        Ctrl-C ends a first fit, or a further one with `warm_start`, with the last whole epoch on
+        the target task and a `ConvergenceWarning`. Without such an epoch, in an estimator that was
+        fitted, and inside searches `KeyboardInterrupt` is raised, and nothing changes.
+
         Parameters
         ----------
         X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)

@@ -31,12 +31,13 @@ def test_an_error_ends_the_thread_though_the_traceback_is_kept():
             time.sleep(0.001)
         yield 2
 
-    with (
-        pytest.raises(KeyboardInterrupt) as caught,
-        closing(read_ahead(read(), Slow())) as items,
-    ):
-        for _ in items:
-            raise KeyboardInterrupt
+    def use():
+        with closing(read_ahead(read(), Slow())) as items:
+            for _ in items:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        use()
     assert caught.tb is not None
     assert threading.active_count() == 1
     assert not get_stop_check()()
