@@ -183,7 +183,7 @@ def main(folder, n_kills):
         for _ in range(int(n_kills)):
             kill_while_writing(writer.write, place, kind.unfinished)
             writer.check()
-        print(kind.__name__, n_kills, flush=True)
+        print(f"{kind.__name__} survived {n_kills} kills", flush=True)
         if isinstance(writer, Download):
             stop_server(writer.server)
 

@@ -31,13 +31,11 @@ for seed in count(int(sys.argv[2])):
         **PARAMS, random_state=seed, memory=sys.argv[1], checkpoint=sys.argv[1]
     ).fit(*load_data())
 """
-# Features of the residual network's stem are worth keeping.
 PARAMS = {
-    "backbone": "vgg16",
     "pretrain_classes": GTE5,
     "pretrain_epochs": 2,
     "epochs": 3,
-    "freeze_until": "block2_pool",
+    "freeze_until": "features",
     "schedule": "cosine",
 }
 
@@ -58,8 +56,8 @@ def test_writers_of_entries_features_weights_and_downloads(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    counts = [line.split()[-1] for line in done.stdout.splitlines() if line[0].isupper()]
-    assert counts.count(str(KILLS_OF_EACH_WRITER)) == 6
+    # Keras prints its downloads, too.
+    assert done.stdout.count(f"survived {KILLS_OF_EACH_WRITER} kills") == 6
 
 
 def wait_for_a_write(folder, writer, n_writes):
@@ -91,7 +89,7 @@ def test_fits_with_memory_and_checkpoint(make, tmp_path):
         seed = number // 4
         program = [sys.executable, "-c", PROGRAM, tmp_path, str(seed)]
         with subprocess.Popen(program, cwd=ROOT) as writer:
-            wait_for_a_write(tmp_path, writer, random.randint(1, 6))
+            wait_for_a_write(tmp_path, writer, random.randint(1, 9))
             writer.kill()
         assert writer.returncode == -signal.SIGKILL
         assert whole_files(tmp_path)
