@@ -34,9 +34,9 @@ def suggest(received, names, cutoff: float = 0.5) -> str:
     return f" Did you mean {guesses}?" if guesses else ""
 
 
-def warn_user(message: str) -> None:
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line that called this library, directly or through scikit-learn or joblib."""
     frame, level = inspect.currentframe(), 1
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, UserWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)

@@ -2,7 +2,7 @@
 
 import mmap
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from .buffers import file_buffer, free_disk
 from .image_decoding import ImageDecoder
 from .image_files import unreadable_files
 from .image_list import is_path
+from .read_ahead import get_stop_check
 
 # Other processes may need the disk, too.
 MOST_OF_FREE_DISK = 0.5
@@ -90,8 +91,11 @@ class DecodedRows:
         """Return rows, decoded in threads: Pillow does not hold Python's lock meanwhile."""
         decoded = np.empty((len(rows), self.shape[1]), self.dtype)
         faults: dict[Any, Exception] = {}
+        is_stopped = get_stop_check()
 
         def decode(position: int) -> None:
+            if is_stopped():
+                return
             image = self.images[rows[position]]
             try:
                 decoded[position] = self.decoder.decode(image).reshape(-1)
@@ -101,6 +105,8 @@ class DecodedRows:
 
         with ThreadPoolExecutor(joblib.cpu_count()) as pool:
             list(pool.map(decode, range(len(rows))))
+        if is_stopped():
+            raise CancelledError
         if faults:
             raise unreadable_files(faults, len(self)) from next(iter(faults.values()))
         return decoded

@@ -22,6 +22,7 @@ from .._data.validation import (
     check_validation_data,
     input_kept_on_failure,
 )
+from .._interrupts import interrupts_deferred
 from .backbone_estimator import BackboneEstimator
 from .fit_progress import CallbackSupportMixin, FitProgress
 from .fitted_network import FittedNetwork
@@ -71,6 +72,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Pretrain on the source task, if there is one, and fine-tune on the target task.
+
+        Ctrl-C ends a first fit, or a further one with `warm_start`, with the last whole epoch on
+        the target task and a `ConvergenceWarning`. Without such an epoch, in an estimator that was
+        fitted, and inside searches `KeyboardInterrupt` is raised, and nothing changes.
 
         Parameters
         ----------
@@ -210,6 +215,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
             return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)
         return split_classes(y, self.pretrain_classes, self.target_classes)
 
+    @interrupts_deferred()
     def _set_fitted_state(self, state: "FittedState") -> None:
         """Take over what a fit learned."""
         network = state.network

@@ -18,12 +18,14 @@ from .._networks.network import Network, get_network
 from .._random_streams import RandomStreams
 from .._training.checkpoints import restore_or_train
 from .._training.epoch_data import EncodedData
-from .._training.phase import History, Phase, PhaseResult, concatenate_histories
+from .._training.history import History, concatenate_histories
+from .._training.phase import Phase, PhaseResult
 from .._training.trainer_spec import OptimizerState
 from .._training.unfreezing import epochs_until_unfrozen, unfreeze_schedule
 from .defaults import FitSettings, check_head_init
 from .fit_progress import FitProgress
 from .fitted_network import FittedNetwork, FittedState
+from .interruption import keeps_last_epoch
 from .phase_config import fine_tuning_config, fine_tuning_recipe, pretraining_config
 from .probing import probe_output_layer
 from .start_settings import start_settings
@@ -161,7 +163,7 @@ class Fit:
         schedule = self.unfreeze_schedule()
         result = self.fine_tune(weights, schedule, range(self.n_epochs))
         kept_probe = self.settings.probes and _is_same(result.weights, weights)
-        if kept_probe and is_judged:
+        if kept_probe and is_judged and not result.by_user:
             # No row needs to be held out any more.
             result = replace(result, weights=self.probe(weights, all_rows=True))
         state = self._fitted_state(result, result.history, pretrain_history, schedule[-1])
@@ -266,6 +268,7 @@ class Fit:
             epochs_before,
             self.store,
             keep_optimizer_state=self.is_partial,
+            keep_last_epoch=keeps_last_epoch(self.params, self.is_partial),
         )
         # Another fit can resume from a checkpoint only if it started at the same weights.
         is_fresh = epochs_before == 0 and not self.is_partial

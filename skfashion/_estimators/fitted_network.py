@@ -14,7 +14,7 @@ from .._networks.architecture import Architecture, Weights
 from .defaults import FitSettings
 
 if TYPE_CHECKING:  # these modules import TensorFlow
-    from .._training.phase import History
+    from .._training.history import History
     from .._training.trainer_spec import OptimizerState
 
 # The axis of a batch of images from left to right.

@@ -49,13 +49,21 @@ def refuse_class_split_inside(classifier: Any) -> None:
                 f"pretrain_classes does not work inside a meta-estimator of {module}, which "
                 f"expects every label of y among the predictions. {META_ESTIMATOR_REMEDY}"
             )
-        if not module.startswith(_LIBRARIES) and _chooses_training_data(frame, classifier):
+        if not module.startswith(_LIBRARIES) and chooses_training_data(frame, classifier):
             return
         frame = frame.f_back
 
 
-def _chooses_training_data(frame: FrameType, classifier: Any) -> bool:
-    """Whether a frame runs a method of another estimator that need not pass `y` on unchanged."""
+def chooses_training_data(frame: FrameType, classifier: Any) -> bool:
+    """Whether a frame runs a method of another estimator that need not pass `y` on unchanged.
+
+    Parameters
+    ----------
+    frame : frame
+        A frame of the call stack.
+    classifier : TransferClassifier
+        The classifier whose `fit` runs.
+    """
     code = frame.f_code
     if not code.co_argcount:
         return False

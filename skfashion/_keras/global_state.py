@@ -5,12 +5,14 @@ from collections import defaultdict
 from contextlib import contextmanager
 from threading import RLock
 
+from .._interrupts import interrupts_deferred
 from .tensorflow import keras, keras_global_state
 
 _NAMES = "object_name_uids"
 _POLICY = "dtype_policy"
-# Scopes that the caller may be in: `keras.name_scope`, `keras.RematScope`.
-_SCOPES = ("name_scope_stack", "remat_scope_stack")
+# Scopes that the caller may be in: `keras.name_scope`, `keras.RematScope`, `keras.StatelessScope`;
+# and variables that wait for the end of the last one, for ever if Ctrl-C interrupts that.
+_SCOPES = ("name_scope_stack", "remat_scope_stack", "stateless_scope", "uninitialized_variables")
 _BUILDING = RLock()
 
 
@@ -23,6 +25,7 @@ def fresh_keras_state(dtype="float32", reserved=()):
     initialiser it draws a default seed, which is part of the configuration, from Python's global
     random state. Weights and random streams are found by names here, so these must not depend on
     what was built before. One thread at a time builds, because threads share parts of this state.
+    Ctrl-C waits for a place at which TensorFlow can be left.
 
     Parameters
     ----------
@@ -31,8 +34,21 @@ def fresh_keras_state(dtype="float32", reserved=()):
     reserved : sequence of str
         Names that Keras must not give to layers without a name.
     """
-    with _BUILDING, _swapped_state(dtype, reserved):
+    with _BUILDING, interrupts_deferred(_is_in_tensorflow), _swapped_state(dtype, reserved):
         yield
+
+
+def _is_in_tensorflow(frame) -> bool:
+    """Whether TensorFlow runs, without layers in between.
+
+    Its C++ code calls Python, and turns a `KeyboardInterrupt` there into an error of another type.
+    """
+    while frame is not None:
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package in ("keras", "skfashion", "tensorflow"):
+            return package == "tensorflow"
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
@@ -42,18 +58,20 @@ def _swapped_state(dtype, reserved):
     before = {
         name: keras_global_state.get_global_attribute(name) for name in (_NAMES, _POLICY, *_SCOPES)
     }
-    keras.config.set_image_data_format("channels_last")
-    keras.config.set_floatx("float32")
-    keras_global_state.set_global_attribute(_NAMES, defaultdict(int, dict.fromkeys(reserved, 1)))
-    keras_global_state.set_global_attribute(_POLICY, keras.DTypePolicy(dtype))
-    for name in _SCOPES:
-        keras_global_state.set_global_attribute(name, None)
-    random.seed(0)
     try:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
+        names = defaultdict(int, dict.fromkeys(reserved, 1))
+        keras_global_state.set_global_attribute(_NAMES, names)
+        keras_global_state.set_global_attribute(_POLICY, keras.DTypePolicy(dtype))
+        for name in _SCOPES:
+            keras_global_state.set_global_attribute(name, None)
+        random.seed(0)
         yield
     finally:
-        for name, value in before.items():
-            keras_global_state.set_global_attribute(name, value)
-        keras.config.set_image_data_format(data_format)
-        keras.config.set_floatx(floatx)
-        random.setstate(random_state)
+        with interrupts_deferred():
+            for name, value in before.items():
+                keras_global_state.set_global_attribute(name, value)
+            keras.config.set_image_data_format(data_format)
+            keras.config.set_floatx(floatx)
+            random.setstate(random_state)

@@ -1,6 +1,7 @@
 """Inference with Keras models whose weights are arguments, in batches of one fixed size."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import numpy as np
 
@@ -113,16 +114,15 @@ def run_batches(
     # A thread waits at the end of each layer for the other threads of TensorFlow. A second batch
     # uses that time.
     n_threads = min(2, count_threads(tf.config.threading), len(starts))
-    call_in_threads(run_batch, zip(starts, read_ahead(batches, inputs), strict=True), n_threads)
+    with closing(read_ahead(batches, inputs)) as read:
+        call_in_threads(run_batch, zip(starts, read, strict=True), n_threads)
     return outputs
 
 
 def _pad(rows, n_rows, float_type):
     """Return rows of a type, followed by as many rows of zeros as are missing."""
     rows = np.asarray(rows, float_type)
-    missing = n_rows - len(rows)
-    return (
-        np.concatenate([rows, np.zeros((missing, *rows.shape[1:]), float_type)])
-        if missing
-        else rows
-    )
+    if len(rows) == n_rows:
+        return rows
+    zeros = np.zeros((n_rows - len(rows), *rows.shape[1:]), float_type)
+    return np.concatenate([rows, zeros])

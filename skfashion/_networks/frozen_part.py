@@ -132,10 +132,11 @@ class FrozenPart:
 
     def chunks(self, n_rows, row_bytes):
         """Return slices of rows, whole batches, that take a bounded memory."""
-        return chunk_rows(n_rows, row_bytes, chunks.CHUNK_BYTES, self._batch_size)
+        return chunk_rows(n_rows, row_bytes, chunks.CHUNK_BYTES, self.batch_size)
 
     @property
-    def _batch_size(self):
+    def batch_size(self) -> int:
+        """Images in a batch: those that are missing in a smaller one are computed, too."""
         return self._stages[0].batch_size
 
     @property
@@ -166,7 +167,7 @@ class FrozenPart:
         remaining_stages = self._stages[depth:]
         is_missing = np.ones(len(missing), bool)
         block_bytes = chunks.CHUNK_BYTES if remaining_stages else None
-        for found, outputs in table.read(hashes[missing], block_bytes, self._batch_size):
+        for found, outputs in table.read(hashes[missing], block_bytes, self.batch_size):
             if remaining_stages:
                 run_batches(remaining_stages, self._weights, outputs, features, missing[found])
             else:
@@ -177,7 +178,7 @@ class FrozenPart:
     @cached_property
     def _keys(self):
         """The store's key for the output of each stage, chained from the images on."""
-        begin = digest(environment_fingerprint(), self._network.body_config, self._batch_size)
+        begin = digest(environment_fingerprint(), self._network.body_config, self.batch_size)
         return [*accumulate(self._stages, self._chain_key, initial=begin)][1:]
 
     def _chain_key(self, key, stage):

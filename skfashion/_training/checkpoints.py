@@ -122,7 +122,8 @@ def restore_or_train(
 ) -> PhaseResult:
     """Train a phase, resuming from the longest checkpoint.
 
-    The result is saved, unless a hook ended the phase.
+    The result is saved, unless a hook or the user ended the phase. The checkpoint of a phase that
+    the user ended stays, so that the same fit resumes from it.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ def restore_or_train(
     result = trained.train(restored, train, validation, hooks, resumed.save if resumed else None)
     if shared and not result.interrupted:
         shared.save(result, always=is_pretraining)
-    if resumed:
+    if resumed and not result.by_user:
         resumed.save_end(result)
     return replace(result, optimizer_state=None)
 

@@ -123,6 +123,7 @@ class RecomputedFeatures:
         self._frozen, self._variants = frozen, variants
         self.dtype = np.dtype(frozen.float_type)
         self.shape = (sum(map(len, variants)), *frozen.row_shape)
+        self.batch_size = frozen.batch_size
 
     def __len__(self) -> int:
         return self.shape[0]

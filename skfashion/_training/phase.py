@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import ceil, inf, nan
+from math import ceil, inf
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from .._cache.store import Store
 from .._keras.tensorflow import tf
+from .._messages import warn_user
 from .._networks.architecture import Weights
 from .._networks.frozen_part import FrozenPart
 from .._networks.network import Network
@@ -19,14 +21,13 @@ from .augmentation import Augmentation, split_off_flips
 from .early_stopping import EarlyStopping, EarlyStoppingState
 from .epoch_data import EncodedData, EpochPlan
 from .feature_storage import FeatureStorage, prepare_inputs
+from .history import History, append_record, last_record
 from .hooks import EpochHooks
 from .learning_rates import LearningRates
 from .regularization import Regularization
 from .trainer import Trainer
 from .trainer_pool import borrow_trainer
 from .trainer_spec import OptimizerState, TrainerSpec, UpdateSpec, optimizer_key
-
-History = dict[str, list]
 
 # A phase diverged if its loss is this many times that of guessing.
 DIVERGED_LOSS = 100.0
@@ -104,7 +105,9 @@ class PhaseResult:
     n_epochs : int, default=0
         Epochs of the phase that are over: trained, or left out by early stopping.
     interrupted : bool, default=False
-        Whether a hook ended the phase.
+        Whether a hook or the user ended the phase.
+    by_user : bool, default=False
+        Whether the user did so, by `KeyboardInterrupt`.
     """
 
     weights: Weights
@@ -113,6 +116,7 @@ class PhaseResult:
     early_stopping: EarlyStoppingState | None = None
     n_epochs: int = 0
     interrupted: bool = False
+    by_user: bool = False
 
 
 class _PreparedData(NamedTuple):
@@ -147,6 +151,8 @@ class Phase:
         Where features of the frozen part are shared.
     keep_optimizer_state : bool, default=False
         Whether the result has the optimizer's state.
+    keep_last_epoch : bool, default=False
+        Whether `KeyboardInterrupt` ends the phase with its last whole epoch, if there is one.
     """
 
     name: str
@@ -157,6 +163,7 @@ class Phase:
     epochs_before: int = 0
     store: Store | None = None
     keep_optimizer_state: bool = False
+    keep_last_epoch: bool = False
 
     def train(
         self,
@@ -188,54 +195,45 @@ class Phase:
             If training diverges.
         """
         hooks, config = hooks or EpochHooks(), self.config
-        early_stopping = EarlyStopping(config.patience, config.tol, start.early_stopping)
-        history = {key: list(values) for key, values in start.history.items()}
-        result = replace(start, history=history)
+        stopping = EarlyStopping(config.patience, config.tol, start.early_stopping)
+        history, result, last = start.history, start, self._keep_start(start, stopping)
         if history:
             hooks.on_resume(len(history["seconds"]))
-        for freeze_point, epochs in groupby(self.epochs[start.n_epochs :], self.freeze_point):
-            started, numbers = perf_counter(), list(epochs)
-            data = self._prepare_data(freeze_point, result.weights, train, validation, len(numbers))
-            with borrow_trainer(data.spec) as trainer:
-                self._start(trainer, result)
-                if config.start_competes and not history:
-                    early_stopping.update(trainer.evaluate(data.validation), lambda: start.weights)
-                for epoch in numbers:
-                    hooks.on_epoch_begin()
-                    stream = self.name, self.epochs_before + epoch
-                    trainer.seed(self.streams, "random layers", *stream)
-                    record = trainer.run_epoch(data.train, self._plan(epoch, stream, data))
-                    self._check_loss(record["loss"], np.inf, epoch)
-                    if data.validation is not None:
-                        record |= trainer.evaluate(data.validation)
-                    now = perf_counter()
-                    record |= {"seconds": now - started, "features": data.storage.in_history}
-                    started = now
-                    for key, value in record.items():
-                        history.setdefault(key, []).append(value)
-                    stops = config.early_stopping and early_stopping.update(record, trainer.weights)
-                    if save and not stops and epoch != numbers[-1]:
-                        save(self._result(epoch, history, trainer, early_stopping))
-                    interrupted = hooks.on_epoch_end(record, trainer.weights)
-                    if stops or interrupted:
-                        break
-                is_end = interrupted or epoch == self.epochs[-1]
-                if config.start_competes and is_end:
-                    early_stopping.update(record, trainer.weights)
-                self._check_outputs(trainer, data.train, early_stopping.best_loss, epoch)
-                early_stopping.reset_patience()
-                result = self._result(
-                    numbers[-1],
-                    history,
-                    trainer,
-                    early_stopping,
-                    takes_best=config.early_stopping or is_end,
-                    keeps_optimizer=self.keep_optimizer_state,
-                )
-            if interrupted:
-                return replace(result, interrupted=True)
-            if save and result.n_epochs < len(self.epochs):
-                save(result)
+        try:
+            for freeze_point, epochs in groupby(self.epochs[start.n_epochs :], self.freeze_point):
+                started, numbers = perf_counter(), [*epochs]
+                data = self._prepare_data(freeze_point, result.weights, train, validation, numbers)
+                with borrow_trainer(data.spec) as trainer:
+                    self._start(trainer, result)
+                    if config.start_competes and not history:
+                        record = trainer.evaluate(data.validation)
+                        stopping.update(record, lambda: start.weights)
+                    for epoch in numbers:
+                        hooks.on_epoch_begin()
+                        stream = self.name, self.epochs_before + epoch
+                        trainer.seed(self.streams, "random layers", *stream)
+                        record = trainer.run_epoch(data.train, self._plan(epoch, stream, data))
+                        self._check_loss(record["loss"], np.inf, epoch)
+                        if data.validation is not None:
+                            record |= trainer.evaluate(data.validation)
+                        now = perf_counter()
+                        record |= {"seconds": now - started, "features": data.storage.in_history}
+                        started, history = now, append_record(history, record)
+                        stops = config.early_stopping and stopping.update(record, trainer.weights)
+                        place = epoch, history, trainer, stopping
+                        last = self._keep(*place)
+                        if save and not stops and epoch != numbers[-1]:
+                            save(self._result(*place))
+                        interrupted = hooks.on_epoch_end(record, trainer.weights)
+                        if stops or interrupted:
+                            break
+                    result = self._end_group(*place, data, numbers, interrupted)
+                if interrupted:
+                    return replace(result, interrupted=True)
+                if save and result.n_epochs < len(self.epochs):
+                    save(result)
+        except KeyboardInterrupt:
+            return self._end_by_user(last, stopping)
         return result
 
     @property
@@ -274,11 +272,64 @@ class Phase:
             n_epochs=epoch + 1 - self.epochs.start,
         )
 
+    def _end_group(
+        self, epoch, history, trainer, early_stopping, data: _PreparedData, numbers, interrupted
+    ) -> PhaseResult:
+        """Return where the phase stands after the epochs of a freeze point, and check outputs."""
+        config, is_end = self.config, interrupted or epoch == self.epochs[-1]
+        if config.start_competes and is_end:
+            early_stopping.update(last_record(history), trainer.weights)
+        self._check_outputs(trainer, data.train, early_stopping.best_loss, epoch)
+        early_stopping.reset_patience()
+        takes_best, keeps_optimizer = config.early_stopping or is_end, self.keep_optimizer_state
+        place = numbers[-1], history, trainer, early_stopping
+        return self._result(*place, takes_best, keeps_optimizer)
+
+    # -- KeyboardInterrupt -----------------------------------------------------------------
+
+    def _keep_start(self, start: PhaseResult, early_stopping) -> PhaseResult | None:
+        """Return what an interruption before the next epoch ends with; `None` for nothing."""
+        if not (self.keep_last_epoch and start.history):
+            return None
+        if self.config.early_stopping:
+            return replace(start, weights=early_stopping.best_weights(lambda: start.weights))
+        return start
+
+    def _keep(self, epoch, history, trainer, early_stopping) -> PhaseResult | None:
+        """Return what an interruption after an epoch ends with; `None` for nothing."""
+        if not self.keep_last_epoch:
+            return None
+        takes_best = self.config.early_stopping
+        return self._result(epoch, history, trainer, early_stopping, takes_best, False)
+
+    def _end_by_user(self, last: PhaseResult | None, early_stopping) -> PhaseResult:
+        """End the phase with its last whole epoch, which competes with the start as at the end."""
+        if last is None:
+            raise
+        n_epochs = len(last.history["seconds"])
+        weights, kept = last.weights, f"the weights of epoch {n_epochs}"
+        if self.config.early_stopping:
+            kept = f"the best weights of {n_epochs} epochs"
+        elif self.config.start_competes:
+            early_stopping.update(last_record(last.history), lambda: weights)
+            weights = early_stopping.best_weights(lambda: weights)
+            kept = f"the better weights of its start and of epoch {n_epochs}"
+        elif not all(np.isfinite(values).all() for values in weights.values()):
+            self._check_loss(np.nan, np.inf, self.epochs[last.n_epochs - 1])
+        warn_user(
+            f"Training was interrupted by the user: of {len(self.epochs)} epochs, {n_epochs} were "
+            f"complete. The estimator is fitted with {kept}.",
+            ConvergenceWarning,
+        )
+        return replace(last, weights=weights, interrupted=True, by_user=True)
+
+    # -- Parts of an epoch -----------------------------------------------------------------
+
     def _scheduled(self, epoch):
         """Return the epoch of the schedule that an epoch is trained as."""
         return min(epoch, len(self.config.freeze_points) - 1)
 
-    def _prepare_data(self, freeze_point, weights, train, validation, n_epochs) -> _PreparedData:
+    def _prepare_data(self, freeze_point, weights, train, validation, epochs) -> _PreparedData:
         """Bring the data to the freeze point, if its features are stored."""
         config = self.config
         flips, augmentation = split_off_flips(config.augmentation)
@@ -288,7 +339,7 @@ class Phase:
         frozen = FrozenPart(self.network, freeze_point, weights, self.store)
         mixing = config.regularization.mixing
         augments = bool(augmentation) or mixing.needs_images
-        storage, inputs = prepare_inputs(frozen, sets, n_epochs, augments)
+        storage, inputs = prepare_inputs(frozen, sets, len(epochs), augments)
         spec = TrainerSpec(
             architecture=self.network.architecture,
             freeze_point=freeze_point,
@@ -342,12 +393,3 @@ class Phase:
                 f"optimizer={self.config.optimizer!r}, learning_rate={rates.learning_rate:g} and "
                 f"body_learning_rate={rates.body_learning_rate:g}. Lower them."
             )
-
-
-def concatenate_histories(history: History, further: History) -> History:
-    """Return both histories one after the other; nan where one of them lacks an entry."""
-    n_before, n_further = (len(part.get("seconds", [])) for part in (history, further))
-    return {
-        key: history.get(key, [nan] * n_before) + further.get(key, [nan] * n_further)
-        for key in {**history, **further}
-    }

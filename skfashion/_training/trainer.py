@@ -4,13 +4,14 @@ A `Trainer` holds TensorFlow variables, so one fit at a time may use it. What a 
 overwritten before the next one starts.
 """
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import cached_property
+from math import ceil
+from time import perf_counter
 
 import numpy as np
 
 from .._data import chunks
-from .._data.chunks import chunk_rows
 from .._data.read_ahead import read_ahead
 from .._keras.batch_norm_mode import normalised_by_averages
 from .._keras.global_state import fresh_keras_state
@@ -30,6 +31,7 @@ from .regularization import Regularization
 from .schedule import ScheduleWindow
 from .trainer_spec import OptimizerState, TrainerSpec
 from .weight_averages import WeightAverages
+from .window_lengths import WindowLengths
 
 
 class Trainer:
@@ -64,6 +66,7 @@ class Trainer:
         self._runs_front = self._front is not None and not spec.from_features
         self._start_weights: Weights = {}
         self._frozen_weights: list = []
+        self._training_windows, self._evaluation_windows = WindowLengths(), WindowLengths()
 
     @cached_property
     def _run_window(self):
@@ -196,37 +199,44 @@ class Trainer:
             ScheduleWindow.from_rates(self._rates, plan.begin, plan.end),
             *(tf.constant(factor, tf.float32) for factor in factors),
         )
-        count, totals = len(plan.order), np.zeros(3)
-        windows = self._read_windows(data, plan.order, plan.variants, plan.batch_size)
-        for start, window_data, indices in windows:
-            numbers = (tf.constant(n, tf.int32) for n in (start, count, plan.batch_size))
-            order = WindowOrder(tf.constant(indices, tf.int32), *numbers)
-            totals = self._run_window(totals, window_data, order, epoch_numbers)
+        count, totals, lengths = len(plan.order), np.zeros(3), self._training_windows
+        windows = self._cut(data, lengths, count, plan.batch_size)
+        read = (
+            (rows, *self._read(data, plan.order[rows], plan.variants[rows])) for rows in windows
+        )
+        with closing(read_ahead(read, data.inputs)) as ahead:
+            for rows, window_data, indices in ahead:
+                started = perf_counter()
+                numbers = (tf.constant(n, tf.int32) for n in (rows.start, count, plan.batch_size))
+                order = WindowOrder(tf.constant(indices, tf.int32), *numbers)
+                totals = self._run_window(totals, window_data, order, epoch_numbers).numpy()
+                lengths.adapt(len(indices), perf_counter() - started)
         loss, accuracy = to_means(totals)
         return {"loss": loss, "accuracy": accuracy}
 
     def evaluate(self, data: EncodedData) -> dict[str, float]:
         """Return the mean "val_loss" and "val_accuracy", in inference mode."""
-        totals = np.zeros(3)
-        order, variants = np.arange(len(data)), np.zeros(len(data), int)
+        totals, lengths = np.zeros(3), self._evaluation_windows
         batch_size = self.spec.architecture.prediction_batch
-        for _, window_data, _ in self._read_windows(data, order, variants, batch_size):
-            totals = self._evaluate_window(totals, window_data)
+        windows = self._cut(data, lengths, len(data), batch_size)
+        read = ((rows, self._read_in_order(data, rows)) for rows in windows)
+        with closing(read_ahead(read, data.inputs)) as ahead:
+            for rows, window_data in ahead:
+                started = perf_counter()
+                totals = self._evaluate_window(totals, window_data).numpy()
+                lengths.adapt(rows.stop - rows.start, perf_counter() - started)
         loss, accuracy = to_means(totals)
         return {"val_loss": loss, "val_accuracy": accuracy}
 
-    def _read_windows(self, data: EncodedData, order, variants, batch_size):
-        """Yield the start of each window, its data, and the indices of its rows in that."""
-        windows = self._windows(data, len(order), batch_size)
-        read = ((rows.start, *self._read(data, order[rows], variants[rows])) for rows in windows)
-        return read_ahead(read, data.inputs)
-
-    def _windows(self, data: EncodedData, count, batch_size):
-        """Return slices of the order of rows: one of all rows, or each of whole batches."""
-        if data.is_resident:
-            return [slice(0, count)]
-        row_bytes = int(np.prod(self._row_shape)) * tf.as_dtype(self.spec.input_type).size
-        return chunk_rows(count, row_bytes, chunks.WINDOW_BYTES, batch_size)
+    def _cut(self, data: EncodedData, lengths: WindowLengths, count, batch_size):
+        """Return slices over rows: windows of whole batches, of bounded time and size."""
+        most_rows = count
+        if not data.is_resident:
+            row_bytes = int(np.prod(self._row_shape)) * tf.as_dtype(self.spec.input_type).size
+            most_rows = chunks.WINDOW_BYTES // row_bytes
+        # Features are computed in batches of their own size, which windows should fill.
+        n_batches = ceil(getattr(data.inputs, "batch_size", 1) / batch_size)
+        return lengths.cut(count, n_batches * batch_size, most_rows)
 
     def _read(self, data: EncodedData, rows, variants):
         """Return a window's data on the device, and the indices of its rows in that."""
@@ -240,6 +250,11 @@ class Trainer:
             # Images are flipped in the graph.
             inputs, indices = data.inputs[rows], Flips.stack_indices(indices, variants, len(rows))
         return self._on_device(inputs, data.targets[rows], data.weights[rows]), indices
+
+    def _read_in_order(self, data: EncodedData, rows: slice) -> WindowData:
+        """Return a slice of the rows on the device; of flipped variants the first."""
+        indices = rows if data.is_resident else np.arange(rows.start, rows.stop)
+        return self._on_device(data.inputs[indices], data.targets[rows], data.weights[rows])
 
     def _on_device(self, inputs, targets, weights) -> WindowData:
         to_tensor = tf.convert_to_tensor

@@ -1,0 +1,24 @@
+"""Histories: the records of epochs, as a list for each of their entries."""
+
+from math import nan
+
+History = dict[str, list]
+
+
+def append_record(history: History, record: dict) -> History:
+    """Return a history with a further epoch; the one that is given stays as it is."""
+    return {**history, **{key: [*history.get(key, ()), value] for key, value in record.items()}}
+
+
+def last_record(history: History) -> dict:
+    """Return the entries of the last epoch."""
+    return {key: values[-1] for key, values in history.items()}
+
+
+def concatenate_histories(history: History, further: History) -> History:
+    """Return both histories one after the other; nan where one of them lacks an entry."""
+    n_before, n_further = (len(part.get("seconds", [])) for part in (history, further))
+    return {
+        key: history.get(key, [nan] * n_before) + further.get(key, [nan] * n_further)
+        for key in {**history, **further}
+    }
