@@ -16,7 +16,7 @@ from tests.hostile.kinds import KINDS, run
 ROOT = Path(__file__).parent.parent.parent
 # Files of HDF5 are tried in a child process, so a few of them are in the fast tests.
 FAST = dict.fromkeys(KINDS, 25) | {"weights.h5": 4, "h5": 4, "keras": 14}
-SLOW = dict.fromkeys(KINDS, 320) | {"safetensors": 600, "h5": 500, "weights.h5": 500}
+SLOW = dict.fromkeys(KINDS, 350) | {"safetensors": 600}
 
 
 @pytest.mark.parametrize("name", KINDS)
