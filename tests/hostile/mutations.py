@@ -206,7 +206,7 @@ def changed_json_header(content, rng):
 
 def signed_entry(content, rng):
     """Change the header of an entry, and give it the checksum of what it then is."""
-    changed = changed_json_header(content[20:], rng)
+    changed = changed_json_header(content[4:], rng)
     return checked_arrays._checksum(changed, "key") + changed
 
 
