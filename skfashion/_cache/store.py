@@ -193,7 +193,7 @@ class Store:
                 for line in path.read_text(errors="replace").splitlines():
                     checksum, _, record = line.partition(" ")
                     if checksum == _checksum(record):
-                        totals.update(json.loads(record))
+                        totals.update(_parse_numbers(record))
         totals.pop("time", None)
         return totals
 
@@ -232,6 +232,13 @@ def remove_unit(path: Path) -> None:
     with suppress(OSError):
         for file in unit.parent.glob(f"{unit.name}.*"):
             file.unlink(missing_ok=True)
+
+
+def _parse_numbers(record: str) -> dict[str, float]:
+    """Return the numbers in a record of the log; none if something else wrote it."""
+    with suppress(ValueError, AttributeError, RecursionError):
+        return {k: n for k, n in json.loads(record).items() if isinstance(n, int | float)}
+    return {}
 
 
 def _checksum(record: str) -> str:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+from zlib import crc32
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -95,6 +97,8 @@ def test_the_log_sums_up_and_survives_a_broken_line(tmp_path):
     line = log.read_text()
     with log.open("a") as file:
         file.write(line.replace("3", "7") + line[: len(line) // 2] + '\n{"rows_found": 9}\n["x"]\n')
+        for record in ('["x"]', "7", '{"seconds_saved": "x"}', "[" * 100_000):
+            file.write(f"{crc32(record.encode()):08x} {record}\n")
     store.log_usage(rows_found=4)
     assert dict(store.usage_totals()) == {"rows_found": 7, "seconds_saved": 0.5}
 
