@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-
 from zlib import crc32
 
 import numpy as np

@@ -65,7 +65,7 @@ def swap_blocks(content, rng):
 
 
 def repeat(content, rng):
-    return content + content[rng.integers(0, len(content)) :]
+    return content + content[rng.integers(1, len(content)) :]
 
 
 HEADERS = [
