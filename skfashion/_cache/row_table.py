@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 import numpy as np
 
 from .._data import chunks
 from .._data.chunks import chunk_rows
-from .store import READ_ERRORS, Store, mark_as_used, open_to_write, remove_unit, walk_files
+from .checked_arrays import read_arrays, write_arrays
+from .store import Store, mark_as_used, open_to_write, remove_unit, walk_files
 
-_FEATURES, _INDEX = ".npy", ".index.npy"
+_FEATURES, _INDEX = ".features", ".index"
 # To open a file takes about as long as to compute the features of this number of images.
 _MIN_ROWS = 16
 
@@ -20,8 +21,10 @@ _MIN_ROWS = 16
 class RowTable:
     """Features of rows of one shape and type.
 
-    Each `add` writes pairs of files, which never change: features, and an index of hashes. The
-    index is written last, and features without one do not count.
+    Each `add` writes pairs of files, which never change: the bytes of the features, and an index
+    with the hash of each row and a checksum of its features. The index is written last, and
+    features without one do not count. Features are checked row by row, because they are mapped
+    into memory and only a part of them may be read.
 
     Parameters
     ----------
@@ -50,8 +53,8 @@ class RowTable:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the features of the rows that the table has, block by block.
 
-        A damaged file is removed, and its rows are left out. So are the rows of a file that
-        another process has removed meanwhile.
+        Damaged rows are left out, and their file is removed. So are the rows of a file that another
+        process has removed meanwhile.
 
         Parameters
         ----------
@@ -60,7 +63,7 @@ class RowTable:
         block_bytes : int, default=None
             The largest size of a block. `None` takes blocks that fit into a processor's cache.
         batch_size : int, default=1
-            Every block but the last is a multiple of this number of rows.
+            Every block but the last is a multiple of this number of rows, unless rows are damaged.
 
         Yields
         ------
@@ -69,7 +72,7 @@ class RowTable:
         features : ndarray of shape (m, *shape)
             Their features.
         """
-        paths, file_of, position_of = self._find(hashes)
+        paths, file_of, position_of, checksums = self._find(hashes)
         files = [None] * len(paths)
         for number in np.unique(file_of[file_of >= 0]):
             files[number] = self._open(paths[number])
@@ -88,6 +91,11 @@ class RowTable:
                 # NumPy buffers `out` unless it may clip. No position is outside: see `_open`.
                 file = files[file_of[rows[0]]]
                 np.take(file, position_of[rows], axis=0, out=out, mode="clip")
+            is_intact = _compute_checksums(features) == checksums[indices]
+            if not is_intact.all():
+                for number in np.unique(file_of[indices[~is_intact]]):
+                    remove_unit(paths[number])
+                indices, features = indices[is_intact], features[is_intact]
             yield indices, features
 
     def add(self, hashes: np.ndarray, features: np.ndarray, indices: np.ndarray) -> None:
@@ -99,19 +107,31 @@ class RowTable:
             if not self._store.make_room(len(indices) * (row_bytes + hashes[:1].nbytes) + 512):
                 return
             for block in chunk_rows(len(indices), row_bytes, chunks.FILE_BYTES):
-                name, rows = uuid4().hex, indices[block]
-                for ending, array in ((_FEATURES, features), (_INDEX, hashes)):
-                    with open_to_write(self._folder / f"{name}{ending}") as file:
-                        np.save(file, array[rows], allow_pickle=False)
+                path, rows = self._folder / f"{uuid4().hex}{_FEATURES}", indices[block]
+                of_rows = np.asarray(features[rows], order="C")
+                index = {"hashes": hashes[rows], "checksums": _compute_checksums(of_rows)}
+                with open_to_write(path) as file:
+                    file.write(of_rows)
+                with open_to_write(path.with_suffix(_INDEX)) as file:
+                    write_arrays(file, index, self._context)
+
+    @property
+    def _context(self):
+        return f"index of {self._folder.name}: {self.dtype.str} {self.shape}"
 
     def _find(self, hashes):
-        """Look rows up; return files, the file of each row (-1 for none), its position there."""
+        """Look rows up.
+
+        Return the files, and for each row its file (-1 for none), its position there, and the
+        checksum of its features.
+        """
         indexes = dict(self._read_indexes())
         file_of = np.full(len(hashes), -1)
         position_of = np.zeros(len(hashes), np.intp)
+        checksums = np.zeros(len(hashes), "<u4")
         if indexes:
-            known = np.concatenate([*indexes.values()])
-            lengths = [len(index) for index in indexes.values()]
+            known = np.concatenate([index["hashes"] for index in indexes.values()])
+            lengths = [len(index["hashes"]) for index in indexes.values()]
             file_of_known = np.repeat(np.arange(len(lengths)), lengths)
             position_of_known = np.concatenate([np.arange(length) for length in lengths])
             order = np.argsort(known[:, 0], kind="stable")
@@ -120,41 +140,39 @@ class RowTable:
             hits = (known[nearest] == hashes).all(axis=1)
             file_of[hits] = file_of_known[nearest[hits]]
             position_of[hits] = position_of_known[nearest[hits]]
-        return [*indexes], file_of, position_of
+            known_checksums = np.concatenate([index["checksums"] for index in indexes.values()])
+            checksums[hits] = known_checksums[nearest[hits]]
+        return [*indexes], file_of, position_of, checksums
 
     def _read_indexes(self):
-        """Yield the path of each file of features, and its index."""
+        """Yield the path of each file of features, and its index; remove damaged ones."""
         for path in sorted(walk_files(self._folder)):
-            if path.name.endswith(_INDEX):
-                with suppress(*READ_ERRORS):
-                    yield _features_of(path), _read_index(path)
+            if path.suffix == _INDEX:
+                try:
+                    yield path.with_suffix(_FEATURES), _read_index(path, self._context)
+                except (OSError, ValueError):
+                    remove_unit(path)
 
     def _open(self, path):
         """Map a file of features into memory; remove it and return `None` if it is damaged."""
         try:
-            features = np.load(path, mmap_mode="r", allow_pickle=False)
-            n_rows = len(_read_index(_index_of(path)))
-            if features.shape != (n_rows, *self.shape) or features.dtype != self.dtype:
-                raise ValueError(f"{path} has features of another kind")
-        except READ_ERRORS:
+            n_rows = len(_read_index(path.with_suffix(_INDEX), self._context)["hashes"])
+            if path.stat().st_size != n_rows * self.row_bytes:
+                raise ValueError(f"{path} has not the size of {n_rows} rows")
+            features = np.memmap(path, self.dtype, "r", shape=(n_rows, *self.shape))
+        except (OSError, ValueError):
             remove_unit(path)
             return None
         mark_as_used(path)
         return features
 
 
-def _features_of(index: Path) -> Path:
-    return index.with_name(index.name.removesuffix(_INDEX) + _FEATURES)
-
-
-def _index_of(features: Path) -> Path:
-    return features.with_name(features.name.removesuffix(_FEATURES) + _INDEX)
-
-
 @lru_cache(maxsize=1024)
-def _read_index(path):
+def _read_index(path, context):
     """Read an index. It never changes, so a process reads it once."""
-    index = np.load(path, allow_pickle=False)
-    if index.dtype != np.dtype("<u8") or index.ndim != 2 or index.shape[1] != 2:
-        raise ValueError(f"{path} is no index of rows")
-    return index
+    return read_arrays(path, context)
+
+
+def _compute_checksums(features: np.ndarray) -> np.ndarray:
+    """Return the CRC-32 of the bytes of each row."""
+    return np.fromiter(map(crc32, features), "<u4", len(features))

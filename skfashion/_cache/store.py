@@ -1,9 +1,9 @@
 """A folder of arrays under content keys, which several processes may read and write at once.
 
-Only arrays go in and come out: files are NumPy's, read without pickle. Each file is written under
-a temporary name and then renamed, so a process that is killed leaves a whole file or none. A file
-that cannot be read counts as missing. Nothing is locked: two processes that miss the same entry
-both compute it.
+Only arrays go in and come out, never objects. Each file is written under a temporary name and
+then renamed, so a process that is killed leaves a whole file or none. All content has a checksum.
+What cannot be read, or does not match its checksum, counts as missing and is replaced. Nothing is
+locked: two processes that miss the same entry both compute it.
 
 Files of one folder whose names agree up to the first dot form a unit: they are counted together
 and removed together. An entry is a unit of one file; a part of a `RowTable` is a unit of two.
@@ -20,29 +20,23 @@ from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryFile
 from uuid import uuid4
-from zipfile import BadZipFile
+from zlib import crc32
 
 import numpy as np
 
+from .checked_arrays import read_arrays, write_arrays
+
 FOLDER = "skfashion"
-_FORMAT = "1"
+# A folder of another format is not read.
+_FORMAT = "2"
+_ENTRY = ".entry"
 _UNFINISHED = ".unfinished"
 _LOG = "log.jsonl"
 _MAX_LOG_BYTES = 2**20
 # An unfinished file of this age, in seconds, belongs to a process that was killed.
 _ABANDONED_AFTER = 3600.0
-# The size of an archive beyond that of its arrays, for each array.
+# The size of a file beyond that of its arrays, for each array.
 _BYTES_OF_HEADER = 512
-# What reading a damaged or missing file raises.
-READ_ERRORS = (
-    OSError,
-    ValueError,
-    EOFError,
-    LookupError,
-    BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-)
 
 
 class Store:
@@ -75,13 +69,11 @@ class Store:
     # -- Entries ---------------------------------------------------------------------------
 
     def load(self, key: str) -> dict[str, np.ndarray] | None:
-        """Return the arrays of an entry, or `None` if it is missing."""
+        """Return the arrays of an entry, or `None` if it is missing or damaged."""
         path = self._path_of(key)
         try:
-            # NumPy leaves a file open that turns out to be no archive.
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except READ_ERRORS:
+            arrays = read_arrays(path, key)
+        except (OSError, ValueError):
             return None
         mark_as_used(path)
         return arrays
@@ -96,7 +88,7 @@ class Store:
         with suppress(OSError):
             if self.make_room(n_bytes, keep=path):
                 with open_to_write(path) as file:
-                    np.savez(file, allow_pickle=False, **arrays)
+                    write_arrays(file, arrays, key)
                 return True
         return False
 
@@ -114,7 +106,7 @@ class Store:
                 os.posix_fallocate(file.fileno(), 0, max(n_bytes, 1))
 
     def _path_of(self, key):
-        return self.folder / "entries" / f"{key}.npz"
+        return self.folder / "entries" / f"{key}{_ENTRY}"
 
     # -- Room ------------------------------------------------------------------------------
 
@@ -175,21 +167,22 @@ class Store:
         return sum(size for _, size, _ in self._units())
 
     def clear(self) -> None:
-        """Remove everything."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove everything, including files of other formats."""
+        shutil.rmtree(self.folder.parent, ignore_errors=True)
 
     # -- Log -------------------------------------------------------------------------------
 
     def log_usage(self, **numbers: float) -> None:
         """Append to the store's log what was found and what was computed."""
-        line = json.dumps({"time": time.time(), **numbers}) + "\n"
+        record = json.dumps({"time": time.time(), **numbers})
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / _LOG
             if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
                 path.replace(path.with_suffix(".old"))
             with path.open("a") as file:
-                file.write(line)
+                # A line begins with its checksum.
+                file.write(f"{_checksum(record)} {record}\n")
 
     def usage_totals(self) -> Counter:
         """Return the sums of what all processes logged, as far back as the log goes."""
@@ -198,8 +191,9 @@ class Store:
         for path in log.with_suffix(".old"), log:
             with suppress(OSError):
                 for line in path.read_text(errors="replace").splitlines():
-                    with suppress(ValueError, TypeError, AttributeError):
-                        totals.update(json.loads(line))
+                    checksum, _, record = line.partition(" ")
+                    if checksum == _checksum(record):
+                        totals.update(_parse_numbers(record))
         totals.pop("time", None)
         return totals
 
@@ -238,6 +232,17 @@ def remove_unit(path: Path) -> None:
     with suppress(OSError):
         for file in unit.parent.glob(f"{unit.name}.*"):
             file.unlink(missing_ok=True)
+
+
+def _parse_numbers(record: str) -> dict[str, float]:
+    """Return the numbers in a record of the log; none if something else wrote it."""
+    with suppress(ValueError, AttributeError, RecursionError):
+        return {k: n for k, n in json.loads(record).items() if isinstance(n, int | float)}
+    return {}
+
+
+def _checksum(record: str) -> str:
+    return f"{crc32(record.encode()):08x}"
 
 
 def _unit_of(path):

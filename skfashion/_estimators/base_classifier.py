@@ -366,8 +366,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
         Raises
         ------
-        FileNotFoundError
-            If the folder does not exist.
+        OSError
+            If the folder does not exist, or the file cannot be written.
         ValueError
             If the name has another ending.
         """

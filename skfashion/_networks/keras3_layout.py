@@ -1,13 +1,13 @@
 """The layout of `.weights.h5` files, which Keras 3 writes.
 
-Keras has no public function from a variable to its path in the file. A file is written in which
-each weight is filled with a different number, and the numbers are looked up in it.
+Keras has no public function from a variable to its path in the file. A file is written to
+memory in which each weight is filled with a different number, and the numbers are looked up in it.
 """
 
 import warnings
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from io import BytesIO
 from threading import Lock
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import h5py
@@ -20,7 +20,6 @@ from .weight_matching import (
     group_by_layer,
     in_order,
     list_layers,
-    read_datasets,
     refuse_convolutions,
 )
 
@@ -29,17 +28,29 @@ _writing = Lock()
 _known_layouts: WeakKeyDictionary[Graph, dict[str, str]] = WeakKeyDictionary()
 
 
-def write_keras3(body, weights: Weights, path: Path) -> None:
-    """Write weights as Keras does. The variables of the body hold them meanwhile."""
+class _KerasFile(BytesIO):
+    """A file in memory that Keras takes for one of weights, by its name."""
+
+    def __str__(self):
+        return KERAS_SUFFIX
+
+
+def to_keras3(body, weights: Weights) -> bytes:
+    """Return the file that Keras writes for weights. The variables of the body hold them meanwhile.
+
+    The HDF5 library ends the process if the disk is full, so it writes to memory.
+    """
+    file = _KerasFile()
     with _writing, warnings.catch_warnings():
         # Keras 3.15 lets NumPy 2.4 complain about its variables' __array__.
         warnings.simplefilter("ignore", DeprecationWarning)
         for variable in body.weights:
             variable.assign(weights[variable.path])
-        body.save_weights(path)
+        body.save_weights(file)
+    return file.getvalue()
 
 
-def pair_keras3(file, graph: Graph) -> LayerPairs:
+def pair_keras3(arrays: dict[str, Any], graph: Graph) -> LayerPairs:
     """Pair each weight with the array at its path in the file, below the prefix that fits best.
 
     A file of a whole classifier may have its body in a sub-group, or its head after the body.
@@ -48,7 +59,7 @@ def pair_keras3(file, graph: Graph) -> LayerPairs:
     stored = group_by_layer(
         {
             path.replace("_layer_checkpoint_dependencies", "layers"): array
-            for path, array in read_datasets(file).items()
+            for path, array in arrays.items()
         }
     )
     layout = find_layout(graph)
@@ -100,9 +111,6 @@ def find_layout(graph: Graph) -> dict[str, str]:
         if isinstance(node, h5py.Dataset):
             layout[paths[int(node[()].flat[0])]] = path
 
-    with TemporaryDirectory(prefix="skfashion-") as folder:
-        written = Path(folder, "numbered" + KERAS_SUFFIX)
-        write_keras3(body, numbered, written)
-        with h5py.File(written) as file:
-            file.visititems(read_number)
+    with h5py.File(BytesIO(to_keras3(body, numbered))) as file:
+        file.visititems(read_number)
     return _known_layouts.setdefault(graph, layout)

@@ -1,29 +1,37 @@
 """Files of body weights: read into arrays that fit a body, and written.
 
 Nothing here runs code from a file: HDF5 and safetensors hold arrays, and of a `.keras` archive only
-the weights are read, never the configuration.
+the weights are read, never the configuration. Nothing is written but whole files.
 """
 
-import zipfile
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from zipfile import is_zipfile
 
 import h5py
+import numpy as np
+import safetensors.numpy
 
 from .._backbones.spec import WEIGHT_FORMATS, check_weights
+from .._cache.store import open_to_write
 from .graph import Graph, Weights
-from .keras2_layout import find_keras2_group, pair_keras2
-from .keras3_layout import KERAS_SUFFIX, pair_keras3, write_keras3
+from .hdf5_files import check_readable, mark_as_readable, read_layout
+from .keras2_layout import pair_keras2
+from .keras3_layout import KERAS_SUFFIX, pair_keras3, to_keras3
+from .keras_archives import unpack_weights
 from .official_weights import fetch_official
-from .weight_matching import PairLayers, WeightMismatch, match_layers, pair_by_path
+from .weight_matching import (
+    InvalidWeight,
+    PairLayers,
+    WeightMismatch,
+    match_layers,
+    pair_by_path,
+)
 
 SAFETENSORS_SUFFIX = ".safetensors"
-_WEIGHTS_IN_ARCHIVE = "model.weights.h5"
 
 
 def load_body_weights(weights, graph: Graph) -> Weights:
@@ -48,21 +56,26 @@ def load_body_weights(weights, graph: Graph) -> Weights:
     FileNotFoundError
         If there is no such file, or the official weights cannot be downloaded.
     ValueError
-        If the file has none of these formats, or does not fit the body.
+        If the file has none of these formats, is damaged, does not fit the body, or holds
+        numbers that no weight can have.
     """
     backbone = graph.architecture.backbone
     check_weights(weights, backbone)
     path = fetch_official(backbone) if weights == "imagenet" else Path(weights).expanduser()
+    official = backbone.official if weights == "imagenet" else None
+    has_known_hash = official is not None and official.file_hash is not None
     try:
-        with _open_weights(path) as pair_layers:
+        with _open_weights(path, graph, has_known_hash) as pair_layers:
             return match_layers(pair_layers, graph)
     except WeightMismatch as mismatch:
         raise ValueError(
             f"weights={str(path)!r} does not fit the body of backbone {backbone.name!r} on images "
             f"of shape {graph.architecture.image_shape}: {mismatch}"
         ) from None
-    except ModuleNotFoundError:
-        raise
+    except InvalidWeight as error:
+        raise ValueError(
+            f"weights={str(path)!r} cannot be used: {error}. Give a file of trained weights."
+        ) from None
     except Exception as error:  # the errors depend on the format
         raise ValueError(
             f"weights={str(path)!r} cannot be read: {error}. Give a file of the type "
@@ -71,29 +84,54 @@ def load_body_weights(weights, graph: Graph) -> Weights:
 
 
 @contextmanager
-def _open_weights(path: Path) -> Iterator[PairLayers]:
+def _open_weights(path: Path, graph: Graph, has_known_hash: bool) -> Iterator[PairLayers]:
     """Open a file; yield the function that pairs the layers of a body with those of the file."""
     if path.suffix == SAFETENSORS_SUFFIX:
-        yield partial(pair_by_path, _import_safetensors().numpy.load_file(path))
+        with safetensors.safe_open(path, "numpy") as file:
+            names = file.keys()
+            yield partial(pair_by_path, {name: _Tensor(file, name) for name in names})
         return
-    content: Any = path
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            content = BytesIO(archive.read(_WEIGHTS_IN_ARCHIVE))
-    with h5py.File(content) as file:
-        group = find_keras2_group(file)
-        yield partial(pair_keras3, file) if group is None else partial(pair_keras2, group)
+    content = unpack_weights(path, _count_bytes(graph)) if is_zipfile(path) else None
+    if not has_known_hash:
+        check_readable(path, content, _shapes(graph))
+    with h5py.File(content or path) as file:
+        arrays, layers = read_layout(file)
+        yield (
+            partial(pair_keras3, arrays) if layers is None else partial(pair_keras2, arrays, layers)
+        )
+
+
+class _Tensor:
+    """An array in a safetensors file, which is read when NumPy asks for it."""
+
+    def __init__(self, file, name: str):
+        self._file, self._name = file, name
+        self.shape = tuple(file.get_slice(name).get_shape())
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return self._file.get_tensor(self._name)
+
+
+def _count_bytes(graph):
+    return sum(
+        int(np.prod(variable.shape)) * np.dtype(variable.dtype).itemsize
+        for variable in graph.body.weights
+    )
+
+
+def _shapes(graph):
+    return frozenset(tuple(variable.shape) for variable in graph.body.weights)
 
 
 def save_body_weights(weights: Weights, graph: Graph, path) -> None:
     """Write a body's weights as a Keras `.weights.h5` or a `.safetensors` file.
 
-    An interrupted write leaves the old file, or none.
+    An interrupted or failed write leaves the old file, or none.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such folder.
+    OSError
+        If there is no such folder, or the file cannot be written.
     ValueError
         If the name has another ending.
     """
@@ -107,22 +145,19 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
             f"path={str(path)!r} must end in {KERAS_SUFFIX!r} or {SAFETENSORS_SUFFIX!r}."
         )
     body_weights = {variable.path: weights[variable.path] for variable in graph.body.weights}
-    with TemporaryDirectory(dir=path.parent, prefix=".skfashion-") as folder:
-        written = Path(folder, path.name)
-        if path.name.endswith(SAFETENSORS_SUFFIX):
-            _import_safetensors().numpy.save_file(body_weights, written)
-        else:
-            write_keras3(graph.body, body_weights, written)
-        written.replace(path)
-
-
-def _import_safetensors():
+    if path.name.endswith(SAFETENSORS_SUFFIX):
+        content = safetensors.numpy.save(body_weights)
+    else:
+        content = to_keras3(graph.body, body_weights)
     try:
-        import safetensors.numpy
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "Files of the type .safetensors need the package safetensors: "
-            'run `pip install "skfashion[safetensors]"`.',
-            name="safetensors",
+        with open_to_write(path) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"path={str(path)!r} could not be written: {error.strerror}. The file takes "
+            f"{len(content):,} bytes. Free disk space, or give another folder",
         ) from error
-    return safetensors
+    mark_as_readable(path, _shapes(graph))

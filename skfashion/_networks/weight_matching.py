@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-import h5py
 import numpy as np
 
 from .graph import Graph, Weights
@@ -30,8 +29,16 @@ LayerPairs = Iterator[tuple[list[WeightSpec], LayerArrays]]
 PairLayers = Callable[[Graph], LayerPairs]
 
 
+# Weights of networks that were trained are far below; a network with larger ones overflows.
+_MAX_WEIGHT = 1e9
+
+
 class WeightMismatch(Exception):
     """The body and the file have different weights."""
+
+
+class InvalidWeight(Exception):
+    """A weight in the file is none that a network can have."""
 
 
 def match_layers(pair_layers: PairLayers, graph: Graph) -> Weights:
@@ -41,6 +48,8 @@ def match_layers(pair_layers: PairLayers, graph: Graph) -> Weights:
     ------
     WeightMismatch
         If a layer has other weights in the file than in the body.
+    InvalidWeight
+        If a weight is not a finite floating-point number, or too large.
     """
     weights = {}
     types = {variable.path: variable.dtype for variable in graph.body.weights}
@@ -52,14 +61,38 @@ def match_layers(pair_layers: PairLayers, graph: Graph) -> Weights:
                 raise _mismatch(spec, "none")
             if tuple(array.shape) != spec.shape:
                 raise _mismatch(spec, f"one of shape {tuple(array.shape)}")
-            weights[spec.path] = np.array(array, types[spec.path])
+            weights[spec.path] = _read_weight(array, np.dtype(types[spec.path]), spec)
     return weights
 
 
+def _read_weight(array, dtype, spec: WeightSpec) -> np.ndarray:
+    stored = np.asarray(array)
+    if dtype.kind == "f" and stored.dtype.kind != "f":
+        raise _invalid(spec, f"numbers of the type {stored.dtype}, not floating-point numbers")
+    with np.errstate(over="ignore"):
+        weight = np.array(stored, dtype)
+    # NaN is not below the limit, either.
+    if dtype.kind == "f" and not (is_valid := np.abs(weight) <= _MAX_WEIGHT).all():
+        position = tuple(np.argwhere(~is_valid)[0].tolist())
+        raise _invalid(
+            spec,
+            f"{stored[position]:g} at {position}, but weights are finite and between "
+            f"-{_MAX_WEIGHT:g} and {_MAX_WEIGHT:g}",
+        )
+    return weight
+
+
+def _invalid(spec: WeightSpec, found: str) -> InvalidWeight:
+    return InvalidWeight(f"the {_name_of(spec)} of layer {spec.layer!r} holds {found}")
+
+
+def _name_of(spec: WeightSpec) -> str:
+    return spec.path.rsplit("/", 1)[-1]
+
+
 def _mismatch(spec: WeightSpec, found: str) -> WeightMismatch:
-    weight = spec.path.rsplit("/", 1)[-1]
     return WeightMismatch(
-        f"layer {spec.layer!r} is the first that differs, whose {weight} has the shape "
+        f"layer {spec.layer!r} is the first that differs, whose {_name_of(spec)} has the shape "
         f"{spec.shape}; in the file there is {found}."
     )
 
@@ -105,24 +138,6 @@ def refuse_convolutions(layers: Iterable[LayerArrays]) -> None:
                 "all of its layers are in the file, but the file has further convolutions after "
                 "them: it is of another network."
             )
-
-
-def read_datasets(group) -> dict[str, h5py.Dataset]:
-    """Return the arrays that an HDF5 group holds, by path.
-
-    Links are not followed, and an array that is stored in another file is refused: the result must
-    not depend on other files of this machine.
-    """
-    arrays = {}
-
-    def collect(path, node):
-        if isinstance(node, h5py.Dataset):
-            if node.external or node.is_virtual:
-                raise OSError(f"{path} is not in the file itself, but in another one")
-            arrays[path] = node
-
-    group.visititems(collect)
-    return arrays
 
 
 def _parent(path):

@@ -40,7 +40,7 @@ class _Checkpoints:
 
     def _load(self, key) -> PhaseResult | None:
         arrays = self._store.load(key)
-        return to_result(arrays, key, self._phase, self._start.weights) if arrays else None
+        return to_result(arrays, self._phase, self._start.weights) if arrays else None
 
 
 class LengthCheckpoints(_Checkpoints):
@@ -62,7 +62,7 @@ class LengthCheckpoints(_Checkpoints):
     def save(self, result: PhaseResult, always: bool) -> None:
         """Save the result of the whole phase; if not `always`, only where that is quick."""
         key = self._key_after(len(self._phase.epochs))
-        arrays = to_arrays(replace(result, early_stopping=None), key, self._start.weights)
+        arrays = to_arrays(replace(result, early_stopping=None), self._start.weights)
         least_seconds = SECONDS_PER_BYTE * sum(array.nbytes for array in arrays.values())
         if always or sum(result.history["seconds"]) > least_seconds:
             self._store.save(key, arrays)
@@ -85,7 +85,7 @@ class EpochCheckpoint(_Checkpoints):
 
     def save(self, result: PhaseResult) -> None:
         """Replace the checkpoint; warn if this fails for the first time."""
-        arrays = to_arrays(result, self._key, self._start.weights)
+        arrays = to_arrays(result, self._start.weights)
         is_saved = self._store.save(self._key, arrays)
         if not (is_saved or self._fails):
             n_bytes = sum(array.nbytes for array in arrays.values())

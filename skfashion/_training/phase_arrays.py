@@ -1,5 +1,6 @@
 """A phase as arrays of an entry of a store: its key, and where it stands."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,9 @@ from .epoch_data import EncodedData
 from .phase import Phase, PhaseResult
 from .trainer_spec import OptimizerState
 
-_WEIGHT, _HISTORY, _OPTIMIZER, _BEST = "weight/", "history/", "optimizer/", "best/"
-_KEY, _EPOCHS, _BEST_LOSS, _PATIENCE = "key", "epochs", "best loss", "epochs without improvement"
+_WEIGHT, _OPTIMIZER, _BEST = "weight/", "optimizer/", "best/"
+_HISTORY, _EPOCHS = "history as JSON", "epochs"
+_BEST_LOSS, _PATIENCE = "best loss", "epochs without improvement"
 
 
 def phase_key(
@@ -47,21 +49,19 @@ def phase_key(
     )
 
 
-def to_arrays(result: PhaseResult, key: str, start: Weights) -> dict[str, np.ndarray]:
+def to_arrays(result: PhaseResult, start: Weights) -> dict[str, np.ndarray]:
     """Return what a phase ends with, or stands at, as arrays.
 
     Parameters
     ----------
     result : PhaseResult
         The result.
-    key : str
-        The key of the entry, so that an entry of another key is not taken for this one.
     start : dict of str to ndarray
         The weights that the phase started from. Those that are still the same are left out.
     """
-    arrays = {_KEY: np.array(key), _EPOCHS: np.array(result.n_epochs)}
+    history = json.dumps(result.history).encode()
+    arrays = {_EPOCHS: np.array(result.n_epochs), _HISTORY: np.frombuffer(history, np.uint8)}
     arrays |= _changed(_WEIGHT, result.weights, start)
-    arrays |= {_HISTORY + key: np.array(values) for key, values in result.history.items()}
     if result.optimizer_state:
         values = enumerate(result.optimizer_state.values)
         arrays |= {f"{_OPTIMIZER}{number}": value for number, value in values}
@@ -73,24 +73,18 @@ def to_arrays(result: PhaseResult, key: str, start: Weights) -> dict[str, np.nda
     return arrays
 
 
-def to_result(
-    arrays: dict[str, np.ndarray], key: str, phase: Phase, start: Weights
-) -> PhaseResult | None:
-    """Return the result that arrays of `to_arrays` hold; `None` if they are something else.
+def to_result(arrays: dict[str, np.ndarray], phase: Phase, start: Weights) -> PhaseResult:
+    """Return the result that arrays of `to_arrays` hold.
 
     Parameters
     ----------
     arrays : dict of str to ndarray
         The arrays.
-    key : str
-        The key of their entry.
     phase : Phase
         The phase.
     start : dict of str to ndarray
         The weights that the phase started from.
     """
-    if str(arrays.get(_KEY)) != key:
-        return None
     n_epochs = int(arrays[_EPOCHS])
     optimizer_state = early_stopping = None
     if values := _with_prefix(arrays, _OPTIMIZER):
@@ -104,7 +98,7 @@ def to_result(
         )
     return PhaseResult(
         weights={**start, **_with_prefix(arrays, _WEIGHT)},
-        history={key: values.tolist() for key, values in _with_prefix(arrays, _HISTORY).items()},
+        history=json.loads(arrays[_HISTORY].tobytes()),
         optimizer_state=optimizer_state,
         early_stopping=early_stopping,
         n_epochs=n_epochs,

@@ -2,17 +2,23 @@
 
 import gzip
 import hashlib
+import math
 import os
 import zlib
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import BinaryIO, cast
 from urllib.request import urlopen
 
 import numpy as np
 
 _UNSIGNED_BYTES = 0x08
+# NumPy has no arrays of more dimensions.
+_MAX_DIMENSIONS = 64
+# The largest file of the data set has 47 million.
+_MAX_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,17 @@ class IdxFile:
         ValueError
             If the file is truncated or its checksum differs.
         """
-        raw = path.read_bytes()
         if path.suffix == ".gz":
             try:
-                raw = gzip.decompress(raw)
+                with gzip.open(path) as file:
+                    raw = _read_idx(cast(BinaryIO, file))
             except (OSError, EOFError, zlib.error) as error:
                 raise ValueError(
                     self._damage_message(path, f"does not decompress ({error})")
                 ) from None
+        else:
+            with path.open("rb") as file:
+                raw = _read_idx(file)
         found = hashlib.sha256(raw).hexdigest()
         if found != self.sha256:
             raise ValueError(
@@ -114,6 +123,14 @@ def _write_atomically(path: Path, content: bytes) -> None:
             raise
 
 
+def _read_idx(file: BinaryIO) -> bytes:
+    """Read an IDX file, and at most one byte more than its header states."""
+    start = file.read(4)
+    shape = file.read(4 * start[3]) if len(start) == 4 else b""
+    n_bytes = math.prod(np.frombuffer(shape[: len(shape) // 4 * 4], ">u4").tolist())
+    return start + shape + file.read(min(n_bytes, _MAX_BYTES) + 1)
+
+
 def parse_idx(raw: bytes, path: str | os.PathLike) -> np.ndarray:
     """Return the array of unsigned bytes in an IDX file.
 
@@ -135,7 +152,7 @@ def parse_idx(raw: bytes, path: str | os.PathLike) -> np.ndarray:
     ValueError
         If the header and the length of the file contradict each other.
     """
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != _UNSIGNED_BYTES:
+    if len(raw) < 4 or raw[:3] != bytes([0, 0, _UNSIGNED_BYTES]) or raw[3] > _MAX_DIMENSIONS:
         raise ValueError(
             f"{path} is not an IDX file of unsigned bytes. Delete the file and fetch it again."
         )
@@ -144,7 +161,7 @@ def parse_idx(raw: bytes, path: str | os.PathLike) -> np.ndarray:
     if len(raw) < start:
         raise ValueError(f"{path} ends within its IDX header. Delete the file and fetch it again.")
     shape = tuple(np.frombuffer(raw, ">u4", n_dimensions, offset=4).tolist())
-    if len(raw) - start != int(np.prod(shape)):
+    if len(raw) - start != math.prod(shape):
         raise ValueError(
             f"{path} holds {len(raw) - start} numbers, but its IDX header says {shape}. Delete the "
             "file and fetch it again."

@@ -8,10 +8,13 @@ import joblib
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import Backbone, clear_memory, memory_report
+from skfashion._cache.row_table import RowTable
+from skfashion._cache.store import Store, remove_unit
 from skfashion.model_selection import ClassSplitCV
 from tests.class_split import GTE5, LT5
 
@@ -78,14 +81,46 @@ def test_a_deeper_cut_continues_from_a_shallower_one(make, fashion, tmp_path):
 
     expected = at("conv3").predict_proba(X)
     at("conv1", tmp_path).predict(X)
-    for path in (tmp_path / "skfashion").rglob("rows/*/*.npy"):
-        if not path.name.endswith(".index.npy"):
-            np.save(path, np.full_like(np.load(path), np.nan))
+    for path in tmp_path.rglob("*.features"):
+        index = safetensors.numpy.load(path.with_suffix(".index").read_bytes()[4:])
+        remove_unit(path)
+        table = RowTable(Store(tmp_path), path.parent.name, (5, 5, 32), "float32")
+        features = np.full((len(X), *table.shape), np.nan, "float32")
+        table.add(index["hashes"], features, np.arange(len(index["hashes"])))
     # That it was read is seen once it is no number.
     assert not np.array_equal(at("conv3", tmp_path).predict_proba(X), expected)
     clear_memory(tmp_path)
     at("conv1", tmp_path).predict(X)
     assert_array_equal(at("conv3", tmp_path).predict_proba(X), expected)
+
+
+def test_a_flipped_bit_changes_no_result(make, fashion, tmp_path):
+    clf = make(**TRANSFER, memory=tmp_path)
+    expected = clf.fit(*fashion).predict_proba(fashion[0])
+    files = [*tmp_path.rglob("entries/*"), *tmp_path.rglob("rows/*/*")]
+    for path in files:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    before = counts(tmp_path)
+    assert_array_equal(clf.fit(*fashion).predict_proba(fashion[0]), expected)
+    after = counts(tmp_path)
+    assert after["pretrainings_computed"] == before["pretrainings_computed"] + 1
+    # The files were replaced.
+    assert_array_equal(clf.fit(*fashion).predict_proba(fashion[0]), expected)
+    last = counts(tmp_path)
+    assert last["pretrainings_found"] == after["pretrainings_found"] + 1
+    assert last["rows_computed"] == after["rows_computed"]
+
+
+def test_a_folder_of_the_first_format_is_not_read_and_is_cleared(make, fashion, tmp_path):
+    old = tmp_path / "skfashion" / "1" / "entries" / "key.npz"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"old")
+    make(**TRANSFER, memory=tmp_path).fit(*fashion)
+    assert old.read_bytes() == b"old"
+    clear_memory(tmp_path)
+    assert not old.exists()
 
 
 def test_any_number_that_matters_is_in_the_key(make, fashion, tmp_path):
@@ -150,7 +185,9 @@ def test_what_is_too_large_is_not_kept(make, fashion, tmp_path):
 def test_damaged_files_count_as_missing(make, fashion, tmp_path):
     clf = make(**TRANSFER, memory=tmp_path)
     expected = clf.fit(*fashion).predict_proba(fashion[0])
-    for path in tmp_path.rglob("*.np[yz]"):
+    files = [*tmp_path.rglob("entries/*"), *tmp_path.rglob("rows/*/*")]
+    assert files
+    for path in files:
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
     assert_array_equal(clf.fit(*fashion).predict_proba(fashion[0]), expected)

@@ -16,6 +16,16 @@ def table(tmp_path):
     return RowTable(Store(tmp_path), "key", (3,), "float32")
 
 
+def files(folder):
+    return [*folder.rglob("rows/*/*")]
+
+
+def flip_bit(path, position):
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
 def read_all(table, hashes, rows_per_block=None):
     """Return features by index, and the sizes of the blocks."""
     blocks = [*table.read(hashes, rows_per_block and rows_per_block * table.row_bytes)]
@@ -58,16 +68,16 @@ def test_blocks_are_full_over_the_borders_of_files(table, rows_per_block):
 def test_large_features_go_into_several_files(table, tmp_path, monkeypatch):
     monkeypatch.setattr(chunks, "FILE_BYTES", 30 * 12)
     table.add(HASHES, FEATURES, np.arange(100))
-    assert len([*tmp_path.rglob("*.npy")]) == 2 * 4
+    assert len(files(tmp_path)) == 2 * 4
     found, _ = read_all(table, HASHES)
     assert_array_equal([found[index] for index in range(100)], FEATURES)
 
 
 def test_a_few_rows_are_not_worth_a_file(table, tmp_path):
     table.add(HASHES, FEATURES, np.arange(15))
-    assert [*tmp_path.rglob("*.npy")] == []
+    assert files(tmp_path) == []
     table.add(HASHES, FEATURES, np.arange(16))
-    assert len([*tmp_path.rglob("*.npy")]) == 2
+    assert len(files(tmp_path)) == 2
 
 
 def test_another_key_shape_or_type_is_another_table(table, tmp_path):
@@ -79,25 +89,53 @@ def test_another_key_shape_or_type_is_another_table(table, tmp_path):
         assert [*RowTable(store, "key", shape, dtype).read(HASHES)] == []
 
 
-@pytest.mark.parametrize("damage", ["truncated", "another type", "more rows", "removed"])
+@pytest.mark.parametrize("damage", ["truncated", "more rows", "removed", "index"])
 def test_a_damaged_file_is_left_out_and_removed(table, tmp_path, damage):
     table.add(HASHES, FEATURES, np.arange(50))
-    (damaged,) = (p for p in tmp_path.rglob("*.npy") if not p.name.endswith(".index.npy"))
+    (damaged,) = tmp_path.rglob("*.features")
     table.add(HASHES, FEATURES, np.arange(50, 100))
     if damage == "truncated":
         damaged.write_bytes(damaged.read_bytes()[:200])
     elif damage == "removed":
         damaged.unlink()
+    elif damage == "more rows":
+        damaged.write_bytes(bytes(51 * 12))
     else:
-        rows = np.zeros((51, 3), "float32") if damage == "more rows" else np.zeros((50, 3), int)
-        np.save(damaged, rows)
+        flip_bit(damaged.with_suffix(".index"), 300)
     found, _ = read_all(table, HASHES)
     assert sorted(found) == [*range(50, 100)]
-    assert len([*tmp_path.rglob("*.npy")]) == 2
+    assert len(files(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("rows_per_block", [None, 1, 16])
+def test_a_row_with_a_flipped_bit_counts_as_missing_and_is_replaced(
+    table, tmp_path, rows_per_block
+):
+    table.add(HASHES, FEATURES, np.arange(50))
+    (path,) = tmp_path.rglob("*.features")
+    flip_bit(path, 20 * 12 + 5)
+    found, _ = read_all(table, HASHES[:20], rows_per_block)
+    assert sorted(found) == [*range(20)]
+    assert path.exists()  # the rows that were read are intact
+    found, _ = read_all(table, HASHES, rows_per_block)
+    assert sorted(found) == [index for index in range(50) if index != 20]
+    for index, row in found.items():
+        assert_array_equal(row, FEATURES[index])
+    assert files(tmp_path) == []
+    table.add(HASHES, FEATURES, np.arange(50))
+    assert sorted(read_all(table, HASHES)[0]) == [*range(50)]
+
+
+def test_the_files_of_another_table_do_not_count(table, tmp_path):
+    table.add(HASHES, FEATURES, np.arange(50))
+    (folder,) = tmp_path.rglob("rows/*")
+    folder.rename(folder.with_name("other"))
+    other = RowTable(Store(tmp_path), "other", (3,), "float32")
+    assert [*other.read(HASHES)] == []
 
 
 def test_features_without_an_index_do_not_count(table, tmp_path):
     table.add(HASHES, FEATURES, np.arange(50))
-    for index in tmp_path.rglob("*.index.npy"):
+    for index in tmp_path.rglob("*.index"):
         index.unlink()
     assert [*table.read(HASHES)] == []

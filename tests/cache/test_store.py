@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -18,13 +19,18 @@ from skfashion._cache.store import Store, open_to_write
 
 
 def test_an_entry_comes_back_as_it_was_saved(tmp_path):
-    arrays = {"weight/a": np.arange(3, dtype="float32"), "history": np.array(["kept", "x"])}
+    arrays = {
+        "weight/a": np.arange(3, dtype="float32"),
+        "number": np.array(2),
+        "transposed": np.arange(6).reshape(2, 3).T,
+    }
     Store(tmp_path).save("key", arrays)
     loaded = Store(tmp_path).load("key")
     assert loaded.keys() == arrays.keys()
     for name, array in arrays.items():
         assert_array_equal(loaded[name], array)
         assert loaded[name].dtype == array.dtype
+        assert loaded[name].shape == array.shape
     assert Store(tmp_path).load("other") is None
 
 
@@ -45,8 +51,8 @@ def test_abandoned_files_are_removed_and_recent_ones_stay(tmp_path):
         path = folder / f"{name}.unfinished"
         path.write_bytes(b"half")
         os.utime(path, (time.time() - age,) * 2)
-    assert store.n_bytes == (folder / "key.npz").stat().st_size
-    assert sorted(p.name for p in folder.iterdir()) == ["key.npz", "new.unfinished"]
+    assert store.n_bytes == (folder / "key.entry").stat().st_size
+    assert sorted(p.name for p in folder.iterdir()) == ["key.entry", "new.unfinished"]
 
 
 def test_files_of_one_unit_are_counted_and_removed_together(tmp_path):
@@ -54,11 +60,11 @@ def test_files_of_one_unit_are_counted_and_removed_together(tmp_path):
     RowTable(store, "key", (10,), "float32").add(
         hash_rows(np.arange(50)), np.zeros((50, 10), "float32"), np.arange(50)
     )
-    files = [*store.folder.rglob("*.npy")]
+    files = [*store.folder.rglob("rows/*/*")]
     assert len(files) == 2
     assert store.n_bytes == sum(path.stat().st_size for path in files)
     assert store.make_room(10_000)
-    assert [*store.folder.rglob("*.npy")] == []
+    assert [*store.folder.rglob("rows/*/*")] == []
 
 
 def test_a_unit_is_as_recent_as_its_most_recent_file(tmp_path):
@@ -66,8 +72,8 @@ def test_a_unit_is_as_recent_as_its_most_recent_file(tmp_path):
     table = RowTable(store, "key", (10,), "float32")
     table.add(hash_rows(np.arange(50)), np.zeros((50, 10), "float32"), np.arange(50))
     store.save("entry", {"x": np.zeros(500)})
-    (entry,) = store.folder.rglob("*.npz")
-    features, index = sorted(store.folder.rglob("*.npy"), key=lambda p: len(p.name))
+    (entry,) = store.folder.rglob("*.entry")
+    (features,), (index,) = store.folder.rglob("*.features"), store.folder.rglob("*.index")
     for path, used in ((index, 1), (entry, 2), (features, 3)):
         os.utime(path, (used, used))
     assert store.make_room(5_000)
@@ -86,8 +92,12 @@ def test_what_does_not_fit_removes_nothing(tmp_path):
 def test_the_log_sums_up_and_survives_a_broken_line(tmp_path):
     store = Store(tmp_path)
     store.log_usage(rows_found=3, seconds_saved=0.5)
-    with (store.folder / "log.jsonl").open("a") as file:
-        file.write('{"rows_found": \n')
+    log = store.folder / "log.jsonl"
+    line = log.read_text()
+    with log.open("a") as file:
+        file.write(line.replace("3", "7") + line[: len(line) // 2] + '\n{"rows_found": 9}\n["x"]\n')
+        for record in ('["x"]', "7", '{"seconds_saved": "x"}', "[" * 100_000):
+            file.write(f"{crc32(record.encode()):08x} {record}\n")
     store.log_usage(rows_found=4)
     assert dict(store.usage_totals()) == {"rows_found": 7, "seconds_saved": 0.5}
 
@@ -132,7 +142,7 @@ def test_least_recently_used_goes_first(tmp_path):
     store = Store(tmp_path, limit=3 * 9000)
     for name in "abc":
         store.save(name, {"x": array})
-        os.utime(store.folder / "entries" / f"{name}.npz", (ord(name), ord(name)))
+        os.utime(store.folder / "entries" / f"{name}.entry", (ord(name), ord(name)))
     store.load("a")
     store.save("d", {"x": array})
     assert [store.load(name) is not None for name in "abcd"] == [True, False, True, True]
@@ -143,18 +153,17 @@ def test_features_with_fewer_rows_than_their_index_go(tmp_path):
     hashes = hash_rows(np.arange(40))
     table = RowTable(Store(tmp_path), "key", (2,), np.float32)
     table.add(hashes, np.ones((40, 2), np.float32), np.arange(40))
-    (path,) = (p for p in tmp_path.rglob("*.npy") if not p.name.endswith(".index.npy"))
-    np.save(path, np.ones((39, 2), np.float32))
+    (path,) = tmp_path.rglob("*.features")
+    path.write_bytes(np.ones((39, 2), np.float32).tobytes())
     assert [*table.read(hashes)] == []
-    assert [*tmp_path.rglob("*.npy")] == []
+    assert [*tmp_path.rglob("rows/*/*")] == []
 
 
 def test_nothing_is_unpickled(tmp_path):
     store = Store(tmp_path)
-    path = store.folder / "entries" / "key.npz"
-    path.parent.mkdir(parents=True)
-    np.savez(path, x=np.array([{"code": 1}], dtype=object))
-    assert store.load("key") is None
+    with pytest.raises(Exception, match="object"):
+        store.save("key", {"x": np.array([{"code": 1}], dtype=object)})
+    path = store.folder / "entries" / "key.entry"
     path.write_bytes(pickle.dumps({"x": np.zeros(3)}))
     assert store.load("key") is None
 
@@ -166,7 +175,7 @@ def test_features_go_when_they_were_not_used_for_longest(tmp_path):
     for n in range(3):
         own = hashes[n * 100 : (n + 1) * 100]
         table.add(own, rows, np.arange(100))
-        for age, path in enumerate(sorted(store.folder.rglob("*.npy"), key=os.path.getmtime)):
+        for age, path in enumerate(sorted(store.folder.rglob("rows/*/*"), key=os.path.getmtime)):
             os.utime(path, (age, age))
         assert store.n_bytes <= store.limit
     found = np.concatenate([indices for indices, _ in table.read(hashes)])

@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+import tracemalloc
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -223,6 +224,31 @@ def test_damaged_files_are_named(published, tmp_path, damage, message):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=f"{path.name} .*{message}.*Delete the file and fetch"):
         fetch_fashion_mnist("test", data_home=home)
+
+
+@pytest.mark.parametrize("shape", [(20, 28, 28), (2**31, 2**10), (2**32 - 1,) * 200], ids=len)
+@pytest.mark.parametrize("suffix", [".gz", ""])
+def test_no_more_is_unpacked_than_the_header_states(published, tmp_path, shape, suffix):
+    home = tmp_path / "home"
+    fetch_fashion_mnist("test", data_home=home)
+    path = home / "test-images-idx3-ubyte.gz"
+    bomb = gzip.compress(bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes())
+    bomb += 2**8 * gzip.compress(bytes(2**20))
+    path.unlink()
+    path.with_suffix(suffix).write_bytes(bomb if suffix else gzip.decompress(bomb))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=rf"images-idx3-ubyte{suffix} has the wrong content"):
+        fetch_fashion_mnist("test", data_home=home)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2.2 * 2**26
+
+
+def test_a_header_of_more_dimensions_than_numpy_has():
+    with pytest.raises(ValueError, match="a is not an IDX file"):
+        parse_idx(bytes([0, 0, 8, 65]) + np.ones(65, ">u4").tobytes() + b"x", "a")
+    with pytest.raises(ValueError, match="a holds 0 numbers"):
+        parse_idx(bytes([0, 0, 8, 3]) + np.array([2**31, 2**31, 4], ">u4").tobytes(), "a")
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from sklearn.callback import FitCallback
 
 import skfashion._training.checkpoints
 from skfashion import TransferClassifier, memory_report
+from skfashion._cache.checked_arrays import read_arrays
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
 
@@ -158,15 +159,15 @@ def test_without_a_seed_no_run_is_kept(fashion, tmp_path, body_path):
     X, y = fashion
     clf = TransferClassifier(weights=body_path, epochs=1, memory=tmp_path)
     clf.fit(X, y)
-    assert not [*tmp_path.rglob("entries/*.npz")]
+    assert not [*tmp_path.rglob("entries/*.entry")]
 
 
 def test_further_fits_of_one_estimator_keep_no_run(make, fashion, tmp_path):
     clf = make(epochs=1, warm_start=True, memory=tmp_path).fit(*fashion)
-    kept = len([*tmp_path.rglob("entries/*.npz")])
+    kept = len([*tmp_path.rglob("entries/*.entry")])
     clf.fit(*fashion).partial_fit(*fashion)
     make(memory=tmp_path).partial_fit(*fashion, classes=range(10))
-    assert len([*tmp_path.rglob("entries/*.npz")]) == kept
+    assert len([*tmp_path.rglob("entries/*.entry")]) == kept
     assert found(tmp_path) == 0
 
 
@@ -186,21 +187,20 @@ def test_fine_tuning_that_is_quick_beside_its_size_is_not_kept(
 ):
     monkeypatch.setattr(skfashion._training.checkpoints, "SECONDS_PER_BYTE", 1)
     make(pretrain_classes=GTE5, memory=tmp_path).fit(*fashion)
-    assert len([*tmp_path.rglob("entries/*.npz")]) == 1  # pretraining
+    assert len([*tmp_path.rglob("entries/*.entry")]) == 1  # pretraining
 
 
 def test_what_is_frozen_is_not_stored_again(make, fashion, tmp_path):
     make(freeze_until="dense", epochs=1, memory=tmp_path).fit(*fashion)
-    (path,) = tmp_path.rglob("entries/*.npz")
-    with np.load(path) as run:
-        weights = {name for name in run.files if name.startswith("weight/")}
+    (path,) = tmp_path.rglob("entries/*.entry")
+    weights = {name for name in read_arrays(path, path.stem) if name.startswith("weight/")}
     assert weights == {"weight/output/kernel", "weight/output/bias"}
 
 
 def test_damaged_runs_count_as_missing(make, fashion, tmp_path, assert_same):
     make(epochs=1, memory=tmp_path).fit(*fashion)
     make(epochs=2, memory=tmp_path).fit(*fashion)
-    for path in tmp_path.rglob("entries/*.npz"):
+    for path in tmp_path.rglob("entries/*.entry"):
         path.write_bytes(path.read_bytes()[:1000])
     clf = make(epochs=3, memory=tmp_path).fit(*fashion)
     assert_same(clf, make(epochs=3).fit(*fashion))

@@ -15,6 +15,7 @@ from sklearn.callback import FitCallback
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import Recipe, memory_report
+from skfashion._cache.checked_arrays import read_arrays
 from skfashion.model_selection import check_search
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
@@ -187,7 +188,7 @@ def test_a_process_that_is_killed(make, small, tmp_path):
 
 
 def entries(folder):
-    return sorted(folder.rglob("entries/*.npz"))
+    return sorted(folder.rglob("entries/*.entry"))
 
 
 def test_a_finished_fit_is_found_as_a_whole(make, small, tmp_path):
@@ -199,7 +200,9 @@ def test_a_finished_fit_is_found_as_a_whole(make, small, tmp_path):
     assert again.history_["seconds"] == first.history_["seconds"]
     # A file for each phase, which no longer holds what only training needs.
     assert len(entries(tmp_path)) == 2
-    assert not [name for path in entries(tmp_path) for name in np.load(path) if "optim" in name]
+    names = [name for path in entries(tmp_path) for name in read_arrays(path, path.stem)]
+    assert names
+    assert not [name for name in names if "optim" in name]
 
 
 @pytest.mark.parametrize(

@@ -121,11 +121,11 @@ def test_a_grid_search_resumes_what_its_workers_finished(make, fashion, tmp_path
         ).fit(*fashion)
 
     plain, first = search(None), search(tmp_path)
-    entries = {path: path.stat().st_ino for path in tmp_path.rglob("entries/*.npz")}
+    entries = {path: path.stat().st_ino for path in tmp_path.rglob("entries/*.entry")}
     assert len(entries) == 2 * 2 + 1
     again = search(tmp_path)
     # A file that is written again is another one.
-    assert {path: path.stat().st_ino for path in tmp_path.rglob("entries/*.npz")} == entries
+    assert {path: path.stat().st_ino for path in tmp_path.rglob("entries/*.entry")} == entries
     for result in first, again:
         assert_array_equal(
             result.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]

@@ -1,0 +1,125 @@
+"""A disk without room: an error that says so, nothing half-written, and no signal."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skfashion import TransferClassifier
+from skfashion.datasets import load_fashion_sample
+from tests.class_split import GTE5
+
+ROOT = Path(__file__).parent.parent.parent
+SIZE = 2**20
+PARAMS = {"pretrain_classes": GTE5, "pretrain_epochs": 1, "epochs": 2, "random_state": 0}
+
+
+@contextmanager
+def small_disk(folder):
+    """Mount a disk of 1 MiB on a folder."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting a file system is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(disk, room):
+    """Fill a disk until this number of bytes is free."""
+    (disk / "filling").unlink(missing_ok=True)
+    shutil.rmtree(disk / "store", ignore_errors=True)
+    status = os.statvfs(disk)
+    (disk / "filling").write_bytes(bytes(status.f_bavail * status.f_frsize - room))
+
+
+def save_on(disk, clf, suffix):
+    """Save weights where there is no room, over an old file."""
+    path = disk / f"a{suffix}"
+    path.write_bytes(b"old")
+    names = sorted(disk.iterdir())
+    with pytest.raises(
+        OSError, match=rf"path='.*{path.name}' could not be written: No space left"
+    ) as error:
+        clf.save_backbone_weights(path)
+    assert "Free disk space, or give another folder" in str(error.value)
+    assert path.read_bytes() == b"old"
+    assert sorted(disk.iterdir()) == names
+    path.unlink()
+
+
+def fit_with(name, disk, X, y, expected):
+    """Fit with a store for which there is no room."""
+    store = {name: disk / "store"}
+    if name == "memory":  # without a limit, nothing is written to a full disk
+        store["memory_limit"] = "1G"
+    error = None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "checkpoint=.* could not be saved there")
+        try:
+            clf = TransferClassifier(**PARAMS, **store).fit(X, y)
+        except ValueError as caught:
+            error = str(caught)
+    if error is None:
+        assert_array_equal(clf.predict_proba(X), expected)
+    else:
+        assert name == "checkpoint"
+        assert "can be written, but: [Errno 28] No space left" in error
+    assert not [*disk.rglob("*.unfinished")]
+
+
+def use_full_disk(disk, body, rooms):
+    """Save, load and fit with different numbers of bytes left on a disk."""
+    X, y = load_fashion_sample(return_X_y=True)
+    X, y = X[:40, ::2, ::2], y[:40]
+    clf = TransferClassifier(**PARAMS).fit(X, y)
+    expected = clf.predict_proba(X)
+    for room in rooms:
+        fill(disk, room)
+        if room <= 40_960:  # a file of weights takes 75 kB
+            for suffix in (".weights.h5", ".safetensors"):
+                save_on(disk, clf, suffix)
+        TransferClassifier(weights=body, epochs=0, random_state=0).fit(X, y)
+        for name in ("memory", "checkpoint"):
+            fill(disk, room)
+            fit_with(name, disk, X, y, expected)
+
+
+def test_a_full_disk(body_path, tmp_path, monkeypatch):
+    with small_disk(tmp_path / "disk") as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        use_full_disk(disk, body_path, [20_000])
+
+
+PROGRAM = """
+import sys, tempfile
+from pathlib import Path
+from tests.workflows.test_full_disk import use_full_disk
+disk, body, *rooms = sys.argv[1:]
+tempfile.tempdir = disk
+use_full_disk(Path(disk), body, map(int, rooms))
+"""
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_at_any_point_ends_no_process(body_path, tmp_path):
+    rooms = [0, 4096, 40_960, *np.random.default_rng(0).integers(0, 700_000, 20)]
+    with small_disk(tmp_path / "disk") as disk:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", PROGRAM, disk, body_path, *map(str, rooms)],
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+    assert done.returncode == 0, done.stderr
