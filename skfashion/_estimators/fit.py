@@ -26,6 +26,7 @@ from .defaults import FitSettings, check_head_init
 from .fit_progress import FitProgress
 from .fitted_network import FittedNetwork, FittedState
 from .interruption import keeps_last_epoch
+from .judging import is_worse
 from .phase_config import fine_tuning_config, fine_tuning_recipe, pretraining_config
 from .probing import probe_output_layer
 from .start_settings import start_settings
@@ -162,10 +163,11 @@ class Fit:
             weights = self.probe(weights, all_rows=self.settings.judges and not is_judged)
         schedule = self.unfreeze_schedule()
         result = self.fine_tune(weights, schedule, range(self.n_epochs))
-        kept_probe = self.settings.probes and _is_same(result.weights, weights)
-        if kept_probe and is_judged and not result.by_user:
+        kept_probe = self.settings.probes and not result.history
+        if is_judged and self.is_worse(result.weights, weights):
             # No row needs to be held out any more.
-            result = replace(result, weights=self.probe(weights, all_rows=True))
+            kept = weights if result.by_user else self.probe(weights, all_rows=True)
+            result, kept_probe = replace(result, weights=kept), True
         state = self._fitted_state(result, result.history, pretrain_history, schedule[-1])
         return replace(state, kept_probe=kept_probe)
 
@@ -241,6 +243,12 @@ class Fit:
             train, _ = self._train_and_validation("fine-tune", classes)
         point, seed = self.freeze_point, self.streams.integer("rows of the probe")
         return probe_output_layer(self.network, point, weights, train, classes, self.store, seed)
+
+    def is_worse(self, weights: Weights, start: Weights) -> bool:
+        """Return whether fine-tuned weights are worse than those at the start, on held-out rows."""
+        _, rows = self._train_and_validation("fine-tune", self.split.target)
+        encoded = self._encode(rows, self.split.target)
+        return is_worse(weights, start, self.network, self.freeze_point, encoded, self.store)
 
     def fine_tune(
         self,
@@ -387,8 +395,3 @@ class Fit:
             whole_backbone=self.settings.whole_backbone(self.params),
             test_time_flips=bool(self.recipe.test_time_flips),
         )
-
-
-def _is_same(weights: Weights, others: Weights) -> bool:
-    """Return whether all arrays are the same objects."""
-    return all(array is others[path] for path, array in weights.items())

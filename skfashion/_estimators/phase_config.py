@@ -1,7 +1,5 @@
 """How the phases of a fit train: parameters and recipes, resolved."""
 
-from dataclasses import replace
-
 from .._backbones.freeze_points import has_kept_weights
 from .._backbones.recipe import Recipe, check_recipe, combine_recipes, resolve_recipe
 from .._backbones.spec import Backbone
@@ -70,8 +68,7 @@ def fine_tuning_config(params, recipe: Recipe, settings: FitSettings, freeze_poi
     rates = LearningRates.resolve(
         recipe, default_rate, params.learning_rate, params.body_learning_rate
     )
-    config = _to_config(params, recipe, rates, settings.fine_tuning.batch_size, freeze_points)
-    return replace(config, start_competes=settings.judges)
+    return _to_config(params, recipe, rates, settings.fine_tuning.batch_size, freeze_points)
 
 
 def _to_config(params, recipe, rates: LearningRates, batch_size, freeze_points) -> PhaseConfig:

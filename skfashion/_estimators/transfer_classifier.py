@@ -56,7 +56,7 @@ class TransferClassifier(BaseTransferClassifier):
     head_init : {"auto", "random", "probe"}, default="auto"
         Where the output layer starts: at random weights, or as a linear probe [5]_, which is the
         logistic regression on the layer's inputs. With ``epochs="auto"`` fine-tuned weights are
-        kept only if their loss on held-out rows is lower than the probe's. "auto" is "probe" with
+        kept unless they are worse than the probe on held-out rows. "auto" is "probe" with
         `weights`, few images, ``epochs="auto"`` and ``output_layer="new"``, unless the backbone
         flattens its feature map, as the small CNN does (:ref:`defaults`). `partial_fit` and further
         fits with `warm_start` use no probe.
@@ -212,7 +212,7 @@ class TransferClassifier(BaseTransferClassifier):
     head_init_ : {"random", "probe"}
         Where the output layer started in the first fit.
     kept_probe_ : bool
-        Whether the output layer is still the probe: no fine-tuning was better, or there was none.
+        Whether the output layer is still the probe: fine-tuning was worse, or there was none.
     batch_size_ : int
         Rows in a training step on the target task.
     hidden_units_ : int

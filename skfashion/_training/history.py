@@ -10,11 +10,6 @@ def append_record(history: History, record: dict) -> History:
     return {**history, **{key: [*history.get(key, ()), value] for key, value in record.items()}}
 
 
-def last_record(history: History) -> dict:
-    """Return the entries of the last epoch."""
-    return {key: values[-1] for key, values in history.items()}
-
-
 def concatenate_histories(history: History, further: History) -> History:
     """Return both histories one after the other; nan where one of them lacks an entry."""
     n_before, n_further = (len(part.get("seconds", [])) for part in (history, further))

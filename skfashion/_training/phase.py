@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import ceil, inf
+from math import ceil
 from time import perf_counter
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from .augmentation import Augmentation, split_off_flips
 from .early_stopping import EarlyStopping, EarlyStoppingState
 from .epoch_data import EncodedData, EpochPlan
 from .feature_storage import FeatureStorage, prepare_inputs
-from .history import History, append_record, last_record
+from .history import History, append_record
 from .hooks import EpochHooks
 from .learning_rates import LearningRates
 from .regularization import Regularization
@@ -51,9 +51,6 @@ class PhaseConfig:
         Rates and their schedule.
     regularization : Regularization
         What keeps training from memorising images.
-    start_competes : bool, default=False
-        Whether the phase returns to the weights at its start unless those at its end have a lower
-        validation loss.
     """
 
     freeze_points: tuple[str | None, ...]
@@ -66,14 +63,11 @@ class PhaseConfig:
     early_stopping: bool
     n_iter_no_change: int
     tol: float
-    start_competes: bool = False
 
     @property
     def patience(self) -> float | None:
         """Epochs without improvement before the phase stops; `None` if weights are not compared."""
-        if self.early_stopping:
-            return self.n_iter_no_change
-        return inf if self.start_competes else None
+        return self.n_iter_no_change if self.early_stopping else None
 
     @property
     def update_spec(self) -> UpdateSpec:
@@ -205,9 +199,6 @@ class Phase:
                 data = self._prepare_data(freeze_point, result.weights, train, validation, numbers)
                 with borrow_trainer(data.spec) as trainer:
                     self._start(trainer, result)
-                    if config.start_competes and not history:
-                        record = trainer.evaluate(data.validation)
-                        stopping.update(record, lambda: start.weights)
                     for epoch in numbers:
                         hooks.on_epoch_begin()
                         stream = self.name, self.epochs_before + epoch
@@ -219,7 +210,7 @@ class Phase:
                         now = perf_counter()
                         record |= {"seconds": now - started, "features": data.storage.in_history}
                         started, history = now, append_record(history, record)
-                        stops = config.early_stopping and stopping.update(record, trainer.weights)
+                        stops = stopping.update(record, trainer.weights)
                         place = epoch, history, trainer, stopping
                         last = self._keep(*place)
                         if save and not stops and epoch != numbers[-1]:
@@ -227,13 +218,13 @@ class Phase:
                         interrupted = hooks.on_epoch_end(record, trainer.weights)
                         if stops or interrupted:
                             break
-                    result = self._end_group(*place, data, numbers, interrupted)
+                    result = self._end_group(*place, data, numbers[-1])
                 if interrupted:
                     return replace(result, interrupted=True)
                 if save and result.n_epochs < len(self.epochs):
                     save(result)
         except KeyboardInterrupt:
-            return self._end_by_user(last, stopping)
+            return self._end_by_user(last)
         return result
 
     @property
@@ -273,17 +264,13 @@ class Phase:
         )
 
     def _end_group(
-        self, epoch, history, trainer, early_stopping, data: _PreparedData, numbers, interrupted
+        self, epoch, history, trainer, early_stopping, data: _PreparedData, last_epoch
     ) -> PhaseResult:
         """Return where the phase stands after the epochs of a freeze point, and check outputs."""
-        config, is_end = self.config, interrupted or epoch == self.epochs[-1]
-        if config.start_competes and is_end:
-            early_stopping.update(last_record(history), trainer.weights)
         self._check_outputs(trainer, data.train, early_stopping.best_loss, epoch)
         early_stopping.reset_patience()
-        takes_best, keeps_optimizer = config.early_stopping or is_end, self.keep_optimizer_state
-        place = numbers[-1], history, trainer, early_stopping
-        return self._result(*place, takes_best, keeps_optimizer)
+        place = last_epoch, history, trainer, early_stopping
+        return self._result(*place, takes_best=True, keeps_optimizer=self.keep_optimizer_state)
 
     # -- KeyboardInterrupt -----------------------------------------------------------------
 
@@ -291,37 +278,31 @@ class Phase:
         """Return what an interruption before the next epoch ends with; `None` for nothing."""
         if not (self.keep_last_epoch and start.history):
             return None
-        if self.config.early_stopping:
-            return replace(start, weights=early_stopping.best_weights(lambda: start.weights))
-        return start
+        return replace(start, weights=early_stopping.best_weights(lambda: start.weights))
 
     def _keep(self, epoch, history, trainer, early_stopping) -> PhaseResult | None:
         """Return what an interruption after an epoch ends with; `None` for nothing."""
         if not self.keep_last_epoch:
             return None
-        takes_best = self.config.early_stopping
-        return self._result(epoch, history, trainer, early_stopping, takes_best, False)
+        place = epoch, history, trainer, early_stopping
+        return self._result(*place, takes_best=True, keeps_optimizer=False)
 
-    def _end_by_user(self, last: PhaseResult | None, early_stopping) -> PhaseResult:
-        """End the phase with its last whole epoch, which competes with the start as at the end."""
+    def _end_by_user(self, last: PhaseResult | None) -> PhaseResult:
+        """End the phase with its last whole epoch."""
         if last is None:
             raise
         n_epochs = len(last.history["seconds"])
-        weights, kept = last.weights, f"the weights of epoch {n_epochs}"
+        kept = f"weights of epoch {n_epochs}"
         if self.config.early_stopping:
-            kept = f"the best weights of {n_epochs} epochs"
-        elif self.config.start_competes:
-            early_stopping.update(last_record(last.history), lambda: weights)
-            weights = early_stopping.best_weights(lambda: weights)
-            kept = f"the better weights of its start and of epoch {n_epochs}"
-        elif not all(np.isfinite(values).all() for values in weights.values()):
+            kept = f"best weights of {n_epochs} epochs"
+        elif not all(np.isfinite(values).all() for values in last.weights.values()):
             self._check_loss(np.nan, np.inf, self.epochs[last.n_epochs - 1])
         warn_user(
             f"Training was interrupted by the user: of {len(self.epochs)} epochs, {n_epochs} were "
-            f"complete. The estimator is fitted with {kept}.",
+            f"complete. The fit ends with the {kept}.",
             ConvergenceWarning,
         )
-        return replace(last, weights=weights, interrupted=True, by_user=True)
+        return replace(last, interrupted=True, by_user=True)
 
     # -- Parts of an epoch -----------------------------------------------------------------
 

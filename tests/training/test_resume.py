@@ -120,7 +120,7 @@ VARIANTS = {
     "batch statistics": {**TRANSFER, "backbone": RESIDUAL, "freeze_until": "norm"},
     "bfloat16": {**TRANSFER, "dtype": "mixed_bfloat16", "class_weight": "balanced"},
     "better than a probe": {**JUDGED, "learning_rate": 0.003},
-    "no better than a probe": {**JUDGED, "learning_rate": 10.0},
+    "no better than a probe": {**JUDGED, "learning_rate": 1.0},
 }
 # Epochs after which the first, the second and the third run are interrupted.
 INTERRUPTIONS = dict.fromkeys(VARIANTS, (1, 2, 2)) | {"early stopping": (1, 2, 4)}
