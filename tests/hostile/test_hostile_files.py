@@ -52,6 +52,6 @@ def test_mutated_files(name, tmp_path):
     counts, wrong = json.loads(done.stdout.splitlines()[-1])
     print(name, counts)
     assert wrong == []
-    assert counts["refused"] + counts.get("same", 0) > 0
+    assert sum(counts.values()) > 0.9 * SLOW[name]
     if KINDS[name].has_checksum:
         assert "different" not in counts
