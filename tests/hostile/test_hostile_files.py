@@ -15,7 +15,7 @@ from tests.hostile.kinds import KINDS, run
 
 ROOT = Path(__file__).parent.parent.parent
 # Files of HDF5 are tried in a child process, so a few of them are in the fast tests.
-FAST = dict.fromkeys(KINDS, 25) | {"weights.h5": 4, "h5": 4, "keras": 14}
+FAST = dict.fromkeys(KINDS, 25) | {"weights.h5": 3, "h5": 3, "keras": 10}
 SLOW = dict.fromkeys(KINDS, 350) | {"safetensors": 600}
 
 
@@ -24,7 +24,7 @@ def test_a_sample_of_mutated_files(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     counts, wrong = run(name, 1, FAST[name], tmp_path)
     assert wrong == []
-    assert counts.total() >= FAST[name] - 4
+    assert counts.total() > 0.8 * FAST[name]
 
 
 @pytest.mark.slow
@@ -52,6 +52,6 @@ def test_mutated_files(name, tmp_path):
     counts, wrong = json.loads(done.stdout.splitlines()[-1])
     print(name, counts)
     assert wrong == []
-    assert counts["refused"] + counts.get("same", 0) > 0
+    assert sum(counts.values()) > 0.9 * SLOW[name]
     if KINDS[name].has_checksum:
         assert "different" not in counts

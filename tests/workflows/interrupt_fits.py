@@ -21,7 +21,7 @@ from skfashion import TransferClassifier
 from skfashion._keras.tensorflow import keras, keras_global_state, tf
 from skfashion.datasets import load_fashion_sample
 
-N_SIGNALS = 8
+N_SIGNALS = 5
 KEYS = ("object_name_uids", *("name_scope_stack", "stateless_scope", "uninitialized_variables"))
 X, y = load_fashion_sample(return_X_y=True)
 
@@ -97,21 +97,21 @@ def interrupt_fits(make, data):
 
 # The number makes each network another one, so that it is built and traced in each fit.
 def small_cnn(folder):
-    data = X[:2000], y[:2000]
+    data = X[:600], y[:600]
     return lambda number: TransferClassifier(
-        epochs=10, batch_size=32, hidden_units=64 + number, random_state=0
+        epochs=5, batch_size=32, hidden_units=64 + number, random_state=0
     ), data
 
 
 def photographs(folder):
-    data = write_photographs(folder, 200), y[:200]
+    data = write_photographs(folder, 100), y[:100]
     return lambda number: TransferClassifier(
         "mobilenet_v2", epochs=2, input_size=48 + number, random_state=0
     ), data
 
 
 def probe_on_frozen_features(folder):
-    data = X[:600], y[:600]
+    data = X[:300], y[:300]
     return lambda number: TransferClassifier(
         "vgg16",
         epochs=2,

@@ -68,6 +68,7 @@ def wait_for_a_write(folder, writer, n_writes):
         seen |= set(folder.rglob("*.unfinished"))
         assert writer.poll() is None
         assert time.monotonic() < latest
+        time.sleep(0.0005)
 
 
 def whole_files(folder):
