@@ -10,7 +10,7 @@ from ._estimators.transfer_classifier import TransferClassifier
 from ._keras import threads as _threads  # noqa: F401  It reads OMP_NUM_THREADS now.
 from ._persistence.save_and_load import load, save
 from ._persistence.saved_classes import saved as _saved
-from ._version import __version__
+from ._version import __version__ as __version__
 
 # Files name these classes, whatever the modules are that define them.
 _saved(BackboneFeatures)

@@ -24,7 +24,7 @@ OPTIONAL_IMPORTS = {
     "_data/image_decoding.py": {"PIL": "images"},
     "_data/image_files.py": {"PIL": "images"},
     "_keras/tensorflow.py": {"tensorflow": "tensorflow"},
-    "_networks/weight_files.py": {"safetensors": "safetensors"},
+    "_persistence/scikit_learn.py": {"skops": "skops"},
     "datasets/_fashion_mnist.py": {"pandas": "plot"},
     "distributed.py": {"dask": "dask", "distributed": "dask"},
     "inspection/_freeze_depth.py": {"matplotlib": "plot", "pandas": "plot"},
@@ -48,7 +48,6 @@ NEEDS = {
     "as_frame": {"pandas"},
     "search_frame": {"pandas"},
     "search_on": {"distributed"},
-    "safetensors": {"safetensors"},
     "verify=True": {"PIL"},
 }
 

@@ -76,7 +76,7 @@ class OfficialWeights:
         return self.url.rsplit("/", 1)[-1]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _unpickle_build(pickled: bytes) -> Callable[[Any], Any]:
     """Unpickle a function once, so that backbones of the same pickle are equal."""
     return pickle.loads(pickled)
@@ -214,9 +214,9 @@ class Backbone:
             return {**vars(self), "build": cloudpickle.dumps(self.build)}
         except Exception as error:  # the errors depend on what the function refers to
             raise TypeError(
-                f"Backbone {self.name!r} cannot be pickled, because its build={self.build!r} cannot "
-                f"be: {error}. Define it in a module, as a function that refers to modules, numbers "
-                "and strings only."
+                f"Backbone {self.name!r} cannot be pickled, because its build={self.build!r} "
+                f"cannot: {error}. Define it in a module, as a function that refers to modules, "
+                "numbers and strings only."
             ) from error
 
     def __setstate__(self, state):

@@ -127,15 +127,17 @@ class BodyState:
     image_format: ImageFormat
 
     def fingerprint(self) -> np.ndarray | None:
-        """Return features of one fixed image; `None` if the backbone ships with the library.
+        """Return features of one fixed image; `None` if the backbone ships with the library."""
+        return None if ships(self.architecture.backbone) else self._features_of_fixed_image()
+
+    def _features_of_fixed_image(self) -> np.ndarray:
+        """Return what tells one backbone from another.
 
         A hash of code or of Keras' configuration would change with comments and versions. Equal
         features show that layers and weights mean the same, whatever the code looks like.
         """
         from .._networks.pooled_features import get_pooled_features
 
-        if ships(self.architecture.backbone):
-            return None
         extractor = get_pooled_features(self.architecture, self.layer, self.pooling)
         for path in extractor.paths:
             if path not in self.weights or self.weights[path].shape != extractor.graph.shapes[path]:
@@ -159,12 +161,13 @@ class BodyState:
         if ships(backbone):
             return
         try:
-            found = self.fingerprint()
+            found = self._features_of_fixed_image()
         except ValueError as error:
             raise ValueError(f"backbone {backbone.name!r}: {error}. {_remedy(False)}") from error
         scale = np.abs(found).max(initial=0)
         tolerance = _TOLERANCE[self.architecture.dtype] * scale
-        if found.shape != saved.shape or not np.allclose(found, saved, rtol=0, atol=tolerance):
+        is_comparable = saved is not None and saved.shape == found.shape
+        if not is_comparable or not np.allclose(found, np.asarray(saved), rtol=0, atol=tolerance):
             raise ValueError(
                 f"backbone {backbone.name!r} computes other features than the one that the "
                 f"estimator was saved with. {_remedy(False)}"

@@ -108,6 +108,8 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
         that is not there.
     TypeError
         If `backbones` has something else than a `Backbone`.
+    FileNotFoundError
+        If there is no such file.
     OSError
         If the file cannot be read.
 

@@ -87,5 +87,3 @@ def _is_of_type(value: Any, hint: Any) -> bool:
     if hint is str:
         return isinstance(value, str)
     return type(value) is (hint or type(None))
-
-

@@ -1,8 +1,8 @@
 """Pipelines, searches and other estimators of scikit-learn, by the package skops.
 
-skops writes scikit-learn's estimators without pickle, and loads only classes that are trusted. It is
-not asked to write estimators of this library: in a copy that it gets, each is replaced by a `Part`
-with its number, and they are saved beside. So skops needs to trust nothing here that could run code.
+skops writes scikit-learn's estimators without pickle, and loads only classes that are trusted. It
+gets a copy in which each estimator of this library is replaced by a `Part` with a number, and these
+estimators are saved beside. So skops has to trust nothing of this library that could run code.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ class Distribution:
     def describe(cls, value: Any) -> "Distribution | None":
         """Return the description of a frozen distribution; `None` for any other value."""
         distribution = getattr(value, "dist", None)
-        name = getattr(distribution, "name", None)
+        name = getattr(distribution, "name", "")
         if distribution is None or _find_distribution(name) is not type(distribution):
             return None
         return cls(name, list(value.args), dict(value.kwds))
@@ -62,7 +62,7 @@ class Distribution:
         return getattr(stats, self.name)(*self.args, **self.kwds)
 
 
-def _find_distribution(name) -> type | None:
+def _find_distribution(name: Any) -> type | None:
     """Return the class of one of SciPy's distributions."""
     from scipy import stats
 
@@ -95,8 +95,8 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
         unknown = set(skops.get_untrusted_types(data=content)) - set(_trusted())
     except Exception as error:  # the errors depend on what the estimator holds
         raise TypeError(
-            f"{type(estimator).__name__} cannot be saved by skops: {error}. Pickle it for files that "
-            "you alone load."
+            f"{type(estimator).__name__} cannot be saved by skops: {error}. Pickle it for files "
+            "that you alone load."
         ) from error
     if unknown:
         raise TypeError(
@@ -198,7 +198,7 @@ def _rebuild_elements(value, rebuild):
         return copy
     # Scorers and splitters hold estimators, too.
     if type(value).__module__.startswith(_REBUILT) and hasattr(value, "__dict__"):
-        copy = type(value).__new__(type(value))
+        copy = object.__new__(type(value))
         vars(copy).update({name: rebuild(each) for name, each in vars(value).items()})
         return copy
     return value

@@ -188,10 +188,10 @@ class Reader:
         return random_state
 
     def _decode_object(self, cls, values):
-        if is_dataclass(cls):
-            return make_dataclass(cls, values)
         if cls is Recipe:
             recipe = Recipe(**values)
             recipe._validate_params()
             return recipe
-        return cls._from_saved_state(values)
+        if hasattr(cls, "_from_saved_state"):
+            return cls._from_saved_state(values)
+        return make_dataclass(cls, values)
