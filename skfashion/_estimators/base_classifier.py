@@ -389,7 +389,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         return "_fitted" in vars(self)
 
     def __getstate__(self) -> dict:
-        return {**super().__getstate__(), "_model": None}
+        state = super().__getstate__()
+        return {name: None if name == "_model" else value for name, value in state.items()}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 from .._cache.store import open_to_write
 
 FORMAT = 1
-# The document and the table of arrays are parsed as a whole, so their size is bounded.
-MOST_HEADER_BYTES = 2**24
+# The document and the table of arrays are parsed as a whole, so their size is bounded: this is
+# enough for ten thousands of epochs, and the largest takes a second.
+MOST_HEADER_BYTES = 2**22
 _LENGTH_BYTES = 8
 _BLANK = "0" * hashlib.sha256().digest_size * 2
 _CHUNK = 2**20

@@ -17,10 +17,10 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.utils import Bunch
 
-from .file_format import MOST_HEADER_BYTES
 from .saved_classes import class_name_of, saved
 
 _SCHEMA = "schema.json"
+_MOST_SCHEMA_BYTES = 2**24
 # Packages whose objects are searched for estimators.
 _REBUILT = "sklearn.", "skfashion."
 
@@ -140,8 +140,8 @@ def _check_archive(data: bytes) -> None:
     is_larger = sum(member.file_size for member in members) > len(data)
     if is_larger or any(member.compress_type != ZIP_STORED for member in members):
         raise BadZipFile("the archive has compressed or overlapping parts")
-    if schema.file_size > MOST_HEADER_BYTES:
-        raise BadZipFile(f"{_SCHEMA} is larger than {MOST_HEADER_BYTES} bytes")
+    if schema.file_size > _MOST_SCHEMA_BYTES:
+        raise BadZipFile(f"{_SCHEMA} is larger than {_MOST_SCHEMA_BYTES} bytes")
 
 
 def _trusted() -> list[str]:

@@ -6,6 +6,7 @@ with one entry, from the name of its type to its content.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Writer:
             return value
         if kind is list:
             return [self.encode(each, f"{name}[{index}]") for index, each in enumerate(value)]
-        for is_kind, encode in self._encoders():
+        for is_kind, encode in self._encoders:
             if is_kind(value):
                 return encode(value, name)
         if class_name := class_name_of(value):
@@ -63,6 +64,7 @@ class Writer:
         """Return a dict with names as keys as JSON."""
         return {key: self.encode(value, f"{name}/{key}") for key, value in values.items()}
 
+    @cached_property
     def _encoders(self) -> list[tuple[Callable, Callable]]:
         def of(*kinds):
             return lambda value: type(value) in kinds
@@ -153,7 +155,7 @@ class Reader:
         if not isinstance(coded, dict):
             return coded
         ((kind, content),) = coded.items()
-        if decode := self._decoders().get(kind):
+        if decode := self._decoders.get(kind):
             return decode(content)
         cls = find_class(kind)
         if cls is None:
@@ -164,6 +166,7 @@ class Reader:
         """Return a dict with names as keys."""
         return {key: self.decode(each) for key, each in coded.items()}
 
+    @cached_property
     def _decoders(self) -> dict[str, Callable]:
         sequences = {
             name: lambda content, kind=kind: kind(self.decode(content))
