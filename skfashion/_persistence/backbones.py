@@ -24,14 +24,19 @@ _TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "mixed_bfloat16": 0.05}
 
 
 def ships(backbone: Backbone) -> bool:
-    """Whether the layers of a backbone are those of one in the library's table."""
+    """Whether a backbone is one in the library's table, perhaps with fewer stages."""
     shipped = _SHIPPED.get(backbone.name)
-    return shipped is not None and _whole_build(backbone) == shipped.build
-
-
-def _whole_build(backbone):
-    build = backbone.build
-    return build.build if isinstance(build, BodyUntil) else build
+    if shipped is None:
+        return False
+    n_stages = len(backbone.stages)
+    build = backbone.build.build if isinstance(backbone.build, BodyUntil) else backbone.build
+    described = build, backbone.stages, backbone.channels, backbone.pooling
+    return described == (
+        shipped.build,
+        shipped.stages[:n_stages],
+        shipped.channels,
+        shipped.pooling,
+    )
 
 
 def encode_backbone(backbone: Backbone) -> dict[str, Any]:

@@ -189,7 +189,9 @@ def _rebuild_elements(value, rebuild):
     if type(value) in (list, tuple):
         return type(value)(map(rebuild, value))
     if type(value) in (dict, Bunch):
-        return type(value)({key: rebuild(each) for key, each in value.items()})
+        copy = type(value)()
+        copy.update((key, rebuild(each)) for key, each in value.items())
+        return copy
     if isinstance(value, np.ndarray) and value.dtype == object:
         copy = value.copy()  # of a masked array, too
         flat = np.ma.getdata(copy).reshape(-1)

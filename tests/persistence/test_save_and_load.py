@@ -2,6 +2,7 @@
 
 import pickle
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 import skfashion
 from skfashion import Backbone, BackboneFeatures, Recipe, TransferClassifier, load, save
+from skfashion._backbones.registry import get_backbone
 from skfashion._estimators import backbone_estimator
 from tests.residual import RESIDUAL, residual
 
@@ -205,6 +207,25 @@ def test_a_backbone_is_passed_or_registered(saved, of_residual, lt5, monkeypatch
     )
     skfashion.register_backbone(RESIDUAL)
     assert_array_equal(saved(of_residual).predict_proba(lt5[0]), expected)
+
+
+@pytest.mark.parametrize("backbone", [RESIDUAL, "small_resnet"])
+def test_a_body_that_ends_early_is_the_same_body(saved, make, lt5, backbone):
+    X, y = lt5
+    clf = make(backbone=backbone, body_until=1, warm_start=True, epochs=0).fit(X, y)
+    loaded = saved(clf, backbones=[RESIDUAL])
+    # Equal architectures share a network, and training continues only with an equal one.
+    assert loaded._fitted.architecture == clf._fitted.architecture
+    assert loaded._fitted.whole_backbone == clf._fitted.whole_backbone
+    assert_array_equal(loaded.fit(X, y).predict_proba(X), clf.predict_proba(X))
+
+
+def test_a_variant_of_a_backbone_that_ships_is_a_users_own(saved, make, lt5):
+    variant = replace(get_backbone("small_cnn"), pooling="average")
+    clf = make(backbone=variant, epochs=0).fit(*lt5)
+    with pytest.raises(ValueError, match=r"'small_cnn' has pooling='flatten'.*backbones="):
+        saved(clf)
+    assert saved(clf, backbones=[variant]).backbone == variant
 
 
 @pytest.mark.parametrize(
