@@ -8,8 +8,13 @@ from ._cache.memory import clear_memory, memory_report
 from ._estimators.backbone_features import BackboneFeatures
 from ._estimators.transfer_classifier import TransferClassifier
 from ._keras import threads as _threads  # noqa: F401  It reads OMP_NUM_THREADS now.
+from ._persistence.save_and_load import load, save
+from ._persistence.saved_classes import saved as _saved
+from ._version import __version__ as __version__
 
-__version__ = "0.1.0.dev0"
+# Files name these classes, whatever the modules are that define them.
+_saved(BackboneFeatures)
+_saved(TransferClassifier)
 
 __all__ = [
     "Backbone",
@@ -19,6 +24,8 @@ __all__ = [
     "TransferClassifier",
     "clear_memory",
     "list_backbones",
+    "load",
     "memory_report",
     "register_backbone",
+    "save",
 ]

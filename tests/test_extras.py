@@ -24,6 +24,7 @@ OPTIONAL_IMPORTS = {
     "_data/image_decoding.py": {"PIL": "images"},
     "_data/image_files.py": {"PIL": "images"},
     "_keras/tensorflow.py": {"tensorflow": "tensorflow"},
+    "_persistence/scikit_learn.py": {"skops": "skops"},
     "datasets/_fashion_mnist.py": {"pandas": "plot"},
     "distributed.py": {"dask": "dask", "distributed": "dask"},
     "inspection/_freeze_depth.py": {"matplotlib": "plot", "pandas": "plot"},

@@ -12,11 +12,12 @@ import skfashion
 PACKAGE = Path(skfashion.__file__).parent
 # From the bottom to the top. Parts of one layer may import each other.
 LAYERS = [
-    {"_interrupts", "_messages", "_missing_modules", "_random_streams", "_keras"},
+    {"_interrupts", "_messages", "_missing_modules", "_random_streams", "_version", "_keras"},
     {"_data", "_backbones"},
     {"_cache"},
     {"_networks"},
     {"_training"},
+    {"_persistence"},
     {"_estimators"},
     {"model_selection"},
     {"inspection"},

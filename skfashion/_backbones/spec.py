@@ -1,11 +1,14 @@
 """The description of a backbone: frozen dataclasses with all that the library has to know."""
 
+import pickle
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 from sklearn.base import clone
 
 from .._messages import suggest, unknown_name_message
@@ -73,6 +76,12 @@ class OfficialWeights:
         return self.url.rsplit("/", 1)[-1]
 
 
+@lru_cache(maxsize=16)
+def _unpickle_build(pickled: bytes) -> Callable[[Any], Any]:
+    """Unpickle a function once, so that backbones of the same pickle are equal."""
+    return pickle.loads(pickled)
+
+
 @dataclass(frozen=True)
 class Backbone:
     """A network body, and all that `TransferClassifier` has to know about it.
@@ -87,8 +96,8 @@ class Backbone:
         is part of the graph. `features` is one tensor: a feature map of shape
         (n, h, w, channels), tokens of shape (n, tokens, channels), such as a transformer's, or
         vectors of shape (n, channels). Layers are built channels last and under the estimator's
-        `dtype`. Every layer that a user may freeze up to needs a name. A function of a module can
-        be pickled; a lambda or a local function needs cloudpickle.
+        `dtype`. Every layer that a user may freeze up to needs a name. Pickles hold
+        a function of the main module, a lambda or a local function as code, and others by name.
     stages : tuple of str
         Names of layers, from input to output, of letters A to Z, digits and the characters
         ``. _ - >``. Each layer's output is a single-tensor cut of the
@@ -199,6 +208,28 @@ class Backbone:
     def side_of_files(self) -> int:
         """Side, in pixels, to which files and images of different sizes are resized."""
         return self.default_size or max(DEFAULT_SIZE, self.min_size)
+
+    def __getstate__(self):
+        try:
+            return {**vars(self), "build": cloudpickle.dumps(self.build)}
+        except Exception as error:  # the errors depend on what the function refers to
+            raise TypeError(
+                f"Backbone {self.name!r} cannot be pickled, because its build={self.build!r} "
+                f"cannot: {error}. Define it in a module, as a function that refers to modules, "
+                "numbers and strings only."
+            ) from error
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        if isinstance(self.build, bytes):
+            object.__setattr__(self, "build", _unpickle_build(self.build))
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        # A constant. Copies of a function would not be equal, and networks are found by equality.
+        return self
 
     def __repr__(self):
         # Estimators print their parameters without defaults, and so does this.

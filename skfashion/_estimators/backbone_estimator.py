@@ -1,14 +1,22 @@
-"""The base class of estimators with a backbone: common parameters, and pickling."""
+"""The base class of estimators with a backbone: common parameters, saving, and pickling."""
 
 import os
+import warnings
 from numbers import Integral
+from typing import Any, Self
 
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._backbones.registry import pack_registered, register_unpickled
 from .._backbones.spec import Backbone
 from .._data.image_decoding import RESIZES
+from .._messages import warn_user
+from .._persistence.save_and_load import save
+from .._version import __version__
+
+_INPUT_ATTRIBUTES = "n_features_in_", "feature_names_in_"
 
 
 class BackboneEstimator(BaseEstimator):
@@ -29,13 +37,98 @@ class BackboneEstimator(BaseEstimator):
         "dtype": [StrOptions({"float32", "float64", "mixed_bfloat16"})],
     }
 
+    # -- Saving ----------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Save the estimator to a file that `skfashion.load` reads without running code.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, by convention with the ending ``.skf``. An interrupted write leaves the old
+            file, or none.
+
+        See Also
+        --------
+        skfashion.save : Does the same, and names the errors.
+        """
+        save(self, path)
+
+    def _saved_state(self) -> dict[str, Any]:
+        """Return what a file holds of the estimator."""
+        state = self._fitted_state() if self.__sklearn_is_fitted__() else None
+        restored = self._restore(self.get_params(deep=False), state, self._input_attributes())
+        if left_out := vars(self).keys() - vars(restored).keys():
+            warn_user(
+                f"skfashion.save leaves out the attributes {sorted(left_out)} of "
+                f"{type(self).__name__}: files hold parameters and what fit learns, but no "
+                "callbacks and no requests of metadata. Set them again after loading."
+            )
+        return {
+            "params": self.get_params(deep=False),
+            "fitted": state,
+            "input": self._input_attributes(),
+            "fingerprint": state and state.body_state.fingerprint(),
+        }
+
+    @classmethod
+    def _from_saved_state(cls, values: dict[str, Any]) -> Self:
+        """Return the estimator of which a file holds these values."""
+        state = values["fitted"]
+        estimator = cls._restore(values["params"], state, values["input"])
+        if state is not None:
+            state.check()
+            state.body_state.check(values["fingerprint"])
+        return estimator
+
+    @classmethod
+    def _restore(cls, params, state, input_attributes) -> Self:
+        estimator = cls(**params)
+        estimator._validate_params()
+        if state is not None:
+            estimator._set_fitted_state(state)
+        for name in _INPUT_ATTRIBUTES:
+            if name in input_attributes:
+                setattr(estimator, name, input_attributes[name])
+        return estimator
+
+    def _input_attributes(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _INPUT_ATTRIBUTES if name in vars(self)}
+
+    def _fitted_state(self) -> Any:
+        """Return what a fit learned."""
+        raise NotImplementedError
+
+    def _set_fitted_state(self, state: Any) -> None:
+        """Take over what a fit learned."""
+        raise NotImplementedError
+
+    # -- Pickling --------------------------------------------------------------------------
+
     def __getstate__(self):
-        """Add the registered backbones, as bytes: the reader may lack modules that they need."""
-        return {**super().__getstate__(), "_registered_backbones": pack_registered()}
+        """Add the version, and the registered backbones.
+
+        These are bytes: the reader may lack modules that they need.
+        """
+        return {
+            **super().__getstate__(),
+            "_registered_backbones": pack_registered(),
+            "_skfashion_version": __version__,
+        }
 
     def __setstate__(self, state):
-        """Register the backbones that came with the estimator."""
+        """Compare the version, and register the backbones that came with the estimator."""
         state = dict(state)
+        version = state.pop("_skfashion_version", "pre-0.1.0")
+        if version != __version__:
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name=type(self).__name__,
+                    current_sklearn_version=f"skfashion {__version__}",
+                    original_sklearn_version=f"skfashion {version}",
+                ),
+                stacklevel=2,
+            )
         for packed in state.pop("_registered_backbones", ()):
             register_unpickled(packed)
         super().__setstate__(state)

@@ -23,6 +23,7 @@ from .._data.validation import check_rows
 from .._networks.architecture import BodyArchitecture
 from .._random_streams import RandomStreams
 from .backbone_estimator import BackboneEstimator
+from .fitted_features import FittedFeatures
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneEstimator):
@@ -177,13 +178,26 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
             weights = pooled_features.graph.initial_weights(RandomStreams(self.random_state))
         else:
             weights = load_body_weights(self.weights, pooled_features.graph)
-        self.image_shape_ = image_format.image_shape
-        self.pixel_range_ = image_format.pixel_range
-        self._image_format = image_format
-        self._feature_spec = spec
-        self._weights = {path: weights[path] for path in pooled_features.paths}
-        self._n_features_out = pooled_features.n_features
+        kept = {path: weights[path] for path in pooled_features.paths}
+        self._set_fitted_state(
+            FittedFeatures(image_format, *spec, kept, pooled_features.n_features)
+        )
         return self
+
+    def _set_fitted_state(self, state: FittedFeatures) -> None:
+        """Take over what a fit learned."""
+        self.image_shape_ = state.image_format.image_shape
+        self.pixel_range_ = state.image_format.pixel_range
+        self._image_format = state.image_format
+        self._feature_spec = state.architecture, state.layer, state.pooling
+        self._weights = state.weights
+        self._n_features_out = state.n_features_out
+
+    def _fitted_state(self) -> FittedFeatures:
+        """Return what a fit learned, to save it."""
+        return FittedFeatures(
+            self._image_format, *self._feature_spec, self._weights, self._n_features_out
+        )
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the features of images.

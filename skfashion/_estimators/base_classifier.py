@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,11 +26,11 @@ from .._data.validation import (
 from .._interrupts import interrupts_deferred
 from .backbone_estimator import BackboneEstimator
 from .fit_progress import CallbackSupportMixin, FitProgress
-from .fitted_network import FittedNetwork
+from .fitted_network import FittedNetwork, FittedState
 from .meta_estimators import refuse_class_split_inside
 
 if TYPE_CHECKING:  # this module imports TensorFlow
-    from .fit import Fit, FittedState
+    from .fit import Fit
 
 _DIR_LISTS_MODEL: ContextVar[bool] = ContextVar("_DIR_LISTS_MODEL", default=True)
 
@@ -216,7 +217,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         return split_classes(y, self.pretrain_classes, self.target_classes)
 
     @interrupts_deferred()
-    def _set_fitted_state(self, state: "FittedState") -> None:
+    def _set_fitted_state(self, state: FittedState) -> None:
         """Take over what a fit learned."""
         network = state.network
         self.classes_ = network.split.target
@@ -239,6 +240,22 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         self._fitted = network
         self._settings = state.settings
         self._model: Any = None  # built on first access
+
+    def _fitted_state(self) -> FittedState:
+        """Return what a fit learned, to save it.
+
+        A loaded estimator must not write into a folder that is named by a file.
+        """
+        return FittedState(
+            network=replace(self._fitted, store=None),
+            history=self.history_,
+            pretrain_history=self.pretrain_history_,
+            n_frozen_params=self.n_frozen_params_,
+            n_trainable_params=self.n_trainable_params_,
+            optimizer_state=self._optimizer_state,
+            settings=self._settings,
+            kept_probe=self.kept_probe_,
+        )
 
     @staticmethod
     def _prediction_attributes(network: FittedNetwork) -> dict:
@@ -378,7 +395,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         return "_fitted" in vars(self)
 
     def __getstate__(self) -> dict:
-        return {**super().__getstate__(), "_model": None}
+        state = super().__getstate__()
+        return {name: None if name == "_model" else value for name, value in state.items()}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

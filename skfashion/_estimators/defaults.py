@@ -6,6 +6,7 @@ from math import ceil
 from .._backbones.body_end import end_body_at
 from .._backbones.registry import get_backbone
 from .._backbones.spec import HIDDEN_UNITS, Backbone
+from .._persistence.saved_classes import saved
 
 BATCH_SIZES = 16, 128
 # "auto" doubles the batch as long as an epoch has this many.
@@ -50,6 +51,7 @@ def auto_epochs(n_rows: int, batch_size: int) -> int:
     return min(most, max(fewest, ceil(UPDATES / ceil(max(n_rows, 1) / batch_size))))
 
 
+@saved
 @dataclass(frozen=True)
 class PhaseLength:
     """How long a phase is.
@@ -80,6 +82,7 @@ class PhaseLength:
         return cls(size, auto_epochs(n_rows, size) if epochs == "auto" else epochs)
 
 
+@saved
 @dataclass(frozen=True)
 class FitSettings:
     """What a fit runs with where the estimator's parameters leave it to the data.

@@ -10,7 +10,9 @@ from .._cache.store import Store
 from .._data.class_split import ClassSplit
 from .._data.lazy_images import ImageFormat, LazyImages
 from .._data.row_subset import RowSubset
-from .._networks.architecture import Architecture, Weights
+from .._networks.architecture import Architecture, BodyArchitecture, Weights
+from .._persistence.backbones import BodyState
+from .._persistence.saved_classes import saved
 from .defaults import FitSettings
 
 if TYPE_CHECKING:  # these modules import TensorFlow
@@ -21,6 +23,7 @@ if TYPE_CHECKING:  # these modules import TensorFlow
 _HORIZONTAL = (2,)
 
 
+@saved
 @dataclass(frozen=True)
 class FittedNetwork:
     """All that prediction, scoring and saving read.
@@ -90,6 +93,7 @@ class FittedNetwork:
         save_body_weights(self.weights, body, path)
 
 
+@saved
 @dataclass(frozen=True)
 class FittedState:
     """What a fit learned; `TransferClassifier` takes its fitted attributes from it."""
@@ -102,3 +106,22 @@ class FittedState:
     optimizer_state: "OptimizerState | None"
     settings: FitSettings
     kept_probe: bool = False
+
+    @property
+    def body_state(self) -> BodyState:
+        """The body, for its fingerprint."""
+        whole = self.network.architecture
+        body = BodyArchitecture(whole.backbone, whole.image_shape, whole.input_size, whole.dtype)
+        weights, image_format = self.network.weights, self.network.image_format
+        return BodyState(body, "features", "average", weights, image_format)
+
+    def check(self) -> None:
+        """Check the number of labels of a state that was loaded.
+
+        Raises
+        ------
+        ValueError
+            If the network has another number of outputs.
+        """
+        if self.network.architecture.n_classes != len(self.network.split.target):
+            raise ValueError("the network has another number of outputs than there are labels")

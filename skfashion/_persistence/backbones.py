@@ -1,0 +1,189 @@
+"""Backbones in files: a name, a description, and the features of one image. No code is saved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .._backbones.body_end import BodyUntil, end_body_at
+from .._backbones.catalog import BUILT_IN
+from .._backbones.registry import get_backbone
+from .._backbones.spec import Backbone
+from .._data.lazy_images import ImageFormat
+from .._data.row_subset import RowSubset
+from .._networks.architecture import BodyArchitecture, Weights
+
+_SHIPPED = {backbone.name: backbone for backbone in BUILT_IN}
+# What the graph of a network depends on. All else says how it is trained.
+_DESCRIPTION = ("stages", "channels", "pooling")
+# Features of one network differ by less than this between machines and versions of TensorFlow,
+# relative to the largest.
+_TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "mixed_bfloat16": 0.05}
+
+
+def ships(backbone: Backbone) -> bool:
+    """Whether a backbone is one in the library's table, perhaps with fewer stages."""
+    shipped = _SHIPPED.get(backbone.name)
+    if shipped is None:
+        return False
+    n_stages = len(backbone.stages)
+    build = backbone.build.build if isinstance(backbone.build, BodyUntil) else backbone.build
+    described = build, backbone.stages, backbone.channels, backbone.pooling
+    return described == (
+        shipped.build,
+        shipped.stages[:n_stages],
+        shipped.channels,
+        shipped.pooling,
+    )
+
+
+def encode_backbone(backbone: Backbone) -> dict[str, Any]:
+    """Return the name and the description of a backbone, for JSON."""
+    described = {name: getattr(backbone, name) for name in _DESCRIPTION}
+    return {
+        "name": backbone.name,
+        "ships": ships(backbone),
+        "ends_early": isinstance(backbone.build, BodyUntil),
+        "min_size": backbone.min_size,
+        **described,
+        "stages": list(backbone.stages),
+    }
+
+
+def decode_backbone(coded: dict[str, Any], backbones: Sequence[Backbone]) -> Backbone:
+    """Return the backbone of this name and description.
+
+    Parameters
+    ----------
+    coded : dict
+        As `encode_backbone` returns it.
+    backbones : sequence of Backbone
+        Backbones that the user gave, which are searched before the registered ones.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name, or its description differs.
+    """
+    backbone = _find_backbone(coded["name"], coded["ships"], backbones)
+    if coded["min_size"] != backbone.min_size:
+        backbone = replace(backbone, min_size=int(coded["min_size"]))
+    if coded["ends_early"]:
+        backbone = end_body_at(backbone, coded["stages"][-1])
+    for name in _DESCRIPTION:
+        found = getattr(backbone, name)
+        found = list(found) if name == "stages" else found
+        if found != coded[name]:
+            raise ValueError(
+                f"backbone {backbone.name!r} has {name}={found!r}, and the estimator was saved "
+                f"with {name}={coded[name]!r}. {_remedy(coded['ships'])}"
+            )
+    return backbone
+
+
+def _find_backbone(name, is_shipped, backbones):
+    if is_shipped:
+        if name not in _SHIPPED:
+            raise ValueError(f"backbone {name!r} does not ship with this version of skfashion")
+        return _SHIPPED[name]
+    for backbone in backbones:
+        if backbone.name == name:
+            return backbone
+    try:
+        return get_backbone(name)
+    except ValueError:
+        raise ValueError(
+            f"it needs the backbone {name!r}, which does not ship with skfashion, and files hold "
+            "no code. Define it as it was, and pass it as backbones=[BACKBONE], or call "
+            "register_backbone."
+        ) from None
+
+
+def _remedy(is_shipped):
+    if is_shipped:
+        return "Load it with the version of skfashion that saved it."
+    return "Pass the Backbone that it was fitted with as backbones=[BACKBONE]."
+
+
+@dataclass(frozen=True)
+class BodyState:
+    """A fitted body: all that its features depend on.
+
+    Parameters
+    ----------
+    architecture : BodyArchitecture
+        The body.
+    layer : str
+        The layer whose output are the features.
+    pooling : {"average", "max", "flatten"}
+        How they become a vector.
+    weights : dict of str to ndarray
+        Its weights, and perhaps others, by path.
+    image_format : ImageFormat
+        How rows become images.
+    """
+
+    architecture: BodyArchitecture
+    layer: str
+    pooling: str
+    weights: Weights
+    image_format: ImageFormat
+
+    def fingerprint(self) -> np.ndarray | None:
+        """Return features of one fixed image; `None` if the backbone ships with the library."""
+        return None if ships(self.architecture.backbone) else self._features_of_fixed_image()
+
+    def _features_of_fixed_image(self) -> np.ndarray:
+        """Return what tells one backbone from another.
+
+        A hash of code or of Keras' configuration would change with comments and versions. Equal
+        features show that layers and weights mean the same, whatever the code looks like.
+        """
+        from .._networks.pooled_features import get_pooled_features
+
+        extractor = get_pooled_features(self.architecture, self.layer, self.pooling)
+        for path in extractor.paths:
+            if path not in self.weights or self.weights[path].shape != extractor.graph.shapes[path]:
+                raise ValueError(f"the file has no weights {path!r} of its shape")
+        float_type = self.architecture.float_type
+        n_pixels = prod(self.image_format.image_shape)
+        row = np.linspace(*self.image_format.pixel_range, n_pixels, dtype=float_type)
+        images = self.image_format.lazy_images(RowSubset(row[None]), float_type)
+        return extractor.features(self.weights, images)
+
+    def check(self, saved: np.ndarray | None) -> None:
+        """Compare the features of the fixed image with those that were saved.
+
+        Raises
+        ------
+        ValueError
+            If they differ, or the backbone takes other weights.
+        """
+        self._check_weights()
+        backbone = self.architecture.backbone
+        if ships(backbone):
+            return
+        try:
+            found = self._features_of_fixed_image()
+        except ValueError as error:
+            raise ValueError(f"backbone {backbone.name!r}: {error}. {_remedy(False)}") from error
+        scale = np.abs(found).max(initial=0)
+        tolerance = _TOLERANCE[self.architecture.dtype] * scale
+        is_comparable = saved is not None and saved.shape == found.shape
+        if not is_comparable or not np.allclose(found, np.asarray(saved), rtol=0, atol=tolerance):
+            raise ValueError(
+                f"backbone {backbone.name!r} computes other features than the one that the "
+                f"estimator was saved with. {_remedy(False)}"
+            )
+
+    def _check_weights(self):
+        """Check what can be checked without TensorFlow."""
+        if self.architecture.dtype not in _TOLERANCE:
+            raise ValueError(f"dtype={self.architecture.dtype!r} is unknown")
+        if self.architecture.image_shape != self.image_format.image_shape:
+            raise ValueError("the shapes of images contradict each other")
+        for path, array in self.weights.items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"the weights {path!r} are not all finite")

@@ -1,0 +1,116 @@
+"""The file: arrays and a JSON document, with a checksum over all of it.
+
+A file is a safetensors file whose metadata holds the document as JSON, and the checksum. This is
+simpler than an archive of a document and a file of weights: there is one header to check, there are
+no compressed parts and no names of files inside, one library parses all of it, and other programs
+can read the weights. safetensors checks that the arrays fill the file exactly.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from .._cache.store import open_to_write
+
+FORMAT = 1
+# The document and the table of arrays are parsed as a whole, so their size is bounded: this is
+# enough for ten thousands of epochs, and the largest takes a second.
+MOST_HEADER_BYTES = 2**22
+_LENGTH_BYTES = 8
+_BLANK = "0" * hashlib.sha256().digest_size * 2
+_CHUNK = 2**20
+_NOT_SAVED = "skfashion.save did not write it, or it is not complete"
+
+
+def write_document(path: Path, document: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write a file. An interrupted write leaves the old file, or none.
+
+    Raises
+    ------
+    ValueError
+        If the document is too large to be read again.
+    """
+    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    metadata = {"document": text, "checksum": _BLANK}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    content = bytearray(safetensors.numpy.save(contiguous, metadata))
+    n_header = int.from_bytes(content[:_LENGTH_BYTES], "little")
+    if n_header > MOST_HEADER_BYTES:
+        raise ValueError(
+            f"All but the weights takes {n_header / 1e6:.1f} MB as JSON, and a file holds at most "
+            f"{MOST_HEADER_BYTES / 1e6:.1f} MB of it. Shorten the histories, lists or names."
+        )
+    # The checksum covers every byte of the file, with zeros in place of the checksum itself.
+    begin = content.index(_checksum_entry(_BLANK)) + len(_checksum_entry("")) - 1
+    content[begin : begin + len(_BLANK)] = hashlib.sha256(content).hexdigest().encode()
+    with open_to_write(path) as file:
+        file.write(content)
+
+
+def read_document(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
+    """Return the document and the arrays of a file.
+
+    Nothing is read before its size is known, and no array before the checksum is compared.
+
+    Raises
+    ------
+    ValueError
+        If the file was not written by `write_document`, or was damaged since.
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        header = _read_header(file, path.stat().st_size)
+        metadata = _read_metadata(header)
+        if _compute_checksum(file, header, metadata["checksum"]) != metadata["checksum"]:
+            raise ValueError("its checksum does not match, so the file is damaged")
+    try:
+        arrays = safetensors.numpy.load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"its arrays cannot be read: {error}") from None
+    return _parse(metadata["document"]), arrays
+
+
+def _read_header(file: BinaryIO, n_bytes: int) -> bytes:
+    """Return the header with its length, after a check of that length."""
+    length = file.read(_LENGTH_BYTES)
+    n_header = int.from_bytes(length, "little")
+    if len(length) < _LENGTH_BYTES or not 2 <= n_header <= min(n_bytes, MOST_HEADER_BYTES):
+        raise ValueError(_NOT_SAVED)
+    return length + file.read(n_header)
+
+
+def _read_metadata(header: bytes) -> dict[str, str]:
+    """Return the document and the checksum, as text."""
+    table = _parse(header[_LENGTH_BYTES:])
+    metadata = table.get("__metadata__") if isinstance(table, dict) else None
+    if not isinstance(metadata, dict):
+        raise ValueError(_NOT_SAVED)
+    if not all(isinstance(metadata.get(name), str) for name in ("document", "checksum")):
+        raise ValueError(_NOT_SAVED)
+    return metadata
+
+
+def _parse(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError(_NOT_SAVED) from None
+
+
+def _compute_checksum(file: BinaryIO, header: bytes, checksum: Any) -> str:
+    """Return the checksum of a file that is read up to the end of its header."""
+    state = hashlib.sha256(header.replace(_checksum_entry(checksum), _checksum_entry(_BLANK), 1))
+    while chunk := file.read(_CHUNK):
+        state.update(chunk)
+    return state.hexdigest()
+
+
+def _checksum_entry(checksum: str) -> bytes:
+    """Return the entry of the header. Quotes inside of strings are escaped, so it is unique."""
+    return f'"checksum":"{checksum}"'.encode()

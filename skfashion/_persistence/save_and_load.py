@@ -1,0 +1,167 @@
+"""The public functions `save` and `load`."""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from .._backbones.spec import Backbone
+from .._version import __version__
+from .file_format import FORMAT, read_document, write_document
+from .saved_classes import class_name_of
+from .scikit_learn import dump_scikit_learn, load_scikit_learn
+from .values import Reader, Writer
+
+_MOST_CHARACTERS = 500
+# What decoding a document of another form raises.
+_DECODE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+
+
+def save(estimator: BaseEstimator, path: str | PathLike) -> None:
+    """Save an estimator to a file that loads without running code.
+
+    The file holds parameters, labels, settings and histories as JSON, and weights as arrays, with a
+    checksum over all of it. `load` gives an estimator that predicts with the same bits.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A `TransferClassifier` or `BackboneFeatures`, fitted or not. With the package skops
+        (``pip install "skfashion[skops]"``) also a pipeline, a search, or another estimator of
+        scikit-learn that holds them.
+    path : str or path-like
+        The file, by convention with the ending ``.skf``. An interrupted write leaves the old file,
+        or none.
+
+    Raises
+    ------
+    TypeError
+        If it is no estimator, or has a value of a type that files cannot hold.
+    ValueError
+        If a parameter has a value that `fit` would refuse.
+    FileNotFoundError
+        If the folder does not exist.
+    OSError
+        If the file cannot be written, as on a full disk.
+
+    See Also
+    --------
+    load : Loads the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import skfashion
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = folder + "/features.skf"
+    ...     skfashion.save(skfashion.BackboneFeatures(layer="conv1"), path)
+    ...     skfashion.load(path)
+    BackboneFeatures(layer='conv1')
+    """
+    if not isinstance(estimator, BaseEstimator) or isinstance(estimator, type):
+        raise TypeError(
+            f"estimator must be an instance of an estimator, got {estimator!r}. Pass a "
+            "TransferClassifier, a BackboneFeatures, or a pipeline or search with one."
+        )
+    # A link is followed; otherwise it would be replaced.
+    path = Path(path).expanduser().resolve()
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
+        )
+    writer = Writer()
+    if name := class_name_of(estimator):
+        content = {"estimator": writer.encode(estimator, name)}
+    else:
+        writer.arrays["skops"], parts = dump_scikit_learn(estimator)
+        content = {"parts": writer.encode(parts, "parts")}
+    write_document(path, {"format": FORMAT, "version": __version__, **content}, writer.arrays)
+
+
+def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEstimator:
+    """Load an estimator from a file that `save` wrote.
+
+    Nothing in the file is executed, and no file besides it is read or written. Classes are found in
+    a fixed table.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    backbones : sequence of Backbone, default=()
+        Backbones of your own that the estimator needs. A file holds the name of such a backbone,
+        what is asked of its layers, and its features of one image, which are compared. Registered
+        backbones need not be passed.
+
+    Returns
+    -------
+    estimator
+        The estimator, fitted if it was.
+
+    Raises
+    ------
+    ValueError
+        If `save` did not write the file, it is damaged or of a later version, or needs a backbone
+        that is not there.
+    TypeError
+        If `backbones` has something else than a `Backbone`.
+    FileNotFoundError
+        If there is no such file.
+    OSError
+        If the file cannot be read.
+
+    See Also
+    --------
+    save : Writes the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import skfashion
+    >>> clf = skfashion.TransferClassifier(epochs=3, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clf.save(folder + "/classifier.skf")
+    ...     skfashion.load(folder + "/classifier.skf")
+    TransferClassifier(epochs=3, random_state=0)
+    """
+    for backbone in backbones:
+        if not isinstance(backbone, Backbone):
+            raise TypeError(f"backbones must be a list of Backbone, got {backbone!r} in it.")
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"path={str(path)!r}: there is no such file.")
+    try:
+        document, arrays = read_document(path)
+        _check_format(document)
+        reader = Reader(arrays, backbones)
+        if "estimator" in document:
+            estimator = reader.decode(document["estimator"])
+        else:
+            parts = reader.decode(document["parts"])
+            estimator = load_scikit_learn(arrays["skops"], parts)
+        if not isinstance(estimator, BaseEstimator):
+            raise ValueError("it holds no estimator")
+        return estimator
+    except _DECODE_ERRORS as error:
+        raise ValueError(f"path={str(path)!r} cannot be loaded: {_in_one_line(error)}") from error
+
+
+def _check_format(document: Any) -> None:
+    if not isinstance(document, dict) or type(document.get("format")) is not int:
+        raise ValueError("it has no number of a format")
+    if document["format"] != FORMAT:
+        raise ValueError(
+            f"it has format {document['format']}, written by skfashion "
+            f"{document.get('version')}, and skfashion {__version__} reads format {FORMAT}. Load "
+            "it with that version."
+        )
+
+
+def _in_one_line(error: Exception) -> str:
+    text = shorten(str(error), _MOST_CHARACTERS) or type(error).__name__
+    if isinstance(error, ValueError):
+        return text
+    return f"its content has not the form that save writes ({type(error).__name__}: {text})"

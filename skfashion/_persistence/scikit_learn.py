@@ -1,0 +1,218 @@
+"""Pipelines, searches and other estimators of scikit-learn, by the package skops.
+
+skops writes scikit-learn's estimators without pickle, and loads only classes that are trusted. It
+gets a copy in which each estimator of this library is replaced by a `Part` with a number, and these
+estimators are saved beside. So skops has to trust nothing of this library that could run code.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+import numpy as np
+from sklearn import model_selection
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
+from sklearn.utils import Bunch
+
+from .saved_classes import class_name_of, saved
+
+_SCHEMA = "schema.json"
+_MOST_SCHEMA_BYTES = 2**24
+# Packages whose objects are searched for estimators.
+_REBUILT = "sklearn.", "skfashion."
+
+
+@dataclass(frozen=True)
+class Part:
+    """Stands for an object that is saved beside what skops writes."""
+
+    number: int
+
+
+@saved
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution of `scipy.stats`, as a randomized search has them.
+
+    skops would set its attributes from the file, and SciPy runs one of them as code.
+    """
+
+    name: str
+    args: list
+    kwds: dict[str, Any]
+
+    @classmethod
+    def describe(cls, value: Any) -> "Distribution | None":
+        """Return the description of a frozen distribution; `None` for any other value."""
+        distribution = getattr(value, "dist", None)
+        name = getattr(distribution, "name", "")
+        if distribution is None or _find_distribution(name) is not type(distribution):
+            return None
+        return cls(name, list(value.args), dict(value.kwds))
+
+    def make(self) -> Any:
+        """Return the frozen distribution."""
+        from scipy import stats
+
+        if _find_distribution(self.name) is None:
+            raise ValueError(f"scipy.stats has no distribution {self.name!r}")
+        return getattr(stats, self.name)(*self.args, **self.kwds)
+
+
+def _find_distribution(name: Any) -> type | None:
+    """Return the class of one of SciPy's distributions."""
+    from scipy import stats
+
+    found = vars(stats).get(name) if isinstance(name, str) else None
+    return type(found) if isinstance(found, stats.rv_continuous | stats.rv_discrete) else None
+
+
+def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
+    """Return an estimator as bytes of skops, and the objects of this library in it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If skops is not installed.
+    TypeError
+        If it has objects that could not be loaded.
+    """
+    skops = _import_skops()
+    parts: list[Any] = []
+
+    def replace_part(value):
+        part = value if class_name_of(value) else Distribution.describe(value)
+        if part is None:
+            return value
+        parts.append(part)
+        return Part(len(parts) - 1)
+
+    try:
+        content = skops.dumps(_rebuild(estimator, replace_part, {}))
+        unknown = set(skops.get_untrusted_types(data=content)) - set(_trusted())
+    except Exception as error:  # the errors depend on what the estimator holds
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be saved by skops: {error}. Pickle it for files "
+            "that you alone load."
+        ) from error
+    if unknown:
+        raise TypeError(
+            f"{type(estimator).__name__} holds objects of types that are not trusted in files: "
+            f"{sorted(unknown)}. Replace them, or pickle it for files that you alone load."
+        )
+    return np.frombuffer(content, np.uint8), parts
+
+
+def load_scikit_learn(content: np.ndarray, parts: list) -> Any:
+    """Return the estimator that `dump_scikit_learn` wrote.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If skops is not installed.
+    ValueError
+        If it was written by something else, or holds objects of types that are not trusted.
+    """
+    skops = _import_skops()
+
+    def insert_part(value):
+        if type(value) is not Part:
+            return value
+        part = parts[value.number]
+        return part.make() if type(part) is Distribution else part
+
+    data = content.tobytes()
+    try:
+        _check_archive(data)
+        return _rebuild(skops.loads(data, trusted=_trusted()), insert_part, {})
+    except Exception as error:  # the errors depend on the damage
+        raise ValueError(f"skops cannot read it: {error}") from error
+
+
+def _check_archive(data: bytes) -> None:
+    """Check that nothing in the archive grows when it is read."""
+    with ZipFile(BytesIO(data)) as archive:
+        members = archive.infolist()
+        schema = archive.getinfo(_SCHEMA)
+    is_larger = sum(member.file_size for member in members) > len(data)
+    if is_larger or any(member.compress_type != ZIP_STORED for member in members):
+        raise BadZipFile("the archive has compressed or overlapping parts")
+    if schema.file_size > _MOST_SCHEMA_BYTES:
+        raise BadZipFile(f"{_SCHEMA} is larger than {_MOST_SCHEMA_BYTES} bytes")
+
+
+def _trusted() -> list[str]:
+    """Return the names of what skops may load besides its defaults: inert parts of searches."""
+    searches = ("HalvingGridSearchCV", "HalvingRandomSearchCV")
+    splitters = [
+        each
+        for each in vars(model_selection).values()
+        if isinstance(each, type) and issubclass(each, BaseCrossValidator | BaseShuffleSplit)
+    ]
+    scorers = [get_scorer(name) for name in get_scorer_names()]
+    functions = [scorer._score_func for scorer in scorers]
+    named = {Part, Bunch, *splitters, *map(type, scorers), *functions}
+    return [
+        *(f"{each.__module__}.{each.__name__}" for each in named),
+        *(f"sklearn.model_selection._search_successive_halving.{each}" for each in searches),
+        "sklearn.metrics._scorer._PassthroughScorer",
+        "skfashion.model_selection._class_split.ClassSplitCV",
+        "skfashion.model_selection._target_scorer._TargetScorer",
+    ]
+
+
+def _rebuild(value: Any, replace: Callable[[Any], Any], memo: dict[int, tuple]) -> Any:
+    """Return a copy of nested estimators and containers, with objects replaced.
+
+    Parameters
+    ----------
+    value : object
+        An estimator, a container, or any other value, which is not copied.
+    replace : callable
+        ``replace(value)`` returns what to put in its place, or the value itself.
+    memo : dict
+        Results by identity, with the values, which must not be freed meanwhile.
+    """
+    if id(value) in memo:
+        return memo[id(value)][1]
+    result = replace(value)
+    if result is value:
+        result = _rebuild_elements(value, lambda each: _rebuild(each, replace, memo))
+    memo[id(value)] = value, result
+    return result
+
+
+def _rebuild_elements(value, rebuild):
+    if type(value) in (list, tuple):
+        return type(value)(map(rebuild, value))
+    if type(value) in (dict, Bunch):
+        copy = type(value)()
+        copy.update((key, rebuild(each)) for key, each in value.items())
+        return copy
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        copy = value.copy()  # of a masked array, too
+        flat = np.ma.getdata(copy).reshape(-1)
+        for index, each in enumerate(flat):
+            flat[index] = rebuild(each)
+        return copy
+    # Scorers and splitters hold estimators, too.
+    if type(value).__module__.startswith(_REBUILT) and hasattr(value, "__dict__"):
+        copy = object.__new__(type(value))
+        vars(copy).update({name: rebuild(each) for name, each in vars(value).items()})
+        return copy
+    return value
+
+
+def _import_skops():
+    try:
+        import skops.io
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "Files of pipelines, searches and other estimators of scikit-learn need the package "
+            'skops: run `pip install "skfashion[skops]"`.',
+            name="skops",
+        ) from error
+    return skops.io

@@ -1,0 +1,250 @@
+"""Files that are damaged or made to do harm: a `ValueError` that names them, and nothing else."""
+
+import copy
+import hashlib
+import json
+import os
+import pickle
+import random
+import zipfile
+from contextlib import suppress
+from io import BytesIO
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import skops.io
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skfashion import BackboneFeatures, Recipe, TransferClassifier, load, save
+from skfashion._persistence.file_format import MOST_HEADER_BYTES, read_document, write_document
+
+BLANK = "0" * 64
+
+
+@pytest.fixture(scope="module")
+def saved(fitted, tmp_path_factory):
+    """A file of a fitted classifier; its document and its arrays."""
+    path = tmp_path_factory.mktemp("saved") / "a.skf"
+    save(fitted, path)
+    return path.read_bytes(), *read_document(path)
+
+
+@pytest.fixture
+def refuses(tmp_path):
+    """Check that loading bytes is an error which names the file."""
+    path = tmp_path / "bad.skf"
+
+    def refuses(content, message=""):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"bad\.skf.* cannot be loaded: .*{message}"):
+            load(path)
+        assert [*tmp_path.iterdir()] == [path]
+
+    return refuses
+
+
+def file_of(text, arrays=None):
+    """Return a file with a right checksum and any text in place of the document."""
+    metadata = {"document": text, "checksum": BLANK}
+    content = safetensors.numpy.save(arrays or {"a": np.zeros(2)}, metadata)
+    checksum = hashlib.sha256(content).hexdigest()
+    return content.replace(f'"checksum":"{BLANK}"'.encode(), f'"checksum":"{checksum}"'.encode())
+
+
+# -- Damage ------------------------------------------------------------------------------------
+
+
+def test_flipped_bits_and_cut_files(saved, refuses):
+    content, *_ = saved
+    draw = random.Random(0)
+    n_header = int.from_bytes(content[:8], "little")
+    places = [*range(70), *(draw.randrange(n_header) for _ in range(100))]
+    for place in [*places, *(draw.randrange(len(content)) for _ in range(30))]:
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << draw.randrange(8)
+        refuses(flipped)
+    for length in [0, 1, 7, 8, 9, n_header, n_header + 8, len(content) - 1]:
+        refuses(content[:length])
+    refuses(content + b"\0", "damaged")
+
+
+def test_other_files(saved, refuses, tmp_path):
+    refuses(pickle.dumps(TransferClassifier()), "skfashion.save did not write it")
+    refuses(safetensors.numpy.save({"a": np.zeros(3)}), "skfashion.save did not write it")
+    refuses(safetensors.numpy.save({"a": np.zeros(3)}, {"document": "{}"}), "did not write it")
+    refuses(skops.io.dumps(LogisticRegression()))
+    refuses(b"\2\0\0\0\0\0\0\0[]")
+    refuses((MOST_HEADER_BYTES + 1).to_bytes(8, "little") + b" " * 100)
+
+
+def test_a_large_sparse_file_is_not_read(tmp_path):
+    path = tmp_path / "a.skf"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(ValueError, match="did not write it"):
+        load(path)
+
+
+def test_a_document_that_is_too_large_to_read_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match=r"takes 5\.0 MB as JSON"):
+        TransferClassifier(target_classes=["x" * 5_000_000]).save(tmp_path / "a.skf")
+    assert not [*tmp_path.iterdir()]
+
+
+# -- Contents that are not what they should be, with a right checksum ---------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "did not write it"),
+        ("[" * 100_000, "did not write it"),
+        ('{"a":' * 100_000, "did not write it"),
+        ("[" * 900 + "]" * 900, "format"),
+        ("1" * 10_000, "did not write it"),
+        ("[]", "no number of a format"),
+        ('{"format":true}', "no number of a format"),
+        ('{"format":2,"version":"9.1"}', "format 2, written by skfashion 9.1, .* reads format 1"),
+        ('{"format":1}', "not the form that save writes"),
+        ('{"format":1,"estimator":3}', "holds no estimator"),
+        ('{"format":1,"estimator":{"os.system":"true"}}', "the class 'os.system', .* unknown"),
+        ('{"format":1,"estimator":{"Recipe":{"warmup":3}}}', "'warmup' parameter"),
+        ('{"format":1,"estimator":{"float":"x"}}', "not the form"),
+        ('{"format":1,"estimator":{"stored":"nothing"}}', "not the form"),
+        ('{"format":1,"estimator":{"array":["<U999999",[1000000],[]]}}', "too large"),
+        ('{"format":1,"estimator":{"array":["O",[3],[]]}}', "has 0 values"),
+        ('{"format":1,"estimator":{"array":["V8",[1],[0]]}}', "'V8' cannot be"),
+        ('{"format":1,"estimator":' + '{"tuple":[' * 450 + "]}" * 450 + "}", "RecursionError"),
+    ],
+)
+def test_documents_of_another_form(refuses, text, message):
+    refuses(file_of(text), message)
+
+
+def change_at(document, path, change):
+    """Return a copy of a document with a change at a path of keys."""
+    document = copy.deepcopy(document)
+    *parents, last = path
+    place = document
+    for key in parents:
+        place = place[key]
+    place[last] = change(place[last])
+    return document
+
+
+NETWORK = "estimator", "TransferClassifier", "fitted", "FittedState", "network", "FittedNetwork"
+ARCHITECTURE = *NETWORK, "architecture", "Architecture"
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "message"),
+    [
+        ((*ARCHITECTURE, "n_classes"), lambda n: n + 1, "another number of outputs"),
+        ((*ARCHITECTURE, "n_classes"), str, "Architecture.n_classes is missing, unknown or"),
+        ((*ARCHITECTURE, "image_shape"), lambda shape: {"tuple": [9, 9, 1]}, "contradict"),
+        ((*ARCHITECTURE, "dtype"), lambda dtype: "int8", "'int8' is unknown"),
+        (NETWORK, lambda network: {**network, "more": 1}, "FittedNetwork.more is missing, unk"),
+        ((*NETWORK, "store"), lambda store: {"path": "/"}, "FittedNetwork.store is missing"),
+        ((*ARCHITECTURE, "backbone", "Backbone", "name"), lambda n: "gone", "does not ship"),
+        ((*ARCHITECTURE, "backbone", "Backbone", "stages"), lambda s: ["a"], "has stages="),
+        (NETWORK[:2], lambda values: {**values, "params": {"dict": [["x", 1]]}}, "keyword"),
+        (NETWORK[:3], lambda state: {"Recipe": {}}, "not the form that save writes"),
+    ],
+    ids=lambda value: str(value[-1]) if isinstance(value, tuple) else None,
+)
+def test_fitted_states_that_contradict_themselves(saved, refuses, tmp_path, path, change, message):
+    _, document, arrays = saved
+    write_document(tmp_path / "bad.skf", change_at(document, path, change), arrays)
+    refuses((tmp_path / "bad.skf").read_bytes(), message)
+
+
+def test_weights_that_are_not_finite_or_missing(saved, refuses, tmp_path):
+    _, document, arrays = saved
+    name = next(name for name in arrays if name.endswith("conv1/kernel"))
+    for changed, message in [
+        ({**arrays, name: arrays[name] * np.nan}, "'conv1/kernel' are not all finite"),
+        ({key: array for key, array in arrays.items() if key != name}, "KeyError.*conv1/kernel"),
+    ]:
+        write_document(tmp_path / "bad.skf", document, changed)
+        refuses((tmp_path / "bad.skf").read_bytes(), message)
+
+
+def paths_in(value, path=()):
+    """Yield the paths of all values inside of JSON."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in inner:
+        yield (*path, key)
+        if isinstance(each, dict | list):
+            yield from paths_in(each, (*path, key))
+
+
+def test_a_value_of_another_kind_anywhere(saved, tmp_path):
+    _, document, arrays = saved
+    path, draw = tmp_path / "bad.skf", random.Random(1)
+    small = {name: array for name, array in arrays.items() if array.size < 1000}
+    places = [*paths_in(document)]
+    wrong = [None, -1, 1e300, "", "x", [], {}, [[]], {"path": "/"}, {"float": "nan"}, {"x": 1}]
+    n_refused = 0
+    for place in draw.sample(places, 200):
+        changed = change_at(document, place, lambda _: draw.choice(wrong))
+        write_document(path, changed, arrays if draw.random() < 0.1 else small)
+        # Some values may be others: a path of weights, or a number of epochs.
+        with suppress(ValueError):
+            load(path)
+            continue
+        n_refused += 1
+    assert n_refused > 100
+
+
+# -- What skops wrote --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_skops(tmp_path):
+    """Return a file of a pipeline whose skops archive is changed."""
+
+    def with_skops(change):
+        path = tmp_path / "bad.skf"
+        save(make_pipeline(BackboneFeatures(), LogisticRegression()), path)
+        document, arrays = read_document(path)
+        content = change(arrays["skops"].tobytes())
+        write_document(path, document, {"skops": np.frombuffer(content, np.uint8)})
+        return path.read_bytes()
+
+    return with_skops
+
+
+def compressed(_):
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", b" " * 2**28)
+    return content.getvalue()
+
+
+def test_archives_of_skops(with_skops, refuses):
+    harmful = skops.io.dumps(make_pipeline(FunctionTransformer(os.system), LogisticRegression()))
+    refuses(with_skops(lambda _: harmful), "skops cannot read it: .*system")
+    own = skops.io.dumps(TransferClassifier())
+    refuses(with_skops(lambda _: own), "skops cannot read it: .*TransferClassifier")
+    refuses(with_skops(compressed), "compressed or overlapping")
+    refuses(with_skops(lambda content: content[:-30]), "skops cannot read it")
+    refuses(with_skops(lambda _: skops.io.dumps(Recipe())), "skops cannot read it: .*Recipe")
+
+
+def test_trees_are_not_saved_because_skops_does_not_trust_them(tmp_path, fashion):
+    from sklearn.tree import DecisionTreeClassifier
+
+    X, y = fashion
+    pipeline = make_pipeline(FunctionTransformer(), DecisionTreeClassifier(max_depth=1))
+    pipeline.fit(X.reshape(len(X), -1), y)
+    with pytest.raises(TypeError, match=r"types that are not trusted.*_tree\.Tree.*pickle it"):
+        save(pipeline, tmp_path / "a.skf")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_json_has_no_names_of_modules(saved):
+    _, document, _ = saved
+    assert "skfashion." not in json.dumps(document)

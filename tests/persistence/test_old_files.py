@@ -1,0 +1,69 @@
+"""Files that earlier versions saved: they load for ever, and give the same probabilities.
+
+``python -m tests.persistence.test_old_files NAME`` writes the files of a new format to `data/NAME`.
+Files that are there are never written again.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skfashion import BackboneFeatures, Recipe, TransferClassifier, load, save
+
+DATA = Path(__file__).parent / "data"
+FOLDERS = sorted(path.name for path in DATA.iterdir() if path.is_dir())
+
+
+def images():
+    """Return 24 images of 8 x 8 pixels, which no version of anything changes."""
+    return (np.arange(24 * 64) ** 2 % 251).astype("uint8").reshape(24, 8, 8)
+
+
+def write_files(folder):
+    X, y = images(), np.array(["ankle boot", "bag", "coat", "dress"])[np.arange(24) % 4]
+    classifier = TransferClassifier(
+        pretrain_classes=["coat", "dress"],
+        pretrain_epochs=1,
+        epochs=2,
+        batch_size=4,
+        hidden_units=8,
+        recipe=Recipe(label_smoothing=0.1),
+        random_state=0,
+    ).fit(X, y)
+    pipeline = make_pipeline(
+        BackboneFeatures(layer="conv1", random_state=0), StandardScaler(), LogisticRegression()
+    ).fit(X, y)
+    folder.mkdir(parents=True)
+    classifier.save(folder / "classifier.skf")
+    save(pipeline, folder / "pipeline.skf")
+    probabilities = {
+        name: each.predict_proba(X)
+        for name, each in {"classifier": classifier, "pipeline": pipeline}.items()
+    }
+    np.savez(folder / "probabilities.npz", **probabilities)
+
+
+@pytest.mark.parametrize("name", ["classifier", "pipeline"])
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_old_files_give_the_same_probabilities(folder, name):
+    estimator = load(DATA / folder / f"{name}.skf")
+    with np.load(DATA / folder / "probabilities.npz") as expected:
+        assert_allclose(estimator.predict_proba(images()), expected[name], atol=1e-5)
+
+
+def test_what_old_files_hold():
+    classifier = load(DATA / FOLDERS[0] / "classifier.skf")
+    assert classifier.classes_.tolist() == ["ankle boot", "bag"]
+    assert classifier.source_classes_.tolist() == ["coat", "dress"]
+    assert classifier.recipe == Recipe(label_smoothing=0.1)
+    assert len(classifier.history_["loss"]) == classifier.n_iter_ == 2
+
+
+if __name__ == "__main__":
+    write_files(DATA / sys.argv[1])
