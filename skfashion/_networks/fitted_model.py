@@ -52,7 +52,10 @@ def build_fitted_model(
             images, training=False
         )
         x = keras.layers.Softmax(name="probabilities")(model(x))
-        return keras.Model(images, x, name="transfer_classifier")
+        fitted_model = keras.Model(images, x, name="transfer_classifier")
+        # Keras exports models to ONNX that were called. This call computes nothing.
+        fitted_model(images)
+        return fitted_model
 
 
 def _frozen_layers(architecture, freeze_point) -> set[str]:
