@@ -100,18 +100,15 @@ def export_onnx(
     from .._networks.onnx_model import write_onnx
 
     network = classifier._fitted
-    image_shape, pixel_range = classifier.image_shape_, classifier.pixel_range_
+    pixel_range = classifier.pixel_range_
     decoded_range = range_of_decoded(pixel_range)
     if input_dtype is None:
         input_dtype = "uint8" if pixel_range == decoded_range else "float32"
     if input_dtype == "uint8":
         pixel_range = decoded_range
-    shape = image_shape[:2] if image_shape[2] == 1 else image_shape
-    if np.prod(image_shape) != classifier.n_features_in_:
-        shape = (classifier.n_features_in_,)
     metadata = {
         "labels": classifier.classes_.tolist(),
-        "image_shape": image_shape,
+        "image_shape": classifier.image_shape_,
         "pixel_range": pixel_range,
         "skfashion_version": version("skfashion"),
     }
@@ -119,11 +116,19 @@ def export_onnx(
         path,
         network.architecture,
         network.weights,
-        (shape, input_dtype),
+        (_input_shape(classifier), input_dtype),
         pixel_range,
         {name: json.dumps(value, default=str) for name, value in metadata.items()},
         test_time_flips=test_time_flips,
     )
+
+
+def _input_shape(classifier) -> tuple[int, ...]:
+    """Return the shape in which the file takes an image."""
+    shape = classifier.image_shape_
+    if np.prod(shape) != classifier.n_features_in_:
+        return (classifier.n_features_in_,)
+    return shape[:2] if shape[2] == 1 else shape
 
 
 def _check_packages() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._keras.global_state import fresh_keras_state
 from .._keras.runtime import check_runtime
-from .._keras.tensorflow import keras, tf
+from .._keras.tensorflow import keras, silent_standard_error, tf
 from .architecture import Architecture
 from .graph import Weights
 from .network import Network
@@ -166,12 +166,15 @@ def _check_operations(converted, backbone: str) -> None:
 
 @contextmanager
 def _silent_conversion() -> Iterator[None]:
-    """Suppress warnings about the converter's code and its log. The model is checked after it."""
+    """Suppress warnings about the converter's code, its log, and notices of TensorFlow.
+
+    The model is checked after it.
+    """
     logger = logging.getLogger("tf2onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), silent_standard_error():
             warnings.simplefilter("ignore")
             yield
     finally:
