@@ -105,7 +105,7 @@ class ClassSplit:
                 f"{_format_labels(self.known)}."
             )
         for label, weight in class_weight.items():
-            if not isinstance(weight, Real) or not 0 <= weight <= MOST_WEIGHT:
+            if not isinstance(weight, Real) or not 0 <= float(weight) <= MOST_WEIGHT:
                 raise ValueError(
                     f"class_weight[{label!r}] must be a number from 0 and finite, at most "
                     f"{MOST_WEIGHT:g}, got {weight!r}."

@@ -165,9 +165,7 @@ def check_training_data(
         Shape of the images in `X`; `None` for flat rows.
     """
     rows, shape = check_rows(estimator, X, image_shape, f"X{suffix}")
-    with errors_name(f"y{suffix}"):
-        y = validate_data(estimator, "no_validation", reset=False, y=y)
-        _check_labels(y)
+    y = check_labels(y, f"y{suffix}", warn=True)
     with errors_name(f"X{suffix} and y{suffix}"):
         check_consistent_length(rows, y)
     weight = np.ones(len(y))
@@ -213,12 +211,20 @@ def check_weights_of_rows(sample_weight, rows, name: str = "sample_weight") -> n
     return weight
 
 
-def _check_labels(y: np.ndarray) -> None:
-    check_classification_targets(y)
-    if y.dtype.kind not in KINDS_OF_LABELS:
-        raise ValueError(
-            f"y must hold labels, such as strings or whole numbers, but its type is {y.dtype}."
-        )
+def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
+    """Validate labels; `warn` says whether a column of them draws scikit-learn's warning."""
+    with errors_name(name):
+        if y is None:
+            raise ValueError("fit requires y to be passed, but the target y is None.")
+        y = column_or_1d(y, input_name=name, warn=warn)
+        assert_all_finite(y, input_name=name)
+        check_classification_targets(y)
+        if y.dtype.kind not in KINDS_OF_LABELS:
+            raise ValueError(
+                f"{name} must hold labels, such as strings or whole numbers, but its type is "
+                f"{y.dtype}."
+            )
+    return y
 
 
 def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndarray | None]:
@@ -249,15 +255,12 @@ def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndar
     """
     with errors_name("X"):
         n_rows = _num_samples(X)
-    with errors_name("y"):
-        y = column_or_1d(y, input_name="y")
-        assert_all_finite(y, input_name="y")
-        _check_labels(y)
-        if KINDS_OF_LABELS[y.dtype.kind] != KINDS_OF_LABELS[classes.dtype.kind]:
-            raise ValueError(
-                f"y has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
-                "Labels are compared with their type."
-            )
+    y = check_labels(y)
+    if KINDS_OF_LABELS[y.dtype.kind] != KINDS_OF_LABELS[classes.dtype.kind]:
+        raise ValueError(
+            f"y has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
+            "Labels are compared with their type."
+        )
     if n_rows != len(y):
         raise ValueError(f"X and y must have the same length, got {n_rows} and {len(y)} rows.")
     if sample_weight is not None:
