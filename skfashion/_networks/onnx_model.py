@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from .._keras.global_state import fresh_keras_state
+from .._keras.normalization_constants import embed_normalization_constants
 from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras, silent_standard_error, tf
 from .architecture import Architecture
@@ -100,6 +101,7 @@ def _build_model(architecture, weights, input_spec, pixel_range, *, test_time_fl
     if architecture.body_size != architecture.image_shape[:2]:
         x = _resize(x, architecture.image_shape[:2], architecture.body_size)
     network = _resized_network(architecture)
+    embed_normalization_constants(network)
     for variable in network.weights:
         variable.assign(weights[variable.path])
     views = [x, keras.ops.flip(x, axis=2)] if test_time_flips else [x]
@@ -151,9 +153,18 @@ def _check_size(weights: Weights) -> None:
 
 
 def _check_operations(converted, backbone: str) -> None:
-    """Check that ONNX has all operations: the conversion leaves others as they are."""
+    """Check that ONNX has all operations: the conversion leaves others as they are.
+
+    Tensors that a layer holds, and which are no weights, become inputs of the file.
+    """
     import onnx
 
+    names = [tensor.name for tensor in converted.graph.input]
+    if len(names) > 1:
+        raise ValueError(
+            f"Backbone {backbone!r} cannot be converted to ONNX: its layers hold tensors as "
+            f"constants ({names[1:]}). Use NumPy arrays in their place."
+        )
     try:
         onnx.checker.check_model(converted)
     except onnx.checker.ValidationError as error:

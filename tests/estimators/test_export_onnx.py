@@ -153,6 +153,20 @@ def test_the_classifier_of_a_search_over_a_pipeline(tmp_path):
     assert_allclose(run(session, COLOUR), search.predict_proba(COLOUR), atol=1e-5)
 
 
+def constant_tensor(images):
+    import keras
+
+    class Shift(keras.layers.Layer):
+        def build(self, shape):
+            self.shift = keras.ops.ones(shape[-1])
+
+        def call(self, inputs):
+            return inputs - self.shift
+
+    x = Shift(name="shift")(images)
+    return keras.layers.Conv2D(4, 3, name="conv")(x)
+
+
 def not_in_onnx(images):
     from keras import layers
 
@@ -167,6 +181,9 @@ def test_what_cannot_be_exported_is_an_error_and_leaves_the_old_file(tmp_path, f
     clf = quick(backbone).fit(GREY, LABELS)
     with pytest.raises(ValueError, match=r"Backbone 'foreign' cannot be .*ScaleAndTranslate"):
         export_onnx(clf, path)
+    clf = quick(Backbone("shifted", build=constant_tensor, stages=("conv",), min_size=8))
+    with pytest.raises(ValueError, match="Backbone 'shifted' cannot be .* hold tensors as const"):
+        export_onnx(clf.fit(GREY, LABELS), path)
     assert "".join(capfd.readouterr()) == ""
     pipeline = make_pipeline(MinMaxScaler(), quick()).fit(FLAT, LABELS)
     for estimator, kind, message in [
@@ -219,8 +236,11 @@ def test_every_backbone(name, tmp_path):
     side = backbone.min_size
     shape = (side + 12, side + 7, *([3] if backbone.channels else []))
     X = RNG.integers(0, 256, (12, *shape), dtype="uint8")
-    clf = quick(name, weights=weights, epochs=1, input_size=side + 3, head_init="random")
+    # Averages of batch statistics must move far from where they start: all images look alike to
+    # a random network with those.
+    params = {"epochs": 1} if weights else {"epochs": 15, "batch_size": 4}
+    clf = quick(name, weights=weights, input_size=side + 3, head_init="random", **params)
     clf.fit(X, LABELS)
     expected = clf.predict_proba(X)
-    assert np.ptp(expected[:, 0]) > 1e-4
+    assert np.ptp(expected[:, 0]) > 1e-3
     assert_allclose(run(export(clf, tmp_path), X), expected, atol=1e-5)
