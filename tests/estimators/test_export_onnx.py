@@ -182,7 +182,7 @@ def test_what_cannot_be_exported_is_an_error_and_leaves_the_old_file(tmp_path, f
     with pytest.raises(ValueError, match=r"Backbone 'foreign' cannot be .*ScaleAndTranslate"):
         export_onnx(clf, path)
     clf = quick(Backbone("shifted", build=constant_tensor, stages=("conv",), min_size=8))
-    with pytest.raises(ValueError, match="Backbone 'shifted' cannot be .* hold tensors as const"):
+    with pytest.raises(ValueError, match=r"Backbone 'shifted' cannot be .* hold tensors as const"):
         export_onnx(clf.fit(GREY, LABELS), path)
     assert "".join(capfd.readouterr()) == ""
     pipeline = make_pipeline(MinMaxScaler(), quick()).fit(FLAT, LABELS)

@@ -237,7 +237,7 @@ def test_errors_name_the_parameter_and_nothing_is_modified(calls, data):
 
 
 @pytest.mark.slow
-@hypothesis.settings(settings, max_examples=5000)
+@hypothesis.settings(settings, max_examples=2000)
 @hypothesis.given(data=st.data())
 def test_errors_name_the_parameter_in_thousands_of_cases(calls, data):
     check(calls, data)
