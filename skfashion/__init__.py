@@ -6,6 +6,7 @@ from ._backbones.registry import list_backbones, register_backbone
 from ._backbones.spec import Backbone, OfficialWeights
 from ._cache.memory import clear_memory, memory_report
 from ._estimators.backbone_features import BackboneFeatures
+from ._estimators.export import export_onnx
 from ._estimators.transfer_classifier import TransferClassifier
 from ._keras import threads as _threads  # noqa: F401  It reads OMP_NUM_THREADS now.
 from ._persistence.save_and_load import load, save
@@ -23,6 +24,7 @@ __all__ = [
     "Recipe",
     "TransferClassifier",
     "clear_memory",
+    "export_onnx",
     "list_backbones",
     "load",
     "memory_report",

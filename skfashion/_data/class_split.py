@@ -1,9 +1,12 @@
 """The class split: which labels belong to the source task and which to the target task."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
+# Gradients are multiplied by weights, and optimizers square gradients, in float32.
+MOST_WEIGHT = 1e15
 META_ESTIMATOR_REMEDY = (
     "Inside a meta-estimator that encodes, binarises or re-scores y (voting, stacking, bagging, "
     "boosting, calibration, one-vs-rest) use pretrain_classes=None: pretrain once in a separate "
@@ -86,12 +89,12 @@ class ClassSplit:
             )
 
     def check_class_weight(self, class_weight) -> None:
-        """Check that a dict of class weights maps labels of `y` to finite weights of at least 0.
+        """Check that a dict of class weights maps labels of `y` to weights from 0 on.
 
         Raises
         ------
         ValueError
-            For an unknown label or another weight.
+            For an unknown label, or a weight that is negative or above `MOST_WEIGHT`.
         """
         if not isinstance(class_weight, dict):
             return
@@ -102,9 +105,10 @@ class ClassSplit:
                 f"{_format_labels(self.known)}."
             )
         for label, weight in class_weight.items():
-            if not 0 <= weight < np.inf:
+            if not isinstance(weight, Real) or not 0 <= float(weight) <= MOST_WEIGHT:
                 raise ValueError(
-                    f"class_weight[{label!r}] must be a number from 0 and finite, got {weight!r}."
+                    f"class_weight[{label!r}] must be a number from 0 and finite, at most "
+                    f"{MOST_WEIGHT:g}, got {weight!r}."
                 )
 
     def check_validation_labels(self, y_val: np.ndarray) -> None:

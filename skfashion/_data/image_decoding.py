@@ -117,6 +117,8 @@ def check_resizable(array: np.ndarray) -> None:
             "Images of different sizes must be grey, RGB or RGBA, of shape (h, w), (h, w, 3) or "
             f"(h, w, 4), but one has shape {array.shape}."
         )
+    if not array.size:
+        raise ValueError(f"Images must have pixels, but one in X has shape {array.shape}.")
 
 
 def as_pillow_image(image) -> Any:

@@ -11,6 +11,7 @@ from .image_shapes import find_image_shape, warn_if_ambiguous
 from .pixel_range import (
     WHITE,
     Range,
+    check_finite_when_scaled,
     check_first_batch,
     check_later_batch,
     check_pixel_range,
@@ -88,6 +89,17 @@ class ImageFormat:
         if declared is None and is_partial and not rows.is_decoded:
             check_later_batch(rows, self.pixel_range)
 
+    def check_values(self, rows: RowSubset) -> None:
+        """Check that rows which are not decoded have values that can be pixels.
+
+        Raises
+        ------
+        ValueError
+            If they are far too large or too small.
+        """
+        if not rows.is_decoded:
+            check_finite_when_scaled(rows, self.pixel_range)
+
     def lazy_images(self, rows: RowSubset, float_type: str) -> "LazyImages":
         """Return images as the network takes them.
 
@@ -100,12 +112,18 @@ class ImageFormat:
             Validated rows.
         float_type : str
             Type of images that are not uint8.
+
+        Raises
+        ------
+        ValueError
+            If pixels are so far outside that a network cannot compute with them.
         """
         image_format = self
         if rows.is_decoded:
             image_format = replace(self, pixel_range=range_of_decoded(self.pixel_range))
         if rows.dtype == np.uint8 and image_format.pixel_range == (0.0, WHITE):
             return LazyImages(image_format, rows, np.dtype(np.uint8))
+        self.check_values(rows)
         if not rows.is_decoded:
             warn_if_outside(rows, self.pixel_range)
         return LazyImages(image_format, rows, np.dtype(float_type))

@@ -16,6 +16,8 @@ DARK = WHITE / 8
 OVERSHOOT = 0.3
 # Values that are this little below 0 are rounding errors.
 ROUNDING = 1e-3
+# Values further outside the range than this many times its width overflow in float32 networks.
+MOST_WIDTHS_OUTSIDE = 1e6
 # A batch of at least this many images is taken for a sample of all brightnesses.
 MANY_IMAGES = 10
 
@@ -76,6 +78,11 @@ def learn_pixel_range(rows: RowSubset) -> Range:
     uint8 is 0 to 255. Other types are 0 to 1 or 0 to 255 if all values lie there, else the
     minimum and maximum of the data. Floats may exceed 0 to 1 by `OVERSHOOT`, as interpolated
     images do. A range of 0 to 255 for images that are all nearly black draws a warning.
+
+    Raises
+    ------
+    ValueError
+        If the difference of two values is too large for a float.
     """
     if rows.dtype == np.uint8:
         # The scan ends at the first part that is bright.
@@ -83,6 +90,10 @@ def learn_pixel_range(rows: RowSubset) -> Range:
             _warn_if_dark(rows)
         return 0.0, WHITE
     low, high = rows.extremes
+    if not isfinite(high - low):
+        raise ValueError(
+            f"X has values from {low:g} to {high:g}, which are too far apart for black and white."
+        )
     if low >= 0 and high <= 1:
         return 0.0, 1.0
     if rows.dtype.kind == "f" and _overshoots_unit(low, high):
@@ -147,6 +158,26 @@ def check_later_batch(rows: RowSubset, pixel_range: Range) -> None:
             f"{pixel_range[0]:g} to {pixel_range[1]:g} that the first call of partial_fit learned. "
             "Scale X as in the first call, or declare the range in a new estimator: "
             "pixel_range=(black, white)."
+        )
+
+
+def check_finite_when_scaled(rows: RowSubset, pixel_range: Range) -> None:
+    """Check that a network can compute with pixels of this size.
+
+    Raises
+    ------
+    ValueError
+        If pixels lie outside the range by more than `MOST_WIDTHS_OUTSIDE` times its width.
+    """
+    if not len(rows) or rows.dtype in (np.uint8, np.bool_):
+        return
+    low, high = sorted(pixel_range)
+    margin = MOST_WIDTHS_OUTSIDE * (high - low or 1.0)
+    least, most = rows.extremes
+    if least < low - margin or most > high + margin:
+        raise ValueError(
+            f"X has values from {least:g} to {most:g}, which cannot be pixels: the estimator reads "
+            f"{pixel_range[0]:g} to {pixel_range[1]:g} as black to white. Scale X as in fit."
         )
 
 

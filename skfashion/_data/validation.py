@@ -6,19 +6,34 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
+    _num_samples,
+    assert_all_finite,
     check_consistent_length,
+    column_or_1d,
     validate_data,
 )
 
 from .._messages import warn_user
+from .class_split import MOST_WEIGHT
 from .decoded_rows import DecodedRows
 from .image_input import read_images
 from .image_shapes import FEWEST_PIXELS, as_rows, complete_shape
 from .labelled_data import LabelledData
+from .named_errors import errors_name
 
 # As many rows as each has values are taken for one image from this number on. scikit-learn's
 # checks fit 10 rows of 10 values.
 _SMALLEST_SQUARE = 16
+MOST_BYTES_OF_NUMBER = 8
+# What labels of each NumPy kind of type can be compared with.
+KINDS_OF_LABELS = {
+    **dict.fromkeys("biuf", "numbers"),
+    **dict.fromkeys("UTO", "text"),
+    "M": "dates",
+    "m": "times",
+}
+# If all weights are smaller, they are zero in float32.
+LEAST_WEIGHT = 1 / MOST_WEIGHT
 
 
 @contextmanager
@@ -35,7 +50,7 @@ def input_kept_on_failure(estimator):
         raise
 
 
-def check_rows(estimator, X, image_shape=None, **y):
+def check_rows(estimator, X, image_shape=None, name: str = "X"):
     """Validate `X`, for fit and predict alike.
 
     Parameters
@@ -47,13 +62,13 @@ def check_rows(estimator, X, image_shape=None, **y):
         Images, flat rows, or a list of paths or of images of any size.
     image_shape : tuple of (h, w, c), optional
         Shape of the images that the estimator was fitted on; `None` in the first fit.
-    **y
-        ``y=y`` also validates labels.
+    name : str, default="X"
+        The parameter that errors name.
 
     Returns
     -------
     rows : ndarray or DecodedRows of shape (n, n_features)
-        Flat rows; with `y`, a tuple of rows and labels.
+        Flat rows.
     shape : tuple of (h, w, c) or None
         Shape of the images in `X`; `None` for flat rows.
 
@@ -63,33 +78,41 @@ def check_rows(estimator, X, image_shape=None, **y):
         If `X` does not hold finite numbers, or has another shape than in `fit`.
     """
     is_first = image_shape is None
-    images = read_images(estimator, X, image_shape)
-    if isinstance(images, DecodedRows):
-        return _check_decoded(estimator, images, is_first, **y)
-    X = X if images is None else images
-    known_shape = estimator.image_shape if is_first else image_shape
-    rows, shape = as_rows(X, known_shape)
-    _check_several_images(estimator, rows, shape, known_shape, is_first)
-    if not is_first and shape not in (None, image_shape):
+    with errors_name(name):
+        images = read_images(estimator, X, image_shape)
+        if isinstance(images, DecodedRows):
+            return _check_decoded(estimator, images, is_first)
+        X = X if images is None else images
+        known_shape = estimator.image_shape if is_first else image_shape
+        rows, shape = as_rows(X, known_shape)
+        _check_several_images(estimator, rows, shape, known_shape, is_first)
+        if not is_first and shape not in (None, image_shape):
+            raise ValueError(
+                f"X has images of shape {shape}, but {type(estimator).__name__} was fitted on "
+                f"images of shape {image_shape}. Resize or crop them to that."
+            )
+        rows = validate_data(estimator, rows, reset=is_first)
+        _check_numbers(rows)
+    return rows, shape
+
+
+def _check_numbers(rows: np.ndarray) -> None:
+    """Check for what scikit-learn passes: dates, objects that pandas makes of them, wide floats."""
+    if rows.dtype.kind not in "buif" or rows.dtype.itemsize > MOST_BYTES_OF_NUMBER:
+        kind = type(rows.flat[0]).__name__ if rows.dtype == object else rows.dtype
         raise ValueError(
-            f"X has images of shape {shape}, but {type(estimator).__name__} was fitted on images "
-            f"of shape {image_shape}. Resize or crop them to that."
+            f"X must hold numbers of at most 64 bits, but it holds values of type {kind}. Leave "
+            "out what is no pixels, and convert numbers: X.astype(float)."
         )
-    return validate_data(estimator, rows, reset=is_first, **y), shape
 
 
-def _check_decoded(estimator, rows: DecodedRows, is_first: bool, **y):
-    """Validate labels of images that are decoded; arguments and results as for `check_rows`."""
-    shape = rows.decoder.shape
+def _check_decoded(estimator, rows: DecodedRows, is_first: bool):
+    """Validate images that are decoded; results as for `check_rows`."""
     if is_first:
         # There are no columns, and so no names of columns.
         vars(estimator).pop("feature_names_in_", None)
         estimator.n_features_in_ = rows.shape[1]
-    if not y:
-        return rows, shape
-    labels = validate_data(estimator, "no_validation", reset=False, **y)
-    check_consistent_length(rows, labels)
-    return (rows, labels), shape
+    return rows, rows.decoder.shape
 
 
 def _check_several_images(estimator, rows, shape, known_shape, is_first) -> None:
@@ -119,9 +142,20 @@ def _check_several_images(estimator, rows, shape, known_shape, is_first) -> None
 
 
 def check_training_data(
-    estimator, X, y, sample_weight, image_shape=None
+    estimator, X, y, sample_weight, image_shape=None, suffix: str = ""
 ) -> tuple[LabelledData, tuple[int, int, int] | None]:
     """Validate images with labels and sample weights; parameters as for `check_rows`.
+
+    Parameters
+    ----------
+    estimator, X, image_shape
+        As for `check_rows`.
+    y : array-like of shape (n,)
+        Labels.
+    sample_weight : array-like of shape (n,) or None
+        Sample weights.
+    suffix : str, default=""
+        What the names of these parameters end with.
 
     Returns
     -------
@@ -130,15 +164,108 @@ def check_training_data(
     shape : tuple of (h, w, c) or None
         Shape of the images in `X`; `None` for flat rows.
     """
-    (rows, y), shape = check_rows(estimator, X, image_shape, y=y)
-    check_classification_targets(y)
-    if sample_weight is None:
-        weight = np.ones(len(y))
-    else:
-        weight = _check_sample_weight(
-            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-        )
+    rows, shape = check_rows(estimator, X, image_shape, f"X{suffix}")
+    y = check_labels(y, f"y{suffix}", warn=True)
+    with errors_name(f"X{suffix} and y{suffix}"):
+        check_consistent_length(rows, y)
+    weight = np.ones(len(y))
+    if sample_weight is not None:
+        weight = check_weights_of_rows(sample_weight, rows, f"sample_weight{suffix}")
     return LabelledData.of_positive_weight(rows, y, weight), shape
+
+
+def check_weights_of_rows(sample_weight, rows, name: str = "sample_weight") -> np.ndarray:
+    """Validate sample weights.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n,)
+        What a user passed.
+    rows : array-like of length n
+        The rows that they belong to.
+    name : str, default="sample_weight"
+        The parameter that errors name.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n,)
+        The weights.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or the largest one is out of range.
+    """
+    with errors_name(name):
+        if np.asarray(sample_weight).dtype.kind in "mM":
+            raise ValueError(f"{name} must hold numbers, but it holds dates or times.")
+        with np.errstate(over="ignore"):  # wider floats become infinite, which is an error
+            weight = _check_sample_weight(
+                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+            )
+        if not LEAST_WEIGHT <= weight.max() <= MOST_WEIGHT:
+            raise ValueError(
+                f"The largest {name} must be from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}, got "
+                f"{weight.max():g}. Divide all weights by their mean."
+            )
+    return weight
+
+
+def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
+    """Validate labels; `warn` says whether a column of them draws scikit-learn's warning."""
+    with errors_name(name):
+        if y is None:
+            raise ValueError("fit requires y to be passed, but the target y is None.")
+        y = column_or_1d(y, input_name=name, warn=warn)
+        assert_all_finite(y, input_name=name)
+        check_classification_targets(y)
+        if y.dtype.kind not in KINDS_OF_LABELS:
+            raise ValueError(
+                f"{name} must hold labels, such as strings or whole numbers, but its type is "
+                f"{y.dtype}."
+            )
+    return y
+
+
+def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndarray | None]:
+    """Validate what `score` is given, except for the contents of `X`.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, ...)
+        Images.
+    y : array-like of shape (n,)
+        Labels.
+    sample_weight : array-like of shape (n,) or None
+        Weights of the rows.
+    classes : ndarray
+        Labels of `fit`.
+
+    Returns
+    -------
+    y : ndarray of shape (n,)
+        Labels.
+    sample_weight : ndarray of shape (n,) or None
+        Weights of the rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If lengths differ, labels are of another type than those of `fit`, or weights are invalid.
+    """
+    with errors_name("X"):
+        n_rows = _num_samples(X)
+    y = check_labels(y)
+    if KINDS_OF_LABELS[y.dtype.kind] != KINDS_OF_LABELS[classes.dtype.kind]:
+        raise ValueError(
+            f"y has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
+            "Labels are compared with their type."
+        )
+    if n_rows != len(y):
+        raise ValueError(f"X and y must have the same length, got {n_rows} and {len(y)} rows.")
+    if sample_weight is not None:
+        sample_weight = check_weights_of_rows(sample_weight, y)
+    return y, sample_weight
 
 
 def check_validation_data(estimator, validation, image_shape) -> LabelledData | None:
@@ -171,4 +298,4 @@ def check_validation_data(estimator, validation, image_shape) -> LabelledData | 
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val was passed to fit without X_val and y_val.")
         return None
-    return check_training_data(estimator, X_val, y_val, sample_weight_val, image_shape)[0]
+    return check_training_data(estimator, X_val, y_val, sample_weight_val, image_shape, "_val")[0]

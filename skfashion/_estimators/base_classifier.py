@@ -11,16 +11,19 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from .._backbones.recipe import Recipe
 from .._data.chunks import chunks_in_working_memory
 from .._data.class_split import ClassSplit, split_classes, split_first_batch
 from .._data.lazy_images import ImageFormat
+from .._data.named_errors import errors_name
 from .._data.validation import (
     check_rows,
+    check_scored_data,
     check_training_data,
     check_validation_data,
+    check_weights_of_rows,
     input_kept_on_failure,
 )
 from .._interrupts import interrupts_deferred
@@ -200,6 +203,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         validation = check_validation_data(self, validation, image_format.image_shape)
         if validation is not None:
             split.check_validation_labels(validation.y)
+            with errors_name("X_val"):
+                image_format.check_values(validation.rows)
         n_phases = 2 if split.pretrains and not resumes else 1
         progress = FitProgress(self, n_phases, X, y, sample_weight)
         previous = self._settings if resumes else None
@@ -336,17 +341,19 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         Raises
         ------
         ValueError
-            If no row has a label of the target task.
+            If no row has a label of the target task, `y` has labels of another type than those
+            that `fit` saw, or weights are invalid.
         """
         check_is_fitted(self)
-        labels = column_or_1d(y)
-        check_consistent_length(X, labels, sample_weight)
+        known = self._fitted.split.known
+        labels, weight = check_scored_data(X, y, sample_weight, known)
         rows = np.flatnonzero(self._fitted.split.scored_rows(labels))
-        if sample_weight is not None:
-            sample_weight = _safe_indexing(sample_weight, rows)
+        if weight is not None:
+            weight = check_weights_of_rows(weight[rows], rows)
         parts = chunks_in_working_memory(rows, getattr(X, "nbytes", 0) // len(labels))
-        predicted = np.concatenate([self.predict(_safe_indexing(X, part)) for part in parts])
-        return accuracy_score(labels[rows], predicted, sample_weight=sample_weight)
+        with errors_name("X"):
+            predicted = np.concatenate([self.predict(_safe_indexing(X, part)) for part in parts])
+        return accuracy_score(labels[rows], predicted, sample_weight=weight)
 
     # -- The network -----------------------------------------------------------------------
 

@@ -16,20 +16,17 @@ _ERRORS_ONLY = "2"
 
 
 @contextmanager
-def _silent_start_up():
-    """Suppress what TensorFlow's C++ code writes to standard error while it is imported.
+def silent_standard_error():
+    """Suppress what C++ code writes to standard error; show it if the block fails.
 
-    Notices on oneDNN and missing GPUs come before TensorFlow reads its log level, so the file
-    descriptor is redirected. If the import fails, all messages are shown. TensorFlow's log level
-    becomes "errors only", unless the user has set one.
+    Such code does not ask Python's `sys.stderr`, so the file descriptor is redirected, for all
+    threads.
     """
     try:
         stderr = os.dup(2)
     except OSError:  # a process without standard error
         yield
         return
-    user_level = os.environ.get(_LOG_LEVEL)
-    os.environ.setdefault(_LOG_LEVEL, _ERRORS_ONLY)
     if sys.stderr is not None:
         sys.stderr.flush()
     with tempfile.TemporaryFile() as messages:
@@ -44,8 +41,23 @@ def _silent_start_up():
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            if user_level is None:
-                del os.environ[_LOG_LEVEL]
+
+
+@contextmanager
+def _silent_start_up():
+    """Suppress the messages of TensorFlow's import, unless it fails.
+
+    Notices on oneDNN and missing GPUs come before TensorFlow reads its log level. The level becomes
+    "errors only", unless the user has set one.
+    """
+    user_level = os.environ.get(_LOG_LEVEL)
+    os.environ.setdefault(_LOG_LEVEL, _ERRORS_ONLY)
+    try:
+        with silent_standard_error():
+            yield
+    finally:
+        if user_level is None:
+            del os.environ[_LOG_LEVEL]
 
 
 try:
@@ -79,4 +91,4 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()!r}. {_REMEDY}"
     )
 
-__all__ = ["STARTED_IN", "keras", "keras_global_state", "tf"]
+__all__ = ["STARTED_IN", "keras", "keras_global_state", "silent_standard_error", "tf"]

@@ -2,6 +2,7 @@
 
 from .._keras.fused_batch_norm import use_keras_batch_normalization
 from .._keras.global_state import fresh_keras_state
+from .._keras.normalization_constants import embed_normalization_constants
 from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras
 from .architecture import Architecture
@@ -38,6 +39,7 @@ def build_fitted_model(
     scale = 255.0 / (white - black if white != black else 1.0)
     model = Network(architecture).model
     use_keras_batch_normalization(model)
+    embed_normalization_constants(model)
     for variable in model.weights:
         variable.assign(weights[variable.path])
     for name in _frozen_layers(architecture, freeze_point):
@@ -52,7 +54,10 @@ def build_fitted_model(
             images, training=False
         )
         x = keras.layers.Softmax(name="probabilities")(model(x))
-        return keras.Model(images, x, name="transfer_classifier")
+        fitted_model = keras.Model(images, x, name="transfer_classifier")
+        # Keras exports models to ONNX that were called. This call computes nothing.
+        fitted_model(images)
+        return fitted_model
 
 
 def _frozen_layers(architecture, freeze_point) -> set[str]:

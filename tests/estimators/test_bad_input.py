@@ -1,6 +1,7 @@
 """Bad input: each error states the parameter, the rule, what was received and a remedy."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
@@ -9,12 +10,16 @@ from skfashion import TransferClassifier
 
 IMAGES = np.zeros((6, 9, 8), np.uint8)
 LABELS = [0, 1, 2, 0, 1, 2]
+DATES = pd.DataFrame({"first": pd.date_range("2020", periods=6)})
 
 
 def with_value(value):
     X = np.zeros((6, 9, 8))
     X[2, 3, 4] = value
     return X
+
+
+HUGE = with_value(1e308) - with_value(1e308)[::-1]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,13 @@ def with_value(value):
         ([[1, 2], [3]], [0, 1], "inhomogeneous"),
         (np.zeros((6, 3, 32, 32)), LABELS, r"looks like channels first.*np.moveaxis\(X, 1, -1\)"),
         (IMAGES, LABELS[:-1], "inconsistent numbers of samples"),
+        (np.full((6, 4), np.datetime64("2020")), LABELS, r"X must hold numbers .* datetime64\[Y\]"),
+        (DATES, LABELS, "X must hold numbers of at most 64 bits, but .* datetime64"),
+        (DATES.astype("period[D]"), LABELS, "X must hold numbers .* values of type Period"),
+        (np.zeros((6, 9, 8), "longdouble"), LABELS, "X must hold numbers of at most 64 bits"),
+        (HUGE, LABELS, "X has values .* too far apart"),
+        ([np.zeros((n, 3), np.uint8) for n in range(6)], LABELS, r"one in X has shape \(0, 3\)"),
+        (IMAGES[:4], LABELS, "X and y: .* inconsistent numbers of samples"),
         (IMAGES, None, "requires y to be passed, but the target y is None"),
         (IMAGES, [0.5, 1.5, 2.5, 0.1, 1.1, 2.1], "Unknown label type: continuous"),
         (IMAGES, [1] * 6, r"at least two classes, got 1 class: \[1\]; y has the classes \[1\]"),
@@ -144,6 +156,9 @@ def test_save_needs_the_ending_and_leaves_the_old_file(fitted, tmp_path):
     [
         (np.ones(5), "Sample weights|sample_weight"),
         (-np.ones(6), "Negative values"),
+        (np.full(6, 1e308), r"largest sample_weight must be from 1e-15 to 1e\+15, got 1e\+308"),
+        (np.full(6, 1e-320), r"largest sample_weight must .* Divide all weights by their mean"),
+        (DATES["first"], "sample_weight must hold numbers"),
         (np.zeros(6), "zero"),
         (np.array([1.0, 1, 0, 1, 1, 0]), None),
         (np.array([1.0, 0, 0, 1, 0, 0]), r"1 class: \[0\]; .* Rows of sample weight zero"),
@@ -178,6 +193,46 @@ def test_bad_pixels_at_predict(fitted):
         fitted.predict(np.full((1, 14, 14), np.nan))
     with pytest.warns(UserWarning, match=r"values from 0 to 1000, but .* range 0 to 255"):
         fitted.predict(np.linspace(0, 1000, 196).reshape(1, 14, 14))
+
+
+def test_pixels_that_a_network_cannot_compute_with(make, fitted):
+    with pytest.raises(ValueError, match=r"X has values from 0 to 1e\+30, which cannot be pixels"):
+        fitted.predict(np.linspace(0, 1e30, 196).reshape(1, 14, 14))
+    with pytest.raises(ValueError, match="X_val: X has values from 0 to 1e"):
+        make().fit(IMAGES, LABELS, X_val=IMAGES * 1e30 + with_value(1e30), y_val=LABELS)
+
+
+def test_errors_name_validation_data(make):
+    validation = {"X_val": IMAGES, "y_val": LABELS}
+    for name, value in [
+        ("X_val", IMAGES[:, :5]),
+        ("y_val", [0.5] * 6),
+        ("sample_weight_val", [-1] * 6),
+    ]:
+        with pytest.raises(ValueError, match=rf"\b{name}\b"):
+            make().fit(IMAGES, LABELS, **{**validation, name: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"y": DATES["first"]},
+            r"y has labels of type datetime64\[.s\], but those of fit .* int64",
+        ),
+        ({"y": list("abcabc")}, "y has labels of type <U1"),
+        ({"y": [0, np.nan, 1, 0, 1, 2]}, "y contains NaN"),
+        ({"y": LABELS[1:]}, "X and y must have the same length, got 6 and 5 rows"),
+        ({"X": None}, "^X: "),
+        ({"sample_weight": [1e308] * 6}, "largest sample_weight"),
+        ({"sample_weight": [0] * 6}, "sample_weight: .* non-zero"),
+        ({"sample_weight": [1, 2]}, "sample_weight.shape"),
+    ],
+)
+def test_errors_of_score_name_the_parameter(fitted, changes, message):
+    given = {"X": np.zeros((6, 14, 14), np.uint8), "y": LABELS, "sample_weight": None}
+    with pytest.raises((ValueError, TypeError), match=message):
+        fitted.score(**{**given, **changes})
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])

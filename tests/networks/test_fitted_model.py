@@ -1,7 +1,11 @@
 """`model_`: called, saved, exported and predicted alike; its trainable parameters."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
@@ -76,6 +80,8 @@ def test_so_is_a_backbone_with_random_layers(size, tmp_path):
 
 def check_model(model, images, expected, folder):
     before = model.get_weights()
+    # Nothing that needs an import of this library is in it.
+    assert "skfashion" not in model.to_json()
     model.save(folder / "model.keras")
     model.export(folder / "exported", verbose=False)
     loaded = keras.models.load_model(folder / "model.keras")
@@ -86,6 +92,44 @@ def check_model(model, images, expected, folder):
         assert_allclose(one_by_one, expected, atol=1e-5)
     for weight, value in zip(model.get_weights(), before, strict=True):
         assert_array_equal(weight, value)
+
+
+@pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")
+def test_a_fresh_model_is_exported_to_onnx(tmp_path):
+    model, images, expected = build(FLIPPING, 30)
+    model.export(str(tmp_path / "model.onnx"), format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (probabilities,) = session.run(None, {"pixels": images})
+    assert_allclose(probabilities, expected, atol=1e-5)
+
+
+LOAD = """
+import sys
+from pathlib import Path
+import keras
+import numpy as np
+
+images = np.load("images.npy")
+for path in sorted(Path().glob("*.keras")):
+    probabilities = keras.models.load_model(path)(images)
+    print(path.stem, float(np.abs(probabilities - np.load(path.with_suffix(".npy"))).max()))
+assert "skfashion" not in sys.modules
+"""
+
+
+@pytest.mark.slow
+def test_keras_files_are_loaded_without_this_library(tmp_path):
+    for backbone in (*map(get_backbone, list_backbones()), FLIPPING):
+        model, images, expected = build(backbone, backbone.min_size + 1)
+        model.save(tmp_path / f"{backbone.name}.keras")
+        np.save(tmp_path / f"{backbone.name}.npy", expected)
+    np.save(tmp_path / "images.npy", images)
+    printed = subprocess.run(
+        [sys.executable, "-c", LOAD], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    errors = dict(line.split() for line in printed.splitlines())
+    assert errors.keys() == {*list_backbones(), "flipping"}
+    assert max(map(float, errors.values())) < 1e-5
 
 
 def test_a_model_still_trains_when_it_is_told_to():

@@ -1,0 +1,143 @@
+"""Export of fitted classifiers to other runtimes."""
+
+import json
+import os
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import StrOptions, validate_params
+
+from .._data.pixel_range import range_of_decoded
+from .find_classifier import changes_images, fitted_classifier
+
+
+@validate_params(
+    {
+        "path": [str, os.PathLike],
+        "input_dtype": [StrOptions({"uint8", "float32"}), None],
+        "test_time_flips": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def export_onnx(
+    estimator: Any,
+    path: str | os.PathLike,
+    *,
+    input_dtype: str | None = None,
+    test_time_flips: bool = False,
+) -> None:
+    """Write a fitted classifier as an ONNX file, which runs without skfashion and Keras.
+
+    The file takes images as they are, and returns class probabilities: scaling, resizing,
+    conversion of grey to colour and normalisation are inside. It needs the extra ``onnx``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted `TransferClassifier`, alone or at the end of a pipeline or search. Steps of a
+        pipeline that change images are an error.
+    path : str or path-like
+        The file; its name ends in ``.onnx``. An interrupted write leaves the old file, or none.
+    input_dtype : {"uint8", "float32"}, default=None
+        Type of the images: "uint8" for 0 (black) to 255 (white), "float32" for values in
+        `pixel_range_`. `None` is "uint8" if `pixel_range_` is 0 to 255, or 255 to 0, else
+        "float32".
+    test_time_flips : bool, default=False
+        Whether the probabilities are the mean of those of an image and of its mirror image, as the
+        recipe's option of this name has it. This takes twice the time.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder of `path` does not exist.
+    ModuleNotFoundError
+        If the extra ``onnx`` is not installed.
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If the estimator is no `TransferClassifier`, alone or at the end of a pipeline or search.
+    ValueError
+        If a step of a pipeline changes the images, `path` has another ending, or ONNX cannot hold
+        the network.
+
+    Notes
+    -----
+    The input ``images`` has the shape (n, height, width) for grey images and (n, height, width,
+    channels) for others, with any n. The sizes are those of `image_shape_`; images of other sizes
+    are resized to them first. Flat rows that `fit` padded to an image stay flat rows.
+
+    The output ``probabilities`` has the shape (n, n_classes), in the order of `classes_`. The
+    metadata hold, as JSON: ``labels`` (`classes_`), ``image_shape`` (`image_shape_`),
+    ``pixel_range`` (the values of the input that mean black and white) and ``skfashion_version``.
+
+    The file computes in float32. With ``dtype="mixed_bfloat16"`` probabilities differ from those of
+    `predict_proba` by the rounding of bfloat16, about 0.01; otherwise they agree to 1e-5.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import onnx
+    >>> from skfashion import TransferClassifier, export_onnx
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> clf = TransferClassifier(epochs=1, random_state=0).fit(X[:200], y[:200])
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "clothes.onnx")
+    ...     export_onnx(clf, path)
+    ...     model = onnx.load(path)
+    >>> {entry.key: entry.value for entry in model.metadata_props}["labels"]
+    '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]'
+    """
+    classifier = fitted_classifier(estimator, "estimator must be")
+    if changes_images(estimator):
+        raise ValueError(
+            "estimator has steps that change images before the classifier gets them, which the "
+            "file would lack. Pass the classifier alone, and apply these steps to its input."
+        )
+    _check_packages()
+    from .._networks.onnx_model import write_onnx
+
+    network = classifier._fitted
+    pixel_range = classifier.pixel_range_
+    decoded_range = range_of_decoded(pixel_range)
+    if input_dtype is None:
+        input_dtype = "uint8" if pixel_range == decoded_range else "float32"
+    if input_dtype == "uint8":
+        pixel_range = decoded_range
+    metadata = {
+        "labels": classifier.classes_.tolist(),
+        "image_shape": classifier.image_shape_,
+        "pixel_range": pixel_range,
+        "skfashion_version": version("skfashion"),
+    }
+    write_onnx(
+        path,
+        network.architecture,
+        network.weights,
+        (_input_shape(classifier), input_dtype),
+        pixel_range,
+        {name: json.dumps(value, default=str) for name, value in metadata.items()},
+        test_time_flips=test_time_flips,
+    )
+
+
+def _input_shape(classifier) -> tuple[int, ...]:
+    """Return the shape in which the file takes an image."""
+    shape = classifier.image_shape_
+    if np.prod(shape) != classifier.n_features_in_:
+        return (classifier.n_features_in_,)
+    return shape[:2] if shape[2] == 1 else shape
+
+
+def _check_packages() -> None:
+    try:
+        import onnx  # noqa: F401
+        import tf2onnx  # noqa: F401  Keras' export needs it.
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "export_onnx needs the packages onnx and tf2onnx, which are not both installed: "
+            'run `pip install "skfashion[onnx]"`.',
+            name=error.name,
+        ) from error

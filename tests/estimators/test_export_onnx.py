@@ -1,0 +1,246 @@
+"""`export_onnx`: what ONNX Runtime computes is what the classifier predicts."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+import skfashion
+from skfashion import Backbone, Recipe, TransferClassifier, export_onnx, list_backbones
+from skfashion._backbones.registry import get_backbone
+from tests.residual import RESIDUAL
+
+RNG = np.random.default_rng(0)
+LABELS = ["left", "right"] * 6
+GREY = RNG.integers(0, 256, (12, 10, 9), dtype="uint8")
+COLOUR = RNG.integers(0, 256, (12, 12, 10, 3), dtype="uint8")
+
+
+def tiny(images):
+    """A body that is quick to build, on three channels, as the pretrained ones are."""
+    from keras import layers
+
+    return layers.Conv2D(4, 3, strides=2, activation="relu", name="conv")(images / 255)
+
+
+TINY = Backbone("tiny", build=tiny, stages=("conv",), min_size=8, channels=3)
+
+
+def quick(backbone=TINY, **params):
+    return TransferClassifier(
+        backbone, **{"epochs": 0, "batch_size": 12, "hidden_units": 8, "random_state": 0, **params}
+    )
+
+
+def export(clf, folder, **options):
+    """Export a classifier; return a session of ONNX Runtime."""
+    path = folder / "model.onnx"
+    export_onnx(clf, path, **options)
+    assert [*folder.iterdir()] == [path]
+    return onnxruntime.InferenceSession(path)
+
+
+def run(session, images):
+    (probabilities,) = session.run(["probabilities"], {"images": images})
+    return probabilities
+
+
+def input_of(session):
+    (images,) = session.get_inputs()
+    return images.shape, images.type
+
+
+def test_the_class_split_of_the_small_network(fitted, fashion, tmp_path, capfd):
+    X = fashion[0][::3]
+    session = export(fitted, tmp_path)
+    assert input_of(session) == (["n", 14, 14], "tensor(uint8)")
+    (output,) = session.get_outputs()
+    assert (output.name, output.shape, output.type) == ("probabilities", ["n", 5], "tensor(float)")
+    expected = fitted.predict_proba(X)
+    assert np.ptp(expected) > 0.1
+    for n_images in (1, 3, len(X)):
+        assert_allclose(run(session, X[:n_images]), expected[:n_images], atol=1e-5)
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_metadata_are_json(tmp_path):
+    session = export(quick(pixel_range=(255, 0)).fit(COLOUR, LABELS), tmp_path)
+    found = session.get_modelmeta().custom_metadata_map
+    assert {name: json.loads(value) for name, value in found.items()} == {
+        "labels": ["left", "right"],
+        "image_shape": [12, 10, 3],
+        "pixel_range": [255, 0],
+        "skfashion_version": skfashion.__version__,
+    }
+    # Dark ink on white.
+    assert input_of(session) == (["n", 12, 10, 3], "tensor(uint8)")
+
+
+FLAT = COLOUR.reshape(12, -1)[:, :243]
+FLOATS = COLOUR / 255
+KINDS = {
+    "colour that is made smaller": (TINY, {"input_size": 8}, COLOUR, "uint8"),
+    "floats from 0 to 1": (TINY, {}, FLOATS, "float"),
+    "batch normalisation": (RESIDUAL, {"epochs": 1}, GREY, "uint8"),
+    "grey that is enlarged": (TINY, {"input_size": 13}, GREY, "uint8"),
+    "inverted": (TINY, {"pixel_range": (255, 0)}, COLOUR, "uint8"),
+    "a range far from 0": (TINY, {}, 1000 + FLOATS, "float"),
+    "float64": (TINY, {"dtype": "float64"}, FLOATS, "float"),
+    "rows that are padded": (TINY, {}, RNG.integers(0, 256, (12, 70)), "uint8"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Rows of 70 values make no square")
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *list(KINDS)[:2],
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in list(KINDS)[2:]),
+    ],
+)
+def test_images_of_any_kind(kind, tmp_path):
+    backbone, params, X, dtype = KINDS[kind]
+    clf = quick(backbone, **params).fit(X, LABELS)
+    session = export(clf, tmp_path)
+    assert input_of(session) == (["n", *X.shape[1:]], f"tensor({dtype})")
+    expected = clf.predict_proba(X)
+    assert np.ptp(expected[:, 0]) > 1e-3
+    assert_allclose(run(session, X.astype(dtype.replace("float", "float32"))), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_bfloat16_differs_by_rounding(tmp_path):
+    clf = quick(dtype="mixed_bfloat16").fit(COLOUR, LABELS)
+    assert_allclose(run(export(clf, tmp_path), COLOUR), clf.predict_proba(COLOUR), atol=0.02)
+
+
+def test_uint8_is_0_to_255_whatever_the_range_of_fit(tmp_path):
+    clf = quick().fit(FLOATS, LABELS)
+    raw = run(export(clf, tmp_path, input_dtype="uint8"), COLOUR)
+    assert_allclose(raw, clf.predict_proba(FLOATS), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_floats_of_0_to_255(tmp_path):
+    clf = quick().fit(COLOUR, LABELS)
+    floats = run(export(clf, tmp_path, input_dtype="float32"), COLOUR.astype("float32") / 2)
+    assert_allclose(floats, clf.predict_proba(COLOUR / 2), atol=1e-5)
+
+
+def test_flips_are_asked_for(tmp_path):
+    single = quick().fit(COLOUR, LABELS)
+    both = quick(recipe=Recipe(test_time_flips=True)).fit(COLOUR, LABELS)
+    expected = both.predict_proba(COLOUR)
+    assert np.abs(expected - single.predict_proba(COLOUR)).max() > 1e-3
+    assert_allclose(run(export(both, tmp_path, test_time_flips=True), COLOUR), expected, atol=1e-5)
+    assert_allclose(run(export(both, tmp_path), COLOUR), single.predict_proba(COLOUR), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_classifier_of_a_search_over_a_pipeline(tmp_path):
+    search = GridSearchCV(make_pipeline(quick()), {"transferclassifier__epochs": [0]}, cv=2)
+    search.fit(COLOUR, LABELS)
+    session = export(search, tmp_path)
+    assert_allclose(run(session, COLOUR), search.predict_proba(COLOUR), atol=1e-5)
+
+
+def constant_tensor(images):
+    import keras
+
+    class Shift(keras.layers.Layer):
+        def build(self, shape):
+            self.shift = keras.ops.ones(shape[-1])
+
+        def call(self, inputs):
+            return inputs - self.shift
+
+    x = Shift(name="shift")(images)
+    return keras.layers.Conv2D(4, 3, name="conv")(x)
+
+
+def not_in_onnx(images):
+    from keras import layers
+
+    x = layers.Resizing(8, 8, antialias=True, name="smaller")(images)
+    return layers.Conv2D(4, 3, name="conv")(x)
+
+
+def test_what_cannot_be_exported_is_an_error_and_leaves_the_old_file(tmp_path, fitted, capfd):
+    path = tmp_path / "model.onnx"
+    path.write_text("old")
+    backbone = Backbone("foreign", build=not_in_onnx, stages=("conv",), min_size=8)
+    clf = quick(backbone).fit(GREY, LABELS)
+    with pytest.raises(ValueError, match=r"Backbone 'foreign' cannot be .*ScaleAndTranslate"):
+        export_onnx(clf, path)
+    clf = quick(Backbone("shifted", build=constant_tensor, stages=("conv",), min_size=8))
+    with pytest.raises(ValueError, match=r"Backbone 'shifted' cannot be .* hold tensors as const"):
+        export_onnx(clf.fit(GREY, LABELS), path)
+    assert "".join(capfd.readouterr()) == ""
+    pipeline = make_pipeline(MinMaxScaler(), quick()).fit(FLAT, LABELS)
+    for estimator, kind, message in [
+        (pipeline, ValueError, "estimator has steps that change images"),
+        (MinMaxScaler(), TypeError, "must be a fitted TransferClassifier"),
+        (quick(), NotFittedError, "not fitted"),
+    ]:
+        with pytest.raises(kind, match=message):
+            export_onnx(estimator, path)
+    with pytest.raises(ValueError, match=r"path='.*model\.pb' must end in '\.onnx'"):
+        export_onnx(fitted, tmp_path / "model.pb")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .* Make it first"):
+        export_onnx(fitted, tmp_path / "nowhere" / "model.onnx")
+    with pytest.raises(ValueError, match="The 'input_dtype' parameter of export_onnx must"):
+        export_onnx(fitted, path, input_dtype="float64")
+    assert path.read_text() == "old"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_network_too_large_for_a_file(fitted, monkeypatch, tmp_path):
+    monkeypatch.setattr("skfashion._networks.onnx_model._BYTES_OF_LARGEST_FILE", 2**16)
+    with pytest.raises(
+        ValueError, match=r"has 4\d\d,\d+ bytes of weights, .* 65,536\. Set input_size"
+    ):
+        export_onnx(fitted, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("package", ["onnx", "tf2onnx"])
+def test_without_its_packages(fitted, package, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r'onnx and tf2onnx, .*`pip install "skfashion\[o'
+    ):
+        export_onnx(fitted, tmp_path / "model.onnx")
+
+
+FILES = {
+    "vgg16": "vgg16_imagenet_notop.weights.h5",
+    "inception_v3": "inceptionv3_notop.weights.h5",
+    "mobilenet_v2": "mobilenetv2_notop.weights.h5",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list_backbones())
+def test_every_backbone(name, tmp_path):
+    """With real weights, where the folder has them, on images of a size that is changed."""
+    backbone, folder = get_backbone(name), os.environ.get("SKFASHION_WEIGHTS")
+    weights = Path(folder, FILES[name]) if folder and name in FILES else None
+    side = backbone.min_size
+    shape = (side + 12, side + 7, *([3] if backbone.channels else []))
+    X = RNG.integers(0, 256, (12, *shape), dtype="uint8")
+    # Averages of batch statistics must move far from where they start: all images look alike to
+    # a random network with those.
+    params = {"epochs": 1} if weights else {"epochs": 15, "batch_size": 4}
+    clf = quick(name, weights=weights, input_size=side + 3, head_init="random", **params)
+    clf.fit(X, LABELS)
+    expected = clf.predict_proba(X)
+    assert np.ptp(expected[:, 0]) > 1e-3
+    assert_allclose(run(export(clf, tmp_path), X), expected, atol=1e-5)
