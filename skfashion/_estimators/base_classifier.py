@@ -1,7 +1,6 @@
 """What `TransferClassifier` does: fit, predict, score, save."""
 
 from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
@@ -27,18 +26,16 @@ from .._data.validation import (
     input_kept_on_failure,
 )
 from .._interrupts import interrupts_deferred
-from .backbone_estimator import BackboneEstimator
 from .fit_progress import CallbackSupportMixin, FitProgress
+from .fitted_model_estimator import FittedModelEstimator
 from .fitted_network import FittedNetwork, FittedState
 from .meta_estimators import refuse_class_split_inside
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from .fit import Fit
 
-_DIR_LISTS_MODEL: ContextVar[bool] = ContextVar("_DIR_LISTS_MODEL", default=True)
 
-
-class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEstimator):
+class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelEstimator):
     """The methods of `TransferClassifier`, which declares their parameters."""
 
     recipe: Recipe | None
@@ -244,7 +241,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         self._optimizer_state = state.optimizer_state
         self._fitted = network
         self._settings = state.settings
-        self._model: Any = None  # built on first access
+        self._model = None
 
     def _fitted_state(self) -> FittedState:
         """Return what a fit learned, to save it.
@@ -357,28 +354,6 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
 
     # -- The network -----------------------------------------------------------------------
 
-    def __dir__(self) -> list[str]:
-        names = [*super().__dir__()]
-        lists_model = _DIR_LISTS_MODEL.get() and self.__sklearn_is_fitted__()
-        return [*names, "model_"] if lists_model else names
-
-    def _get_fitted_attr_html(self, doc_link=""):
-        # scikit-learn's notebook representation reads every attribute that dir() lists, and
-        # reading model_ builds a network.
-        token = _DIR_LISTS_MODEL.set(False)
-        try:
-            return super()._get_fitted_attr_html(doc_link)
-        finally:
-            _DIR_LISTS_MODEL.reset(token)
-
-    def __getattr__(self, name: str) -> Any:
-        # model_ is not a property, because inspect.getmembers reads all properties of the class.
-        if name != "model_" or "_fitted" not in vars(self):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if self._model is None:
-            self._model = self._fitted.build_model()
-        return self._model
-
     def save_backbone_weights(self, path: str | PathLike) -> None:
         """Write the body's weights to a file that ``TransferClassifier(weights=path)`` reads.
 
@@ -397,13 +372,6 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, BackboneEsti
         """
         check_is_fitted(self)
         self._fitted.save_backbone_weights(path)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "_fitted" in vars(self)
-
-    def __getstate__(self) -> dict:
-        state = super().__getstate__()
-        return {name: None if name == "_model" else value for name, value in state.items()}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
