@@ -60,3 +60,16 @@ def test_names_and_seeds_do_not_depend_on_what_was_built_before():
     first, second = build(), build()
     assert [layer.name for layer in first] == ["dropout", "dense_1", "dropout_1"]
     assert [layer.get_config() for layer in first] == [layer.get_config() for layer in second]
+
+
+def test_an_interruption_while_variables_get_values_fails_no_later_build():
+    def interrupt(shape, dtype):
+        raise KeyboardInterrupt
+
+    def build(initializer):
+        with fresh_keras_state(), keras.StatelessScope():
+            keras.layers.Dense(1, kernel_initializer=initializer).build((1, 1))
+
+    with pytest.raises(KeyboardInterrupt):
+        build(interrupt)
+    build("zeros")
