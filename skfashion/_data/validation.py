@@ -218,7 +218,8 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
             raise ValueError("fit requires y to be passed, but the target y is None.")
         y = column_or_1d(y, input_name=name, warn=warn)
         assert_all_finite(y, input_name=name)
-        check_classification_targets(y)
+        with np.errstate(invalid="ignore"):  # scikit-learn casts huge floats to integers
+            check_classification_targets(y)
         if y.dtype.kind not in KINDS_OF_LABELS:
             raise ValueError(
                 f"{name} must hold labels, such as strings or whole numbers, but its type is "
