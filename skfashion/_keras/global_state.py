@@ -5,7 +5,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from threading import RLock
 
-from .tensorflow import keras, keras_global_state
+from .tensorflow import keras, keras_global_state, tf
 
 _NAMES = "object_name_uids"
 _POLICY = "dtype_policy"
@@ -31,8 +31,16 @@ def fresh_keras_state(dtype="float32", reserved=()):
     reserved : sequence of str
         Names that Keras must not give to layers without a name.
     """
-    with _BUILDING, _swapped_state(dtype, reserved):
+    with _BUILDING, _swapped_state(dtype, reserved), tf.variable_creator_scope(_create_unnamed):
         yield
+
+
+def _create_unnamed(next_creator, **options):
+    """Create a variable with TensorFlow's default name.
+
+    TensorFlow keeps 37 kB for each shape and name of variables, for ever. Keras has its own names.
+    """
+    return next_creator(**options | {"name": None})
 
 
 @contextmanager

@@ -70,6 +70,7 @@ _REMEDY = "Set the environment variable KERAS_BACKEND=tensorflow before Python s
 try:
     import keras
     from keras.src.backend.common import global_state as keras_global_state
+    from tensorflow.python.framework.ops import gradient_registry
 except ImportError as error:
     raise ImportError(f"skfashion needs Keras on TensorFlow: {error}. {_REMEDY}") from error
 
@@ -79,4 +80,4 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()!r}. {_REMEDY}"
     )
 
-__all__ = ["STARTED_IN", "keras", "keras_global_state", "tf"]
+__all__ = ["STARTED_IN", "gradient_registry", "keras", "keras_global_state", "tf"]
