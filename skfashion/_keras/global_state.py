@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from threading import RLock
 
 from .tensorflow import keras, keras_global_state, tf
+from .variables import create_without_kernels
 
 _NAMES = "object_name_uids"
 _POLICY = "dtype_policy"
@@ -31,16 +32,9 @@ def fresh_keras_state(dtype="float32", reserved=()):
     reserved : sequence of str
         Names that Keras must not give to layers without a name.
     """
-    with _BUILDING, _swapped_state(dtype, reserved), tf.variable_creator_scope(_create_unnamed):
+    variables = tf.variable_creator_scope(create_without_kernels)
+    with _BUILDING, _swapped_state(dtype, reserved), variables:
         yield
-
-
-def _create_unnamed(next_creator, **options):
-    """Create a variable with TensorFlow's default name.
-
-    TensorFlow keeps 37 kB for each shape and name of variables, for ever. Keras has its own names.
-    """
-    return next_creator(**options | {"name": None})
 
 
 @contextmanager

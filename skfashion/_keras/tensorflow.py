@@ -71,6 +71,7 @@ try:
     import keras
     from keras.src.backend.common import global_state as keras_global_state
     from tensorflow.python.framework.ops import gradient_registry
+    from tensorflow.python.ops.handle_data_util import create_handle_data
 except ImportError as error:
     raise ImportError(f"skfashion needs Keras on TensorFlow: {error}. {_REMEDY}") from error
 
@@ -80,4 +81,11 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()!r}. {_REMEDY}"
     )
 
-__all__ = ["STARTED_IN", "gradient_registry", "keras", "keras_global_state", "tf"]
+__all__ = [
+    "STARTED_IN",
+    "create_handle_data",
+    "gradient_registry",
+    "keras",
+    "keras_global_state",
+    "tf",
+]

@@ -11,9 +11,9 @@ _CUSTOM_GRADIENT = "CustomGradient-"
 def trace(function, *signature):
     """Trace a function for one signature.
 
-    `tf.custom_gradient` registers a gradient for each of its calls in a graph. Keras' optimizers and
-    `swish` call it. TensorFlow never removes an entry, and an entry holds the whole graph. So the
-    entries of a traced function are removed here when the function is dropped.
+    `tf.custom_gradient` registers a gradient for each of its calls in a graph. Keras' optimizers
+    and `swish` call it. TensorFlow never removes an entry, and an entry holds the whole graph. So
+    the entries of a traced function are removed here when the function is dropped.
 
     Parameters
     ----------
