@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from threading import RLock
 
 from .._interrupts import interrupts_deferred
-from .tensorflow import keras, keras_global_state
+from .tensorflow import keras, keras_global_state, tf
+from .variables import create_without_kernels
 
 _NAMES = "object_name_uids"
 _POLICY = "dtype_policy"
@@ -34,7 +35,9 @@ def fresh_keras_state(dtype="float32", reserved=()):
     reserved : sequence of str
         Names that Keras must not give to layers without a name.
     """
-    with _BUILDING, interrupts_deferred(_is_in_tensorflow), _swapped_state(dtype, reserved):
+    variables = tf.variable_creator_scope(create_without_kernels)
+    deferral = interrupts_deferred(_is_in_tensorflow)
+    with _BUILDING, deferral, _swapped_state(dtype, reserved), variables:
         yield
 
 

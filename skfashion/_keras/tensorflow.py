@@ -82,6 +82,8 @@ _REMEDY = "Set the environment variable KERAS_BACKEND=tensorflow before Python s
 try:
     import keras
     from keras.src.backend.common import global_state as keras_global_state
+    from tensorflow.python.framework.ops import gradient_registry
+    from tensorflow.python.ops.handle_data_util import create_handle_data
 except ImportError as error:
     raise ImportError(f"skfashion needs Keras on TensorFlow: {error}. {_REMEDY}") from error
 
@@ -91,4 +93,12 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()!r}. {_REMEDY}"
     )
 
-__all__ = ["STARTED_IN", "keras", "keras_global_state", "silent_standard_error", "tf"]
+__all__ = [
+    "STARTED_IN",
+    "create_handle_data",
+    "gradient_registry",
+    "keras",
+    "keras_global_state",
+    "silent_standard_error",
+    "tf",
+]

@@ -10,6 +10,7 @@ from .._keras.global_state import fresh_keras_state
 from .._keras.merged_batch_norm import merged_batch_norm
 from .._keras.tensorflow import tf
 from .._keras.threads import call_in_threads, count_threads
+from .._keras.tracing import trace
 from .architecture import BodyArchitecture
 from .graph import Weights
 
@@ -46,17 +47,14 @@ class FixedBatchFunction:
         self.float_type = float_type = architecture.float_type
         self.batch_size = architecture.prediction_batch
         self.output_shape = tuple(model.outputs[0].shape[1:])
-        run = tf.function(
-            lambda weights, batch: tf.cast(
-                activation(call_with_weights(model, weights, batch)), float_type
-            ),
-            autograph=False,
-        )
         with (
             fresh_keras_state(architecture.dtype),
             merged_batch_norm(model, architecture.backbone.stages),
         ):
-            self._run = run.get_concrete_function(
+            self._run = trace(
+                lambda weights, batch: tf.cast(
+                    activation(call_with_weights(model, weights, batch)), float_type
+                ),
                 [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
                 tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), float_type),
             )

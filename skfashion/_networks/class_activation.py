@@ -8,6 +8,7 @@ from .._backbones.freeze_points import resolve_layer
 from .._data.array_source import ArraySource
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
+from .._keras.tracing import trace
 from .architecture import Architecture, Weights
 from .batch_function import call_with_weights
 from .graph import output_of
@@ -141,9 +142,9 @@ class ClassActivation:
         """The traced `_batch_maps`."""
         architecture = self._architecture
         batch = architecture.prediction_batch
-        run = tf.function(self._batch_maps, autograph=False)
         with fresh_keras_state(architecture.dtype):
-            return run.get_concrete_function(
+            return trace(
+                self._batch_maps,
                 [tf.TensorSpec(v.shape, v.dtype) for v in self._model.weights],
                 tf.TensorSpec((batch, *architecture.image_shape), architecture.float_type),
                 tf.TensorSpec([batch], tf.int32),

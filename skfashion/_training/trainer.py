@@ -17,6 +17,7 @@ from .._keras.batch_norm_mode import normalised_by_averages
 from .._keras.global_state import fresh_keras_state
 from .._keras.merged_batch_norm import merged_batch_norm
 from .._keras.tensorflow import keras, tf
+from .._keras.tracing import trace
 from .._networks.architecture import Weights
 from .._networks.batch_function import call_with_weights
 from .._networks.graph import copy_variable, to_numpy
@@ -78,20 +79,17 @@ class Trainer:
             ScheduleWindow(*[factor] * len(ScheduleWindow._fields)),
             *[factor] * 3,
         )
-        run = tf.function(self._train_window, autograph=False)
         by_averages = self.spec.batch_norm == "inference"
         mode = normalised_by_averages(self._back) if by_averages else nullcontext()
         with fresh_keras_state(self._float_type), mode:
-            return run.get_concrete_function(
-                TOTALS, self._data_spec(), WindowOrder(indices, *[number] * 3), numbers
-            )
+            order = WindowOrder(indices, *[number] * 3)
+            return trace(self._train_window, TOTALS, self._data_spec(), order, numbers)
 
     @cached_property
     def _evaluate_window(self):
         """The traced `_score_window`."""
-        run = tf.function(self._score_window, autograph=False)
         with fresh_keras_state(self._float_type):
-            return run.get_concrete_function(TOTALS, self._data_spec())
+            return trace(self._score_window, TOTALS, self._data_spec())
 
     @property
     def _row_shape(self):
