@@ -23,7 +23,7 @@ OPTIONAL_IMPORTS = {
     "_cache/image_hashes.py": {"PIL": "images"},
     "_data/image_decoding.py": {"PIL": "images"},
     "_data/image_files.py": {"PIL": "images"},
-    "_estimators/export.py": {"onnx": "onnx", "tf2onnx": "onnx"},
+    "_estimators/export.py": {"onnx": "onnx"},
     "_keras/tensorflow.py": {"tensorflow": "tensorflow"},
     "_persistence/scikit_learn.py": {"skops": "skops"},
     "_networks/onnx_model.py": {"onnx": "onnx"},

@@ -5,6 +5,8 @@ from numbers import Real
 
 import numpy as np
 
+from .named_errors import errors_name
+
 # Gradients are multiplied by weights, and optimizers square gradients, in float32.
 MOST_WEIGHT = 1e15
 META_ESTIMATOR_REMEDY = (
@@ -232,7 +234,8 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
     """
     if classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
-    target = np.unique(np.asarray(classes))
+    with errors_name("classes"):
+        target = np.unique(np.asarray(classes))
     if target_classes is not None and set(target.tolist()) != set(target_classes):
         raise ValueError(
             f"classes={_format_labels(target)} and target_classes="

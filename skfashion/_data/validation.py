@@ -197,8 +197,9 @@ def check_weights_of_rows(sample_weight, rows, name: str = "sample_weight") -> n
         If a weight is negative, or the largest one is out of range.
     """
     with errors_name(name):
-        if np.asarray(sample_weight).dtype.kind in "mM":
-            raise ValueError(f"{name} must hold numbers, but it holds dates or times.")
+        dtype = np.asarray(sample_weight).dtype
+        if dtype.kind in "cmM":  # complex numbers, and times
+            raise ValueError(f"{name} must hold real numbers, but its type is {dtype}.")
         with np.errstate(over="ignore"):  # wider floats become infinite, which is an error
             weight = _check_sample_weight(
                 sample_weight, rows, dtype=np.float64, ensure_non_negative=True

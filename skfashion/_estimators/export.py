@@ -2,13 +2,14 @@
 
 import json
 import os
-from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._data.pixel_range import range_of_decoded
+from .._version import __version__
 from .find_classifier import changes_images, fitted_classifier
 
 
@@ -110,7 +111,7 @@ def export_onnx(
         "labels": classifier.classes_.tolist(),
         "image_shape": classifier.image_shape_,
         "pixel_range": pixel_range,
-        "skfashion_version": version("skfashion"),
+        "skfashion_version": __version__,
     }
     write_onnx(
         path,
@@ -134,7 +135,10 @@ def _input_shape(classifier) -> tuple[int, ...]:
 def _check_packages() -> None:
     try:
         import onnx  # noqa: F401
-        import tf2onnx  # noqa: F401  Keras' export needs it.
+
+        # Keras' export needs tf2onnx, whose import changes the log level of TensorFlow.
+        if find_spec("tf2onnx") is None:
+            raise ModuleNotFoundError(name="tf2onnx")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "export_onnx needs the packages onnx and tf2onnx, which are not both installed: "

@@ -44,20 +44,27 @@ def silent_standard_error():
 
 
 @contextmanager
+def kept_log_level():
+    """Restore the environment variable of TensorFlow's log level after a block."""
+    user_level = os.environ.get(_LOG_LEVEL)
+    try:
+        yield
+    finally:
+        os.environ.pop(_LOG_LEVEL, None)
+        if user_level is not None:
+            os.environ[_LOG_LEVEL] = user_level
+
+
+@contextmanager
 def _silent_start_up():
     """Suppress the messages of TensorFlow's import, unless it fails.
 
     Notices on oneDNN and missing GPUs come before TensorFlow reads its log level. The level becomes
     "errors only", unless the user has set one.
     """
-    user_level = os.environ.get(_LOG_LEVEL)
-    os.environ.setdefault(_LOG_LEVEL, _ERRORS_ONLY)
-    try:
-        with silent_standard_error():
-            yield
-    finally:
-        if user_level is None:
-            del os.environ[_LOG_LEVEL]
+    with kept_log_level(), silent_standard_error():
+        os.environ.setdefault(_LOG_LEVEL, _ERRORS_ONLY)
+        yield
 
 
 try:
@@ -97,6 +104,7 @@ __all__ = [
     "STARTED_IN",
     "create_handle_data",
     "gradient_registry",
+    "kept_log_level",
     "keras",
     "keras_global_state",
     "silent_standard_error",

@@ -13,7 +13,7 @@ import numpy as np
 from .._keras.global_state import fresh_keras_state
 from .._keras.normalization_constants import embed_normalization_constants
 from .._keras.runtime import check_runtime
-from .._keras.tensorflow import keras, silent_standard_error, tf
+from .._keras.tensorflow import kept_log_level, keras, silent_standard_error, tf
 from .architecture import Architecture
 from .graph import Weights
 from .network import Network
@@ -185,7 +185,7 @@ def _silent_conversion() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), silent_standard_error():
+        with warnings.catch_warnings(), kept_log_level(), silent_standard_error():
             warnings.simplefilter("ignore")
             yield
     finally:

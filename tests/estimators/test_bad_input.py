@@ -158,7 +158,7 @@ def test_save_needs_the_ending_and_leaves_the_old_file(fitted, tmp_path):
         (-np.ones(6), "Negative values"),
         (np.full(6, 1e308), r"largest sample_weight must be from 1e-15 to 1e\+15, got 1e\+308"),
         (np.full(6, 1e-320), r"largest sample_weight must .* Divide all weights by their mean"),
-        (DATES["first"], "sample_weight must hold numbers"),
+        (DATES["first"], "sample_weight must hold real numbers"),
         (np.zeros(6), "zero"),
         (np.array([1.0, 1, 0, 1, 1, 0]), None),
         (np.array([1.0, 0, 0, 1, 0, 0]), r"1 class: \[0\]; .* Rows of sample weight zero"),

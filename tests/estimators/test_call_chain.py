@@ -28,8 +28,9 @@ def chains_of(clf, X, y, monkeypatch):
             for frame in traceback.extract_stack()
             if Path(frame.filename).is_relative_to(PACKAGE)
         ]
-        # The property that holds the traced function is in between while it is traced only.
-        chains.append([frame.name for frame in frames if frame.name != "_run_window"])
+        # What traces the function is in between while it is traced only.
+        names = [frame.name for frame in frames]
+        chains.append([name for name in names if name not in ("_run_window", "trace")])
         for frame in frames:
             where = Path(frame.filename).relative_to(PACKAGE.parent)
             print(f"{where}:{frame.lineno} {frame.name}")

@@ -282,10 +282,11 @@ def test_an_interruption_right_after_a_restart_keeps_the_restored_epochs(
 
 def test_memory_keeps_nothing_of_an_interrupted_phase(make, small, interrupt, tmp_path):
     clf = make(epochs=4, memory=tmp_path)
+    threads = {*threading.enumerate()}
     interrupt(3)
     with pytest.warns(ConvergenceWarning, match=KEPT.format(4, 2)):
         clf.fit(*small)
-    assert not [*tmp_path.rglob("entries/*.npz")]
+    assert not [*tmp_path.rglob("entries/*")]
     assert_same(make(epochs=4, memory=tmp_path).fit(*small), make(epochs=4).fit(*small), small[0])
     assert memory_report(tmp_path)["epochs_found"] == 0
-    assert threading.active_count() == 1
+    assert {*threading.enumerate()} <= threads
