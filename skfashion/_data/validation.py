@@ -91,9 +91,17 @@ def check_rows(estimator, X, image_shape=None, name: str = "X"):
                 f"X has images of shape {shape}, but {type(estimator).__name__} was fitted on "
                 f"images of shape {image_shape}. Resize or crop them to that."
             )
+        _check_columns(rows)
         rows = validate_data(estimator, rows, reset=is_first)
         _check_numbers(rows)
     return rows, shape
+
+
+def _check_columns(rows) -> None:
+    """Check for complex columns, which scikit-learn makes real next to nullable ones."""
+    kinds = [getattr(dtype, "kind", None) for dtype in getattr(rows, "dtypes", ())]
+    if "c" in kinds:
+        raise ValueError(f"X must hold real numbers, but column {kinds.index('c')} is complex.")
 
 
 def _check_numbers(rows: np.ndarray) -> None:
@@ -198,8 +206,8 @@ def check_weights_of_rows(sample_weight, rows, name: str = "sample_weight") -> n
     """
     with errors_name(name):
         dtype = np.asarray(sample_weight).dtype
-        if dtype.kind in "cmM":  # complex numbers, and times
-            raise ValueError(f"{name} must hold real numbers, but its type is {dtype}.")
+        if dtype.kind in "cmM":  # scikit-learn makes real numbers of some
+            raise ValueError(f"{name} must hold numbers, but its type is {dtype}.")
         with np.errstate(over="ignore"):  # wider floats become infinite, which is an error
             weight = _check_sample_weight(
                 sample_weight, rows, dtype=np.float64, ensure_non_negative=True

@@ -18,6 +18,7 @@ from .._data.class_split import ClassSplit, split_classes, split_first_batch
 from .._data.lazy_images import ImageFormat
 from .._data.named_errors import errors_name
 from .._data.validation import (
+    check_labels,
     check_rows,
     check_scored_data,
     check_training_data,
@@ -157,9 +158,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
                 "partial_fit trains one epoch and cannot stop early. Set early_stopping=False."
             )
         resumes = hasattr(self, "classes_")
-        if resumes and classes is not None and set(classes) != set(self.classes_.tolist()):
+        if classes is not None:
+            classes = check_labels(classes, "classes")
+        if resumes and classes is not None and {*classes.tolist()} != {*self.classes_.tolist()}:
             raise ValueError(
-                f"classes={list(classes)} differs from that of the first call, "
+                f"classes={classes.tolist()} differs from that of the first call, "
                 f"{self.classes_.tolist()}. Fit a new estimator for other classes."
             )
         with input_kept_on_failure(self):

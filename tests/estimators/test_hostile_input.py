@@ -126,19 +126,29 @@ CONTAINERS = {
 
 
 @st.composite
-def hostile(draw, array, shapes=()):
-    """Draw a variant of a valid array: its shape, type, one of its values, its container."""
-    if shapes and draw(st.booleans()):
-        array = np.resize(array, draw(st.sampled_from(shapes) | OTHER_SHAPES))
-    if draw(st.booleans()):
-        array = as_type(array, draw(st.sampled_from(DTYPES)))
-    if draw(st.booleans()):
-        array = with_value(array, draw(st.sampled_from([*NUMBERS, *ODD])))
-    container = CONTAINERS[draw(st.sampled_from(list(CONTAINERS)))]
+def variants(draw, shapes):
+    """Draw how a valid array is changed: its shape, type, one of its values, its container."""
+    as_it_is = st.none()
+    return {
+        "shape": draw(as_it_is | st.sampled_from(shapes) | OTHER_SHAPES),
+        "dtype": draw(as_it_is | st.sampled_from(DTYPES)),
+        "value": draw(as_it_is | st.sampled_from([*NUMBERS, *ODD]).map(lambda value: [value])),
+        "container": draw(st.sampled_from(list(CONTAINERS))),
+    }
+
+
+def build(array, shape, dtype, value, container):
+    """Return the variant of an array."""
+    if shape is not None:
+        array = np.resize(array, shape)
+    if dtype is not None:
+        array = as_type(array, dtype)
+    if value is not None:
+        array = with_value(array, *value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return container(array)
+            return CONTAINERS[container](array)
         except Exception:  # no such container holds this array
             return array
 
@@ -181,10 +191,14 @@ def contents(value):
         return value.dtype, repr(list(value))
     if scipy.sparse.issparse(value):
         return contents(value.toarray())
-    if isinstance(value, np.ndarray):
+    if isinstance(value, list | tuple):
+        return [contents(each) for each in value]
+    if isinstance(value, np.ndarray | np.generic):
         mask = np.ma.getmaskarray(value).tobytes()
         numbers = np.asarray(value)
-        content = repr(numbers.tolist()) if numbers.dtype.hasobject else numbers.tobytes()
+        # Wide floats have bytes that mean nothing.
+        is_bytes = not numbers.dtype.hasobject and numbers.dtype.char not in "gG"
+        content = numbers.tobytes() if is_bytes else repr(numbers.tolist())
         return numbers.dtype, numbers.shape, numbers.strides, numbers.flags.writeable, mask, content
     return repr(value)
 
@@ -201,7 +215,7 @@ def check(calls, data):
     call, names = calls[method]
     name = data.draw(st.sampled_from(names), "parameter")
     shapes = SHAPES if name == "X" else SHAPES[3:5]
-    value = data.draw(hostile(np.array(VALID[name]), shapes), "value")
+    value = build(np.array(VALID[name]), **data.draw(variants(shapes), "variant"))
     before = contents(value)
     given = {each: value if each == name else VALID[each] for each in names}
     shown = f"{name}_val" if method == "fit with validation" else name
