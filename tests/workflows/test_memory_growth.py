@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "memory_growth.py"
         ("widths", 60, 20, 0.5),
         ("rates of dropout", 60, 20, 0.5),
         ("rates of feature dropout", 60, 20, 0.5),
-        # oneDNN keeps what it has compiled for each new batch size, so all are met before.
+        # TensorFlow keeps what it has compiled for a new batch size, so all are met before.
         ("batch sizes", 120, 60, 0.5),
         ("1,000 predictions", 60, 20, 2),
     ],
