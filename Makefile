@@ -38,7 +38,7 @@ check: .venv/lint
 	$(BIN)/mypy
 
 # Hours: the quick ones come first. SKFASHION_WEIGHTS may name a folder with files of weights.
-BENCHMARKS := repeated_fits prediction_and_memory training_speed where_time_goes growth \
+BENCHMARKS := repeated_fits memory_growth prediction_and_memory training_speed where_time_goes growth \
 	shared_backbone grid_speed cluster_search large_inputs image_files few_images transfer_gain \
 	reference_protocol other_domains few_labels frontier report_table
 

@@ -1,8 +1,8 @@
 """How the memory of a process grows in a search over each kind of value, and with predictions.
 
-Run ``python benchmarks/memory_growth.py``; it takes about ten minutes on two cores. Each row is a
-new process. Its slope is fitted to the resident memory after each fit, without the first third.
-The other side keeps what TensorFlow registers for each traced function, as skfashion 0.1 did.
+Run ``python benchmarks/memory_growth.py``; it takes about twenty minutes on two cores. Each figure
+is from a new process. A line is fitted to the resident memory after each fit, without the first
+ones. The other side keeps what TensorFlow registers for each traced function.
 """
 
 import argparse
@@ -28,7 +28,7 @@ KINDS = {
 PREDICTIONS = "1,000 predictions"
 
 
-def grow(kind, n_fits, backbone):
+def grow(kind, n_fits, n_skipped, backbone):
     """Return megabytes for each fit, or for 1,000 calls of `predict`."""
     rng, process, resident = np.random.default_rng(0), psutil.Process(), []
     X, y = rng.integers(0, 256, (60, 12, 12), dtype=np.uint8), np.arange(60) % 4
@@ -44,8 +44,8 @@ def grow(kind, n_fits, backbone):
             clf.set_params(**params | KINDS[kind](i)).fit(X, y)
         gc.collect()
         resident.append(process.memory_info().rss / 1e6)
-    later = np.arange(n_fits) >= n_fits / 3
-    slope = np.polyfit(np.flatnonzero(later), np.array(resident)[later], 1)[0]
+    later = resident[n_skipped:]
+    slope = np.polyfit(np.arange(len(later)), later, 1)[0]
     return 20 * slope if kind == PREDICTIONS else slope
 
 
@@ -57,15 +57,16 @@ def in_new_process(*arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fits", type=int, default=60)
+    parser.add_argument("--skip", type=int, default=20, help="first fits, which are not measured")
     parser.add_argument("--backbone", default="small_cnn")
     parser.add_argument("--kind", choices=[*KINDS, PREDICTIONS])
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     if options.kind:
         with mock.patch("skfashion._keras.tracing._unregister") if options.keep else nullcontext():
-            print(grow(options.kind, options.fits, options.backbone))
+            print(grow(options.kind, options.fits, options.skip, options.backbone))
         return
-    shared = ["--fits", options.fits, "--backbone", options.backbone]
+    shared = ["--fits", options.fits, "--skip", options.skip, "--backbone", options.backbone]
     rows = []
     for kind in [*KINDS, PREDICTIONS]:
         sides = ([], ["--keep"])
