@@ -14,8 +14,9 @@ def join(*parts):
 
 
 def run(program, **environment):
-    """Run a program where no variable limits threads but those given."""
-    others = {name: v for name, v in os.environ.items() if not name.endswith("_THREADS")}
+    """Run a program where no variable sets threads or a log level but those given."""
+    endings = "_THREADS", "_LOG_LEVEL"  # tf2onnx, which Keras imports, sets a log level
+    others = {name: v for name, v in os.environ.items() if not name.endswith(endings)}
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         capture_output=True,
