@@ -12,6 +12,7 @@ import numpy as np
 
 from .._keras.global_state import fresh_keras_state
 from .._keras.normalization_constants import embed_normalization_constants
+from .._keras.portable_operations import use_portable_operations
 from .._keras.runtime import check_runtime
 from .._keras.tensorflow import kept_log_level, keras, silent_standard_error, tf
 from .architecture import Architecture
@@ -102,6 +103,7 @@ def _build_model(architecture, weights, input_spec, pixel_range, *, test_time_fl
         x = _resize(x, architecture.image_shape[:2], architecture.body_size)
     network = _resized_network(architecture)
     embed_normalization_constants(network)
+    use_portable_operations(network)
     for variable in network.weights:
         variable.assign(weights[variable.path])
     views = [x, keras.ops.flip(x, axis=2)] if test_time_flips else [x]
@@ -170,7 +172,7 @@ def _check_operations(converted, backbone: str) -> None:
     except onnx.checker.ValidationError as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"Backbone {backbone!r} cannot be converted to ONNX: {reason} Replace the layers that "
+            f"Backbone {backbone!r} cannot be converted to ONNX: {reason}. Replace the layers that "
             "use this operation."
         ) from error
 

@@ -32,6 +32,19 @@ def tiny(images):
     return layers.Conv2D(4, 3, strides=2, activation="relu", name="conv")(images / 255)
 
 
+def grouped(images):
+    """A body with the kinds of layers that the conversion cannot take as they are."""
+    from keras import layers
+
+    x = layers.Normalization(mean=100.0, variance=400.0)(images)
+    x = layers.Conv2D(12, 3, groups=3, name="one_channel")(x)
+    x = layers.Activation("gelu")(x)
+    return layers.Conv2D(8, 3, groups=4, strides=2, padding="same", name="three_channels")(x)
+
+
+GROUPED = Backbone(
+    "grouped", build=grouped, stages=("one_channel", "three_channels"), min_size=8, channels=3
+)
 TINY = Backbone("tiny", build=tiny, stages=("conv",), min_size=8, channels=3)
 
 
@@ -89,7 +102,7 @@ FLAT = COLOUR.reshape(12, -1)[:, :243]
 FLOATS = COLOUR / 255
 KINDS = {
     "colour that is made smaller": (TINY, {"input_size": 8}, COLOUR, "uint8"),
-    "floats from 0 to 1": (TINY, {}, FLOATS, "float"),
+    "floats from 0 to 1": (GROUPED, {}, FLOATS, "float"),
     "batch normalisation": (RESIDUAL, {"epochs": 1}, GREY, "uint8"),
     "grey that is enlarged": (TINY, {"input_size": 13}, GREY, "uint8"),
     "inverted": (TINY, {"pixel_range": (255, 0)}, COLOUR, "uint8"),

@@ -109,10 +109,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-images = np.load("images.npy")
 for path in sorted(Path().glob("*.keras")):
-    probabilities = keras.models.load_model(path)(images)
-    print(path.stem, float(np.abs(probabilities - np.load(path.with_suffix(".npy"))).max()))
+    data = np.load(path.with_suffix(".npz"))
+    probabilities = keras.models.load_model(path)(data["images"])
+    print(path.stem, float(np.abs(probabilities - data["expected"]).max()))
 assert "skfashion" not in sys.modules
 """
 
@@ -122,8 +122,7 @@ def test_keras_files_are_loaded_without_this_library(tmp_path):
     for backbone in (*map(get_backbone, list_backbones()), FLIPPING):
         model, images, expected = build(backbone, backbone.min_size + 1)
         model.save(tmp_path / f"{backbone.name}.keras")
-        np.save(tmp_path / f"{backbone.name}.npy", expected)
-    np.save(tmp_path / "images.npy", images)
+        np.savez(tmp_path / f"{backbone.name}.npz", images=images, expected=expected)
     printed = subprocess.run(
         [sys.executable, "-c", LOAD], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout
