@@ -20,6 +20,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 # Optional packages that modules import when they need them, and the extra that holds each.
 OPTIONAL_IMPORTS = {
+    "_command_line/pictures.py": {"matplotlib": "plot"},
     "_cache/image_hashes.py": {"PIL": "images"},
     "_data/image_decoding.py": {"PIL": "images"},
     "_data/image_files.py": {"PIL": "images"},

@@ -118,6 +118,8 @@ def _format_mistakes(evaluation: Evaluation, resize: str) -> str:
     true, predicted, confidence = evaluation.y_true, evaluation.y_pred, evaluation.confidence
     shown, n_mistakes = select_mistakes(true, predicted, confidence, _MOST_MISTAKES)
     title = mistakes_title(len(shown), n_mistakes, evaluation.n_images)
+    if not n_mistakes:
+        return f"<p>{title}.</p>"
     images = to_visible_images(evaluation.files, shown, _SHOWN_SHAPE, resize=resize)
     figures = "".join(
         _format_mistake(
@@ -152,7 +154,7 @@ def _format_value(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return " × ".join(map(str, value))
+        return " x ".join(map(str, value))
     return "nothing" if value is None else str(value)
 
 

@@ -160,9 +160,7 @@ def load_image_folder(
 def list_images(folder: str) -> list[str]:
     """Return the paths of the image files in a folder, at any depth, sorted."""
     images = [
-        path
-        for path in _walk_files(Path(folder))
-        if path.name.lower().endswith(IMAGE_EXTENSIONS)
+        path for path in _walk_files(Path(folder)) if path.name.lower().endswith(IMAGE_EXTENSIONS)
     ]
     return [str(path) for path in sorted(images, key=Path.as_posix)]
 
