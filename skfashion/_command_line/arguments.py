@@ -56,6 +56,10 @@ def _add_fit(commands: Any) -> None:
         metavar="N",
         help="passes over the images (default: by their number)",
     )
+    _add_fit_details(fit)
+
+
+def _add_fit_details(fit: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--input-size",
         type=_positive,

@@ -64,9 +64,6 @@ def run_predict(options: Namespace) -> int:
     import_pillow()
     model = _load_classifier(options.model)
     lines = csv.writer(sys.stdout, lineterminator="\n")
-    if hasattr(sys.stdout, "reconfigure"):
-        # Names of files that are no valid text are printed as the bytes that they are.
-        sys.stdout.reconfigure(errors="surrogateescape")
     paths = [path for image in options.images for path in _expand(image)]
     lines.writerow(["file", "label", "probability"])
     n_faults = 0

@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         With code 2, if `arguments` are wrong. With code 0 after ``--help`` and ``--version``.
     """
     options = build_parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        # Names of files that are no valid text are printed as the bytes that they are.
+        sys.stdout.reconfigure(errors="surrogateescape")
     with _warnings_as_lines():
         try:
             code = options.run(options)

@@ -12,7 +12,7 @@ from .evaluation import Evaluation
 # Beyond it numbers in the cells of a confusion matrix cannot be read.
 _MOST_CLASSES_WITH_NUMBERS = 25
 _MOST_CHARACTERS = 24
-_INCHES_OF_CLASS = 0.4
+_INCHES_OF_CLASS = 0.36
 _MARGIN = 1.8  # inches
 _MOST_INCHES = 14.0
 _DOTS_PER_INCH = 160
@@ -32,7 +32,7 @@ def draw_confusion_matrix(evaluation: Evaluation) -> str:
         ax=panel, cmap="Blues", colorbar=False, include_values=has_numbers, xticks_rotation=45
     )
     for name in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
-        name.set(parse_math=False, size=9 if has_numbers else 6)
+        name.set(parse_math=False, size=10 if has_numbers else 6)
     for name in panel.get_xticklabels():
         name.set(ha="right", rotation_mode="anchor")
     file = BytesIO()

@@ -1,5 +1,6 @@
 """The report on an evaluation: one HTML page that needs no other file and no network."""
 
+import os
 import platform
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -64,7 +65,7 @@ def write_report(
         tiles=_format_tiles(evaluation),
         scores=_format_scores(evaluation),
         confusion=draw_confusion_matrix(evaluation),
-        mistakes=_format_mistakes(evaluation, getattr(model, "resize", "crop")),
+        mistakes=_format_mistakes(evaluation, folder, getattr(model, "resize", "crop")),
         model=_format_facts({"file": model_name, **_describe_model(model)}),
         parameters=escape(model.__repr__(N_CHAR_MAX=10_000)),
         data=_format_facts(_describe_data(evaluation, folder)),
@@ -113,7 +114,7 @@ def _format_row(cells: Iterable[str], tag: str = "td") -> str:
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _format_mistakes(evaluation: Evaluation, resize: str) -> str:
+def _format_mistakes(evaluation: Evaluation, folder: str, resize: str) -> str:
     """Return the most confident mistakes, each with its file and its classes."""
     true, predicted, confidence = evaluation.y_true, evaluation.y_pred, evaluation.confidence
     shown, n_mistakes = select_mistakes(true, predicted, confidence, _MOST_MISTAKES)
@@ -124,7 +125,7 @@ def _format_mistakes(evaluation: Evaluation, resize: str) -> str:
     figures = "".join(
         _format_mistake(
             encode_image(image),
-            evaluation.files[row],
+            os.path.relpath(evaluation.files[row], Path(folder).expanduser()),
             f"{predicted[row]} ({format_percent(confidence[row])})",
             true[row],
         )
@@ -134,10 +135,10 @@ def _format_mistakes(evaluation: Evaluation, resize: str) -> str:
 
 
 def _format_mistake(picture: str, file: str, predicted: str, true: str) -> str:
-    name, path, predicted, true = map(escape, (Path(file).name, file, predicted, true))
+    file, predicted, true = map(escape, (file, predicted, true))
     return (
-        f'<figure><img src="{picture}" alt="{name}"><figcaption><b>{predicted}</b>'
-        f'<span>is {true}</span><small title="{path}">{name}</small></figcaption></figure>'
+        f'<figure><img src="{picture}" alt="{file}"><figcaption><b>{predicted}</b>'
+        f"<span>is {true}</span><small>{file}</small></figcaption></figure>"
     )
 
 
