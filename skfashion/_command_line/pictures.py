@@ -12,27 +12,30 @@ from .evaluation import Evaluation
 # Beyond it numbers in the cells of a confusion matrix cannot be read.
 _MOST_CLASSES_WITH_NUMBERS = 25
 _MOST_CHARACTERS = 24
-_INCHES_OF_CLASS = 0.36
+# Inches of a class, with numbers in the cells and without.
+_CELL, _SMALL_CELL = 0.36, 0.2
 _MARGIN = 1.8  # inches
-_MOST_INCHES = 14.0
+_MOST_INCHES = 40.0
 _DOTS_PER_INCH = 160
+_PIXELS_PER_INCH = 120
 
 
-def draw_confusion_matrix(evaluation: Evaluation) -> str:
-    """Return a picture of the confusion matrix."""
+def draw_confusion_matrix(evaluation: Evaluation) -> tuple[str, int]:
+    """Return a picture of the confusion matrix, and the width in pixels to show it with."""
     from matplotlib.figure import Figure
     from sklearn.metrics import ConfusionMatrixDisplay
 
     names = [_shorten(name) for name in evaluation.labels]
-    side = min(_MARGIN + _INCHES_OF_CLASS * len(names), _MOST_INCHES)
+    has_numbers = len(names) <= _MOST_CLASSES_WITH_NUMBERS
+    cell = _CELL if has_numbers else _SMALL_CELL
+    side = min(_MARGIN + cell * len(names), _MOST_INCHES)
     figure = Figure(figsize=(side, side), layout="constrained")
     panel = figure.add_subplot()
-    has_numbers = len(names) <= _MOST_CLASSES_WITH_NUMBERS
     ConfusionMatrixDisplay(evaluation.confusion, display_labels=names).plot(
         ax=panel, cmap="Blues", colorbar=False, include_values=has_numbers, xticks_rotation=45
     )
     for name in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
-        name.set(parse_math=False, size=10 if has_numbers else 6)
+        name.set(parse_math=False, size=10 if has_numbers else 8)
     for name in panel.get_xticklabels():
         name.set(ha="right", rotation_mode="anchor")
     file = BytesIO()
@@ -40,7 +43,7 @@ def draw_confusion_matrix(evaluation: Evaluation) -> str:
         # Fonts lack characters of some scripts. The table has the names as well.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
-    return _as_uri(file, "png")
+    return _as_uri(file, "png"), round(side * _PIXELS_PER_INCH)
 
 
 def encode_image(pixels: np.ndarray) -> str:

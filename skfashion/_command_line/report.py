@@ -57,6 +57,7 @@ def write_report(
     """
     style = resources.files(__package__).joinpath("report.css").read_text("utf-8")
     template = resources.files(__package__).joinpath("report.html").read_text("utf-8")
+    confusion, width = draw_confusion_matrix(evaluation)
     now = datetime.now().astimezone()
     page = Template(template).substitute(
         style=style,
@@ -64,7 +65,8 @@ def write_report(
         date=escape(f"{now:%Y-%m-%d %H:%M %Z}"),
         tiles=_format_tiles(evaluation),
         scores=_format_scores(evaluation),
-        confusion=draw_confusion_matrix(evaluation),
+        confusion=confusion,
+        width=width,
         mistakes=_format_mistakes(evaluation, folder, getattr(model, "resize", "crop")),
         model=_format_facts({"file": model_name, **_describe_model(model)}),
         parameters=escape(model.__repr__(N_CHAR_MAX=10_000)),

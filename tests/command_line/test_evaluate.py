@@ -169,4 +169,6 @@ def test_a_bad_file_is_an_error_that_names_it(run, model, tmp_path):
 def test_many_classes_with_long_names_of_any_script_have_a_picture():
     names = np.array([f"$a_{n}^{{ 日本 {'x' * n}" for n in range(26)])
     many = Evaluation(names, names, names, np.ones(26), names)
-    assert draw_confusion_matrix(many).startswith("data:image/png;base64,")
+    picture, width = draw_confusion_matrix(many)
+    assert picture.startswith("data:image/png;base64,")
+    assert 500 < width < 1500
