@@ -2,6 +2,7 @@
 
 import sys
 from importlib.abc import MetaPathFinder
+from pathlib import Path
 
 
 class _MissingModules(MetaPathFinder):
@@ -10,6 +11,10 @@ class _MissingModules(MetaPathFinder):
     def find_spec(self, fullname, path=None, target=None):
         """Explain why a private module of this package is missing; ignore all other modules."""
         if not fullname.startswith(f"{__package__}._"):
+            return
+        place = Path(__file__).parent.joinpath(*fullname.split(".")[1:])
+        if place.is_dir() or place.with_suffix(".py").is_file():
+            # The caller searched another folder, as pytest does for packages not yet imported.
             return
         raise ModuleNotFoundError(
             f"skfashion has no module {fullname!r}. A pickle that asks for it was written by "

@@ -21,6 +21,8 @@ EXTRAS = PROJECT["optional-dependencies"]
 # Optional packages that modules import when they need them, and the extra that holds each.
 OPTIONAL_IMPORTS = {
     "_cache/image_hashes.py": {"PIL": "images"},
+    "_command_line/commands.py": {"matplotlib": "plot"},
+    "_command_line/pictures.py": {"matplotlib": "plot"},
     "_data/image_decoding.py": {"PIL": "images"},
     "_data/image_files.py": {"PIL": "images"},
     "_estimators/export.py": {"onnx": "onnx"},

@@ -35,3 +35,11 @@ def test_other_missing_modules_are_left_to_python():
     assert importlib.util.find_spec("no_such_package") is None
     with pytest.raises(ImportError, match="cannot import name 'Nothing'"):
         from skfashion._networks import Nothing  # noqa: F401
+
+
+def test_a_module_that_is_there_is_left_to_other_finders(tmp_path):
+    (finder,) = [each for each in sys.meta_path if type(each).__name__ == "_MissingModules"]
+    for name in ("skfashion._command_line", "skfashion._command_line.report"):
+        assert finder.find_spec(name, [str(tmp_path)]) is None
+    with pytest.raises(ModuleNotFoundError, match="has no module"):
+        finder.find_spec("skfashion._command_line.no_such_module")

@@ -63,7 +63,7 @@ def check_image_headers(paths: Sequence[str | os.PathLike]) -> None:
         If all that is wrong is that files may not be read.
     """
     import_pillow()
-    faults = {path: fault for path in paths if (fault := _find_fault(path)) is not None}
+    faults = {path: fault for path in paths if (fault := find_fault(path)) is not None}
     if faults:
         raise unreadable_files(faults, len(paths))
 
@@ -79,7 +79,7 @@ def unreadable_files(faults: Mapping[Any, Exception], n_files: int) -> Exception
         Number of all files.
     """
     named = "; ".join(
-        f"{os.fspath(path)!r}: {_describe(fault)}" for path, fault in _first(faults.items())
+        f"{os.fspath(path)!r}: {describe_fault(fault)}" for path, fault in _first(faults.items())
     )
     more = "; ..." if len(faults) > _MOST_NAMED else ""
     message = (
@@ -95,13 +95,14 @@ def _first(items: Iterable) -> list:
     return list(items)[:_MOST_NAMED]
 
 
-def _describe(fault: Exception) -> str:
+def describe_fault(fault: Exception) -> str:
+    """Return what is wrong with a file, without its name."""
     if isinstance(fault, OSError) and fault.strerror:
         return fault.strerror
     return str(fault) or type(fault).__name__
 
 
-def _find_fault(path) -> Exception | None:
+def find_fault(path) -> Exception | None:
     """Return what is wrong with a file, `None` if its header is right."""
     if isinstance(path, str) and _URL.match(path):
         return ValueError("it is a URL: download the file, and pass its path")

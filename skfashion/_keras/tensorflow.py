@@ -33,7 +33,8 @@ def silent_standard_error():
         os.dup2(messages.fileno(), 2)
         try:
             yield
-        except BaseException:
+        # Ctrl-C is no failure.
+        except Exception:
             os.dup2(stderr, 2)
             messages.seek(0)
             os.write(2, messages.read())

@@ -157,6 +157,14 @@ def load_image_folder(
     )
 
 
+def list_images(folder: str) -> list[str]:
+    """Return the paths of the image files in a folder, at any depth, sorted."""
+    images = [
+        path for path in _walk_files(Path(folder)) if path.name.lower().endswith(IMAGE_EXTENSIONS)
+    ]
+    return [str(path) for path in sorted(images, key=Path.as_posix)]
+
+
 def _check_folder(path: str) -> Path:
     """Return the absolute path of a folder."""
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
@@ -208,9 +216,9 @@ def _choose_subfolders(root: Path, categories: Iterable[str] | None) -> list[str
     return chosen
 
 
-def _walk_files(folder: Path, root: Path) -> Iterator[Path]:
-    """Yield the paths of all files below a first-level subfolder that are not hidden."""
-    read = {_identify(root)}
+def _walk_files(folder: Path, root: Path | None = None) -> Iterator[Path]:
+    """Yield the paths of all files in a folder that are not hidden; `root` is not read again."""
+    read = {_identify(root)} if root else set()
 
     def is_new(subfolder: Path) -> bool:
         identity = _identify(subfolder)

@@ -1,0 +1,1 @@
+"""The command line, ``python -m skfashion``: its arguments, commands and report."""

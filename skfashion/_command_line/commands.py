@@ -1,0 +1,205 @@
+"""The commands: train, predict, evaluate."""
+
+import csv
+import os
+import sys
+import warnings
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import gen_batches
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import check_is_fitted
+
+from .._data.image_files import describe_fault, find_fault, import_pillow
+from .._estimators.transfer_classifier import TransferClassifier
+from .._persistence.save_and_load import load, save
+from ..datasets import load_image_folder
+from ..datasets._image_folder import list_images
+from .evaluation import Evaluation, evaluate
+from .report import write_report
+
+# Files whose lines are printed at a time.
+_FILES_OF_CHUNK = 1024
+
+
+def run_fit(options: Namespace) -> int:
+    """Train a classifier, save it, and measure it on held-out files."""
+    _check_outputs(options.out, options.report)
+    if options.report and not options.test_size:
+        raise ValueError("--report needs held-out files, but --test-size is 0. Set --test-size.")
+    X, y = load_image_folder(options.photos, return_X_y=True)
+    train, test = _split_rows(y, options.test_size, options.random_state)
+    clf = TransferClassifier(
+        options.backbone,
+        weights=options.weights,
+        freeze_until=options.freeze_until,
+        epochs=options.epochs,
+        input_size=options.input_size,
+        random_state=options.random_state,
+        checkpoint=options.checkpoint,
+    )
+    if _is_interrupted_fit(clf, X[train], y[train]):
+        if os.path.lexists(options.out):
+            raise KeyboardInterrupt(f"{options.out} stays as it was.")
+        save(clf, options.out)
+        raise KeyboardInterrupt(f"{options.out} has the weights of the last whole epoch.")
+    save(clf, options.out)
+    if len(test):
+        evaluation = evaluate(clf, X[test], y[test])
+        print(f"Accuracy on {evaluation.n_images:,} held-out images: {evaluation.accuracy:.3f}")
+        if options.report:
+            _write_report(options, evaluation, clf, options.out)
+    print(f"Model: {options.out}")
+    return 0
+
+
+def run_predict(options: Namespace) -> int:
+    """Print a line of CSV for each image file; a file that cannot be read is an error."""
+    import_pillow()
+    model = _load_classifier(options.model)
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    paths = [path for image in options.images for path in _expand(image)]
+    lines.writerow(["file", "label", "probability"])
+    n_faults = 0
+    for rows in gen_batches(len(paths), _FILES_OF_CHUNK):
+        for path, result in _predict_files(model, paths[rows]):
+            if isinstance(result, Exception):
+                n_faults += 1
+                print(f"skfashion: error: {path}: {describe_fault(result)}", file=sys.stderr)
+            else:
+                best = result.argmax()
+                lines.writerow([path, model.classes_[best], f"{result[best]:.6f}"])
+    return 1 if n_faults else 0
+
+
+def run_evaluate(options: Namespace) -> int:
+    """Print the scores of a classifier on a folder of images, and write a report on it."""
+    _check_outputs(options.report)
+    model = _load_classifier(options.model)
+    X, y = load_image_folder(options.photos, verify=True, return_X_y=True)
+    evaluation = evaluate(model, X, y)
+    if unknown := evaluation.unknown_labels:
+        warnings.warn(
+            f"{options.model} does not know the classes {', '.join(unknown)}: all images of these "
+            "count as mistakes.",
+            stacklevel=1,
+        )
+    print(f"Accuracy on {evaluation.n_images:,} images: {evaluation.accuracy:.3f}\n")
+    print(evaluation.format_scores())
+    if options.report:
+        _write_report(options, evaluation, model, options.model)
+    return 0
+
+
+# -- Outputs -----------------------------------------------------------------------------------
+
+
+def _check_outputs(path: str | None, report: str | None = None) -> None:
+    """Check, before anything takes time, that files can be written."""
+    for each in filter(None, (path, report)):
+        folder = Path(each).expanduser().absolute().parent
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{each}: there is no folder {str(folder)!r}. Make it first.")
+        if Path(each).expanduser().is_dir():
+            raise IsADirectoryError(f"{each} is a folder. Name a file in it.")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"{each}: the folder {str(folder)!r} may not be written to.")
+    if report:
+        check_matplotlib_support("--report")
+
+
+def _write_report(options: Namespace, evaluation: Evaluation, model: Any, name: str) -> None:
+    write_report(Path(options.report).expanduser(), evaluation, model, name, options.photos)
+    print(f"Report: {options.report}")
+
+
+# -- Training ----------------------------------------------------------------------------------
+
+
+def _split_rows(y: np.ndarray, test_size: float, seed: int) -> Sequence[np.ndarray]:
+    """Return indices of the files to train on, and of those that are held out."""
+    rows = np.arange(len(y))
+    if not test_size:
+        return rows, rows[:0]
+    try:
+        return train_test_split(rows, test_size=test_size, stratify=y, random_state=seed)
+    except ValueError as error:
+        raise ValueError(
+            f"--test-size={test_size} cannot hold out files of each class: {error} Add files, or "
+            "set --test-size=0."
+        ) from error
+
+
+def _is_interrupted_fit(clf: TransferClassifier, X: np.ndarray, y: np.ndarray) -> bool:
+    """Fit with a bar of progress; return whether Ctrl-C ended it after a whole epoch."""
+    from sklearn.callback import ProgressBar
+
+    categories = []
+    show_line = warnings.showwarning
+
+    def show(message, category, *where, **file):
+        categories.append(category)
+        show_line(message, category, *where, **file)
+
+    clf.set_callbacks(ProgressBar())
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.showwarning = show
+        clf.fit(X, y)
+    # Callbacks are not saved.
+    clf.set_callbacks()
+    return ConvergenceWarning in categories
+
+
+# -- Prediction --------------------------------------------------------------------------------
+
+
+def _load_classifier(path: str) -> Any:
+    model = load(path)
+    if not hasattr(model, "predict_proba"):
+        raise TypeError(
+            f"{path} must hold a classifier with probabilities, got {type(model).__name__}."
+        )
+    check_is_fitted(model)
+    return model
+
+
+def _expand(path: str) -> list[str]:
+    """Return the path of a file, or those of all images in a folder."""
+    if not Path(path).is_dir():
+        return [path]
+    images = list_images(path)
+    if not images:
+        raise ValueError(f"{path!r} has no images. Name image files, or a folder of them.")
+    return images
+
+
+def _predict_files(model: Any, paths: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield each file with its probabilities, or with what is wrong with it."""
+    faults = {path: fault for path in paths if (fault := find_fault(path)) is not None}
+    found = iter(_predict_readable(model, [path for path in paths if path not in faults]))
+    for path in paths:
+        yield (path, faults[path]) if path in faults else (path, next(found))
+
+
+def _predict_readable(model: Any, paths: list[str]) -> list[Any]:
+    """Return probabilities of files whose headers are right.
+
+    A file that is damaged further on makes the prediction of all files fail. Halves of them are
+    predicted then, down to that file.
+    """
+    if not paths:
+        return []
+    try:
+        return list(model.predict_proba(paths))
+    except (ValueError, OSError) as error:
+        if len(paths) == 1:
+            return [error.__cause__ or error]
+    half = len(paths) // 2
+    return _predict_readable(model, paths[:half]) + _predict_readable(model, paths[half:])

@@ -1,0 +1,63 @@
+"""The pictures of a report, as URIs that hold the data themselves."""
+
+import warnings
+from base64 import b64encode
+from io import BytesIO
+
+import numpy as np
+
+from .._data.image_files import import_pillow
+from .evaluation import Evaluation
+
+# Beyond it numbers in the cells of a confusion matrix cannot be read.
+_MOST_CLASSES_WITH_NUMBERS = 25
+_MOST_CHARACTERS = 24
+# Inches of a class, with numbers in the cells and without.
+_CELL, _SMALL_CELL = 0.36, 0.2
+_MARGIN = 1.8  # inches
+_MOST_INCHES = 40.0
+_DOTS_PER_INCH = 160
+_PIXELS_PER_INCH = 120
+
+
+def draw_confusion_matrix(evaluation: Evaluation) -> tuple[str, int]:
+    """Return a picture of the confusion matrix, and the width in pixels to show it with."""
+    from matplotlib.figure import Figure
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    names = [_shorten(name) for name in evaluation.labels]
+    has_numbers = len(names) <= _MOST_CLASSES_WITH_NUMBERS
+    cell = _CELL if has_numbers else _SMALL_CELL
+    side = min(_MARGIN + cell * len(names), _MOST_INCHES)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    panel = figure.add_subplot()
+    ConfusionMatrixDisplay(evaluation.confusion, display_labels=names).plot(
+        ax=panel, cmap="Blues", colorbar=False, include_values=has_numbers, xticks_rotation=45
+    )
+    for name in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
+        name.set(parse_math=False, size=10 if has_numbers else 8)
+    for name in panel.get_xticklabels():
+        name.set(ha="right", rotation_mode="anchor")
+    file = BytesIO()
+    with warnings.catch_warnings():
+        # Fonts lack characters of some scripts. The table has the names as well.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
+    return _as_uri(file, "png"), round(side * _PIXELS_PER_INCH)
+
+
+def encode_image(pixels: np.ndarray) -> str:
+    """Return the picture of an array of shape (h, w) or (h, w, 3), from 0 to 255."""
+    file = BytesIO()
+    image = import_pillow().fromarray(np.rint(pixels).astype(np.uint8))
+    image.save(file, format="jpeg", quality=90)
+    return _as_uri(file, "jpeg")
+
+
+def _as_uri(file: BytesIO, kind: str) -> str:
+    return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode()}"
+
+
+def _shorten(name: str) -> str:
+    name = name.encode(errors="replace").decode()
+    return name if len(name) <= _MOST_CHARACTERS else name[: _MOST_CHARACTERS - 1] + "…"

@@ -1,0 +1,144 @@
+"""`fit`: what it passes on, what it holds out, and how it ends early."""
+
+import signal
+
+import pytest
+
+import skfashion
+from skfashion._training.window_lengths import WindowLengths
+from tests.command_line.conftest import FIT, ODD, PLAIN
+
+
+def test_the_model_is_the_one_that_python_fits(model, photos):
+    clf = skfashion.load(model)
+    assert clf.get_params()["input_size"] == 8
+    assert (clf.backbone, clf.weights, clf.random_state) == ("small_cnn", None, 0)
+    assert clf.n_iter_ == 2
+    assert clf.classes_.tolist() == [ODD, PLAIN]
+
+
+def test_options_are_passed_on(run, photos, tmp_path):
+    path, checkpoint = tmp_path / "model.skf", tmp_path / "checkpoint"
+    options = ["--freeze-until", "1", "--random-state", "7", "--test-size", "0"]
+    done = run("fit", photos, "--out", path, *FIT, *options, "--checkpoint", checkpoint)
+    assert done[0] == 0
+    assert not any("held-out" in line for line in done[1])
+    clf = skfashion.load(path)
+    assert (clf.freeze_until, clf.freeze_point_, clf.random_state) == (1, "conv1", 7)
+    assert checkpoint.is_dir()
+
+
+def test_the_report_is_on_held_out_files(run, photos, tmp_path):
+    page = tmp_path / "report.html"
+    code, lines, errors = run(
+        "fit", photos, "--out", tmp_path / "model.skf", *FIT, "--test-size", "0.5", "--report", page
+    )
+    assert (code, errors) == (0, [])
+    assert lines[-3].startswith("Accuracy on 12 held-out images: ")
+    assert " of 12 images" in page.read_text()
+
+
+def interrupt_after(n_windows, monkeypatch):
+    """Send SIGINT after a number of windows, which are epochs here."""
+    adapt, count = WindowLengths.adapt, 0
+
+    def adapt_and_count(self, n_rows, seconds):
+        nonlocal count
+        adapt(self, n_rows, seconds)
+        count += 1
+        if count == n_windows:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(WindowLengths, "adapt", adapt_and_count)
+
+
+@pytest.fixture
+def python_handles_signals():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_handles_signals")
+@pytest.mark.parametrize("exists", [False, True], ids=["new file", "old file"])
+def test_an_interrupted_fit_saves_its_last_whole_epoch_but_replaces_no_file(
+    exists, run, photos, tmp_path, monkeypatch
+):
+    path = tmp_path / "model.skf"
+    if exists:
+        path.write_bytes(b"old")
+    interrupt_after(3, monkeypatch)
+    code, lines, errors = run("fit", photos, "--out", path, *FIT, "--epochs", "50")
+    assert code == 130
+    assert not any(line.startswith("Model") for line in lines)
+    assert errors[0].startswith("skfashion: warning: ")
+    assert "interrupted by the user" in errors[0]
+    if exists:
+        assert errors[1:] == [f"skfashion: interrupted: {path} stays as it was."]
+        assert path.read_bytes() == b"old"
+    else:
+        assert errors[1:] == [
+            f"skfashion: interrupted: {path} has the weights of the last whole epoch."
+        ]
+        assert 1 <= skfashion.load(path).n_iter_ < 50
+
+
+@pytest.mark.usefixtures("python_handles_signals")
+def test_ctrl_c_before_an_epoch_ends_without_a_traceback(run, photos, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(skfashion.TransferClassifier, "fit", interrupt)
+    done = run("fit", photos, "--out", tmp_path / "model.skf", *FIT)
+    assert done == (130, [], ["skfashion: interrupted"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--backbone", "mobilenet_v3"], "--backbone: invalid choice: 'mobilenet_v3'"),
+        (["--epochs", "many"], "--epochs: it must be an integer of at least 0, got 'many'"),
+        (["--input-size", "0"], "--input-size: it must be an integer of at least 1, got '0'"),
+        (["--test-size", "1"], "--test-size: it must be a number from 0 to less than 1"),
+        (["--random-state", "-1"], "--random-state: "),
+        (["--random-state", str(2**32)], "at most 4294967295, got '4294967296'"),
+        (["--speed", "9"], "unrecognized arguments: --speed 9"),
+    ],
+    ids=str,
+)
+def test_wrong_usage_is_code_2(options, message, run, photos, tmp_path):
+    code, lines, errors = run("fit", photos, "--out", tmp_path / "model.skf", *options)
+    assert (code, lines) == (2, [])
+    assert message in errors[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--weights", "imagenet"], "small_cnn"),
+        (["--weights", "none.h5"], "none.h5"),
+        (["--freeze-until", "conv7"], "freeze_until='conv7' is not one of"),
+        (["--out", "no/model.skf"], "no/model.skf: there is no folder"),
+        (["--out", "."], ". is a folder. Name a file in it."),
+        (["--report", "no/page.html"], "no/page.html: there is no folder"),
+        (["--report", "page.html", "--test-size", "0"], "--report needs held-out files"),
+        (["--test-size", "0.01"], "--test-size=0.01 cannot hold out files of each class: "),
+    ],
+    ids=str,
+)
+def test_what_fit_cannot_do_is_one_line_and_no_file(
+    options, message, run, photos, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = run("fit", photos, "--out", "model.skf", *FIT, *options)
+    assert (code, len(errors)) == (1, 1)
+    assert errors[0].startswith("skfashion: error: ")
+    assert message in errors[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_folder_is_an_error(run, tmp_path):
+    code, lines, errors = run("fit", tmp_path / "none", "--out", tmp_path / "model.skf")
+    assert (code, lines) == (1, [])
+    assert "there is no such folder" in errors[0]
