@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: demo quick test test-slow lint check bench docs clean
+.PHONY: demo quick test test-slow test-lowest lint check bench docs clean
 
 demo: .venv/demo
 	$(BIN)/python examples/demo/class_split.py $(if $(FULL),--full)
@@ -26,6 +26,10 @@ test: lint .venv/test
 
 test-slow: .venv/test
 	$(BIN)/python -m pytest -m slow
+
+# The lowest versions that pyproject.toml allows have an environment of their own.
+test-lowest: .venv-lowest/test
+	.venv-lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: .venv/lint
 	$(BIN)/ruff format --check .
@@ -50,7 +54,7 @@ docs: .venv/docs
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf .venv build dist demo-output docs/_build docs/auto_examples docs/api/generated
+	rm -rf .venv .venv-lowest build dist demo-output docs/_build docs/auto_examples docs/api/generated
 	rm -f docs/sg_execution_times.rst docs/backbone_table.inc
 
 # One virtual environment; a file in it for each set of extras that is installed.
@@ -61,4 +65,11 @@ clean:
 
 .venv/demo .venv/test .venv/bench .venv/lint .venv/docs: .venv/%: .venv/python pyproject.toml
 	$(INSTALL) '.[$*]'
+	@touch $@
+
+.venv-lowest/test: pyproject.toml
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
+		--editable '.[test]'
 	@touch $@
