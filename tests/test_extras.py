@@ -28,6 +28,7 @@ OPTIONAL_IMPORTS = {
     "_keras/tensorflow.py": {"tensorflow": "tensorflow"},
     "_persistence/scikit_learn.py": {"skops": "skops"},
     "_networks/onnx_model.py": {"onnx": "onnx"},
+    "_reporting/card_sections.py": {"matplotlib": "plot"},
     "_reporting/pictures.py": {"matplotlib": "plot"},
     "datasets/_fashion_mnist.py": {"pandas": "plot"},
     "distributed.py": {"dask": "dask", "distributed": "dask"},

@@ -80,7 +80,7 @@ def describe_network(part: Any) -> Facts:
 def describe_training(part: Any) -> Facts:
     """Return how a fitted estimator was trained; nothing if it was not."""
     history, before = getattr(part, "history_", {}), getattr(part, "pretrain_history_", {})
-    facts: Facts = {"epochs on the source task": len(before["loss"])} if before else {}
+    facts: Facts = {"epochs on the source task": len(before.get("loss", []))} if before else {}
     facts |= _existing(part, _TRAINING)
     for name, fact in _HISTORY.items():
         if values := history.get(name):
