@@ -82,6 +82,7 @@ def test_a_class_split(fitted, fashion_test):
     assert facts["loss in the last epoch"] == f"{fitted.history_['loss'][-1]:.3f}"
     assert facts["image"] == "14 x 14 pixels, 1 channel (grey)"
     assert facts["X"] == "(n, 14, 14), or flat rows, (n, 196)"
+    assert facts["X of files"] == "n paths, decoded and resized with resize='crop'"
     assert facts["pixels"] == "0 (black) to 255 (white)"
     assert facts["pretrain_classes"] == "[5, 6, 7, 8, 9]"
     assert facts["skfashion"] == skfashion.__version__
