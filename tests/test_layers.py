@@ -18,6 +18,7 @@ LAYERS = [
     {"_networks"},
     {"_training"},
     {"_persistence"},
+    {"_reporting"},
     {"_estimators"},
     {"model_selection"},
     {"inspection"},

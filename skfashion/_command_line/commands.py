@@ -21,7 +21,7 @@ from .._estimators.transfer_classifier import TransferClassifier
 from .._persistence.save_and_load import load, save
 from ..datasets import load_image_folder
 from ..datasets._image_folder import list_images
-from .evaluation import Evaluation, evaluate
+from .evaluation import FileEvaluation, evaluate_files
 from .report import write_report
 
 # Files whose lines are printed at a time.
@@ -51,7 +51,7 @@ def run_fit(options: Namespace) -> int:
         raise KeyboardInterrupt(f"{options.out} has the weights of the last whole epoch.")
     save(clf, options.out)
     if len(test):
-        evaluation = evaluate(clf, X[test], y[test])
+        evaluation = evaluate_files(clf, X[test], y[test])
         print(f"Accuracy on {evaluation.n_images:,} held-out images: {evaluation.accuracy:.3f}")
         if options.report:
             _write_report(options, evaluation, clf, options.out)
@@ -83,8 +83,8 @@ def run_evaluate(options: Namespace) -> int:
     _check_outputs(options.report)
     model = _load_classifier(options.model)
     X, y = load_image_folder(options.photos, verify=True, return_X_y=True)
-    evaluation = evaluate(model, X, y)
-    if unknown := evaluation.unknown_labels:
+    evaluation = evaluate_files(model, X, y)
+    if unknown := evaluation.unknown_names:
         warnings.warn(
             f"{options.model} does not know the classes {', '.join(unknown)}: all images of these "
             "count as mistakes.",
@@ -114,7 +114,7 @@ def _check_outputs(path: str | None, report: str | None = None) -> None:
         check_matplotlib_support("--report")
 
 
-def _write_report(options: Namespace, evaluation: Evaluation, model: Any, name: str) -> None:
+def _write_report(options: Namespace, evaluation: FileEvaluation, model: Any, name: str) -> None:
     write_report(Path(options.report).expanduser(), evaluation, model, name, options.photos)
     print(f"Report: {options.report}")
 

@@ -4,11 +4,12 @@ Modules read the limits as attributes of this module, ``chunks.SCAN_BYTES``, so 
 changes a limit everywhere.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from sklearn import get_config
-from sklearn.utils import gen_batches
+from sklearn.utils import _safe_indexing, gen_batches
+from sklearn.utils.validation import _num_samples
 
 from .array_source import ArraySource
 
@@ -65,6 +66,27 @@ def chunks_in_working_memory(indices: np.ndarray, row_bytes: int) -> list[np.nda
     """Split row indices into parts whose rows fit into scikit-learn's `working_memory`."""
     most_bytes = int(get_config()["working_memory"] * 2**20)
     return [indices[part] for part in chunk_rows(len(indices), row_bytes, most_bytes)]
+
+
+def predict_in_chunks(predict: Callable, X, rows: np.ndarray) -> np.ndarray:
+    """Return predictions for rows of `X`, which are read in chunks of `working_memory`.
+
+    Parameters
+    ----------
+    predict : callable
+        ``predict(X) -> ndarray of shape (n,)``.
+    X : array-like of shape (n, ...)
+        What it takes.
+    rows : ndarray of int of shape (n_rows,)
+        Indices of at least one row.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Predictions.
+    """
+    parts = chunks_in_working_memory(rows, getattr(X, "nbytes", 0) // _num_samples(X))
+    return np.concatenate([predict(_safe_indexing(X, part)) for part in parts])
 
 
 def bytes_of_row(array: ArraySource) -> int:

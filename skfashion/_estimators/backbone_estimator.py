@@ -5,15 +5,19 @@ import warnings
 from numbers import Integral
 from typing import Any, Self
 
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._backbones.registry import pack_registered, register_unpickled
 from .._backbones.spec import Backbone
+from .._data.class_names import ClassNames
 from .._data.image_decoding import RESIZES
 from .._messages import warn_user
 from .._persistence.save_and_load import save
+from .._reporting.card_sections import build_card
+from .._reporting.model_card import ModelCard
 from .._version import __version__
 
 _INPUT_ATTRIBUTES = "n_features_in_", "feature_names_in_"
@@ -53,6 +57,41 @@ class BackboneEstimator(BaseEstimator):
         skfashion.save : Does the same, and names the errors.
         """
         save(self, path)
+
+    def card(
+        self,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        class_names: ClassNames | None = None,
+        title: str | None = None,
+        file: str | os.PathLike = "model.skf",
+    ) -> ModelCard:
+        """Describe the fitted estimator on a page of Markdown.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,), default=None
+            Images to score a classifier on; `None` for no scores.
+        y : array-like of shape (n,), default=None
+            Their labels.
+        class_names : dict or sequence of str, default=None
+            Names of labels: a dict, or a sequence in which integer labels are positions.
+        title : str, default=None
+            The title of the page; `None` for one with the name of the backbone.
+        file : str or path-like, default="model.skf"
+            The file of the saved estimator. The page has its name, without folders.
+
+        Returns
+        -------
+        ModelCard
+            The page. ``str(card)`` is its Markdown, and ``card.save(path)`` writes it.
+
+        See Also
+        --------
+        skfashion.model_card : Does the same, also for pipelines, and names the errors.
+        """
+        return build_card(self, [("", self)], X, y, class_names, title, file)
 
     def _saved_state(self) -> dict[str, Any]:
         """Return what a file holds of the estimator."""

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from .._backbones.recipe import Recipe
-from .._data.chunks import chunks_in_working_memory
+from .._data.chunks import predict_in_chunks
 from .._data.class_split import ClassSplit, split_classes, split_first_batch
 from .._data.lazy_images import ImageFormat
 from .._data.named_errors import errors_name
@@ -350,9 +349,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         rows = np.flatnonzero(self._fitted.split.scored_rows(labels))
         if weight is not None:
             weight = check_weights_of_rows(weight[rows], rows)
-        parts = chunks_in_working_memory(rows, getattr(X, "nbytes", 0) // len(labels))
         with errors_name("X"):
-            predicted = np.concatenate([self.predict(_safe_indexing(X, part)) for part in parts])
+            predicted = predict_in_chunks(self.predict, X, rows)
         return accuracy_score(labels[rows], predicted, sample_weight=weight)
 
     # -- The network -----------------------------------------------------------------------

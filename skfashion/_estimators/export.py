@@ -5,10 +5,10 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._data.pixel_range import range_of_decoded
+from .._reporting.facts import array_shape
 from .._version import __version__
 from .find_classifier import changes_images, fitted_classifier
 
@@ -117,19 +117,11 @@ def export_onnx(
         path,
         network.architecture,
         network.weights,
-        (_input_shape(classifier), input_dtype),
+        (array_shape(classifier), input_dtype),
         pixel_range,
         {name: json.dumps(value, default=str) for name, value in metadata.items()},
         test_time_flips=test_time_flips,
     )
-
-
-def _input_shape(classifier) -> tuple[int, ...]:
-    """Return the shape in which the file takes an image."""
-    shape = classifier.image_shape_
-    if np.prod(shape) != classifier.n_features_in_:
-        return (classifier.n_features_in_,)
-    return shape[:2] if shape[2] == 1 else shape
 
 
 def _check_packages() -> None:

@@ -99,6 +99,32 @@ def iterate_parts(estimator: Any) -> Iterator[Any]:
         yield from iterate_parts(part)
 
 
+def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
+    """Return the fitted estimators that wrap no other, in the order of the data, by name.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted estimator, alone or in pipelines, unions of features and searches. Of a search the
+        best estimator is taken.
+
+    Returns
+    -------
+    list of (str, estimator)
+        Estimators with their names in the parameters of the pipeline, such as "union__left"; ""
+        for an estimator that is alone.
+    """
+    if hasattr(estimator, "best_estimator_"):
+        return fitted_steps(estimator.best_estimator_)
+    wrapped = _wrapped_estimators(estimator) or getattr(estimator, "transformer_list", [])
+    return [
+        ("__".join(filter(None, (name, inner))), step)
+        for name, each in wrapped
+        if each not in (None, "passthrough", "drop")
+        for inner, step in fitted_steps(each)
+    ] or [("", estimator)]
+
+
 def _walk_to_classifier(
     estimator: Any, *, fitted: bool = False
 ) -> Iterator[tuple[tuple[str, ...], Any]]:

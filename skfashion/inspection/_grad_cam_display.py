@@ -12,11 +12,11 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples, check_consistent_length, column_or_1d
 
+from .._data.class_names import ClassNames
 from .._estimators.find_classifier import classifier_input, fitted_classifier
 from ._grad_cam import encode_target, grad_cam, images_of
 from ._image_panels import (
     N_IMAGES,
-    ClassNames,
     check_n_images,
     draw_images,
     format_percent,

@@ -12,10 +12,10 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from .._data.class_names import ClassNames
 from .._estimators.find_classifier import fitted_classifier
 from ._image_panels import (
     N_IMAGES,
-    ClassNames,
     check_n_images,
     draw_images,
     format_percent,

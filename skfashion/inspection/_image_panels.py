@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._data.class_names import ClassNames, name_of_label
 from .._data.pixel_range import WHITE
 from ._panels import make_panels
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ._panels import AxesLike
-
-ClassNames: TypeAlias = Mapping[Any, str] | Sequence[str]
 
 N_IMAGES = 12
 _MAX_COLUMNS = 6
@@ -154,17 +152,7 @@ def label_name(label: Any, class_names: ClassNames | None) -> str:
     ValueError
         If `class_names` is a sequence and the label is not an integer.
     """
-    if isinstance(class_names, Mapping):
-        label = class_names.get(label, label)
-    elif class_names is not None:
-        if not isinstance(label, Integral):
-            raise ValueError(
-                "class_names must be a dict of label to name, or a sequence in which integer "
-                f"labels are positions; it is a {type(class_names).__name__}, and there is a label "
-                f"{str(label)!r}. Pass a dict."
-            )
-        label = class_names[int(label)] if 0 <= int(label) < len(class_names) else label
-    name = str(label)
+    name = name_of_label(label, class_names)
     return name if len(name) <= _MAX_NAME_LENGTH else name[: _MAX_NAME_LENGTH - 1] + "…"
 
 

@@ -10,8 +10,9 @@ from numpy.testing import assert_array_equal
 from sklearn.metrics import precision_recall_fscore_support
 
 import skfashion
-from skfashion._command_line.evaluation import Evaluation, evaluate
-from skfashion._command_line.pictures import draw_confusion_matrix
+from skfashion._command_line.evaluation import FileEvaluation, evaluate_files
+from skfashion._reporting.evaluation import Evaluation
+from skfashion._reporting.pictures import draw_confusion_matrix
 from skfashion.datasets import load_image_folder
 from tests.command_line.conftest import ODD, PLAIN, write_photos
 
@@ -119,7 +120,13 @@ def test_a_page_without_mistakes(model, tmp_path):
 
     clf = skfashion.load(model)
     names = np.array([ODD, PLAIN])
-    right = Evaluation(np.array(["a.png", "b.png"]), names, names, np.ones(2), names)
+    right = FileEvaluation(
+        y_true=names,
+        y_pred=names,
+        known_labels=names,
+        files=np.array(["a.png", "b.png"]),
+        confidence=np.ones(2),
+    )
     write_report(tmp_path / "page.html", right, clf, "model.skf", "photos")
     page = Page((tmp_path / "page.html").read_text())
     assert "No mistake in 2 images." in page.texts_in("p")
@@ -128,8 +135,8 @@ def test_a_page_without_mistakes(model, tmp_path):
 
 def test_classes_that_the_model_lacks_count_as_mistakes(model, photos, tmp_path):
     files, y = load_image_folder(photos, return_X_y=True)
-    evaluation = evaluate(skfashion.load(model), files, np.where(y == ODD, "other", y))
-    assert evaluation.unknown_labels == ["other"]
+    evaluation = evaluate_files(skfashion.load(model), files, np.where(y == ODD, "other", y))
+    assert evaluation.unknown_names == ["other"]
     assert evaluation.accuracy <= 0.5
     assert evaluation.confusion.sum() == len(y)
 
@@ -148,12 +155,12 @@ def test_labels_that_are_numbers_are_compared_by_name_and_source_classes_left_ou
     clf = skfashion.TransferClassifier(
         pretrain_classes=[2, 3], pretrain_epochs=1, epochs=1, input_size=8, random_state=0
     ).fit(files, names.astype(int))
-    evaluation = evaluate(clf, files, names)
+    evaluation = evaluate_files(clf, files, names)
     assert sorted(set(evaluation.y_true)) == ["0", "1"]
     assert evaluation.accuracy == clf.score(files, names.astype(int))
     assert_array_equal(evaluation.confidence, clf.predict_proba(files[:8]).max(axis=1))
     with pytest.raises(ValueError, match="No image is of a class to predict, 0, 1"):
-        evaluate(clf, files[8:], names[8:])
+        evaluate_files(clf, files[8:], names[8:])
 
 
 def test_a_bad_file_is_an_error_that_names_it(run, model, tmp_path):
@@ -168,7 +175,7 @@ def test_a_bad_file_is_an_error_that_names_it(run, model, tmp_path):
 
 def test_many_classes_with_long_names_of_any_script_have_a_picture():
     names = np.array([f"$a_{n}^{{ 日本 {'x' * n}" for n in range(26)])
-    many = Evaluation(names, names, names, np.ones(26), names)
+    many = Evaluation(names, names, names)
     picture, width = draw_confusion_matrix(many)
-    assert picture.startswith("data:image/png;base64,")
+    assert picture.startswith(b"\x89PNG")
     assert 500 < width < 1500

@@ -1,4 +1,4 @@
-"""The pictures of a report, as URIs that hold the data themselves."""
+"""Pictures of a report: files in memory, and URIs that hold them."""
 
 import warnings
 from base64 import b64encode
@@ -20,12 +20,12 @@ _DOTS_PER_INCH = 160
 _PIXELS_PER_INCH = 120
 
 
-def draw_confusion_matrix(evaluation: Evaluation) -> tuple[str, int]:
-    """Return a picture of the confusion matrix, and the width in pixels to show it with."""
+def draw_confusion_matrix(evaluation: Evaluation) -> tuple[bytes, int]:
+    """Return a picture as the bytes of a PNG file, and the width in pixels to show it with."""
     from matplotlib.figure import Figure
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    names = [_shorten(name) for name in evaluation.labels]
+    names = [_shorten(name) for name in evaluation.names]
     has_numbers = len(names) <= _MOST_CLASSES_WITH_NUMBERS
     cell = _CELL if has_numbers else _SMALL_CELL
     side = min(_MARGIN + cell * len(names), _MOST_INCHES)
@@ -43,7 +43,7 @@ def draw_confusion_matrix(evaluation: Evaluation) -> tuple[str, int]:
         # Fonts lack characters of some scripts. The table has the names as well.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
-    return _as_uri(file, "png"), round(side * _PIXELS_PER_INCH)
+    return file.getvalue(), round(side * _PIXELS_PER_INCH)
 
 
 def encode_image(pixels: np.ndarray) -> str:
@@ -51,11 +51,12 @@ def encode_image(pixels: np.ndarray) -> str:
     file = BytesIO()
     image = import_pillow().fromarray(np.rint(pixels).astype(np.uint8))
     image.save(file, format="jpeg", quality=90)
-    return _as_uri(file, "jpeg")
+    return as_uri(file.getvalue(), "jpeg")
 
 
-def _as_uri(file: BytesIO, kind: str) -> str:
-    return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode()}"
+def as_uri(data: bytes, kind: str = "png") -> str:
+    """Return the URI that holds a picture, given the bytes of its file."""
+    return f"data:image/{kind};base64,{b64encode(data).decode()}"
 
 
 def _shorten(name: str) -> str:

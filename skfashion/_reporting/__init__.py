@@ -1,0 +1,1 @@
+"""Reports on fitted estimators: scores, pictures, facts, and the page of a model card."""

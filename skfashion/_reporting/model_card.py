@@ -1,0 +1,110 @@
+"""ModelCard: a page of Markdown with its pictures."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from os import PathLike
+from pathlib import Path
+from urllib.parse import quote
+
+from .._cache.store import open_to_write
+from .._interrupts import interrupts_deferred
+from .markdown import escape
+from .pictures import as_uri
+
+
+class ModelCard:
+    """A page of Markdown on a fitted estimator, with its pictures.
+
+    :func:`skfashion.model_card` makes it. ``str(card)`` is the page.
+
+    Parameters
+    ----------
+    title : str
+        The title of the page, as text.
+    sections : dict of str to str
+        The Markdown of each section by its heading. They may be changed.
+    pictures : dict of str to bytes, default=None
+        The PNG file of each picture by the name that sections link it by.
+
+    Examples
+    --------
+    >>> from skfashion import ModelCard
+    >>> card = ModelCard("Clothes", {"Model": "It tells *clothes* apart."})
+    >>> card.sections["Limits"] = "It knows nothing else."
+    >>> print(card)
+    # Clothes
+    <BLANKLINE>
+    ## Model
+    <BLANKLINE>
+    It tells *clothes* apart.
+    <BLANKLINE>
+    ## Limits
+    <BLANKLINE>
+    It knows nothing else.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        sections: Mapping[str, str],
+        pictures: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self.title = title
+        self.sections = dict(sections)
+        self.pictures = dict(pictures or {})
+
+    def __str__(self) -> str:
+        sections = (f"## {escape(name)}\n\n{text}" for name, text in self.sections.items())
+        return "\n\n".join([f"# {escape(self.title)}", *sections])
+
+    def __repr__(self) -> str:
+        return f"ModelCard({self.title!r}, sections={[*self.sections]})"
+
+    def save(self, path: str | PathLike) -> None:
+        """Write the page, and its pictures into the same folder.
+
+        The name of a picture begins with that of the page: ``card.md`` has
+        ``card_confusion_matrix.png``. An error or Ctrl-C leaves the old files, or none.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file of the page, by convention with the ending ``.md``.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder does not exist.
+        IsADirectoryError
+            If the path is a folder.
+        OSError
+            If a file cannot be written, as on a full disk.
+        """
+        # A link is followed; otherwise it would be replaced.
+        path = Path(path).expanduser().resolve()
+        if not path.parent.is_dir():
+            raise FileNotFoundError(
+                f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
+            )
+        if path.is_dir():
+            raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file in it.")
+        names = {name: f"{path.stem}_{name}" for name in self.pictures}
+        page = self._link_pictures({name: quote(file) for name, file in names.items()})
+        # All files are written before the first gets its name; the page gets it last.
+        with interrupts_deferred(), ExitStack() as files:
+            file = files.enter_context(open_to_write(path))
+            for name, data in self.pictures.items():
+                files.enter_context(open_to_write(path.with_name(names[name]))).write(data)
+            # Labels from names of files may hold bytes that are no text.
+            file.write(f"{page}\n".encode(errors="replace"))
+
+    def _repr_markdown_(self) -> str:
+        """Return the page with its pictures inside, for notebooks."""
+        return self._link_pictures({name: as_uri(self.pictures[name]) for name in self.pictures})
+
+    def _link_pictures(self, links: dict[str, str]) -> str:
+        """Return the page with links to pictures in place of their names."""
+        page = str(self)
+        for name, link in links.items():
+            page = page.replace(f"]({name})", f"]({link})")
+        return page

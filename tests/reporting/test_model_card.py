@@ -1,0 +1,368 @@
+"""The model card: what the page says, and that what it says is so."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+import skfashion
+from skfashion import BackboneFeatures, ModelCard, TransferClassifier, model_card
+from tests.reporting.pages import Page
+from tests.residual import RESIDUAL
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "a | b\n\n# heading\n\n```python",
+    "[link](javascript:alert(1)) ![picture](confusion_matrix.png)",
+    "`*__x__*`",
+    "",
+    "accuracy",
+    "macro avg",
+    "$\\frac{1}{2}$ & &lt; ~~x~~ \u202e日本",
+]
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Images of 8 x 8 pixels, 6 of each of eight classes, and the numbers of the classes."""
+    y = np.arange(48) % 8
+    X = np.random.default_rng(0).integers(100, size=(48, 8, 8)) + 20 * y[:, None, None]
+    return X.astype(np.uint8), y
+
+
+@pytest.fixture(scope="module")
+def hostile(images, make):
+    X, y = images
+    labels = np.array(HOSTILE)[y]
+    return make(epochs=1).fit(X, labels), X, labels
+
+
+@pytest.fixture(scope="module")
+def probe(images):
+    X, y = images
+    return make_pipeline(
+        BackboneFeatures(layer="conv1", random_state=0), LogisticRegression(C=0.5, max_iter=1000)
+    ).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def search(images, make):
+    pipeline = make_pipeline(FunctionTransformer(), make())
+    grid = {"transferclassifier__epochs": [1, 2]}
+    X, y = images
+    return GridSearchCV(pipeline, grid, cv=2).fit(X, y % 2)
+
+
+# -- What the page says ------------------------------------------------------------------------
+
+
+def test_a_class_split(fitted, fashion_test):
+    X, y = fashion_test
+    page = Page(str(fitted.card(X, y, class_names={0: "shirt", 7: "Sneaker"})))
+    assert page.headings == [
+        "Image classifier (small_cnn)",
+        *("Model", "Classes", "Input", "Training", "Evaluation", "Parameters", "Use", "Versions"),
+    ]
+    facts = page.facts
+    assert facts["backbone"] == "small_cnn"
+    assert facts["weights at the start"] == "random"
+    assert facts["frozen until"] == "features"
+    assert facts["frozen parameters"] == f"{fitted.n_frozen_params_:,}"
+    assert facts["trained parameters"] == f"{fitted.n_trainable_params_:,}"
+    assert facts["epochs on the source task"] == "1"
+    assert facts["epochs"] == "2"
+    assert facts["batch size"] == str(fitted.batch_size_)
+    assert facts["loss in the last epoch"] == f"{fitted.history_['loss'][-1]:.3f}"
+    assert facts["image"] == "14 x 14 pixels, 1 channel (grey)"
+    assert facts["X"] == "(n, 14, 14), or flat rows, (n, 196)"
+    assert facts["X of files"] == "n paths, decoded and resized with resize='crop'"
+    assert facts["pixels"] == "0 (black) to 255 (white)"
+    assert facts["pretrain_classes"] == "[5, 6, 7, 8, 9]"
+    assert facts["skfashion"] == skfashion.__version__
+    classes = page.table("class", "label")
+    assert classes[0] == ["shirt", "0", "0", "no"]
+    assert classes[4] == ["4", "4", "4", "no"]
+    assert classes[7] == ["Sneaker", "7", "not predicted", "yes"]
+
+
+def test_scores_are_those_of_score(fitted, fashion_test):
+    X, y = fashion_test
+    card = fitted.card(X, y)
+    n_target = int((y < 5).sum())
+    n_right = round(fitted.score(X, y) * n_target)
+    facts = Page(str(card)).facts
+    assert facts["accuracy"] == f"{fitted.score(X, y):.3f} ({n_right} of {n_target})"
+    assert f"{len(y) - n_target} others are of classes outside" in card.sections["Evaluation"]
+    predicted = fitted.predict(X)
+    for label, row in enumerate(Page(str(card)).table("class", "precision")):
+        recall = (predicted[y == label] == label).mean()
+        assert (row[0], row[2], row[4]) == (str(label), f"{recall:.3f}", "10")
+
+
+def test_a_page_without_data_has_no_scores(fitted):
+    card = fitted.card(title="Clothes | bags", file="folder/clothes.skf")
+    page = Page(str(card))
+    assert page.headings[0] == "Clothes | bags"
+    assert "Evaluation" not in page.headings
+    assert (page.pictures, card.pictures) == ([], {})
+    assert "skfashion.load('clothes.skf')" in page.code[0][1]
+    assert "folder" not in str(card)
+
+
+def test_a_pipeline_of_features_and_a_classifier(probe, images):
+    X, y = images
+    page = Page(str(model_card(probe, X, y)))
+    facts = page.facts
+    assert facts["step"] == "backbonefeatures"
+    assert facts["layer of the features"] == "conv1"
+    assert facts["features of an image"] == str(probe[0].transform(X[:1]).shape[1])
+    assert facts["backbonefeatures__layer"] == "'conv1'"
+    assert facts["logisticregression"] == "LogisticRegression"
+    assert facts["logisticregression__C"] == "0.5"
+    assert facts["accuracy"].startswith(f"{probe.score(X, y):.3f}")
+    assert "Training" not in page.headings
+    assert "tensorflow,skops" in str(model_card(probe))
+
+
+def test_a_search_describes_its_best_estimator(search, images):
+    X, y = images
+    page = Page(str(model_card(search, X, y % 2)))
+    best = search.best_params_["transferclassifier__epochs"]
+    assert page.facts["search"] == "GridSearchCV"
+    assert page.facts["candidates"] == page.facts["folds"] == "2"
+    assert page.facts["best transferclassifier__epochs"] == str(best)
+    assert page.facts["epochs"] == str(best)
+    assert page.facts["accuracy"].startswith(f"{search.score(X, y % 2):.3f}")
+    assert "take" in model_card(search).sections["Input"].splitlines()[0]
+
+
+def test_features_alone_and_two_networks(images):
+    X, y = images
+    features = BackboneFeatures(random_state=0).fit(X)
+    page = Page(str(features.card()))
+    assert page.headings[0] == "Image features (small_cnn)"
+    assert not {"Classes", "Training"} & set(page.headings)
+    union = FeatureUnion([("left", features), ("right", BackboneFeatures(layer="conv1"))])
+    tables = Page(str(model_card(union.fit(X)))).tables
+    steps = [dict(table[1:]).get("step") for table in tables if len(table[0]) == 2]
+    assert steps[:2] == ["left", "right"]
+    with pytest.raises(TypeError, match="FeatureUnion is none"):
+        model_card(union, X, y)
+
+
+def test_weights_of_a_file_and_folders_stay_private(body_path, lt5, make, tmp_path):
+    clf = make(weights=body_path, memory=str(tmp_path), random_state=0, epochs=1).fit(*lt5)
+    page = str(clf.card(file=tmp_path / "model.skf"))
+    facts = Page(page).facts
+    assert facts["weights at the start"] == f"file {body_path.name}"
+    assert facts["weights"] == repr(body_path.name)
+    assert facts["memory"] == repr(tmp_path.name)
+    assert str(tmp_path.parent) not in page
+    assert str(body_path.parent) not in page
+
+
+def test_official_weights_have_their_hash():
+    from skfashion._backbones.registry import get_backbone
+    from skfashion._reporting.facts import _describe_weights
+
+    official = get_backbone("vgg16").official
+    described = _describe_weights("imagenet", get_backbone("vgg16"))
+    assert official.file_name in described
+    assert described.endswith(f"MD5 {official.file_hash}")
+    assert "MD5" not in _describe_weights("imagenet", get_backbone("mobilenet_v2"))
+
+
+def test_a_backbone_of_the_user_is_named(images):
+    X, _ = images
+    features = BackboneFeatures(RESIDUAL, random_state=0).fit(X)
+    assert f"{RESIDUAL.name} does not come with skfashion" in features.card().sections["Use"]
+
+
+# -- Labels and names --------------------------------------------------------------------------
+
+
+def test_names_are_text_whatever_they_are(hostile):
+    clf, X, labels = hostile
+    page = Page(str(clf.card(X, labels, title=HOSTILE[0], file=HOSTILE[1])))
+    assert not page.kinds & {"html_inline", "html_block", "link_open", "em_open", "strong_open"}
+    assert "s_open" not in page.kinds
+    assert page.pictures == ["confusion_matrix.png"]
+    assert page.headings[0] == HOSTILE[0]
+    assert len(page.headings) == 9
+    assert len(page.code) == 1
+    shown = {" ".join(name.split()) for name in HOSTILE}
+    assert {row[0] for row in page.table("class", "precision")} == shown
+    assert [row[0] for row in page.table("label")] == [repr(each) for each in sorted(HOSTILE)]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [True, False],
+        [-1, 3],
+        [0.0, 2.0],
+        np.array(["2020-01-01", "2021-01-01"], "datetime64[ns]"),
+        np.array([1, 2], "timedelta64[D]"),
+        np.array(["a", "bc"], object),
+    ],
+    ids=lambda labels: str(np.asarray(labels).dtype),
+)
+def test_labels_of_any_type(labels, images, make):
+    X, y = images
+    y = np.asarray(labels)[y % 2]
+    clf = make(epochs=1).fit(X, y)
+    page = Page(str(clf.card(X, y)))
+    assert page.facts["accuracy"].startswith(f"{clf.score(X, y):.3f}")
+    shown = [row[0] for row in page.table("label")]
+    namespace = {"np": np}
+    assert_array_equal([eval(each, namespace) for each in shown], clf.classes_)
+
+
+def test_classes_that_the_model_does_not_know_are_named(hostile):
+    clf, X, labels = hostile
+    text = clf.card(X, np.where(labels == "accuracy", "*new*", labels)).sections["Evaluation"]
+    assert r"does not know \*new\*: all images of these count as mistakes." in text
+
+
+# -- Invalid input -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        TransferClassifier(),
+        BackboneFeatures(),
+        make_pipeline(StandardScaler(), TransferClassifier()),
+        GridSearchCV(TransferClassifier(), {"epochs": [1]}),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_an_estimator_that_is_not_fitted(estimator):
+    with pytest.raises(NotFittedError):
+        model_card(estimator)
+
+
+def test_estimators_of_others_and_half_of_the_data(fitted, hostile, probe, images):
+    X, y = images
+    clf, *_ = hostile
+    with pytest.raises(TypeError, match=r"must be a fitted TransferClassifier .* got Standard"):
+        model_card(StandardScaler().fit(X.reshape(48, -1)))
+    with pytest.raises(ValueError, match="X was passed without y"):
+        fitted.card(X)
+    with pytest.raises(ValueError, match="y was passed without X"):
+        fitted.card(y=y)
+    with pytest.raises(ValueError, match="labels of type <U"):
+        model_card(probe, X, y.astype(str))
+    with pytest.raises(ValueError, match="class_names must be a dict"):
+        clf.card(class_names=["shirt", "trouser"])
+
+
+# -- The code of the page ----------------------------------------------------------------------
+
+
+def code_of(card):
+    ((language, code),) = Page(str(card)).code
+    assert language == "python"
+    return code
+
+
+@pytest.mark.slow
+def test_the_code_runs_in_another_process(fitted, tmp_path):
+    fitted.save(tmp_path / "clothes.skf")
+    code = code_of(fitted.card(file=tmp_path / "clothes.skf"))
+    run = [sys.executable, "-c", code]
+    printed = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    black = np.zeros((1, 14, 14), np.uint8)
+    assert printed.strip() == str(fitted.predict(black))
+
+
+def test_the_code_fits_what_the_estimator_takes(probe, images, make, tmp_path, monkeypatch, capsys):
+    X, y = images
+    monkeypatch.chdir(tmp_path)
+    rows = X.reshape(48, 64)
+    fitted = {
+        "dark.skf": make(epochs=1, pixel_range=(255, 0)).fit(X, y),
+        "probe.skf": probe,
+        "scaled.skf": make_pipeline(StandardScaler(), make(epochs=1)).fit(rows, y),
+        "padded.skf": BackboneFeatures(random_state=0).fit(rows[:, :30]),
+        "colour.skf": BackboneFeatures(random_state=0).fit(np.stack([X / 255] * 3, axis=-1)),
+    }
+    for file, estimator in fitted.items():
+        skfashion.save(estimator, file)
+        exec(code_of(model_card(estimator, file=file)), {})
+        assert capsys.readouterr().out
+
+
+def test_a_loaded_estimator_has_the_same_page(fitted, fashion_test, tmp_path):
+    fitted.save(tmp_path / "model.skf")
+    loaded = skfashion.load(tmp_path / "model.skf")
+    assert str(loaded.card(*fashion_test)) == str(fitted.card(*fashion_test))
+
+
+# -- The object and its files ------------------------------------------------------------------
+
+
+def test_the_page_and_its_picture_are_saved(hostile, tmp_path):
+    clf, X, labels = hostile
+    card = clf.card(X, labels)
+    card.save(tmp_path / "my card.md")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "my card.md",
+        "my card_confusion_matrix.png",
+    ]
+    page = (tmp_path / "my card.md").read_text(encoding="utf-8")
+    assert Page(page).pictures == ["my%20card_confusion_matrix.png"]
+    picture = (tmp_path / "my card_confusion_matrix.png").read_bytes()
+    assert picture == card.pictures["confusion_matrix.png"]
+    assert picture.startswith(b"\x89PNG")
+    assert page.replace("my%20card_", "") == f"{card}\n"
+
+
+def test_a_failure_leaves_the_old_page(tmp_path):
+    card = ModelCard("New", {"A": "![a](a.png)"}, {"a.png": b"png"})
+    (tmp_path / "card.md").write_text("old")
+    (tmp_path / "card_a.png").mkdir()
+    (tmp_path / "card_a.png" / "file").touch()
+    with pytest.raises(OSError, match=r"card_a.png"):
+        card.save(tmp_path / "card.md")
+    assert (tmp_path / "card.md").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.md", "card_a.png"]
+
+
+def test_folders_are_named_in_errors(tmp_path):
+    card = ModelCard("A", {})
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*missing"):
+        card.save(tmp_path / "missing" / "card.md")
+    with pytest.raises(IsADirectoryError, match="Name a file in it"):
+        card.save(tmp_path)
+
+
+def test_bytes_that_are_no_text_are_replaced(tmp_path):
+    ModelCard("a\udc80", {}).save(tmp_path / "card.md")
+    assert (tmp_path / "card.md").read_text() == "# a?\n"
+
+
+def test_sections_can_be_changed_and_are_a_template_of_skops(fitted):
+    from skops.card import Card
+
+    card = fitted.card()
+    card.sections["Limits"] = "It knows *clothes* only."
+    assert str(card).endswith("## Limits\n\nIt knows *clothes* only.")
+    rendered = Card(fitted, template=card.sections, model_diagram=False).render()
+    assert Page(rendered).headings == Page(str(card)).headings[1:]
+    assert Page(rendered).tables == Page(str(card)).tables
+
+
+def test_notebooks_show_the_picture(hostile):
+    clf, X, labels = hostile
+    card = clf.card(X, labels)
+    (source,) = Page(card._repr_markdown_()).pictures
+    assert source.startswith("data:image/png;base64,")
+    assert repr(card).startswith("ModelCard('Image classifier (small_cnn)', sections=['Model'")
