@@ -90,8 +90,9 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
         parts.append(part)
         return Part(len(parts) - 1)
 
+    rebuilt = _rebuild(estimator, replace_part, {})
     try:
-        content = skops.dumps(_rebuild(estimator, replace_part, {}))
+        content = skops.dumps(rebuilt)
         unknown = set(skops.get_untrusted_types(data=content)) - set(_trusted())
     except Exception as error:  # the errors depend on what the estimator holds
         raise TypeError(
