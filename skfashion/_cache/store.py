@@ -220,6 +220,27 @@ def open_to_write(path: Path):
         unfinished.unlink(missing_ok=True)
 
 
+def write_file(path: Path, content: bytes | bytearray) -> None:
+    """Write a user's file. A write that fails or is interrupted leaves the old file, or none.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the message names the file and its size.
+    """
+    try:
+        with open_to_write(path) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"path={str(path)!r} could not be written: {error.strerror}. The file takes "
+            f"{len(content):,} bytes. Free disk space, or give another folder",
+        ) from error
+
+
 def mark_as_used(path: Path) -> None:
     """Record that a file was used now."""
     with suppress(OSError):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._cache.store import open_to_write
+from .._cache.store import write_file
 from .._version import __version__
 from ..inspection._image_panels import format_percent
 from ..inspection._mistakes import mistakes_title, select_mistakes, to_visible_images
@@ -73,9 +73,8 @@ def write_report(
         data=_format_facts(_describe_data(evaluation, folder)),
         versions=_format_facts(_find_versions()),
     )
-    with open_to_write(path.resolve()) as file:
-        # Names of files may hold bytes that are no text.
-        file.write(page.encode(errors="replace"))
+    # Names of files may hold bytes that are no text.
+    write_file(path.resolve(), page.encode(errors="replace"))
 
 
 # -- Parts -------------------------------------------------------------------------------------

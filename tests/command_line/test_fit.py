@@ -123,7 +123,13 @@ def test_wrong_usage_is_code_2(options, message, run, photos, tmp_path):
         (["--out", "."], ". is a folder. Name a file in it."),
         (["--report", "no/page.html"], "no/page.html: there is no folder"),
         (["--report", "page.html", "--test-size", "0"], "--report needs held-out files"),
-        (["--test-size", "0.01"], "--test-size=0.01 cannot hold out files of each class: "),
+        (["--report", "./model.skf"], "./model.skf is the file of the model"),
+        (
+            ["--test-size", "0.01"],
+            "--test-size=0.01 cannot hold out files of each class: there are 24 files of 2 "
+            "classes, 12 of them of 'plain', and each class needs a file to train on and one to "
+            "hold out. Add files, set another share, or set --test-size=0.",
+        ),
     ],
     ids=str,
 )
