@@ -73,7 +73,8 @@ def run_predict(options: Namespace) -> int:
         for path, result in _predict_files(model, paths[rows]):
             if isinstance(result, Exception):
                 n_faults += 1
-                print(f"skfashion: error: {path}: {describe_fault(result)}", file=sys.stderr)
+                fault = " ".join(describe_fault(result).split())
+                print(f"skfashion: error: {path}: {fault}", file=sys.stderr)
             else:
                 best = result.argmax()
                 lines.writerow([path, model.classes_[best], f"{result[best]:.6f}"])
