@@ -45,7 +45,7 @@ class Store:
     Parameters
     ----------
     location : path-like
-        The user's folder. Files go into a sub-folder of it.
+        The user's folder, in which ``~`` is the home folder. Files go into a sub-folder of it.
     limit : int or None
         Bytes that the files may take. `None` allows half of the sum of the disk's free bytes and
         the bytes that the files take already.
@@ -53,7 +53,7 @@ class Store:
 
     def __init__(self, location, limit: int | None = None):
         # A str, so that estimators can be unpickled on other systems.
-        self._folder = str(Path(location).resolve() / FOLDER / _FORMAT)
+        self._folder = str(Path(location).expanduser().resolve() / FOLDER / _FORMAT)
         self.limit = limit
 
     @property
