@@ -33,6 +33,7 @@ def run_fit(options: Namespace) -> int:
     """Train a classifier, save it, and measure it on held-out files."""
     _check_output(options.out)
     _check_report(options.report, options.out)
+    _check_rich()
     if options.report and not options.test_size:
         raise ValueError("--report needs held-out files, but --test-size is 0. Set --test-size.")
     X, y = load_image_folder(options.photos, return_X_y=True)
@@ -123,6 +124,17 @@ def _check_report(path: str | None, model: str) -> None:
     if Path(path).expanduser().resolve() == Path(model).expanduser().resolve():
         raise ValueError(f"--report={path} is the file of the model. Name another file.")
     check_matplotlib_support("--report")
+
+
+def _check_rich() -> None:
+    try:
+        import rich  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "fit shows its progress by the package rich, which is not installed: run "
+            '`pip install "skfashion[cli]"`.',
+            name=error.name,
+        ) from error
 
 
 def _write_report(options: Namespace, evaluation: Evaluation, model: Any, name: str) -> None:

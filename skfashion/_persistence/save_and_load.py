@@ -46,8 +46,10 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
         If a parameter has a value that `fit` would refuse.
     FileNotFoundError
         If the folder does not exist.
+    IsADirectoryError
+        If `path` is a folder.
     OSError
-        If the file cannot be written, as on a full disk, or `path` is a folder.
+        If the file cannot be written, as on a full disk.
 
     See Also
     --------
@@ -117,6 +119,8 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
         If `backbones` is no list or tuple, or has something else than a `Backbone`.
     FileNotFoundError
         If there is no such file.
+    IsADirectoryError
+        If `path` is a folder.
     OSError
         If the file cannot be read.
 

@@ -1,6 +1,7 @@
 """`fit`: what it passes on, what it holds out, and how it ends early."""
 
 import signal
+import sys
 
 import pytest
 
@@ -142,6 +143,13 @@ def test_what_fit_cannot_do_is_one_line_and_no_file(
     assert errors[0].startswith("skfashion: error: ")
     assert message in errors[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_rich_is_an_error_that_names_the_extra(run, photos, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    code, lines, errors = run("fit", photos, "--out", tmp_path / "model.skf", *FIT)
+    assert (code, lines, len(errors)) == (1, [], 1)
+    assert 'rich, which is not installed: run `pip install "skfashion[cli]"`.' in errors[0]
 
 
 def test_no_folder_is_an_error(run, tmp_path):
