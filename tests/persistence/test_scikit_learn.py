@@ -9,6 +9,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -93,7 +94,9 @@ def test_searches(saved, make, fashion, name):
 @pytest.mark.parametrize(
     "estimator",
     [
-        make_pipeline(FeatureUnion([("one", features()), ("two", features("conv2"))]), SVC()),
+        make_pipeline(
+            FeatureUnion([("one", features()), ("two", features("conv2"))]), SelectKBest(k=9), SVC()
+        ),
         make_pipeline(
             FunctionTransformer(),
             ColumnTransformer([("all", features(), slice(0, 196))]),
