@@ -1,6 +1,7 @@
 """The parameter `memory`: the store it names, a report on that store, and how to clear it."""
 
 from os import PathLike
+from pathlib import Path
 
 from joblib import Memory
 from joblib.disk import memstr_to_bytes
@@ -29,11 +30,13 @@ def open_store(memory, memory_limit: int | str | None = None) -> Store | None:
     Raises
     ------
     ValueError
-        If the limit is no number of bytes.
+        If the limit is no number of bytes, or `memory` is a file.
     """
     location = memory if isinstance(memory, str | PathLike) else getattr(memory, "location", None)
     if location is None:
         return None
+    if Path(location).expanduser().is_file():
+        raise ValueError(f"memory={str(location)!r} is a file. Give a folder, or None.")
     return Store(location, _parse_limit(memory_limit))
 
 

@@ -45,7 +45,7 @@ class Store:
     Parameters
     ----------
     location : path-like
-        The user's folder. Files go into a sub-folder of it.
+        The user's folder, in which ``~`` is the home folder. Files go into a sub-folder of it.
     limit : int or None
         Bytes that the files may take. `None` allows half of the sum of the disk's free bytes and
         the bytes that the files take already.
@@ -53,7 +53,7 @@ class Store:
 
     def __init__(self, location, limit: int | None = None):
         # A str, so that estimators can be unpickled on other systems.
-        self._folder = str(Path(location).resolve() / FOLDER / _FORMAT)
+        self._folder = str(Path(location).expanduser().resolve() / FOLDER / _FORMAT)
         self.limit = limit
 
     @property
@@ -218,6 +218,27 @@ def open_to_write(path: Path):
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes | bytearray) -> None:
+    """Write a user's file. A write that fails or is interrupted leaves the old file, or none.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the message names the file and its size.
+    """
+    try:
+        with open_to_write(path) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"path={str(path)!r} could not be written: {error.strerror}. The file takes "
+            f"{len(content):,} bytes. Free disk space, or give another folder",
+        ) from error
 
 
 def mark_as_used(path: Path) -> None:

@@ -27,7 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_fit(commands: Any) -> None:
     fit = _add_command(commands, "fit", run_fit, "train a classifier on a folder of images")
     fit.add_argument("photos", metavar="PHOTOS", help=_PHOTOS)
-    fit.add_argument("--out", required=True, metavar="MODEL", help="the file to write, model.skf")
+    fit.add_argument(
+        "--out", required=True, metavar="MODEL", help="the file to write, such as model.skf"
+    )
     fit.add_argument(
         "--backbone",
         default="mobilenet_v2",

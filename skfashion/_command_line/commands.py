@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from sklearn.utils import gen_batches
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from .._data.image_files import describe_fault, find_fault, import_pillow
+from .._data.image_files import check_image_headers, describe_fault, find_fault, import_pillow
 from .._estimators.transfer_classifier import TransferClassifier
 from .._persistence.save_and_load import load, save
 from ..datasets import load_image_folder
-from ..datasets._image_folder import list_images
+from ..datasets._image_folder import find_labelled_images, list_images
 from .evaluation import FileEvaluation, evaluate_files
 from .report import write_report
 
@@ -30,7 +31,9 @@ _FILES_OF_CHUNK = 1024
 
 def run_fit(options: Namespace) -> int:
     """Train a classifier, save it, and measure it on held-out files."""
-    _check_outputs(options.out, options.report)
+    _check_output(options.out)
+    _check_report(options.report, options.out)
+    _check_rich()
     if options.report and not options.test_size:
         raise ValueError("--report needs held-out files, but --test-size is 0. Set --test-size.")
     X, y = load_image_folder(options.photos, return_X_y=True)
@@ -71,7 +74,8 @@ def run_predict(options: Namespace) -> int:
         for path, result in _predict_files(model, paths[rows]):
             if isinstance(result, Exception):
                 n_faults += 1
-                print(f"skfashion: error: {path}: {describe_fault(result)}", file=sys.stderr)
+                fault = " ".join(describe_fault(result).split())
+                print(f"skfashion: error: {path}: {fault}", file=sys.stderr)
             else:
                 best = result.argmax()
                 lines.writerow([path, model.classes_[best], f"{result[best]:.6f}"])
@@ -80,9 +84,10 @@ def run_predict(options: Namespace) -> int:
 
 def run_evaluate(options: Namespace) -> int:
     """Print the scores of a classifier on a folder of images, and write a report on it."""
-    _check_outputs(options.report)
+    _check_report(options.report, options.model)
     model = _load_classifier(options.model)
-    X, y = load_image_folder(options.photos, verify=True, return_X_y=True)
+    X, y = find_labelled_images(options.photos, fewest_classes=1)
+    check_image_headers(X.tolist())
     evaluation = evaluate_files(model, X, y)
     if unknown := evaluation.unknown_names:
         warnings.warn(
@@ -100,18 +105,36 @@ def run_evaluate(options: Namespace) -> int:
 # -- Outputs -----------------------------------------------------------------------------------
 
 
-def _check_outputs(path: str | None, report: str | None = None) -> None:
-    """Check, before anything takes time, that files can be written."""
-    for each in filter(None, (path, report)):
-        folder = Path(each).expanduser().absolute().parent
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{each}: there is no folder {str(folder)!r}. Make it first.")
-        if Path(each).expanduser().is_dir():
-            raise IsADirectoryError(f"{each} is a folder. Name a file in it.")
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(f"{each}: the folder {str(folder)!r} may not be written to.")
-    if report:
-        check_matplotlib_support("--report")
+def _check_output(path: str) -> None:
+    """Check, before anything takes time, that a file can be written."""
+    folder = Path(path).expanduser().absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {str(folder)!r}. Make it first.")
+    if Path(path).expanduser().is_dir():
+        raise IsADirectoryError(f"{path} is a folder. Name a file in it.")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{path}: the folder {str(folder)!r} may not be written to.")
+
+
+def _check_report(path: str | None, model: str) -> None:
+    """Check that a report can be written, and does not replace the model."""
+    if path is None:
+        return
+    _check_output(path)
+    if Path(path).expanduser().resolve() == Path(model).expanduser().resolve():
+        raise ValueError(f"--report={path} is the file of the model. Name another file.")
+    check_matplotlib_support("--report")
+
+
+def _check_rich() -> None:
+    try:
+        import rich  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "fit shows its progress by the package rich, which is not installed: run "
+            '`pip install "skfashion[cli]"`.',
+            name=error.name,
+        ) from error
 
 
 def _write_report(options: Namespace, evaluation: FileEvaluation, model: Any, name: str) -> None:
@@ -130,9 +153,12 @@ def _split_rows(y: np.ndarray, test_size: float, seed: int) -> Sequence[np.ndarr
     try:
         return train_test_split(rows, test_size=test_size, stratify=y, random_state=seed)
     except ValueError as error:
+        (label, fewest), *_ = reversed(Counter(y.tolist()).most_common())
         raise ValueError(
-            f"--test-size={test_size} cannot hold out files of each class: {error} Add files, or "
-            "set --test-size=0."
+            f"--test-size={test_size} cannot hold out files of each class: there are {len(y)} "
+            f"files of {len(set(y))} classes, {fewest} of them of {label!r}, and each class needs "
+            "a file to train on and one to hold out. Add files, set another share, or set "
+            "--test-size=0."
         ) from error
 
 

@@ -53,11 +53,12 @@ def evaluate_files(model: Any, files: np.ndarray, y: np.ndarray) -> FileEvaluati
     """
     known = np.asarray(model.classes_).astype(str)
     source = np.asarray(getattr(model, "source_classes_", [])).astype(str)
-    rows = np.flatnonzero(~np.isin(y, np.setdiff1d(source, known)))
-    if not len(rows):
+    if not np.isin(y, known).any():
         raise ValueError(
-            f"No image is of a class to predict, {', '.join(known)}: all are of the source task."
+            f"No image is of a class to predict, {', '.join(known)}: their subfolders are "
+            f"{', '.join(np.unique(y))}. Name the subfolders as the classes."
         )
+    rows = np.flatnonzero(~np.isin(y, np.setdiff1d(source, known)))
     probabilities = model.predict_proba(files[rows])
     return FileEvaluation(
         y_true=y[rows],

@@ -1,5 +1,6 @@
 """Run a command: its errors and warnings are lines on standard error."""
 
+import codecs
 import os
 import sys
 import warnings
@@ -33,8 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
-        # Names of files that are no valid text are printed as the bytes that they are.
-        sys.stdout.reconfigure(errors="surrogateescape")
+        # Names of files that are no valid text are printed as the bytes that they are. Other
+        # encodings lack characters, which are printed as escapes.
+        is_unicode = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if is_unicode else "backslashreplace")
     with _warnings_as_lines():
         try:
             code = options.run(options)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from .._cache.store import open_to_write
+from .._cache.store import write_file
 from .._estimators.find_classifier import fitted_steps
 from .._reporting.evaluation import SCORE_COLUMNS
 from .._reporting.facts import (
@@ -67,9 +67,8 @@ def write_report(
         data=_format_facts(_describe_data(evaluation, folder)),
         versions=_format_facts(find_versions()),
     )
-    with open_to_write(path.resolve()) as file:
-        # Names of files may hold bytes that are no text.
-        file.write(page.encode(errors="replace"))
+    # Names of files may hold bytes that are no text.
+    write_file(path.resolve(), page.encode(errors="replace"))
 
 
 # -- Parts -------------------------------------------------------------------------------------

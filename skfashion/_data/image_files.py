@@ -79,7 +79,7 @@ def unreadable_files(faults: Mapping[Any, Exception], n_files: int) -> Exception
         Number of all files.
     """
     named = "; ".join(
-        f"{os.fspath(path)!r}: {describe_fault(fault)}" for path, fault in _first(faults.items())
+        f"{str(path)!r}: {describe_fault(fault)}" for path, fault in _first(faults.items())
     )
     more = "; ..." if len(faults) > _MOST_NAMED else ""
     message = (

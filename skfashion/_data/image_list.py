@@ -25,10 +25,15 @@ def as_image_list(X) -> list | None:
     ------
     TypeError
         If the first item is a path or a Pillow image, and another one is not.
+    ValueError
+        If `X` is one path or Pillow image, or empty.
     """
+    _check_is_several(X)
     items = _items_of(X)
-    if items is None or not len(items):
+    if items is None:
         return None
+    if not items:
+        raise ValueError("X must hold at least one image or path, but it is empty.")
     if is_path(items[0]):
         _check_all(items, "a path", lambda item: isinstance(item, str | os.PathLike))
         return items
@@ -74,6 +79,16 @@ def is_pillow_image(item) -> bool:
     """Whether an item is a Pillow image, which nobody has without Pillow."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(item, pillow.Image)
+
+
+def _check_is_several(X) -> None:
+    if is_path(X):
+        raise ValueError(
+            f"X must be a list of paths or images, but it is the path {str(X)!r}. Pass [X] for one "
+            "file; skfashion.datasets.load_image_folder lists the files of a folder."
+        )
+    if is_pillow_image(X):
+        raise ValueError("X must be a list of images, but it is one Pillow image. Pass [X].")
 
 
 def _check_all(items: list, kind: str, is_of_kind) -> None:

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import numpy as np
+from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -226,6 +227,7 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
         if y is None:
             raise ValueError("fit requires y to be passed, but the target y is None.")
         y = column_or_1d(y, input_name=name, warn=warn)
+        _check_no_label_is_missing(y, name)
         assert_all_finite(y, input_name=name)
         with np.errstate(invalid="ignore"):  # scikit-learn casts huge floats to integers
             check_classification_targets(y)
@@ -235,6 +237,15 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
                 f"{y.dtype}."
             )
     return y
+
+
+def _check_no_label_is_missing(y: np.ndarray, name: str) -> None:
+    """Check for what scikit-learn would compare with other labels; it finds NaN itself."""
+    if y.dtype != object:
+        return
+    for row, label in enumerate(y):
+        if label is None or is_pandas_na(label):
+            raise ValueError(f"{name} has no label in row {row}: {label!r}. Leave out such rows.")
 
 
 def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndarray | None]:

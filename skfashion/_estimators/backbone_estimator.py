@@ -21,6 +21,8 @@ from .._reporting.model_card import ModelCard
 from .._version import __version__
 
 _INPUT_ATTRIBUTES = "n_features_in_", "feature_names_in_"
+# What scikit-learn's `set_output` sets.
+_OUTPUT_CONFIG = "_sklearn_output_config"
 
 
 class BackboneEstimator(BaseEstimator):
@@ -96,39 +98,43 @@ class BackboneEstimator(BaseEstimator):
     def _saved_state(self) -> dict[str, Any]:
         """Return what a file holds of the estimator."""
         state = self._fitted_state() if self.__sklearn_is_fitted__() else None
-        restored = self._restore(self.get_params(deep=False), state, self._input_attributes())
+        values = {
+            "params": self.get_params(deep=False),
+            "fitted": state,
+            "input": self._input_attributes(),
+            "output": vars(self).get(_OUTPUT_CONFIG, {}).get("transform"),
+        }
+        restored = self._restore(values)
         if left_out := vars(self).keys() - vars(restored).keys():
             warn_user(
                 f"skfashion.save leaves out the attributes {sorted(left_out)} of "
                 f"{type(self).__name__}: files hold parameters and what fit learns, but no "
                 "callbacks and no requests of metadata. Set them again after loading."
             )
-        return {
-            "params": self.get_params(deep=False),
-            "fitted": state,
-            "input": self._input_attributes(),
-            "fingerprint": state and state.body_state.fingerprint(),
-        }
+        return {**values, "fingerprint": state and state.body_state.fingerprint()}
 
     @classmethod
     def _from_saved_state(cls, values: dict[str, Any]) -> Self:
         """Return the estimator of which a file holds these values."""
         state = values["fitted"]
-        estimator = cls._restore(values["params"], state, values["input"])
+        estimator = cls._restore(values)
         if state is not None:
             state.check()
             state.body_state.check(values["fingerprint"])
         return estimator
 
     @classmethod
-    def _restore(cls, params, state, input_attributes) -> Self:
-        estimator = cls(**params)
+    def _restore(cls, values: dict[str, Any]) -> Self:
+        estimator = cls(**values["params"])
         estimator._validate_params()
-        if state is not None:
-            estimator._set_fitted_state(state)
+        if values["fitted"] is not None:
+            estimator._set_fitted_state(values["fitted"])
         for name in _INPUT_ATTRIBUTES:
-            if name in input_attributes:
-                setattr(estimator, name, input_attributes[name])
+            if name in values["input"]:
+                setattr(estimator, name, values["input"][name])
+        # The first files of this format have no such entry.
+        if output := values.get("output"):
+            estimator.set_output(transform=output)
         return estimator
 
     def _input_attributes(self) -> dict[str, Any]:

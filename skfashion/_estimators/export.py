@@ -52,6 +52,8 @@ def export_onnx(
     ------
     FileNotFoundError
         If the folder of `path` does not exist.
+    IsADirectoryError
+        If `path` is a folder.
     ModuleNotFoundError
         If the extra ``onnx`` is not installed.
     NotFittedError

@@ -143,6 +143,8 @@ def _check_path(path: Path) -> None:
         raise FileNotFoundError(
             f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
         )
+    if path.is_dir():
+        raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file in it.")
 
 
 def _check_size(weights: Weights) -> None:

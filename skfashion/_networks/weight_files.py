@@ -4,7 +4,6 @@ Nothing here runs code from a file: HDF5 and safetensors hold arrays, and of a `
 the weights are read, never the configuration. Nothing is written but whole files.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 
 from .._backbones.spec import WEIGHT_FORMATS, check_weights
-from .._cache.store import open_to_write
+from .._cache.store import write_file
 from .graph import Graph, Weights
 from .hdf5_files import check_readable, mark_as_readable, read_layout
 from .keras2_layout import pair_keras2
@@ -149,15 +148,5 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
         content = safetensors.numpy.save(body_weights)
     else:
         content = to_keras3(graph.body, body_weights)
-    try:
-        with open_to_write(path) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"path={str(path)!r} could not be written: {error.strerror}. The file takes "
-            f"{len(content):,} bytes. Free disk space, or give another folder",
-        ) from error
+    write_file(path, content)
     mark_as_readable(path, _shapes(graph))

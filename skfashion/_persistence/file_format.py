@@ -15,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from .._cache.store import open_to_write
+from .._cache.store import write_file
 
 FORMAT = 1
 # The document and the table of arrays are parsed as a whole, so their size is bounded: this is
@@ -48,8 +48,7 @@ def write_document(path: Path, document: dict, arrays: dict[str, np.ndarray]) ->
     # The checksum covers every byte of the file, with zeros in place of the checksum itself.
     begin = content.index(_checksum_entry(_BLANK)) + len(_checksum_entry("")) - 1
     content[begin : begin + len(_BLANK)] = hashlib.sha256(content).hexdigest().encode()
-    with open_to_write(path) as file:
-        file.write(content)
+    write_file(path, content)
 
 
 def read_document(path: Path) -> tuple[Any, dict[str, np.ndarray]]:

@@ -7,6 +7,7 @@ from textwrap import shorten
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import validate_params
 
 from .._backbones.spec import Backbone
 from .._version import __version__
@@ -20,6 +21,7 @@ _MOST_CHARACTERS = 500
 _DECODE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 
 
+@validate_params({"path": [str, PathLike]}, prefer_skip_nested_validation=True)
 def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     """Save an estimator to a file that loads without running code.
 
@@ -44,6 +46,8 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
         If a parameter has a value that `fit` would refuse.
     FileNotFoundError
         If the folder does not exist.
+    IsADirectoryError
+        If `path` is a folder.
     OSError
         If the file cannot be written, as on a full disk.
 
@@ -72,6 +76,8 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
         raise FileNotFoundError(
             f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
         )
+    if path.is_dir():
+        raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file in it.")
     writer = Writer()
     if name := class_name_of(estimator):
         content = {"estimator": writer.encode(estimator, name)}
@@ -81,6 +87,9 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     write_document(path, {"format": FORMAT, "version": __version__, **content}, writer.arrays)
 
 
+@validate_params(
+    {"path": [str, PathLike], "backbones": [list, tuple]}, prefer_skip_nested_validation=True
+)
 def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEstimator:
     """Load an estimator from a file that `save` wrote.
 
@@ -107,9 +116,11 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
         If `save` did not write the file, it is damaged or of a later version, or needs a backbone
         that is not there.
     TypeError
-        If `backbones` has something else than a `Backbone`.
+        If `backbones` is no list or tuple, or has something else than a `Backbone`.
     FileNotFoundError
         If there is no such file.
+    IsADirectoryError
+        If `path` is a folder.
     OSError
         If the file cannot be read.
 
@@ -131,6 +142,8 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
         if not isinstance(backbone, Backbone):
             raise TypeError(f"backbones must be a list of Backbone, got {backbone!r} in it.")
     path = Path(path).expanduser()
+    if path.is_dir():
+        raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file that save wrote.")
     if not path.is_file():
         raise FileNotFoundError(f"path={str(path)!r}: there is no such file.")
     try:

@@ -45,9 +45,23 @@ def find_class(name: str) -> type | None:
 
 
 def class_name_of(value: Any) -> str | None:
-    """Return the name in files of a value's class, or `None` if the table lacks it."""
+    """Return the name in files of a value's class, or `None` if the table lacks it.
+
+    Raises
+    ------
+    TypeError
+        If its class is derived from one in the table.
+    """
     name = type(value).__name__
-    return name if find_class(name) is type(value) else None
+    if find_class(name) is type(value):
+        return name
+    for cls in _CLASSES.values():
+        if isinstance(value, cls):
+            raise TypeError(
+                f"{name} is a class derived from {cls.__name__}, and files hold no code, so that "
+                f"it could not be loaded. Use {cls.__name__} itself, or pickle the estimator."
+            )
+    return None
 
 
 def make_dataclass(cls: type, values: dict[str, Any]) -> Any:

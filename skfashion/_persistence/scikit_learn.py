@@ -13,6 +13,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 from sklearn import model_selection
+from sklearn.feature_selection import chi2, f_classif, mutual_info_classif
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.utils import Bunch
@@ -90,8 +91,9 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
         parts.append(part)
         return Part(len(parts) - 1)
 
+    rebuilt = _rebuild(estimator, replace_part, {})
     try:
-        content = skops.dumps(_rebuild(estimator, replace_part, {}))
+        content = skops.dumps(rebuilt)
         unknown = set(skops.get_untrusted_types(data=content)) - set(_trusted())
     except Exception as error:  # the errors depend on what the estimator holds
         raise TypeError(
@@ -145,7 +147,7 @@ def _check_archive(data: bytes) -> None:
 
 
 def _trusted() -> list[str]:
-    """Return the names of what skops may load besides its defaults: inert parts of searches."""
+    """Return the names of what skops may load besides its defaults: inert parts of estimators."""
     searches = ("HalvingGridSearchCV", "HalvingRandomSearchCV")
     splitters = [
         each
@@ -153,7 +155,9 @@ def _trusted() -> list[str]:
         if isinstance(each, type) and issubclass(each, BaseCrossValidator | BaseShuffleSplit)
     ]
     scorers = [get_scorer(name) for name in get_scorer_names()]
+    # The functions of scorers, and those that select features.
     functions = [scorer._score_func for scorer in scorers]
+    functions += [chi2, f_classif, mutual_info_classif]
     named = {Part, Bunch, *splitters, *map(type, scorers), *functions}
     return [
         *(f"{each.__module__}.{each.__name__}" for each in named),

@@ -56,8 +56,8 @@ class Writer:
         raise TypeError(
             f"{name} is of type {kind.__name__}, which files of skfashion.save cannot hold. They "
             "hold None, truth values, numbers, strings, paths, NumPy arrays, RandomState, Recipe, "
-            "Backbone, and lists, tuples, sets, ranges and dicts of these. Set it to one of these, "
-            "or pickle the estimator."
+            "Backbone, and lists, tuples, sets, ranges and dicts of these. Set a parameter to one "
+            "of these by set_params, which needs no new fit, or pickle the estimator."
         )
 
     def encode_fields(self, values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -128,6 +128,30 @@ def load_image_folder(
     >>> y.tolist()
     ['Bag', 'Bag', 'Bag', 'Trouser', 'Trouser', 'Trouser']
     """
+    data, target = find_labelled_images(
+        container_path, categories=categories, extensions=extensions
+    )
+    if verify:
+        from .._data.image_files import check_image_headers
+
+        check_image_headers(data.tolist())
+    if return_X_y:
+        return data, target
+    counts = Counter(target.tolist())
+    root = Path(os.fsdecode(container_path)).expanduser().absolute()
+    return Bunch(
+        data=data, target=target, target_names=sorted(counts), DESCR=_describe(root, counts)
+    )
+
+
+def find_labelled_images(
+    container_path: str | os.PathLike,
+    *,
+    categories: Iterable[str] | None = None,
+    extensions: Iterable[str] | None = None,
+    fewest_classes: int = 2,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return paths and labels, as `load_image_folder`, of at least `fewest_classes` classes."""
     root = _check_folder(os.fsdecode(container_path))
     endings = _check_extensions(extensions)
     images, other_files = [], []
@@ -142,19 +166,14 @@ def load_image_folder(
         raise ValueError(_no_images_message(root, endings, other_files))
     # The order of characters does not depend on the system's separator then.
     images.sort(key=lambda image: image[0].as_posix())
-    data = np.array([str(path) for path, _ in images])
-    target = np.array([name for _, name in images])
-    counts = Counter(name for _, name in images)
-    _check_classes(root, counts, chosen, named=categories is not None)
-    if verify:
-        from .._data.image_files import check_image_headers
-
-        check_image_headers(data.tolist())
-    if return_X_y:
-        return data, target
-    return Bunch(
-        data=data, target=target, target_names=sorted(counts), DESCR=_describe(root, counts)
-    )
+    labels = [name for _, name in images]
+    if len(set(labels)) < fewest_classes:
+        raise ValueError(
+            f"container_path={str(root)!r} has images in one subfolder only, {labels[0]!r}, and a "
+            f"classifier needs two classes. {_REMEDY}"
+        )
+    _check_subfolders(root, set(labels), chosen, named=categories is not None)
+    return np.array([str(path) for path, _ in images]), np.array(labels)
 
 
 def list_images(folder: str) -> list[str]:
@@ -277,14 +296,9 @@ def _no_images_message(root: Path, endings: tuple[str, ...], other_files: list[P
     )
 
 
-def _check_classes(root: Path, counts: Counter, chosen: list[str], named: bool) -> None:
-    """Check that there are two classes, and report subfolders without images."""
-    if len(counts) < 2:
-        raise ValueError(
-            f"container_path={str(root)!r} has images in one subfolder only, "
-            f"{next(iter(counts))!r}, and a classifier needs two classes. {_REMEDY}"
-        )
-    if empty := [name for name in chosen if name not in counts]:
+def _check_subfolders(root: Path, classes: set[str], chosen: list[str], named: bool) -> None:
+    """Report subfolders without images."""
+    if empty := [name for name in chosen if name not in classes]:
         if named:
             raise ValueError(
                 f"categories names subfolders of {str(root)!r} that have no images: {empty}. Leave "
@@ -292,7 +306,8 @@ def _check_classes(root: Path, counts: Counter, chosen: list[str], named: bool) 
             )
         warn_user(
             f"Subfolders of {str(root)!r} have no images, and are no classes: {empty}. Name the "
-            "subfolders to load as categories=[...], or the endings as extensions=[...]."
+            "subfolders to load as categories=[...], or the endings as extensions=[...], or remove "
+            "the empty ones."
         )
 
 

@@ -222,6 +222,20 @@ def test_no_folder(function):
         function(None)
 
 
+def test_a_file_is_no_folder(make, fashion, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"memory='.*file' is a file\. Give a folder, or None"):
+        make(memory=tmp_path / "file").fit(*fashion)
+
+
+def test_folders_may_be_in_the_home_folder(make, fashion, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    make(epochs=1, checkpoint="~/checkpoint", memory="~/memory").fit(*fashion)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert memory_report("~/checkpoint")["bytes"] > 0
+
+
 def test_no_random_state_shares_nothing(make, fashion, tmp_path):
     with pytest.warns(UserWarning, match="random_state=None") as record:
         make(**TRANSFER, random_state=None, memory=tmp_path).fit(*fashion)

@@ -3,6 +3,7 @@
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,6 +162,28 @@ def test_labels_that_are_numbers_are_compared_by_name_and_source_classes_left_ou
     assert_array_equal(evaluation.confidence, clf.predict_proba(files[:8]).max(axis=1))
     with pytest.raises(ValueError, match="No image is of a class to predict, 0, 1"):
         evaluate_files(clf, files[8:], names[8:])
+
+
+def test_images_of_one_class_are_enough(run, model, photos, tmp_path):
+    shutil.copytree(photos / PLAIN, tmp_path / "photos" / PLAIN)
+    code, lines, errors = run("evaluate", model, tmp_path / "photos")
+    assert (code, errors) == (0, [])
+    assert lines[0].startswith("Accuracy on 12 images: ")
+
+
+def test_subfolders_of_other_names_are_an_error(run, model, tmp_path):
+    photos = write_photos(tmp_path / "photos", 2, labels=("one", "two"))
+    code, lines, errors = run("evaluate", model, photos)
+    assert (code, lines, len(errors)) == (1, [], 1)
+    assert "their subfolders are one, two. Name the subfolders as the classes." in errors[0]
+
+
+def test_a_report_does_not_replace_the_model(run, model, photos):
+    content = Path(model).read_bytes()
+    code, lines, errors = run("evaluate", model, photos, "--report", model)
+    assert (code, lines, len(errors)) == (1, [], 1)
+    assert "is the file of the model. Name another file." in errors[0]
+    assert Path(model).read_bytes() == content
 
 
 def test_a_bad_file_is_an_error_that_names_it(run, model, tmp_path):

@@ -1,6 +1,7 @@
 """`fit`: what it passes on, what it holds out, and how it ends early."""
 
 import signal
+import sys
 
 import pytest
 
@@ -123,7 +124,13 @@ def test_wrong_usage_is_code_2(options, message, run, photos, tmp_path):
         (["--out", "."], ". is a folder. Name a file in it."),
         (["--report", "no/page.html"], "no/page.html: there is no folder"),
         (["--report", "page.html", "--test-size", "0"], "--report needs held-out files"),
-        (["--test-size", "0.01"], "--test-size=0.01 cannot hold out files of each class: "),
+        (["--report", "./model.skf"], "./model.skf is the file of the model"),
+        (
+            ["--test-size", "0.01"],
+            "--test-size=0.01 cannot hold out files of each class: there are 24 files of 2 "
+            "classes, 12 of them of 'plain', and each class needs a file to train on and one to "
+            "hold out. Add files, set another share, or set --test-size=0.",
+        ),
     ],
     ids=str,
 )
@@ -136,6 +143,13 @@ def test_what_fit_cannot_do_is_one_line_and_no_file(
     assert errors[0].startswith("skfashion: error: ")
     assert message in errors[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_rich_is_an_error_that_names_the_extra(run, photos, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    code, lines, errors = run("fit", photos, "--out", tmp_path / "model.skf", *FIT)
+    assert (code, lines, len(errors)) == (1, [], 1)
+    assert 'rich, which is not installed: run `pip install "skfashion[cli]"`.' in errors[0]
 
 
 def test_no_folder_is_an_error(run, tmp_path):

@@ -2,8 +2,10 @@
 
 import csv
 import os
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from PIL import Image
@@ -69,6 +71,25 @@ def test_a_name_that_is_no_text_is_printed_as_its_bytes(model, photos, tmp_path,
     Path(os.fsdecode(name)).write_bytes((photos / PLAIN / "<i>0.png").read_bytes())
     assert main(["predict", model, os.fsdecode(name)]) == 0
     assert capfdbinary.readouterr().out.splitlines()[1].startswith(name)
+
+
+def test_characters_that_the_output_lacks_are_escapes(model, photos, tmp_path, monkeypatch):
+    from skfashion.__main__ import main
+
+    path = tmp_path / "é 日.png"
+    path.write_bytes((photos / PLAIN / "<i>0.png").read_bytes())
+    output = TextIOWrapper(BytesIO(), encoding="latin-1")
+    monkeypatch.setattr("sys.stdout", output)
+    assert main(["predict", model, str(path)]) == 0
+    assert "é \\u65e5.png," in output.buffer.getvalue().decode("latin-1")
+
+
+def test_a_model_that_takes_no_files_is_a_line(run, photos, tmp_path):
+    X = np.zeros((4, 9))
+    skfashion.save(LogisticRegression().fit(X, [0, 1] * 2), tmp_path / "linear.skf")
+    code, lines, errors = run("predict", tmp_path / "linear.skf", photos / PLAIN / "<i>0.png")
+    assert (code, len(lines), len(errors)) == (1, 1, 1)
+    assert "Expected 2D array" in errors[0]
 
 
 def test_a_pipeline_predicts(run, photos, tmp_path):

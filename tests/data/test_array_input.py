@@ -42,10 +42,19 @@ NOT_IMAGES = [
     pytest.param(lambda: ["https://example.org/a.png"] * 4, "it is a URL: download the file"),
     pytest.param(lambda: ["no.png", "nothing.png"] * 2, r"of 4 images cannot be read \('no.png'"),
     pytest.param(
+        lambda: np.array(["no.png", "nothing.png"]), r"of 2 images cannot be read \('no.png'"
+    ),
+    pytest.param(
         lambda: (image for image in GREY), r"it is a generator, .* np\.stack\(list\(X\)\)"
     ),
     pytest.param(lambda: iter(GREY), "read only once"),
     pytest.param(lambda: map(np.asarray, GREY), "it is a map"),
+    pytest.param(lambda: "a.png", r"it is the path 'a\.png'\. Pass \[X\] for one file"),
+    pytest.param(lambda: np.str_("photos"), "it is the path 'photos'.*load_image_folder"),
+    pytest.param(lambda: Path("a.png"), r"it is the path 'a\.png'\. Pass \[X\]"),
+    pytest.param(lambda: picture("L"), r"it is one Pillow image\. Pass \[X\]"),
+    pytest.param(list, "X must hold at least one image or path, but it is empty"),
+    pytest.param(lambda: np.array([], dtype=str), "but it is empty"),
     pytest.param(lambda: None, "got a NoneType"),
     pytest.param(lambda: {"images": GREY}, "got a dict"),
 ]
@@ -127,8 +136,9 @@ def test_one_image_at_predict(images):
 
 def test_one_picture_at_predict(fitted_both):
     for method in fitted_both.values():
-        with pytest.raises(ValueError, match=ONE):
+        with pytest.raises(ValueError, match=r"it is one Pillow image\. Pass \[X\]"):
             method(picture("L"))
+        assert len(method([picture("L")])) == 1
 
 
 def test_rows_that_look_like_one_image_are_rows():

@@ -224,6 +224,8 @@ def test_errors_name_validation_data(make):
         ),
         ({"y": list("abcabc")}, "y has labels of type <U1"),
         ({"y": [0, np.nan, 1, 0, 1, 2]}, "y contains NaN"),
+        ({"y": ["a", "b", None, "a", "b", "c"]}, r"y has no label in row 2: None\. Leave out"),
+        ({"y": pd.Series([*"abcab", pd.NA], dtype="string")}, "y has no label in row 5: <NA>"),
         ({"y": LABELS[1:]}, "X and y must have the same length, got 6 and 5 rows"),
         ({"X": None}, "^X: "),
         ({"sample_weight": [1e308] * 6}, "largest sample_weight"),

@@ -210,6 +210,10 @@ def test_what_cannot_be_exported_is_an_error_and_leaves_the_old_file(tmp_path, f
         export_onnx(fitted, tmp_path / "model.pb")
     with pytest.raises(FileNotFoundError, match=r"there is no folder .* Make it first"):
         export_onnx(fitted, tmp_path / "nowhere" / "model.onnx")
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"folder\.onnx' is a folder\. Name a file in it"):
+        export_onnx(fitted, tmp_path / "folder.onnx")
+    (tmp_path / "folder.onnx").rmdir()
     with pytest.raises(ValueError, match="The 'input_dtype' parameter of export_onnx must"):
         export_onnx(fitted, path, input_dtype="float64")
     assert path.read_text() == "old"

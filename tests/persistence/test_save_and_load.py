@@ -263,6 +263,8 @@ def test_a_backbone_of_other_weights_is_an_error(saved, lt5):
 def test_backbones_are_backbones(saved):
     with pytest.raises(TypeError, match="backbones must be a list of Backbone, got 'vgg16'"):
         saved(TransferClassifier(), backbones=["vgg16"])
+    with pytest.raises(TypeError, match="The 'backbones' parameter of load must be an instance of"):
+        saved(TransferClassifier(), backbones=RESIDUAL)
 
 
 # -- Files -------------------------------------------------------------------------------------
@@ -274,7 +276,7 @@ def test_a_write_that_fails_leaves_the_old_file(fitted, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(OSError, match=r"a\.skf' could not be written: File too large"):
             fitted.save(path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -294,6 +296,16 @@ def test_the_path_may_be_a_link(tmp_path):
 def test_a_folder_or_file_that_is_not_there_is_named(action, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none/a\.skf'.*there is no"):
         action(tmp_path / "none" / "a.skf")
+
+
+@pytest.mark.parametrize("action", [load, TransferClassifier().save], ids=["load", "save"])
+def test_a_path_is_a_path_and_no_folder(action, tmp_path):
+    with pytest.raises(IsADirectoryError, match=r"path='.*' is a folder\. Name a file"):
+        action(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    for other in (None, 3, b"a.skf", tmp_path.iterdir()):
+        with pytest.raises(TypeError, match=r"The 'path' parameter of (load|save) must be"):
+            action(other)
 
 
 # -- Pickles -----------------------------------------------------------------------------------
