@@ -56,10 +56,10 @@ REGULARIZATION = {
 }
 CANDIDATES = (
     ("none", 1_000),
-    ("none", 3_000),
     ("flip, crop", 1_000),
+    ("flip, crop, decay", 1_000),
+    ("mixup", 1_000),
     ("flip, crop", 3_000),
-    ("flip, crop, decay", 3_000),
     ("mixup", 3_000),
 )
 # What `--choose` printed, by network and side.

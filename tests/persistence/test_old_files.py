@@ -49,6 +49,8 @@ def write_files(folder):
     np.savez(folder / "probabilities.npz", **probabilities)
 
 
+# scikit-learn warns if its own version is another one.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 @pytest.mark.parametrize("name", ["classifier", "pipeline"])
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_old_files_give_the_same_probabilities(folder, name):
