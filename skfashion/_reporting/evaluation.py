@@ -6,11 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import (
-    classification_report,
-    confusion_matrix,
-    precision_recall_fscore_support,
-)
+from sklearn.metrics import classification_report, precision_recall_fscore_support
 
 from .._data.chunks import predict_in_chunks
 from .._data.class_names import ClassNames, name_of_label
@@ -87,7 +83,11 @@ class Evaluation:
     @cached_property
     def confusion(self) -> np.ndarray:
         """How many images of each class (rows) are predicted as which (columns)."""
-        return confusion_matrix(*self._codes, labels=np.arange(len(self.labels)))
+        true, predicted = self._codes
+        n_labels = len(self.labels)
+        # scikit-learn's function warns if there is one label.
+        counts = np.bincount(true * n_labels + predicted, minlength=n_labels**2)
+        return counts.reshape(n_labels, n_labels)
 
     def score_rows(self) -> list[list[str]]:
         """Return the cells of a table with a row for each class, and `SCORE_COLUMNS`."""
