@@ -91,6 +91,7 @@ BUILT_IN = (
         from_scratch=_NORMALISED_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,
         few_images=_NORMALISED_FEW_IMAGES,
+        few_images_freeze="mixed0",
     ),
     Backbone(
         "densenet121",

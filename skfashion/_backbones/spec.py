@@ -124,6 +124,9 @@ class Backbone:
     few_images : Recipe, default=Recipe()
         Training defaults for weights from a file and at most 10,000 images of the target task, if
         the head starts from a probe. Options that it does not say are those of `fine_tuning`.
+    few_images_freeze : str, default=None
+        What ``freeze_until="auto"`` means where `few_images` is used; `None` stands for
+        `default_freeze`.
     pretrained_size : int, default=None
         Side, in pixels, to which smaller images are enlarged, with weights from a file and at most
         10,000 images of the target task. It is at least `min_size`, which is what `None` stands
@@ -138,9 +141,9 @@ class Backbone:
     Raises
     ------
     ValueError
-        If `pooling` or `default_freeze` are unknown, `stages` are not names, `hidden_units` is
-        negative, `pretrained_size` or `default_size` is below `min_size`, or an option of a recipe
-        is out of its range.
+        If `pooling`, `default_freeze` or `few_images_freeze` are unknown, `stages` are not names,
+        `hidden_units` is negative, `pretrained_size` or `default_size` is below `min_size`, or an
+        option of a recipe is out of its range.
     TypeError
         If a recipe is no `Recipe`.
 
@@ -167,6 +170,7 @@ class Backbone:
     from_scratch: Recipe = _SAYS_NOTHING
     fine_tuning: Recipe = _SAYS_NOTHING
     few_images: Recipe = _SAYS_NOTHING
+    few_images_freeze: str | None = None
     pretrained_size: int | None = None
     default_size: int | None = None
     hidden_units: int = HIDDEN_UNITS
@@ -196,6 +200,9 @@ class Backbone:
         points = (*self.stages, "features")
         if self.default_freeze not in points:
             raise ValueError(unknown_name_message("default_freeze", self.default_freeze, points))
+        point = self.few_images_freeze
+        if point is not None and point not in points:
+            raise ValueError(unknown_name_message("few_images_freeze", point, points))
         for name in ("from_scratch", "fine_tuning", "few_images"):
             recipe = getattr(self, name)
             if not isinstance(recipe, Recipe):

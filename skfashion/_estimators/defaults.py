@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Any
 
 from .._backbones.body_end import end_body_at
 from .._backbones.registry import get_backbone
@@ -188,12 +189,14 @@ class FitSettings:
         )
 
     def whole_backbone(self, params) -> Backbone:
-        """Return the backbone, with the smallest side of images that suits few of them."""
+        """Return the backbone, with the smallest side and the freeze point that suit few images."""
         backbone = get_backbone(params.backbone)
-        enlarges = self.few_images and params.input_size is None
-        if enlarges and backbone.pretrained_size is not None:
-            return replace(backbone, min_size=backbone.pretrained_size)
-        return backbone
+        changes: dict[str, Any] = {}
+        if self.few_images and params.input_size is None and backbone.pretrained_size is not None:
+            changes["min_size"] = backbone.pretrained_size
+        if self.few_images and self.probes and backbone.few_images_freeze is not None:
+            changes["default_freeze"] = backbone.few_images_freeze
+        return replace(backbone, **changes) if changes else backbone
 
     def backbone(self, params) -> Backbone:
         """Return the backbone that the network is built with."""

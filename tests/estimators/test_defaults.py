@@ -185,6 +185,19 @@ def test_a_given_size_may_be_smaller_than_that_of_pretraining(make, lt5, residua
         make(input_size=8, **params).fit(*lt5)
 
 
+def test_few_images_may_have_a_freeze_point_of_their_own(make, lt5, residual_path):
+    early = replace(RESIDUAL, name="early", default_freeze="norm", few_images_freeze="stem")
+
+    def freeze_point(**params):
+        return make(backbone=early, **{"epochs": "auto", **params}).fit(*lt5).freeze_point_
+
+    file = {"weights": residual_path, "body_until": None}
+    assert freeze_point(**file) == "stem"
+    assert freeze_point(**file, freeze_until="norm") == "norm"
+    assert freeze_point(**file, head_init="random", epochs=1) == "norm"
+    assert freeze_point(epochs=1) is None
+
+
 def test_a_frozen_hidden_layer_exists(make, lt5, residual_path):
     clf = make(backbone=RESIDUAL, weights=residual_path, epochs="auto", freeze_until="dense").fit(
         *lt5
