@@ -42,10 +42,12 @@ def kill_while_writing(write, folder, pattern):
     latest = earliest + 20
     # A file that an earlier kill left is no sign of a write.
     left = set(folder.rglob(pattern))
-    while time.monotonic() < earliest or not set(folder.rglob(pattern)) - left:
-        assert time.monotonic() < latest, f"{write} writes nothing"
-    time.sleep(random.uniform(0, 0.003))
-    os.kill(pid, signal.SIGKILL)
+    try:
+        while time.monotonic() < earliest or not set(folder.rglob(pattern)) - left:
+            assert time.monotonic() < latest, f"{write} writes nothing"
+        time.sleep(random.uniform(0, 0.003))
+    finally:
+        os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL, f"{write} failed"
 
@@ -100,7 +102,7 @@ class Features:
 class Weights:
     """A file of a body's weights that is replaced by another one."""
 
-    unfinished = ".skfashion-*/*"
+    unfinished = "*.unfinished"
     name = "body.weights.h5"
 
     def __init__(self, folder):

@@ -93,7 +93,9 @@ def test_fits_with_memory_and_checkpoint(make, tmp_path):
             wait_for_a_write(tmp_path, writer, random.randint(1, 9))
             writer.kill()
         assert writer.returncode == -signal.SIGKILL
-        assert whole_files(tmp_path)
+        # The first kill may come before any file is whole.
+        n_files = whole_files(tmp_path)
+    assert n_files
     X, y = load_data()
     for seed in range(KILLS_OF_FITS // 4):
         params = {**PARAMS, "random_state": seed}
