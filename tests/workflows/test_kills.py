@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from skfashion._cache.store import Store
 from skfashion.datasets import load_fashion_sample
 from tests.class_split import GTE5, first_of_each, halve
 
@@ -71,17 +72,12 @@ def wait_for_a_write(folder, writer, n_writes):
         time.sleep(0.0005)
 
 
-def whole_files(folder):
-    """Read all files but those that a killed process did not end; return their number."""
-    n_files = 0
-    for path in (folder / "skfashion").rglob("*"):
-        if path.suffix in (".npy", ".npz"):
-            n_files += 1
-            with path.open("rb") as file:
-                loaded = np.load(file)
-                if path.suffix == ".npz":
-                    assert all(loaded[name].dtype for name in loaded.files)
-    return n_files
+def read_entries(folder):
+    """Return the number of entries of a store, each of which must match its checksum."""
+    store = Store(folder)
+    paths = list(store.folder.rglob("*.entry"))
+    assert all(store.load(path.stem) for path in paths)
+    return len(paths)
 
 
 @pytest.mark.slow
@@ -93,9 +89,9 @@ def test_fits_with_memory_and_checkpoint(make, tmp_path):
             wait_for_a_write(tmp_path, writer, random.randint(1, 9))
             writer.kill()
         assert writer.returncode == -signal.SIGKILL
-        # The first kill may come before any file is whole.
-        n_files = whole_files(tmp_path)
-    assert n_files
+        # The first kill may come before any entry is whole.
+        n_entries = read_entries(tmp_path)
+    assert n_entries
     X, y = load_data()
     for seed in range(KILLS_OF_FITS // 4):
         params = {**PARAMS, "random_state": seed}
