@@ -54,7 +54,11 @@ SHARED = (
 TESTS = {
     "class split": {
         "_data/class_split.py": (*SPLIT, "model_selection/test_class_split.py"),
-        "_data/labelled_data.py": (*SPLIT, "estimators/test_sample_weight.py"),
+        "_data/labelled_data.py": (
+            *SPLIT,
+            "estimators/test_sample_weight.py",
+            "estimators/test_early_stopping.py",
+        ),
         "_estimators/task_rows.py": (
             "estimators/test_early_stopping.py",
             "estimators/test_probing.py",
@@ -91,11 +95,16 @@ TESTS = {
         "_cache/store.py": ("cache/test_store.py", "cache/test_row_table.py", *SHARED[2:]),
         "_estimators/stores.py": ("cache/test_memory.py", "training/test_resume.py"),
         "_networks/frozen_part.py": (
+            "networks/test_frozen_part.py",
             "cache/test_memory.py",
             "training/test_feature_storage.py",
             "networks/test_stage_features.py",
         ),
-        "_training/checkpoints.py": ("training/test_checkpoints.py", "training/test_resume.py"),
+        "_training/checkpoints.py": (
+            "training/test_checkpoints.py",
+            "training/test_resume.py",
+            "cache/test_memory.py",
+        ),
         "_training/phase_arrays.py": ("training/test_checkpoints.py", "training/test_resume.py"),
         "_training/trainer_pool.py": ("training/test_trainer_pool.py",),
     },
@@ -279,6 +288,8 @@ def main():
     parser.add_argument("--mutants", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    # So that what is running ends, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     mutants = {}
     for group, modules in TESTS.items():
         for module in modules:
