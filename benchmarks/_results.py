@@ -7,7 +7,7 @@ from pathlib import Path
 class Results:
     """Results by cell, in a file with a line of JSON for each.
 
-    A cell is a tuple of strings and numbers, its result a number or a dict of numbers.
+    A cell is a tuple of strings and numbers, its result a value that JSON can hold.
     """
 
     def __init__(self, path):

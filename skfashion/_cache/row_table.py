@@ -16,6 +16,8 @@ from .store import Store, mark_as_used, open_to_write, remove_unit, walk_files
 _FEATURES, _INDEX = ".features", ".index"
 # To open a file takes about as long as to compute the features of this number of images.
 _MIN_ROWS = 16
+# Bytes of a row in an index: its hash and its checksum.
+_INDEX_BYTES = 16 + 4
 
 
 class RowTable:
@@ -104,7 +106,7 @@ class RowTable:
             return
         row_bytes = features[:1].nbytes
         with suppress(OSError):
-            if not self._store.make_room(len(indices) * (row_bytes + hashes[:1].nbytes) + 512):
+            if not self._store.make_room(len(indices) * (row_bytes + _INDEX_BYTES) + 512):
                 return
             for block in chunk_rows(len(indices), row_bytes, chunks.FILE_BYTES):
                 path, rows = self._folder / f"{uuid4().hex}{_FEATURES}", indices[block]

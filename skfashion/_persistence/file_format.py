@@ -79,7 +79,7 @@ def _read_header(file: BinaryIO, n_bytes: int) -> bytes:
     """Return the header with its length, after a check of that length."""
     length = file.read(_LENGTH_BYTES)
     n_header = int.from_bytes(length, "little")
-    if len(length) < _LENGTH_BYTES or not 2 <= n_header <= min(n_bytes, MOST_HEADER_BYTES):
+    if n_header > min(n_bytes, MOST_HEADER_BYTES):
         raise ValueError(_NOT_SAVED)
     return length + file.read(n_header)
 

@@ -118,7 +118,7 @@ class ClassSplitCV(BaseCrossValidator):
             return self._target_splitter().get_n_splits(X, y, groups)
         y = column_or_1d(y)
         _, data = self._target_data(self._target_rows(y), X, y, groups)
-        return self._target_splitter(data[1]).get_n_splits(*data)
+        return self._target_splitter().get_n_splits(*data)
 
     def get_metadata_routing(self) -> MetadataRequest:
         """Return the metadata routing of the wrapped splitter.

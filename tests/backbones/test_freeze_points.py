@@ -3,7 +3,12 @@ from types import SimpleNamespace
 import pytest
 
 from skfashion import list_backbones
-from skfashion._backbones.freeze_points import choose_freeze_until, resolve_freeze_point
+from skfashion._backbones.freeze_points import (
+    choose_freeze_until,
+    describe_numbers,
+    resolve_freeze_point,
+    resolve_layer,
+)
 from skfashion._backbones.registry import get_backbone
 
 VGG16 = get_backbone("vgg16")
@@ -36,6 +41,19 @@ def test_a_number_out_of_range_names_parameter_stages_and_remedy(value):
 def test_a_bool_is_no_number():
     with pytest.raises(ValueError, match=r"freeze_until=True is neither .* \"features\""):
         resolve_freeze_point(VGG16, True, "freeze_until")
+
+
+def test_a_layer_is_counted_from_one():
+    assert resolve_layer(VGG16, 1) == "block1_pool"
+    assert resolve_layer(VGG16, "block2_conv1") == "block2_conv1"
+    with pytest.raises(ValueError, match="layer=0 is no stage: count from 1"):
+        resolve_layer(VGG16, 0)
+
+
+def test_numbers_are_described_as_they_are_resolved():
+    assert describe_numbers(get_backbone("small_cnn")) == (
+        "as numbers, 0 is None (nothing), 1 is 'conv1' and 2 is 'features' (the whole body)"
+    )
 
 
 @pytest.mark.parametrize("name", list_backbones())

@@ -1,5 +1,6 @@
 """Results of other code are never found again."""
 
+import platform
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,18 @@ def copied(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy") / "anywhere"
     shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__", "data"))
     return folder
+
+
+@pytest.mark.parametrize("name", ["TF_CPP_MIN_LOG_LEVEL", "TF2_BEHAVIOR", "SKFASHION_OTHER"])
+def test_settings_that_change_no_computation_do_not_count(monkeypatch, name):
+    before = environment_fingerprint.__wrapped__()
+    monkeypatch.setenv(name, "TF_1")
+    assert environment_fingerprint.__wrapped__() == before
+
+
+def test_a_system_that_does_not_describe_its_processor(monkeypatch, tmp_path):
+    monkeypatch.setattr(fingerprint, "Path", lambda path: tmp_path / "none")
+    assert fingerprint._describe_processor() == [platform.processor()]
 
 
 def test_the_folder_does_not_count(copied):

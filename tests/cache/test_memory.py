@@ -182,6 +182,11 @@ def test_what_is_too_large_is_not_kept(make, fashion, tmp_path):
     assert memory_report(tmp_path)["bytes"] <= 1000
 
 
+def test_fine_tuning_is_kept_if_writing_takes_a_tenth_of_its_time(make, lt5, tmp_path):
+    make(hidden_units=4, epochs=5, memory=tmp_path).fit(*lt5)
+    assert len([*tmp_path.rglob("entries/*")]) == 1
+
+
 def test_damaged_files_count_as_missing(make, fashion, tmp_path):
     clf = make(**TRANSFER, memory=tmp_path)
     expected = clf.fit(*fashion).predict_proba(fashion[0])

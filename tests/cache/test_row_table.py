@@ -80,6 +80,21 @@ def test_a_few_rows_are_not_worth_a_file(table, tmp_path):
     assert len(files(tmp_path)) == 2
 
 
+def test_the_limit_holds_for_features_with_their_index(tmp_path):
+    n_rows = 1000
+    hashes, features = hash_rows(np.arange(n_rows)), np.zeros((n_rows, 3), "float32")
+
+    def bytes_within(limit):
+        store = Store(tmp_path / str(limit), limit)
+        RowTable(store, "key", (3,), "float32").add(hashes, features, np.arange(n_rows))
+        return store.n_bytes
+
+    n_bytes = bytes_within(10**6)
+    assert n_bytes > n_rows * (3 * 4 + 16 + 4)
+    assert bytes_within(n_bytes - 1) == 0
+    assert bytes_within(n_bytes + 512) == n_bytes
+
+
 def test_another_key_shape_or_type_is_another_table(table, tmp_path):
     table.add(HASHES, FEATURES, np.arange(100))
     store = Store(tmp_path)

@@ -2,10 +2,12 @@
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from zlib import crc32
 
 import numpy as np
@@ -47,12 +49,16 @@ def test_abandoned_files_are_removed_and_recent_ones_stay(tmp_path):
     store = Store(tmp_path)
     store.save("key", {"x": np.zeros(3)})
     folder = store.folder / "entries"
-    for name, age in (("old", 7200), ("new", 0)):
+    for name, age in (("old", 7200), ("new", 0), ("future", -7200)):
         path = folder / f"{name}.unfinished"
         path.write_bytes(b"half")
         os.utime(path, (time.time() - age,) * 2)
     assert store.n_bytes == (folder / "key.entry").stat().st_size
-    assert sorted(p.name for p in folder.iterdir()) == ["key.entry", "new.unfinished"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "future.unfinished",
+        "key.entry",
+        "new.unfinished",
+    ]
 
 
 def test_files_of_one_unit_are_counted_and_removed_together(tmp_path):
@@ -100,6 +106,34 @@ def test_the_log_sums_up_and_survives_a_broken_line(tmp_path):
             file.write(f"{crc32(record.encode()):08x} {record}\n")
     store.log_usage(rows_found=4)
     assert dict(store.usage_totals()) == {"rows_found": 7, "seconds_saved": 0.5}
+
+
+def test_a_long_log_is_begun_anew_and_its_end_still_counts(tmp_path):
+    store = Store(tmp_path)
+    store.log_usage(rows_found=1)
+    log = store.folder / "log.jsonl"
+    line = log.read_text()
+    log.write_text(line + " " * (2**20 - len(line) - 1) + "\n")
+    store.log_usage(rows_found=2)
+    assert not log.with_suffix(".old").exists()
+    store.log_usage(rows_found=4)
+    assert log.with_suffix(".old").exists()
+    assert len(log.read_text().splitlines()) == 1
+    assert store.usage_totals()["rows_found"] == 7
+
+
+def test_half_of_the_disk_is_the_limit_by_default(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.save("key", {"x": np.zeros(1000)})
+    n_bytes = store.n_bytes
+    for free, n_free in ((n_bytes, 0), (3 * n_bytes, n_bytes), (3 * n_bytes + 2, n_bytes + 1)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        assert store.make_room(n_free)
+        assert store.load("key")
+    assert not store.make_room(2 * n_bytes + 2)
+    assert store.load("key")
+    assert store.make_room(n_bytes + 2)
+    assert store.load("key") is None
 
 
 WRITE = """

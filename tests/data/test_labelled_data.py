@@ -97,6 +97,11 @@ def test_a_sample_of_any_size(n_rows):
         assert counts.max() - counts.min() <= 1
 
 
+def test_two_rows_of_a_class_are_enough_for_a_stratified_sample():
+    sample = samples(40, 20).sample(20, seed=0)
+    assert np.bincount(sample.y).tolist() == [1] * 20
+
+
 def test_a_sample_is_drawn_from_the_seed_and_need_not_have_two_rows_of_a_class():
     data = samples(41, 40)
     one, same, other = (data.sample(20, seed).index for seed in (0, 0, 1))

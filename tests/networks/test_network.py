@@ -9,17 +9,17 @@ from skfashion._networks.architecture import Architecture
 from skfashion._networks.batch_function import run_batches
 from skfashion._networks.network import Network
 from skfashion._random_streams import RandomStreams
+from tests.residual import RESIDUAL
 
 CONV1, CONV2 = 3 * 3 * 32 + 32, 3 * 3 * 32 * 32 + 32
 DENSE, OUTPUT = 4 * 4 * 32 * 16 + 16, 16 * 3 + 3
 POINTS = [None, "conv1", "conv2", "features", "dense"]
 
 
-@pytest.fixture(scope="module")
-def network():
+def build(backbone):
     return Network(
         Architecture(
-            backbone=get_backbone("small_cnn"),
+            backbone=backbone,
             image_shape=(12, 12, 1),
             input_size=None,
             dtype="float32",
@@ -29,6 +29,16 @@ def network():
             feature_dropout=0.25,
         )
     )
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build(get_backbone("small_cnn"))
+
+
+@pytest.fixture(scope="module")
+def of_three_stages():
+    return build(RESIDUAL)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +86,19 @@ def test_depth_from_the_head(network):
 )
 def test_points_to_unfreeze_go_from_the_head_down(network, point, points):
     assert network.unfreeze_points(point) == points
+
+
+def test_all_of_three_stages_count(of_three_stages):
+    assert of_three_stages.unfreeze_points(None) == ["features", "norm", "stem"]
+    assert of_three_stages.unfreeze_points("stem") == ["features", "norm"]
+    depths = of_three_stages.depth_from_head
+    paths = "stem/kernel", "norm/gamma", "conv/kernel", "late_norm/gamma", "output/kernel"
+    assert [depths[path] for path in paths] == [2, 1, 0, 0, None]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_only_the_output_layer_is_linear(network, point):
+    assert network.is_linear_after(point) is (point == "dense")
 
 
 def test_a_cut_moves_past_layers_without_variables(network):

@@ -89,7 +89,7 @@ def test_a_large_sparse_file_is_not_read(tmp_path):
 
 
 def test_a_document_that_is_too_large_to_read_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match=r"takes 5\.0 MB as JSON"):
+    with pytest.raises(ValueError, match=r"takes 5\.0 MB as JSON.* at most 4\.2 MB of it"):
         TransferClassifier(target_classes=["x" * 5_000_000]).save(tmp_path / "a.skf")
     assert not [*tmp_path.iterdir()]
 
@@ -115,6 +115,8 @@ def test_a_document_that_is_too_large_to_read_is_not_written(tmp_path):
         ('{"format":1,"estimator":{"float":"x"}}', "not the form"),
         ('{"format":1,"estimator":{"stored":"nothing"}}', "not the form"),
         ('{"format":1,"estimator":{"array":["<U999999",[1000000],[]]}}', "too large"),
+        ('{"format":1,"estimator":{"array":["<U8",[4194305],[]]}}', "too large"),
+        ('{"format":1,"estimator":{"array":["<U8",[4194304],[]]}}', "has 0 values"),
         ('{"format":1,"estimator":{"array":["O",[3],[]]}}', "has 0 values"),
         ('{"format":1,"estimator":{"array":["V8",[1],[0]]}}', "'V8' cannot be"),
         ('{"format":1,"estimator":' + '{"tuple":[' * 450 + "]}" * 450 + "}", "RecursionError"),
@@ -145,6 +147,8 @@ ARCHITECTURE = *NETWORK, "architecture", "Architecture"
         ((*ARCHITECTURE, "n_classes"), lambda n: n + 1, "another number of outputs"),
         ((*ARCHITECTURE, "n_classes"), str, "Architecture.n_classes is missing, unknown or"),
         ((*ARCHITECTURE, "image_shape"), lambda shape: {"tuple": [9, 9, 1]}, "contradict"),
+        ((*ARCHITECTURE, "image_shape"), lambda shape: {"tuple": [9, 9]}, "image_shape is miss"),
+        ((*ARCHITECTURE, "n_classes"), lambda n: True, "Architecture.n_classes is missing, unkn"),
         ((*ARCHITECTURE, "dtype"), lambda dtype: "int8", "'int8' is unknown"),
         (NETWORK, lambda network: {**network, "more": 1}, "FittedNetwork.more is missing, unk"),
         ((*NETWORK, "store"), lambda store: {"path": "/"}, "FittedNetwork.store is missing"),
@@ -224,12 +228,34 @@ def compressed(_):
     return content.getvalue()
 
 
+def schema_of(n_bytes):
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("schema.json", b" " * n_bytes)
+    return content.getvalue()
+
+
+def overlapping(content):
+    """Return an archive in which a hundred names stand for the same bytes."""
+    file = BytesIO(content)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("last", b"x" * 1000)
+        for number in range(100):
+            same = copy.copy(archive.getinfo("last"))
+            same.filename = str(number)
+            archive.filelist.append(same)
+    return file.getvalue()
+
+
 def test_archives_of_skops(with_skops, refuses):
     harmful = skops.io.dumps(make_pipeline(FunctionTransformer(os.system), LogisticRegression()))
     refuses(with_skops(lambda _: harmful), "skops cannot read it: .*system")
     own = skops.io.dumps(TransferClassifier())
     refuses(with_skops(lambda _: own), "skops cannot read it: .*TransferClassifier")
     refuses(with_skops(compressed), "compressed or overlapping")
+    refuses(with_skops(overlapping), "compressed or overlapping")
+    refuses(with_skops(lambda _: schema_of(2**24 + 1)), "larger than 16777216 bytes")
+    refuses(with_skops(lambda _: schema_of(2**24)), "skops cannot read it: Expecting value")
     refuses(with_skops(lambda content: content[:-30]), "skops cannot read it")
     refuses(with_skops(lambda _: skops.io.dumps(Recipe())), "skops cannot read it: .*Recipe")
 

@@ -17,6 +17,7 @@ import skfashion
 from skfashion import Backbone, BackboneFeatures, Recipe, TransferClassifier, load, save
 from skfashion._backbones.registry import get_backbone
 from skfashion._estimators import backbone_estimator
+from skfashion._persistence.file_format import read_document, write_document
 from tests.residual import RESIDUAL, residual
 
 
@@ -221,8 +222,9 @@ def test_a_body_that_ends_early_is_the_same_body(saved, make, lt5, backbone):
     assert_array_equal(loaded.fit(X, y).predict_proba(X), clf.predict_proba(X))
 
 
-def test_a_variant_of_a_backbone_that_ships_is_a_users_own(saved, make, lt5):
-    variant = replace(get_backbone("small_cnn"), pooling="average")
+@pytest.mark.parametrize("pooling", ["average", "normalized_average"])
+def test_a_variant_of_a_backbone_that_ships_is_a_users_own(saved, make, lt5, pooling):
+    variant = replace(get_backbone("small_cnn"), pooling=pooling)
     clf = make(backbone=variant, epochs=0).fit(*lt5)
     with pytest.raises(ValueError, match=r"'small_cnn' has pooling='flatten'.*backbones="):
         saved(clf)
@@ -254,10 +256,41 @@ def test_a_backbone_of_other_weights_is_an_error(saved, lt5):
 
         return layers.Conv2D(3, 3, strides=2, name="late_norm")(images)
 
-    with pytest.raises(ValueError, match="has no weights 'late_norm/kernel' of its shape"):
+    message = r"has no weights 'late_norm/kernel' of its shape.* backbones=\[BACKBONE\]"
+    with pytest.raises(ValueError, match=message):
         saved(
             features, backbones=[Backbone("one", build=narrow, stages=("late_norm",), min_size=8)]
         )
+
+
+@pytest.mark.parametrize("min_size", [8, 10])
+def test_the_smallest_image_is_that_of_the_fit(saved, of_residual, min_size):
+    changed = replace(RESIDUAL, min_size=min_size)
+    assert saved(of_residual, backbones=[changed]).backbone.min_size == RESIDUAL.min_size
+
+
+@pytest.mark.parametrize(
+    ("change", "loads"),
+    [
+        (lambda features: features + 5e-4 * np.abs(features).max(), True),
+        (lambda features: features + 2e-3 * np.abs(features).max(), False),
+        (lambda features: features[:, :1], False),
+        (lambda features: features[:, :3], False),
+        (lambda features: np.concatenate([features, features], axis=1), False),
+    ],
+    ids=["near", "far", "one", "fewer", "more"],
+)
+def test_features_of_a_backbone_may_differ_by_rounding_only(of_residual, tmp_path, change, loads):
+    path = tmp_path / "a.skf"
+    save(of_residual, path)
+    document, arrays = read_document(path)
+    (name,) = [name for name in arrays if name.endswith("fingerprint")]
+    write_document(path, document, {**arrays, name: change(arrays[name])})
+    if loads:
+        load(path, backbones=[RESIDUAL])
+        return
+    with pytest.raises(ValueError, match="computes other features"):
+        load(path, backbones=[RESIDUAL])
 
 
 def test_backbones_are_backbones(saved):

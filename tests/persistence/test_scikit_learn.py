@@ -1,5 +1,7 @@
 """Pipelines and searches: what fit learned is there, and they can be fitted again."""
 
+import sys
+
 import numpy as np
 import pytest
 from joblib import Memory
@@ -147,6 +149,16 @@ def test_an_estimator_that_occurs_twice_is_one_object(saved, lt5):
 def test_steps_that_cannot_be_saved(saved, step, message):
     with pytest.raises(TypeError, match=message):
         saved(make_pipeline(features(), step))
+
+
+def test_without_skops_the_error_says_what_to_install(tmp_path, monkeypatch):
+    path = tmp_path / "a.skf"
+    save(make_pipeline(features(), SVC()), path)
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "skfashion\[skops\]"'):
+        save(make_pipeline(features(), SVC()), path)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "skfashion\[skops\]"'):
+        load(path)
 
 
 def test_classes_of_users_are_refused_when_saving(saved):

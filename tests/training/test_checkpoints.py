@@ -118,8 +118,12 @@ def test_what_depends_on_the_number_of_epochs_starts_afresh(
     for epochs in (1, 2):
         clf = make(epochs=epochs, memory=tmp_path, **change).fit(*fashion)
         assert found(tmp_path) == 0
-    if "random_state" not in change:
-        assert_same(clf, make(epochs=2, **change).fit(*fashion))
+    if "random_state" in change:
+        return
+    assert_same(clf, make(epochs=2, **change).fit(*fashion))
+    # Nothing can continue from it, so it needs no state of the optimizer.
+    for path in tmp_path.rglob("entries/*.entry"):
+        assert not [name for name in read_arrays(path, path.stem) if "optimizer/" in name]
 
 
 @pytest.mark.parametrize(

@@ -341,7 +341,8 @@ def test_too_little_room(make, small, tmp_path, limit_files):
     expected = make().fit(*small)
     n_bytes = 4 * expected.n_trainable_params_
     limit_files(n_bytes - 1)
-    with pytest.raises(ValueError, match=r"checkpoint=.*File too large.*Free disk space"):
+    message = rf"checkpoint=.*a file of {n_bytes / 1e6:.1f} MB can.*File too large.*Free disk space"
+    with pytest.raises(ValueError, match=message):
         make(checkpoint=tmp_path).fit(*small)
     limit_files(2 * n_bytes)  # enough for weights, not for the moments of Adam
     with pytest.warns(UserWarning, match="epoch 1 of fine-tune could not be saved") as record:

@@ -1,0 +1,307 @@
+"""Which mutants of the modules for class split, freezing, sharing and persistence the tests kill.
+
+    python mutants.py mutants.jsonl
+
+cosmic-ray makes the mutants: it replaces an operator, a number or a condition, or removes a
+decorator. All mutants of all modules in `TESTS` have the same chance to be drawn. A mutant is tried
+in a copy of the repository, and killed if a test of its module fails or the tests take too long.
+Each result is appended to the file at once, so the same command goes on after an interruption. To
+try the survivors again, remove their lines: ``sed -i '/ null\\]$/d' mutants.jsonl``.
+
+These are not drawn, because no test can fail or every test does:
+
+- type annotations, and conditions on `TYPE_CHECKING`;
+- code that Python does not compile, or compiles with a warning.
+
+No operator of cosmic-ray changes strings, so docstrings, messages and `__all__` stay as they are.
+"""
+
+import argparse
+import compileall
+import difflib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from contextlib import suppress
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+from _report import print_table
+from _results import Results
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.ast.ast_query import ASTQuery
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+ROOT = Path(__file__).parent.parent
+NOT_COPIED = (".*", "__pycache__", "_build", "build", "dist", "docs", "demo-output", "examples")
+
+SPLIT = ("data/test_class_split.py", "data/test_labelled_data.py")
+SHARED = (
+    "cache/test_row_table.py",
+    "cache/test_store.py",
+    "cache/test_memory.py",
+)
+# The tests of each module, the quickest and likeliest killer first.
+TESTS = {
+    "class split": {
+        "_data/class_split.py": (*SPLIT, "model_selection/test_class_split.py"),
+        "_data/labelled_data.py": (
+            *SPLIT,
+            "estimators/test_sample_weight.py",
+            "estimators/test_early_stopping.py",
+        ),
+        "_estimators/task_rows.py": (
+            "estimators/test_early_stopping.py",
+            "estimators/test_probing.py",
+        ),
+        "model_selection/_class_split.py": (
+            "model_selection/test_class_split.py",
+            "model_selection/test_check_folds.py",
+        ),
+        "model_selection/_target_scorer.py": ("model_selection/test_target_scorer.py",),
+    },
+    "freezing": {
+        "_backbones/freeze_points.py": (
+            "backbones/test_freeze_points.py",
+            "networks/test_network.py",
+            "training/test_freezing.py",
+        ),
+        "_networks/network.py": (
+            "networks/test_network.py",
+            "training/test_freezing.py",
+            "training/test_learning_rates.py",
+            "training/test_unfreezing.py",
+            "workflows/test_sharing.py::test_registries_are_bounded",
+        ),
+        "_training/unfreezing.py": ("training/test_unfreezing.py",),
+        "model_selection/_freeze_points.py": ("model_selection/test_freeze_points.py",),
+    },
+    "sharing": {
+        "_cache/checked_arrays.py": SHARED,
+        "_cache/fingerprint.py": ("cache/test_store.py", "cache/test_fingerprint.py"),
+        "_cache/hashing.py": ("cache/test_hashing.py", *SHARED),
+        "_cache/image_hashes.py": ("cache/test_image_hashes.py",),
+        "_cache/memory.py": ("cache/test_memory.py",),
+        "_cache/row_table.py": SHARED,
+        "_cache/store.py": ("cache/test_store.py", "cache/test_row_table.py", *SHARED[2:]),
+        "_estimators/stores.py": ("cache/test_memory.py", "training/test_resume.py"),
+        "_networks/frozen_part.py": (
+            "networks/test_frozen_part.py",
+            "cache/test_memory.py",
+            "training/test_feature_storage.py",
+            "networks/test_stage_features.py",
+        ),
+        "_training/checkpoints.py": (
+            "training/test_checkpoints.py",
+            "training/test_resume.py",
+            "cache/test_memory.py",
+        ),
+        "_training/phase_arrays.py": ("training/test_checkpoints.py", "training/test_resume.py"),
+        "_training/trainer_pool.py": ("training/test_trainer_pool.py",),
+    },
+    "persistence": {
+        f"_persistence/{module}.py": (
+            *first,
+            "persistence/test_save_and_load.py",
+            "persistence/test_damaged_files.py",
+            *last,
+        )
+        for module, first, last in (
+            ("arrays", (), ()),
+            ("backbones", (), ("persistence/test_old_files.py",)),
+            ("file_format", (), ()),
+            ("save_and_load", (), ()),
+            ("saved_classes", (), ()),
+            ("scikit_learn", ("persistence/test_scikit_learn.py",), ()),
+            ("values", (), ("persistence/test_scikit_learn.py",)),
+        )
+    },
+}
+
+
+class Mutant(NamedTuple):
+    """A change of a module; its line without the number, so that it survives other changes."""
+
+    group: str
+    module: str
+    operator: str
+    definition: str
+    line: str
+    number: int  # among those that are equal so far
+
+
+def list_mutants(group, module):
+    """Return the mutants of a module, each with its operator and the number of its place."""
+    source = read(module)
+    lines, tree, counts, places = source.splitlines(), get_ast(source), Counter(), {}
+    for operator in operator_names():
+        kind = get_operator(operator)
+        if kind.arguments():  # it replaces variables that are named
+            continue
+        positions = [
+            (node, at) for node in ast_nodes(tree) for at in kind().mutation_positions(node)
+        ]
+        for occurrence, (node, (begin, _)) in enumerate(positions):
+            if is_about_types(node):
+                continue
+            definition = ASTQuery(node).get_definition_name() or ""
+            same = group, module, operator, definition, lines[begin[0] - 1].strip()
+            places[Mutant(*same, counts[same])] = kind(), occurrence
+            counts[same] += 1
+    return places
+
+
+def is_about_types(node):
+    """Return whether a node is in an annotation, or the condition on `TYPE_CHECKING`."""
+    if node.type == "if_stmt" and node.children[1].get_code().strip() == "TYPE_CHECKING":
+        return True
+    while (parent := node.parent) is not None:
+        is_annotated = parent.type in ("annassign", "param", "tfpdef", "funcdef")
+        annotation = {
+            "annassign": lambda: parent.children[1],
+            "param": lambda: parent.annotation,
+            "tfpdef": lambda: parent.children[2],
+            "funcdef": lambda: parent.annotation,
+        }
+        if is_annotated and annotation[parent.type]() is node:
+            return True
+        node = parent
+    return False
+
+
+def draw(mutants, n_mutants, seed):
+    """Yield mutants in random order, each with its code; a changed line moves no other one."""
+    by_rank = sorted(mutants, key=lambda mutant: blake2b(repr((seed, *mutant)).encode()).digest())
+    for mutant in by_rank:
+        code = mutate_code(read(mutant.module), *mutants[mutant])
+        if compiles(code):
+            yield mutant, code
+            n_mutants -= 1
+        if not n_mutants:
+            return
+
+
+def compiles(code):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            compile(code, "", "exec")
+        except (SyntaxError, ValueError):
+            return False
+    return True
+
+
+@cache
+def read(module):
+    return (ROOT / "skfashion" / module).read_text()
+
+
+class Copy:
+    """A copy of the repository, in which tests run."""
+
+    def __init__(self, folder):
+        self._folder, self._seconds = Path(folder) / "copy", {}
+        shutil.copytree(ROOT, self._folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        compileall.compile_dir(self._folder / "skfashion", quiet=2)
+
+    def find_killer(self, mutant, code):
+        """Return what kills a mutant: the line of a test that fails, or the time; else `None`."""
+        tests = TESTS[mutant.group][mutant.module]
+        for test in tests:
+            if test not in self._seconds:
+                begin = perf_counter()
+                if failure := self._run([test], None):
+                    sys.exit(f"Without a mutant: {failure}")
+                self._seconds[test] = perf_counter() - begin
+        path = self._folder / "skfashion" / mutant.module
+        path.write_text(code)
+        try:
+            return self._run(tests, 60 + 3 * sum(self._seconds[test] for test in tests))
+        finally:
+            path.write_text(read(mutant.module))
+
+    def _run(self, tests, seconds):
+        """Run tests; return the last line of a failure, or `None` if all pass."""
+        options = [
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={self._folder.parent / 'tmp'}",
+        ]
+        process = subprocess.Popen(
+            [sys.executable, "-B", "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
+            cwd=self._folder,
+            env={**os.environ, "PYTHONPATH": str(self._folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return f"more than {seconds:.0f} s"
+        finally:
+            # Tests start processes, which may outlive them.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if process.returncode == 0:
+            return None
+        failures = [
+            line for line in output.splitlines() if line.startswith(("FAILED", "ERROR", "E "))
+        ]
+        return (failures or [f"exit status {process.returncode}"])[-1][:200]
+
+
+def print_results(tried, n_mutants):
+    """Print the share of killed mutants, and how each survivor differs from the code."""
+    print(f"\n{len(tried)} of {n_mutants} mutants")
+    groups = {group: [k for m, (_, k) in tried.items() if m.group == group] for group in TESTS}
+    groups["all"] = [killer for _, killer in tried.values()]
+    rows = [
+        [group, len(killers), n := sum(map(bool, killers)), f"{n / max(1, len(killers)):.0%}"]
+        for group, killers in groups.items()
+    ]
+    print_table("Mutants", ["modules", "tried", "killed", "share"], rows)
+    for mutant, (code, killer) in tried.items():
+        if killer is None:
+            texts = read(mutant.module).splitlines(), code.splitlines()
+            diff = list(difflib.unified_diff(*texts, lineterm="", n=2))[2:]
+            print(f"\n{mutant.module} {mutant.operator}", *diff, sep="\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", help="the file with a line for each mutant")
+    parser.add_argument("--mutants", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    # So that what is running ends, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    mutants = {}
+    for group, modules in TESTS.items():
+        for module in modules:
+            mutants |= list_mutants(group, module)
+    results, tried = Results(args.results), {}
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy = Copy(folder)
+        for mutant, code in draw(mutants, args.mutants, args.seed):
+            killer = results.get(mutant, lambda m=mutant, c=code: copy.find_killer(m, c))
+            tried[mutant] = code, killer
+    print_results(tried, len(mutants))
+
+
+if __name__ == "__main__":
+    main()
