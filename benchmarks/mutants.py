@@ -19,10 +19,10 @@ No operator of cosmic-ray changes strings, so docstrings, messages and `__all__`
 import argparse
 import compileall
 import difflib
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -30,10 +30,12 @@ from collections import Counter
 from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
+import pytest
 from _report import print_table
 from _results import Results
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -42,6 +44,9 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parent.parent
+# Tests run in forks of this process, which imports once what takes longer than most tests.
+FORK = multiprocessing.get_context("fork")
+IMPORTS = "scipy.stats", "sklearn.model_selection", "pandas", "joblib", "tensorflow", "keras"
 NOT_COPIED = (".*", "__pycache__", "_build", "build", "dist", "docs", "demo-output", "examples")
 
 SPLIT = ("data/test_class_split.py", "data/test_labelled_data.py")
@@ -61,7 +66,9 @@ TESTS = {
         ),
         "_estimators/task_rows.py": (
             "estimators/test_early_stopping.py",
-            "estimators/test_probing.py",
+            "estimators/test_probing.py::test_every_class_has_a_row_that_judges",
+            "estimators/test_probing.py::test_weights_that_training_improved_are_kept",
+            "estimators/test_probing.py::test_validation_rows_judge_in_place_of_held_out_ones",
         ),
         "model_selection/_class_split.py": (
             "model_selection/test_class_split.py",
@@ -231,6 +238,7 @@ class Copy:
 
     def _run(self, tests, seconds):
         """Run tests; return the last line of a failure, or `None` if all pass."""
+        output = self._folder.parent / "output"
         options = [
             "-x",
             "-q",
@@ -238,31 +246,36 @@ class Copy:
             "no:cacheprovider",
             f"--basetemp={self._folder.parent / 'tmp'}",
         ]
-        process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
-            cwd=self._folder,
-            env={**os.environ, "PYTHONPATH": str(self._folder)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        arguments = [*options, *(f"tests/{test}" for test in tests)]
+        process = FORK.Process(target=run_pytest, args=(self._folder, arguments, output))
+        process.start()
         try:
-            output, _ = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return f"more than {seconds:.0f} s"
+            process.join(seconds)
+            if process.is_alive():
+                return f"more than {seconds:.0f} s"
         finally:
             # Tests start processes, which may outlive them.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if process.returncode == 0:
+            process.join()
+        if process.exitcode == 0:
             return None
-        failures = [
-            line for line in output.splitlines() if line.startswith(("FAILED", "ERROR", "E "))
-        ]
-        return (failures or [f"exit status {process.returncode}"])[-1][:200]
+        lines = output.read_text(errors="replace").splitlines()
+        failures = [line for line in lines if line.startswith(("FAILED", "ERROR", "E "))]
+        return (failures or [f"exit status {process.exitcode}"])[-1][:200]
+
+
+def run_pytest(folder, arguments, output):
+    """Run pytest in a folder; to be called in a new process, which ends with pytest's status."""
+    os.setsid()
+    os.chdir(folder)
+    with output.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(folder))
+    os.environ |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    sys.exit(pytest.main(arguments))
 
 
 def print_results(tried, n_mutants):
@@ -294,6 +307,9 @@ def main():
     for group, modules in TESTS.items():
         for module in modules:
             mutants |= list_mutants(group, module)
+    os.environ |= {"SCIPY_ARRAY_API": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    for name in IMPORTS:
+        import_module(name)
     results, tried = Results(args.results), {}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copy = Copy(folder)

@@ -94,6 +94,8 @@ def test_a_kept_output_layer_needs_as_many_classes():
     wider.check_output_layer("new")
     with pytest.raises(ValueError, match="source task has 2, the target task 3"):
         wider.check_output_layer("keep")
+    with pytest.raises(ValueError, match="source task has 3, the target task 2"):
+        split_classes(Y, [0, 1, 2]).check_output_layer("keep")
     split_classes(Y).check_output_layer("keep")
 
 

@@ -1,9 +1,11 @@
 """The cuts of a network, on the small CNN: two convolutions, a pooling layer, a dense head."""
 
+import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from skfashion import Backbone
 from skfashion._backbones.registry import get_backbone
 from skfashion._networks.architecture import Architecture
 from skfashion._networks.batch_function import run_batches
@@ -94,6 +96,16 @@ def test_all_of_three_stages_count(of_three_stages):
     depths = of_three_stages.depth_from_head
     paths = "stem/kernel", "norm/gamma", "conv/kernel", "late_norm/gamma", "output/kernel"
     assert [depths[path] for path in paths] == [2, 1, 0, 0, None]
+
+
+def bare(images):
+    return keras.layers.Conv2D(4, 3, name="conv")(images)
+
+
+def test_a_stage_right_after_the_images_is_not_frozen_with_nothing():
+    network = build(Backbone("bare", build=bare, stages=("conv",), min_size=8))
+    assert network.depth_of(None) == 0
+    assert network.unfreeze_points(None) == ["features"]
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -46,6 +46,8 @@ def test_two_fits_at_a_time_have_a_trainer_each():
     with borrow_trainer("a") as one, borrow_trainer("a") as other:
         assert one is not other
     assert idle_specs() == ["a", "a"]
+    with borrow_trainer("a"):
+        assert idle_specs() == ["a"]
 
 
 def test_another_specification_gets_another_trainer():
@@ -77,3 +79,11 @@ def test_large_trainers_go_but_the_last_one(monkeypatch):
         with borrow_trainer(spec):
             pass
         assert idle_specs() == [spec]
+
+
+def test_trainers_of_just_the_largest_size_stay(monkeypatch):
+    monkeypatch.setattr(trainer_pool, "MAX_IDLE_BYTES", 2000)
+    for spec in "ab":
+        with borrow_trainer(spec):
+            pass
+    assert idle_specs() == ["a", "b"]
