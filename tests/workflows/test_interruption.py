@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# A window takes half a second. A first batch of a network is optimised by TensorFlow before it
-# runs, and tests may run beside others.
-MOST_SECONDS = 5.0
+# A window takes half a second, and a first batch longer: TensorFlow traces and optimises it.
+MOST_FITS_OF_A_BATCH = 2.0
 
 
 @pytest.mark.slow
@@ -23,4 +22,4 @@ def test_it_ends_soon_and_leaves_nothing_behind(scenario):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert float(done.stdout) < MOST_SECONDS
+    assert float(done.stdout) < MOST_FITS_OF_A_BATCH
