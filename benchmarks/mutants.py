@@ -13,7 +13,7 @@ These are not drawn, because no test can fail or every test does:
 - type annotations, and conditions on `TYPE_CHECKING`;
 - code that Python does not compile, or compiles with a warning.
 
-No operator of cosmic-ray changes strings, so docstrings, messages and `__all__` stay as they are.
+No operator of cosmic-ray changes strings, so docstrings and `__all__` stay as they are.
 """
 
 import argparse
@@ -196,14 +196,9 @@ def is_about_types(node):
     if node.type == "if_stmt" and node.children[1].get_code().strip() == "TYPE_CHECKING":
         return True
     while (parent := node.parent) is not None:
-        is_annotated = parent.type in ("annassign", "param", "tfpdef", "funcdef")
-        annotation = {
-            "annassign": lambda: parent.children[1],
-            "param": lambda: parent.annotation,
-            "tfpdef": lambda: parent.children[2],
-            "funcdef": lambda: parent.annotation,
-        }
-        if is_annotated and annotation[parent.type]() is node:
+        index = {"annassign": 1, "tfpdef": 2}.get(parent.type)
+        annotation = parent.children[index] if index else getattr(parent, "annotation", None)
+        if annotation is node:
             return True
         node = parent
     return False
