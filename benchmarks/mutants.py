@@ -13,7 +13,7 @@ These are not drawn, because no test can fail or every test does:
 - type annotations, and conditions on `TYPE_CHECKING`;
 - code that Python does not compile, or compiles with a warning.
 
-No operator of cosmic-ray changes strings, so docstrings, messages and `__all__` stay as they are.
+No operator of cosmic-ray changes strings, so docstrings and `__all__` stay as they are.
 """
 
 import argparse
@@ -49,12 +49,33 @@ FORK = multiprocessing.get_context("fork")
 IMPORTS = "scipy.stats", "sklearn.model_selection", "pandas", "joblib", "tensorflow", "keras"
 NOT_COPIED = (".*", "__pycache__", "_build", "build", "dist", "docs", "demo-output", "examples")
 
+
+def tests_in(file, *names):
+    return tuple(f"{file}::{name}" for name in names)
+
+
 SPLIT = ("data/test_class_split.py", "data/test_labelled_data.py")
-SHARED = (
-    "cache/test_row_table.py",
-    "cache/test_store.py",
+STORE = ("cache/test_store.py", "cache/test_row_table.py")
+MEMORY = tests_in(
     "cache/test_memory.py",
+    "test_what_is_computed_as_soon_as_read_is_not_looked_for",
+    "test_found_is_computed",
+    "test_a_fold_takes_rows_from_other_folds",
+    "test_a_deeper_cut_continues_from_a_shallower_one",
+    "test_a_few_images_are_not_worth_a_file",
 )
+RESUMED = tests_in(
+    "training/test_resume.py",
+    "test_it_has_the_bits_of_a_fit_without_interruptions[early stopping]",
+    "test_it_has_the_bits_of_a_fit_without_interruptions[unfreezing]",
+    "test_a_finished_fit_is_found_as_a_whole",
+    "test_partial_fit_saves_nothing",
+    "test_a_phase_that_a_callback_ends_runs_as_a_whole_again",
+    "test_random_numbers_have_to_be_known",
+    "test_a_folder_that_cannot_be_written_to",
+    "test_too_little_room",
+)
+SAVED = ("persistence/test_save_and_load.py", "persistence/test_damaged_files.py")
 # The tests of each module, the quickest and likeliest killer first.
 TESTS = {
     "class split": {
@@ -66,71 +87,74 @@ TESTS = {
         ),
         "_estimators/task_rows.py": (
             "estimators/test_early_stopping.py",
-            "estimators/test_probing.py::test_every_class_has_a_row_that_judges",
-            "estimators/test_probing.py::test_weights_that_training_improved_are_kept",
-            "estimators/test_probing.py::test_validation_rows_judge_in_place_of_held_out_ones",
+            *tests_in(
+                "estimators/test_probing.py",
+                "test_every_class_has_a_row_that_judges",
+                "test_weights_that_training_improved_are_kept",
+                "test_validation_rows_judge_in_place_of_held_out_ones",
+            ),
         ),
-        "model_selection/_class_split.py": (
-            "model_selection/test_class_split.py",
-            "model_selection/test_check_folds.py",
-        ),
+        "model_selection/_class_split.py": ("model_selection/test_class_split.py",),
         "model_selection/_target_scorer.py": ("model_selection/test_target_scorer.py",),
     },
     "freezing": {
-        "_backbones/freeze_points.py": (
-            "backbones/test_freeze_points.py",
-            "networks/test_network.py",
-            "training/test_freezing.py",
-        ),
+        "_backbones/freeze_points.py": ("backbones/test_freeze_points.py",),
         "_networks/network.py": (
             "networks/test_network.py",
             "training/test_freezing.py",
-            "training/test_learning_rates.py",
-            "training/test_unfreezing.py",
-            "workflows/test_sharing.py::test_registries_are_bounded",
+            *tests_in("workflows/test_sharing.py", "test_registries_are_bounded"),
         ),
         "_training/unfreezing.py": ("training/test_unfreezing.py",),
         "model_selection/_freeze_points.py": ("model_selection/test_freeze_points.py",),
     },
     "sharing": {
-        "_cache/checked_arrays.py": SHARED,
-        "_cache/fingerprint.py": ("cache/test_store.py", "cache/test_fingerprint.py"),
-        "_cache/hashing.py": ("cache/test_hashing.py", *SHARED),
+        "_cache/checked_arrays.py": STORE,
+        "_cache/fingerprint.py": (
+            "cache/test_store.py",
+            *tests_in(
+                "cache/test_fingerprint.py",
+                "test_settings_that_change_no_computation_do_not_count",
+                "test_a_system_that_does_not_describe_its_processor",
+                "test_the_folder_does_not_count",
+                "test_a_module_that_moves_comes_or_goes_counts",
+                "test_the_fingerprint_is_that_of_the_whole_package",
+            ),
+        ),
+        "_cache/hashing.py": ("cache/test_hashing.py", *STORE),
         "_cache/image_hashes.py": ("cache/test_image_hashes.py",),
         "_cache/memory.py": ("cache/test_memory.py",),
-        "_cache/row_table.py": SHARED,
-        "_cache/store.py": ("cache/test_store.py", "cache/test_row_table.py", *SHARED[2:]),
-        "_estimators/stores.py": ("cache/test_memory.py", "training/test_resume.py"),
+        "_cache/row_table.py": STORE[::-1],
+        "_cache/store.py": (*STORE, *MEMORY[:1], *RESUMED[-1:]),
+        "_estimators/stores.py": (
+            *RESUMED[-4:],
+            *tests_in("cache/test_memory.py", "test_no_random_state_shares_nothing"),
+            *MEMORY[:1],
+        ),
         "_networks/frozen_part.py": (
             "networks/test_frozen_part.py",
-            "cache/test_memory.py",
-            "training/test_feature_storage.py",
+            *MEMORY,
             "networks/test_stage_features.py",
+            "training/test_feature_storage.py",
         ),
         "_training/checkpoints.py": (
             "training/test_checkpoints.py",
-            "training/test_resume.py",
-            "cache/test_memory.py",
+            *tests_in(
+                "cache/test_memory.py",
+                "test_fine_tuning_is_kept_if_writing_takes_a_tenth_of_its_time",
+            ),
+            *RESUMED,
         ),
-        "_training/phase_arrays.py": ("training/test_checkpoints.py", "training/test_resume.py"),
+        "_training/phase_arrays.py": (*RESUMED[:3], "training/test_checkpoints.py"),
         "_training/trainer_pool.py": ("training/test_trainer_pool.py",),
     },
     "persistence": {
-        f"_persistence/{module}.py": (
-            *first,
-            "persistence/test_save_and_load.py",
-            "persistence/test_damaged_files.py",
-            *last,
-        )
-        for module, first, last in (
-            ("arrays", (), ()),
-            ("backbones", (), ("persistence/test_old_files.py",)),
-            ("file_format", (), ()),
-            ("save_and_load", (), ()),
-            ("saved_classes", (), ()),
-            ("scikit_learn", ("persistence/test_scikit_learn.py",), ()),
-            ("values", (), ("persistence/test_scikit_learn.py",)),
-        )
+        "_persistence/arrays.py": SAVED,
+        "_persistence/backbones.py": (*SAVED, "persistence/test_old_files.py"),
+        "_persistence/file_format.py": SAVED,
+        "_persistence/save_and_load.py": SAVED,
+        "_persistence/saved_classes.py": SAVED,
+        "_persistence/scikit_learn.py": ("persistence/test_scikit_learn.py", SAVED[1]),
+        "_persistence/values.py": (*SAVED, "persistence/test_scikit_learn.py"),
     },
 }
 
@@ -172,14 +196,9 @@ def is_about_types(node):
     if node.type == "if_stmt" and node.children[1].get_code().strip() == "TYPE_CHECKING":
         return True
     while (parent := node.parent) is not None:
-        is_annotated = parent.type in ("annassign", "param", "tfpdef", "funcdef")
-        annotation = {
-            "annassign": lambda: parent.children[1],
-            "param": lambda: parent.annotation,
-            "tfpdef": lambda: parent.children[2],
-            "funcdef": lambda: parent.annotation,
-        }
-        if is_annotated and annotation[parent.type]() is node:
+        index = {"annassign": 1, "tfpdef": 2}.get(parent.type)
+        annotation = parent.children[index] if index else getattr(parent, "annotation", None)
+        if annotation is node:
             return True
         node = parent
     return False
