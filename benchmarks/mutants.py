@@ -86,6 +86,7 @@ TESTS = {
             "estimators/test_early_stopping.py",
         ),
         "_estimators/task_rows.py": (
+            "estimators/test_task_rows.py",
             "estimators/test_early_stopping.py",
             *tests_in(
                 "estimators/test_probing.py",
