@@ -86,6 +86,7 @@ TESTS = {
             "estimators/test_early_stopping.py",
         ),
         "_estimators/task_rows.py": (
+            "estimators/test_task_rows.py",
             "estimators/test_early_stopping.py",
             *tests_in(
                 "estimators/test_probing.py",
@@ -321,7 +322,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     # So that what is running ends, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended by SIGTERM."))
     mutants = {}
     for group, modules in TESTS.items():
         for module in modules:

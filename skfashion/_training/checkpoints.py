@@ -53,8 +53,8 @@ class LengthCheckpoints(_Checkpoints):
     def find(self) -> PhaseResult:
         """Return the longest checkpoint that the phase can use; without one, the start."""
         n_epochs = len(self._phase.epochs)
-        shorter = range(n_epochs - 1, 0, -1) if self._phase.is_resumable else ()
-        for epochs in (n_epochs, *shorter):
+        lengths = range(n_epochs, 0, -1) if self._phase.is_resumable else (n_epochs,)
+        for epochs in lengths:
             if result := self._load(self._key_after(epochs)):
                 return result
         return self._start

@@ -51,8 +51,9 @@ def test_a_layer_is_counted_from_one():
 
 
 def test_numbers_are_described_as_they_are_resolved():
-    assert describe_numbers(get_backbone("small_cnn")) == (
-        "as numbers, 0 is None (nothing), 1 is 'conv1' and 2 is 'features' (the whole body)"
+    assert describe_numbers(VGG16) == (
+        "as numbers, 0 is None (nothing), 1 is 'block1_pool', 2 is 'block2_pool', "
+        "3 is 'block3_pool', 4 is 'block4_pool' and 5 is 'features' (the whole body)"
     )
 
 

@@ -92,6 +92,9 @@ def test_a_deeper_cut_continues_from_a_shallower_one(make, fashion, tmp_path):
     clear_memory(tmp_path)
     at("conv1", tmp_path).predict(X)
     assert_array_equal(at("conv3", tmp_path).predict_proba(X), expected)
+    n_computed = counts(tmp_path)["rows_computed"]
+    assert_array_equal(at("conv3", tmp_path).predict_proba(X), expected)
+    assert counts(tmp_path)["rows_computed"] == n_computed
 
 
 def test_a_flipped_bit_changes_no_result(make, fashion, tmp_path):

@@ -193,6 +193,14 @@ def test_features_with_fewer_rows_than_their_index_go(tmp_path):
     assert [*tmp_path.rglob("rows/*/*")] == []
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_a_pipe_in_place_of_an_entry_counts_as_missing(tmp_path):
+    store = Store(tmp_path)
+    (store.folder / "entries").mkdir(parents=True)
+    os.mkfifo(store.folder / "entries" / "key.entry")
+    assert store.load("key") is None
+
+
 def test_nothing_is_unpickled(tmp_path):
     store = Store(tmp_path)
     with pytest.raises(Exception, match="object"):

@@ -102,6 +102,11 @@ def test_two_rows_of_a_class_are_enough_for_a_stratified_sample():
     assert np.bincount(sample.y).tolist() == [1] * 20
 
 
+def test_a_class_of_one_row_is_sampled_without_strata():
+    y = [*[0] * 20, 1]
+    assert len(make_data(y).sample(10, seed=0)) == 10
+
+
 def test_a_sample_is_drawn_from_the_seed_and_need_not_have_two_rows_of_a_class():
     data = samples(41, 40)
     one, same, other = (data.sample(20, seed).index for seed in (0, 0, 1))

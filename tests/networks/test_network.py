@@ -84,7 +84,8 @@ def test_depth_from_the_head(network):
 
 
 @pytest.mark.parametrize(
-    ("point", "points"), [(None, ["features", "conv1"]), ("conv1", ["features"]), ("conv2", [])]
+    ("point", "points"),
+    [(None, ["features", "conv1"]), ("conv1", ["features"]), ("conv2", []), ("dense", [])],
 )
 def test_points_to_unfreeze_go_from_the_head_down(network, point, points):
     assert network.unfreeze_points(point) == points

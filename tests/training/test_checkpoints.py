@@ -80,6 +80,7 @@ def test_only_what_is_left_runs(make, fashion, tmp_path, caplog):
         clf = make(epochs=5, memory=tmp_path, verbose=1).fit(*fashion)
     assert len(caplog.messages) == 3
     assert len(clf.history_["seconds"]) == clf.n_iter_ == 5
+    assert memory_report(tmp_path)["pretrainings_computed"] == 0
 
 
 def test_the_longest_run_that_is_not_longer_is_taken(make, fashion, tmp_path, assert_same):
@@ -118,12 +119,17 @@ def test_what_depends_on_the_number_of_epochs_starts_afresh(
     for epochs in (1, 2):
         clf = make(epochs=epochs, memory=tmp_path, **change).fit(*fashion)
         assert found(tmp_path) == 0
-    if "random_state" in change:
-        return
-    assert_same(clf, make(epochs=2, **change).fit(*fashion))
-    # Nothing can continue from it, so it needs no state of the optimizer.
-    for path in tmp_path.rglob("entries/*.entry"):
-        assert not [name for name in read_arrays(path, path.stem) if "optimizer/" in name]
+    if "random_state" not in change:
+        assert_same(clf, make(epochs=2, **change).fit(*fashion))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_only_what_can_go_on_has_a_state_of_the_optimizer(make, fashion, tmp_path, early_stopping):
+    params = {"pretrain_classes": GTE5, "early_stopping": early_stopping, "epochs": 0}
+    make(**params, memory=tmp_path).fit(*fashion)
+    (path,) = tmp_path.rglob("entries/*.entry")
+    names = read_arrays(path, path.stem)
+    assert any(name.startswith("optimizer/") for name in names) is not early_stopping
 
 
 @pytest.mark.parametrize(

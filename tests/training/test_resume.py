@@ -345,7 +345,8 @@ def test_too_little_room(make, small, tmp_path, limit_files):
     with pytest.raises(ValueError, match=message):
         make(checkpoint=tmp_path).fit(*small)
     limit_files(2 * n_bytes)  # enough for weights, not for the moments of Adam
-    with pytest.warns(UserWarning, match="epoch 1 of fine-tune could not be saved") as record:
+    message = rf"room for {3 * n_bytes / 1e6:.1f} MB, but epoch 1 of fine-tune could not be saved"
+    with pytest.warns(UserWarning, match=message) as record:
         clf = make(epochs=3, checkpoint=tmp_path).fit(*small)
     assert [warning.filename for warning in record] == [__file__]
     assert_same(clf, make(epochs=3).fit(*small), small[0])
