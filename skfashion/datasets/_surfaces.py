@@ -1,0 +1,31 @@
+"""A bundled folder of photographs, with a subfolder for each class."""
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def get_surfaces_folder() -> Path:
+    """Return the bundled folder of small photographs, to try things without a download.
+
+    The folder has three subfolders, ``brick``, ``grass`` and ``gravel``, with 36 grey JPEG files
+    each, of 64 to 85 pixels a side. Files of a class are parts of one larger photograph, and do not
+    overlap. The photographs are textures of ambientCG, in the versions that scikit-image ships,
+    under the licence CC0.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    See Also
+    --------
+    load_image_folder : Loads paths and labels from such a folder.
+
+    Examples
+    --------
+    >>> from skfashion.datasets import get_surfaces_folder, load_image_folder
+    >>> X, y = load_image_folder(get_surfaces_folder(), return_X_y=True)
+    >>> X.shape, sorted(set(y.tolist()))
+    ((108,), ['brick', 'grass', 'gravel'])
+    """
+    return Path(str(files("skfashion.datasets") / "data" / "surfaces"))
