@@ -222,8 +222,6 @@ def test_fits_go_on_when_holders_of_leases_are_killed(make, tmp_path, caplog):
         assert read_entries(tmp_path) >= seed
     following.kill()
     following.communicate()
-    print(
     print(f"{n_waited} kills; a line of the log came within {slowest:.2f} s of each")
-    )
     assert n_waited > KILLS_OF_HOLDERS // 2
     assert slowest < 2
