@@ -102,7 +102,7 @@ class LengthCheckpoints(_Checkpoints):
             self._store.save(key, arrays)
 
     def _key_after(self, n_epochs):
-        return digest(self._key, self._phase.config.freeze_points[:n_epochs])
+        return digest(self._key, [*map(self._phase.freeze_point, self._phase.epochs[:n_epochs])])
 
 
 class EpochCheckpoint(_Checkpoints):
