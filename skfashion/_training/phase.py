@@ -238,8 +238,8 @@ class Phase:
         return config.patience is None and not depends_on_length
 
     def freeze_point(self, epoch: int) -> str | None:
-        """Return the freeze point of an epoch."""
-        return self.config.freeze_points[self._scheduled(epoch)]
+        """Return the freeze point of an epoch, by the name of its cut."""
+        return self.network.name_of_cut(self.config.freeze_points[self._scheduled(epoch)])
 
     def optimizer_key(self, epoch: int) -> tuple:
         """Return what the optimizer's state after an epoch fits, as `TrainerSpec` does."""
