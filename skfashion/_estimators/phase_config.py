@@ -78,7 +78,7 @@ def _to_config(params, recipe, rates: LearningRates, batch_size, freeze_points) 
         optimizer=params.optimizer,
         momentum=float(recipe.momentum),
         learning_rates=rates,
-        regularization=Regularization.from_recipe(recipe),
+        regularization=Regularization.from_params(params, recipe),
         augmentation=parse_augmentation(params.augmentation),
         early_stopping=params.early_stopping,
         n_iter_no_change=params.n_iter_no_change,

@@ -96,6 +96,8 @@ class EpochNumbers(NamedTuple):
     clip_norm, label_smoothing, average_decay : tf.Tensor
         The largest norm of gradients, the share of a label that is spread over all classes, and the
         factor of the old averages in an update.
+    dropout : dict of str to tf.Tensor
+        The rate of each layer of dropout by its name.
     """
 
     peaks: Any
@@ -103,3 +105,4 @@ class EpochNumbers(NamedTuple):
     clip_norm: Any
     label_smoothing: Any
     average_decay: Any
+    dropout: dict
