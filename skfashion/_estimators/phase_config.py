@@ -80,6 +80,7 @@ def _to_config(params, recipe, rates: LearningRates, batch_size, freeze_points) 
         learning_rates=rates,
         regularization=Regularization.from_params(params, recipe),
         augmentation=parse_augmentation(params.augmentation),
+        augmentation_views=params.augmentation_views,
         early_stopping=params.early_stopping,
         n_iter_no_change=params.n_iter_no_change,
         tol=params.tol,

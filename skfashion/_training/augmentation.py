@@ -119,12 +119,14 @@ def split_off_flips(augmentation: Augmentation) -> tuple[Flips, Augmentation]:
 
 
 def build_augmentation_layers(augmentation: Augmentation) -> list:
-    """Build a Keras layer for each parsed (name, amount) pair; flips are none of them."""
+    """Build a Keras layer for each parsed (name, amount) pair."""
     from .._keras.tensorflow import keras
     from .random_crop import PadAndCrop
 
     layers = keras.layers
+    flips = {"both": "horizontal_and_vertical"}
     builders = {
+        "flip": lambda amount: layers.RandomFlip(flips.get(amount, amount)),
         "rotate": lambda amount: layers.RandomRotation(amount / 360),
         "zoom": lambda amount: layers.RandomZoom(amount, amount),
         "shift": lambda amount: layers.RandomTranslation(amount, amount),
