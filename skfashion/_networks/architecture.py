@@ -149,9 +149,14 @@ class Architecture(BodyArchitecture):
     @property
     def traced(self) -> "Architecture":
         """The architecture that is traced: rates of dropout above 0 are given at run time."""
-        rates = {name: _ANY_RATE if getattr(self, name) else 0.0 for name in DROPOUT_LAYERS}
-        return replace(self, **rates)
+        return replace(
+            self,
+            dropout=_ANY_RATE if self.dropout else 0.0,
+            feature_dropout=_ANY_RATE if self.feature_dropout else 0.0,
+        )
 
     def at_rates_of(self, params) -> "Architecture":
         """Return the architecture with the rates of dropout of an estimator."""
-        return replace(self, **{name: float(getattr(params, name)) for name in DROPOUT_LAYERS})
+        return replace(
+            self, dropout=float(params.dropout), feature_dropout=float(params.feature_dropout)
+        )

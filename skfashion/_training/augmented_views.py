@@ -111,6 +111,4 @@ class Augmenter:
             return batch[0]
 
         spec = tf.TensorSpec(images.shape[1:], images.dtype)
-        return tf.map_fn(
-            augment, (images, states), fn_output_signature=spec, parallel_iterations=1
-        )
+        return tf.map_fn(augment, (images, states), fn_output_signature=spec, parallel_iterations=1)

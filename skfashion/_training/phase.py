@@ -72,9 +72,11 @@ class PhaseConfig:
         return self.n_iter_no_change if self.early_stopping else None
 
     @property
-    def has_views(self) -> bool:
-        """Whether views of images are drawn once, where something is frozen."""
-        return bool(self.augmentation and self.augmentation_views)
+    def n_views(self) -> int:
+        """Views of an image that are drawn once where something is frozen; 0 for new ones."""
+        if not self.augmentation or self.augmentation_views is None:
+            return 0
+        return self.augmentation_views
 
     @property
     def update_spec(self) -> UpdateSpec:
@@ -323,16 +325,16 @@ class Phase:
         config = self.config
         flips, augmentation = split_off_flips(config.augmentation)
         sets = [[flips.variant(train.inputs, number) for number in range(len(flips))]]
-        has_views = config.has_views and freeze_point is not None
-        if has_views:
+        n_views = config.n_views if freeze_point is not None else 0
+        if n_views:
             flips, augmentation = Flips(), ()
-            sets = [self._draw_views(train.inputs)]
+            sets = [self._draw_views(train.inputs, n_views)]
         if validation is not None:
             sets.append([validation.inputs])
         frozen = FrozenPart(self.network, freeze_point, weights, self.store)
         mixing = config.regularization.mixing
         augments = bool(augmentation) or mixing.needs_images
-        storage, inputs = prepare_inputs(frozen, sets, len(epochs), augments, has_views)
+        storage, inputs = prepare_inputs(frozen, sets, len(epochs), augments, n_views > 0)
         spec = TrainerSpec(
             architecture=self.network.architecture,
             freeze_point=freeze_point,
@@ -350,10 +352,9 @@ class Phase:
             validation = replace(validation, inputs=inputs[1])
         return _PreparedData(train, validation, spec, storage, len(sets[0]))
 
-    def _draw_views(self, images):
-        config = self.config
-        how = config.augmentation, config.augmentation_views, self.streams.root
-        return draw_views(images, *how, self.store)
+    def _draw_views(self, images, n_views):
+        augmentation, seed = self.config.augmentation, self.streams.root
+        return draw_views(images, augmentation, n_views, seed, self.store)
 
     def _plan(self, epoch, stream, data: _PreparedData) -> EpochPlan:
         """Draw the order of rows and their variants; say what part of the phase the epoch is."""

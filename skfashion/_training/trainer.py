@@ -78,8 +78,8 @@ class Trainer:
         numbers = EpochNumbers(
             tf.TensorSpec([len(self._optimizer)], tf.float32),
             ScheduleWindow(*[factor] * len(ScheduleWindow._fields)),
-            *[factor] * 3,
             {name: tf.TensorSpec([], tf.float64) for name in DROPOUT_LAYERS},
+            *[factor] * 3,
         )
         by_averages = self.spec.batch_norm == "inference"
         mode = normalised_by_averages(self._back) if by_averages else nullcontext()
@@ -196,8 +196,8 @@ class Trainer:
         epoch_numbers = EpochNumbers(
             tf.constant(self._peak_rates, tf.float32),
             ScheduleWindow.from_rates(self._rates, plan.begin, plan.end),
-            *(tf.constant(factor, tf.float32) for factor in factors),
             {n: tf.constant(getattr(regularization, n), tf.float64) for n in DROPOUT_LAYERS},
+            *(tf.constant(factor, tf.float32) for factor in factors),
         )
         count, totals, lengths = len(plan.order), np.zeros(3), self._training_windows
         windows = self._cut(data, lengths, count, plan.batch_size)
