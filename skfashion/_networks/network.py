@@ -24,6 +24,8 @@ MAX_NETWORKS = 8
 def get_network(architecture: Architecture) -> "Network":
     """Return the process's network of this architecture; the least recently used is dropped.
 
+    Architectures that differ in rates of dropout above 0 have the same network.
+
     Raises
     ------
     ValueError
@@ -32,7 +34,7 @@ def get_network(architecture: Architecture) -> "Network":
         If TensorFlow cannot compute here: see `check_runtime`.
     """
     check_runtime()
-    return build_network(architecture)
+    return build_network(architecture.traced)
 
 
 @lru_cache(maxsize=MAX_NETWORKS)
