@@ -139,6 +139,6 @@ def test_models_have_keras_own_layers(make, fashion, tmp_path, backbone, freeze_
     keras.Model(network.inputs[0], network.get_layer(norm).output)
     clf.model_.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    assert_array_equal(
-        again.predict(X[..., None], verbose=0), clf.model_.predict(X[..., None], verbose=0)
-    )
+    # Keras traces both models, and promises no bits.
+    found, expected = (each.predict(X[..., None], verbose=0) for each in (again, clf.model_))
+    assert_allclose(found, expected, rtol=0, atol=1e-6)
