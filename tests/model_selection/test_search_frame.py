@@ -63,7 +63,9 @@ def test_freeze_points_and_parameters_are_those_of_fits(search, make, fashion, p
     names = {0: None, 1: "conv1", 2: "conv2", 3: "dense"}
     assert frame["cut"].tolist() == [names[depth] for depth in frame["depth"]]
     tasks = frame["pretrain_classes"].map(str)
-    assert frame.groupby([frame["cut"], tasks], dropna=False)["mean_test_score"].nunique().max() == 1
+    assert (
+        frame.groupby([frame["cut"], tasks], dropna=False)["mean_test_score"].nunique().max() == 1
+    )
     assert frame["pretrain_classes"].tolist() == [tuple(GTE5)] * 9 + [None] * 9
     for _, row in frame.iterrows():
         clf = make(
