@@ -123,6 +123,18 @@ def test_what_depends_on_the_number_of_epochs_starts_afresh(
         assert_same(clf, make(epochs=2, **change).fit(*fashion))
 
 
+@pytest.mark.parametrize("change", [{"schedule": "cosine"}, {"early_stopping": True}], ids=str)
+def test_a_pretraining_that_depends_on_its_length_starts_afresh(
+    make, fashion, tmp_path, change, assert_same
+):
+    params = {"pretrain_classes": GTE5, "epochs": 0, **change}
+    for epochs in (1, 2):
+        clf = make(**params, pretrain_epochs=epochs, memory=tmp_path).fit(*fashion)
+    assert_same(clf, make(**params, pretrain_epochs=2).fit(*fashion))
+    report = memory_report(tmp_path)
+    assert (report["epochs_found"], report["pretrainings_computed"]) == (0, 2)
+
+
 @pytest.mark.parametrize(
     ("change", "has_state"),
     [
