@@ -42,8 +42,9 @@ check: .venv/lint
 	$(BIN)/mypy
 
 # Hours: the quick ones come first. SKFASHION_WEIGHTS may name a folder with files of weights.
-BENCHMARKS := repeated_fits memory_growth prediction_and_memory training_speed where_time_goes growth \
-	shared_backbone grid_speed cluster_search large_inputs image_files few_images transfer_gain \
+BENCHMARKS := repeated_fits memory_growth dropout_grid prediction_and_memory training_speed where_time_goes growth \
+	shared_backbone grid_speed cluster_search shared_workers large_inputs image_files augmentation_views few_images \
+	transfer_gain \
 	reference_protocol other_domains few_labels frontier report_table
 
 bench: .venv/bench

@@ -4,8 +4,9 @@ import inspect
 import warnings
 from difflib import get_close_matches
 
-# Packages whose frames a warning skips on its way to the line of the user.
-_INSIDE = {"skfashion", "sklearn", "joblib"}
+# Packages whose frames a warning skips on its way to the line of the user. Blocks of `with` have
+# frames of contextlib.
+_INSIDE = {"skfashion", "sklearn", "joblib", "contextlib"}
 
 
 def unknown_name_message(parameter, received, known, also=()) -> str:

@@ -227,7 +227,8 @@ def check_recipe(params) -> None:
     Raises
     ------
     ValueError
-        If an option is out of its range, or there is a momentum without ``optimizer="sgd"``.
+        If an option is out of its range, or does not fit another parameter: momentum without
+        ``optimizer="sgd"``, or `cutmix` with `augmentation_views`.
     """
     recipe = params.recipe
     if recipe is None:
@@ -237,6 +238,12 @@ def check_recipe(params) -> None:
         raise ValueError(
             f"recipe has momentum={recipe.momentum!r}, which only optimizer='sgd' takes, but "
             f"optimizer={params.optimizer!r}. Set optimizer='sgd', or momentum=None."
+        )
+    if recipe.cutmix and params.augmentation_views:
+        raise ValueError(
+            f"recipe has cutmix={recipe.cutmix!r}, which mixes images before the frozen part, but "
+            f"augmentation_views={params.augmentation_views!r} stores what comes out of that. Set "
+            "augmentation_views=None, or mixup in place of cutmix."
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .._data.array_source import ArraySource
+from .._data.augmented_images import AugmentedImages
 from .._data.lazy_images import LazyImages
 from .fingerprint import environment_fingerprint
 from .hashing import digest, hash_rows
@@ -17,7 +18,7 @@ def hash_images(images: ArraySource, store: Store) -> np.ndarray:
     """Return the hash of each image, of shape (n, 2): that of `hash_rows`.
 
     An image is known by its pixels, whichever file they come from. A file whose bytes the store
-    knows is not decoded.
+    knows is not decoded. Views of images have hashes of their own.
 
     Parameters
     ----------
@@ -26,6 +27,8 @@ def hash_images(images: ArraySource, store: Store) -> np.ndarray:
     store : Store
         Where hashes of images are kept by the bytes of their files.
     """
+    if isinstance(images, AugmentedImages):
+        return images.hashes
     if not isinstance(images, LazyImages) or not images.rows.is_from_files or images.mirrored:
         return hash_rows(images)
     paths, table = images.rows.sources, RowTable(store, _key_of_pixels(images), (2,), "<u8")

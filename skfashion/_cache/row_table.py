@@ -1,7 +1,7 @@
 """Features of single rows in a store, found by the hash of what each was computed from."""
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from uuid import uuid4
 from zlib import crc32
@@ -11,6 +11,7 @@ import numpy as np
 from .._data import chunks
 from .._data.chunks import chunk_rows
 from .checked_arrays import read_arrays, write_arrays
+from .leases import ROWS
 from .store import Store, mark_as_used, open_to_write, remove_unit, walk_files
 
 _FEATURES, _INDEX = ".features", ".index"
@@ -102,13 +103,10 @@ class RowTable:
 
     def add(self, hashes: np.ndarray, features: np.ndarray, indices: np.ndarray) -> None:
         """Keep the features of the rows at these indices, if they have room and are enough."""
-        if len(indices) < _MIN_ROWS:
+        if not self.make_room(len(indices)):
             return
-        row_bytes = features[:1].nbytes
         with suppress(OSError):
-            if not self._store.make_room(len(indices) * (row_bytes + _INDEX_BYTES) + 512):
-                return
-            for block in chunk_rows(len(indices), row_bytes, chunks.FILE_BYTES):
+            for block in chunk_rows(len(indices), self.row_bytes, chunks.FILE_BYTES):
                 path, rows = self._folder / f"{uuid4().hex}{_FEATURES}", indices[block]
                 of_rows = np.asarray(features[rows], order="C")
                 index = {"hashes": hashes[rows], "checksums": _compute_checksums(of_rows)}
@@ -116,6 +114,18 @@ class RowTable:
                     file.write(of_rows)
                 with open_to_write(path.with_suffix(_INDEX)) as file:
                     write_arrays(file, index, self._context)
+
+    def make_room(self, n_rows: int) -> bool:
+        """Make room for rows; return whether they have room, and are enough for a file."""
+        if n_rows < _MIN_ROWS:
+            return False
+        with suppress(OSError):
+            return self._store.make_room(n_rows * (self.row_bytes + _INDEX_BYTES) + 512)
+        return False
+
+    def lease(self, parts: Iterable[int], wait: bool) -> AbstractContextManager[bool]:
+        """Hold the lease of parts of the table during a block, as `hold_lease` does."""
+        return self._store.lease(ROWS, self._folder.name, parts, wait)
 
     @property
     def _context(self):

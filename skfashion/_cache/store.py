@@ -2,8 +2,8 @@
 
 Only arrays go in and come out, never objects. Each file is written under a temporary name and
 then renamed, so a process that is killed leaves a whole file or none. All content has a checksum.
-What cannot be read, or does not match its checksum, counts as missing and is replaced. Nothing is
-locked: two processes that miss the same entry both compute it.
+What cannot be read, or does not match its checksum, counts as missing and is replaced. Readers and
+writers need no lock. A lease lets one process compute what several miss (`hold_lease`).
 
 Files of one folder whose names agree up to the first dot form a unit: they are counted together
 and removed together. An entry is a unit of one file; a part of a `RowTable` is a unit of two.
@@ -14,8 +14,8 @@ import os
 import shutil
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -25,6 +25,7 @@ from zlib import crc32
 import numpy as np
 
 from .checked_arrays import read_arrays, write_arrays
+from .leases import hold_lease
 
 FOLDER = "skfashion"
 # A folder of another format is not read.
@@ -32,6 +33,7 @@ _FORMAT = "2"
 _ENTRY = ".entry"
 _UNFINISHED = ".unfinished"
 _LOG = "log.jsonl"
+_LOCKS = "locks"
 _MAX_LOG_BYTES = 2**20
 # An unfinished file of this age, in seconds, belongs to a process that was killed.
 _ABANDONED_AFTER = 3600.0
@@ -96,6 +98,12 @@ class Store:
         """Remove an entry, if there is one."""
         remove_unit(self._path_of(key))
 
+    def lease(
+        self, kind: str, key: str, parts: Iterable[int] = (0,), wait: bool = True
+    ) -> AbstractContextManager[bool]:
+        """Hold a lease during a block: see `hold_lease`, which has the same parameters."""
+        return hold_lease(self.folder / _LOCKS, kind, key, parts, wait)
+
     def check_writable(self, n_bytes: int) -> None:
         """Raise an `OSError` unless a file of this size can be written."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +154,10 @@ class Store:
         return None
 
     def _units(self) -> list[tuple[float, int, Path]]:
-        """Return (time of last use, bytes, a file) of each unit; remove abandoned files."""
+        """Return (time of last use, bytes, a file) of each unit; remove abandoned files.
+
+        Lock files are no units, so none is removed to make room while it is locked.
+        """
         sizes: dict[Path, int] = defaultdict(int)
         last_uses: dict[Path, float] = defaultdict(float)
         for path in walk_files(self.folder):
@@ -155,7 +166,7 @@ class Store:
                 if path.suffix == _UNFINISHED:
                     if time.time() - status.st_mtime > _ABANDONED_AFTER:
                         path.unlink()
-                elif path.parent != self.folder:
+                elif path.parent not in (self.folder, self.folder / _LOCKS):
                     unit = _unit_of(path)
                     sizes[unit] += status.st_size
                     last_uses[unit] = max(last_uses[unit], status.st_mtime)

@@ -386,7 +386,7 @@ class Fit:
 
     def _fitted_network(self, network: Network, freeze_point, weights, split) -> FittedNetwork:
         return FittedNetwork(
-            architecture=network.architecture,
+            architecture=network.architecture.at_rates_of(self.params),
             weights=weights,
             freeze_point=freeze_point,
             image_format=self.image_format,

@@ -32,11 +32,9 @@ class TransferClassifier(BaseTransferClassifier):
         The network's body: a name of `list_backbones`, or a `Backbone`.
     weights : str or path-like, default=None
         The body's initial weights: `None` for random weights; "imagenet" for the official release,
-        which `fit` fetches, checks and keeps in Keras' cache; or the path of a file. The check is
-        by the published hash; for MobileNetV2, which has none, by the hash of the first download.
-        A file is ``.weights.h5`` or ``.safetensors``, as `save_backbone_weights` writes it, a
-        ``.keras`` archive, or an ``.h5`` file of an official release, with or without top. Only
-        arrays are read from files, never code.
+        which `fit` fetches, checks by its hash and keeps in Keras' cache; or the path of a file
+        that `save_backbone_weights` wrote, or of another format (:ref:`weight-files`). Only arrays
+        are read from files, never code.
     pretrain_classes : array-like of shape (n_source_classes,), default=None
         Labels of the source task; `None` for no pretraining.
     target_classes : array-like of shape (n_classes,), default=None
@@ -108,13 +106,16 @@ class TransferClassifier(BaseTransferClassifier):
     dropout : float, default=0.5
         Share of the hidden layer that is dropped in each training step.
     feature_dropout : float, default=0.25
-        Share of the body's output that is dropped in each training step. It comes after every
-        freeze point of the body.
+        Share of the body's output that is dropped in each training step, frozen or not.
     augmentation : str, list of str or dict, default=None
         Random changes of the training images: "flip", "rotate", "zoom", "shift", "crop", "erase".
         A dict gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the
         image (0.1, 0.1, 0.1); the probability (0.25). "shift" interpolates; "crop" shifts by whole
         pixels and reflects the image at its border.
+    augmentation_views : int, default=None
+        How many changed views of an image are drawn, once a fit; their features are stored, and
+        each epoch takes one of them at random (:ref:`augmentation-views`). `None` changes images
+        anew in every epoch, as does a phase in which nothing is frozen.
     early_stopping : bool, default=False
         Whether a phase stops when its validation loss has not improved for `n_iter_no_change`
         epochs, and returns to the weights of its best epoch. Otherwise all epochs run.
@@ -163,11 +164,9 @@ class TransferClassifier(BaseTransferClassifier):
         parameters take precedence over it, and it does over the backbone's recipe. A search can
         vary an option by its name, such as ``recipe__weight_decay``.
     memory : str, path-like or joblib.Memory, default=None
-        A folder in which fits share what a freeze makes constant: pretraining, and the features of
-        the frozen part, image by image. Clones, folds of a search, other processes and later
-        sessions all use it, and so does prediction. With a constant `schedule`, a fit with more
-        epochs resumes from one with fewer. What is found has the same bits as what is computed.
-        Only arrays are read from the folder, never code.
+        A folder in which fits share pretraining, and the features of the frozen part, image by
+        image: clones, folds of a search, other processes, later sessions, and prediction. What is
+        found has the same bits as what is computed. Only arrays are read, never code.
     memory_limit : int or str, default=None
         Bytes that the folder may take, as a number or a str such as "20G"; the least recently used
         files are removed first. `None` is half of the free space.
@@ -190,9 +189,8 @@ class TransferClassifier(BaseTransferClassifier):
         Shape of an image; for files and images of different sizes after they are resized.
     pixel_range_ : tuple of (black, white)
         The values that mean black and white: those of `pixel_range`, if it is given; 0 and 255 for
-        uint8; for other types 0 and 1, or 0 and 255, if all values lie there, else their minimum
-        and maximum. Floats up to 1.3 are 0 to 1 as well, from -0.001 on, or from -0.3 on if one is
-        at least 0.7: that leaves room for rounding and for the overshoot of bicubic interpolation.
+        uint8; for other types 0 and 1, or 0 and 255, if all values lie there or overshoot by as
+        little as rounding and interpolation do; otherwise their minimum and maximum.
     model_ : keras.Model
         The fitted network as a separate Keras model, built on first access: from images of
         `image_shape_`, in the units of the `X` of `fit`, to probabilities. Changing it does not
@@ -201,8 +199,7 @@ class TransferClassifier(BaseTransferClassifier):
         Values for each epoch on the target task: "loss" and "accuracy" while training; "val_loss"
         and "val_accuracy" where there are validation rows; "features", where the features of the
         frozen part were: "nothing frozen", "kept", "memory-mapped" or "recomputed"; and "seconds".
-        The first epoch's seconds include the pass through the frozen part, if features are stored,
-        and those of a process' first fit include building the network.
+        The first epoch's seconds include the pass through the frozen part, if there is one.
     pretrain_history_ : dict of str to list
         The same for the source task; empty without one.
     freeze_point_ : str or None
@@ -295,6 +292,7 @@ class TransferClassifier(BaseTransferClassifier):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "feature_dropout": [Interval(Real, 0, 1, closed="left")],
         "augmentation": [str, "array-like", dict, None],
+        "augmentation_views": [Interval(Integral, 1, None, closed="left"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -336,6 +334,7 @@ class TransferClassifier(BaseTransferClassifier):
         dropout: float = 0.5,
         feature_dropout: float = 0.25,
         augmentation: str | Sequence[str] | Mapping[str, Any] | None = None,
+        augmentation_views: int | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
@@ -380,6 +379,7 @@ class TransferClassifier(BaseTransferClassifier):
         self.dropout = dropout
         self.feature_dropout = feature_dropout
         self.augmentation = augmentation
+        self.augmentation_views = augmentation_views
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

@@ -1,6 +1,6 @@
 """What determines the graph of a network, as hashable values, without TensorFlow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,10 @@ Weights = dict[str, np.ndarray]
 PREDICTION_BATCH = 128
 # Images of more pixels go in smaller batches.
 _PIXELS_OF_FULL_BATCH = 96 * 96
+# The layers of dropout in the head. The parameters with their rates have the same names.
+DROPOUT_LAYERS = "feature_dropout", "dropout"
+# What traced networks are built with in place of any rate above 0.
+_ANY_RATE = 0.5
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ class BodyArchitecture:
 class Architecture(BodyArchitecture):
     """What determines the graph of a network.
 
-    Estimators with equal architectures share one traced graph, but never weights.
+    Estimators with equal architectures share one traced graph, but never weights. The rates of
+    dropout may differ: see `traced`.
 
     Parameters
     ----------
@@ -139,4 +144,19 @@ class Architecture(BodyArchitecture):
             hidden_units=int(hidden_units),
             dropout=float(params.dropout),
             feature_dropout=float(params.feature_dropout),
+        )
+
+    @property
+    def traced(self) -> "Architecture":
+        """The architecture that is traced: rates of dropout above 0 are given at run time."""
+        return replace(
+            self,
+            dropout=_ANY_RATE if self.dropout else 0.0,
+            feature_dropout=_ANY_RATE if self.feature_dropout else 0.0,
+        )
+
+    def at_rates_of(self, params) -> "Architecture":
+        """Return the architecture with the rates of dropout of an estimator."""
+        return replace(
+            self, dropout=float(params.dropout), feature_dropout=float(params.feature_dropout)
         )

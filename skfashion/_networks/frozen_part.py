@@ -8,6 +8,7 @@ import numpy as np
 from .._cache.fingerprint import environment_fingerprint
 from .._cache.hashing import digest
 from .._cache.image_hashes import hash_images
+from .._cache.row_leases import compute_once
 from .._cache.row_table import RowTable
 from .._cache.store import Store
 from .._data import chunks
@@ -151,15 +152,30 @@ class FrozenPart:
             RowTable(store, key, stage.output_shape, stage.float_type)
             for key, stage in zip(self._keys, self._stages, strict=True)
         ]
-        missing = np.arange(len(images))
-        to_keep = missing = self._resume_from(len(tables), tables[-1], hashes, missing, features)
-        for depth in range(len(tables) - 1, 0, -1):
-            missing = self._resume_from(depth, tables[depth - 1], hashes, missing, features)
-        for chunk in self.chunks(len(missing), bytes_of_row(images)):
-            rows = missing[chunk]
-            run_batches(self._stages, self._weights, images[rows], features, rows)
-        tables[-1].add(hashes, features, to_keep)
-        store.log_usage(rows_found=len(images) - len(to_keep), rows_computed=len(to_keep))
+
+        def find(rows):
+            return self._resume_from(len(tables), tables[-1], hashes, rows, features)
+
+        def compute(rows):
+            missing = rows
+            for depth in range(len(tables) - 1, 0, -1):
+                missing = self._resume_from(depth, tables[depth - 1], hashes, missing, features)
+            for chunk in self.chunks(len(missing), bytes_of_row(images)):
+                part = missing[chunk]
+                run_batches(self._stages, self._weights, images[part], features, part)
+            tables[-1].add(hashes, features, rows)
+
+        missing = find(np.arange(len(images)))
+        n_computed = compute_once(
+            tables[-1],
+            hashes,
+            missing,
+            find,
+            compute,
+            batch_size=self.batch_size,
+            row_bytes=bytes_of_row(images),
+        )
+        store.log_usage(rows_found=len(images) - n_computed, rows_computed=n_computed)
         return features
 
     def _resume_from(self, depth, table, hashes, missing, features):

@@ -26,8 +26,8 @@ Shapes = frozenset[tuple[int, ...]]
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # HDF5 unpacks a whole chunk, whatever the size of its array.
 _MAX_CHUNK_BYTES = 2**26
-# Processor time of a trial: a constant, and more for large files. The library reads more than 50
-# million bytes a second, compressed ones included.
+# Processor time of a trial: a constant, and more for many weights. The library reads more than 50
+# million bytes a second, compressed ones included, on a machine with little else to do.
 _MIN_SECONDS, _BYTES_PER_SECOND = 0.5, 50e6
 # Memory of a trial, beyond that of the file and of its largest array.
 _MAX_BYTES = 2**28
@@ -114,7 +114,7 @@ def mark_as_readable(path: Path, shapes: Shapes) -> None:
     _known.add(_describe(path, shapes))
 
 
-def check_readable(path: Path, content: BytesIO | None, shapes: Shapes) -> None:
+def check_readable(path: Path, content: BytesIO | None, shapes: Shapes, n_bytes: int) -> None:
     """Read an HDF5 file in a child process, unless this was done before.
 
     Parameters
@@ -125,6 +125,8 @@ def check_readable(path: Path, content: BytesIO | None, shapes: Shapes) -> None:
         The HDF5 content that was taken out of the file; `None` if it is the file itself.
     shapes : frozenset of tuple of int
         The shapes of the arrays that will be read.
+    n_bytes : int
+        The size of these arrays, unpacked. It bounds the time that reading may take.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def check_readable(path: Path, content: BytesIO | None, shapes: Shapes) -> None:
     # The executable of a frozen application is no Python.
     if description in _known or getattr(sys, "frozen", False):
         return
-    started, *report = _run_trial(path, content, shapes).splitlines() or [""]
+    started, *report = _run_trial(path, content, shapes, n_bytes).splitlines() or [""]
     # A process that does not start says nothing about the file.
     if started == _STARTED and report[-1:] != [_ENDED]:
         reason = "the HDF5 library crashed, or took too long"
@@ -160,10 +162,10 @@ def _describe(path, shapes):
     return str(path.resolve()), status.st_ino, status.st_size, status.st_mtime_ns, shapes
 
 
-def _run_trial(path, content, shapes):
+def _run_trial(path, content, shapes, n_bytes):
     """Return what the child process writes."""
     place = _STDIN if content else str(path)
-    arguments = [place, json.dumps(sorted(shapes))]
+    arguments = [place, json.dumps(sorted(shapes)), str(n_bytes)]
     try:
         done = subprocess.run(
             [os.fsdecode(spawn.get_executable() or ""), "-P", __file__, *arguments],
@@ -183,16 +185,17 @@ def _run_trial(path, content, shapes):
     return done.stdout.decode(errors="replace")
 
 
-def _try_to_read(place, shapes) -> None:
+def _try_to_read(place, shapes, n_bytes) -> None:
     """Read what the parent process will read, and report it."""
     content: Any = place
     if place == _STDIN:
         content = BytesIO(sys.stdin.buffer.read())
-        n_bytes = len(content.getvalue())
+        file_bytes = len(content.getvalue())
     else:
-        n_bytes = Path(place).stat().st_size
+        file_bytes = Path(place).stat().st_size
     largest = max(map(math.prod, shapes), default=0) * 8
-    _limit_resources(_MIN_SECONDS + n_bytes / _BYTES_PER_SECOND, _MAX_BYTES + n_bytes + 2 * largest)
+    seconds = _MIN_SECONDS + max(n_bytes, file_bytes) / _BYTES_PER_SECOND
+    _limit_resources(seconds, _MAX_BYTES + file_bytes + 2 * largest)
     print(_STARTED, flush=True)
     try:
         with h5py.File(content) as file:
@@ -218,4 +221,4 @@ def _limit_resources(seconds, n_bytes):
 
 
 if __name__ == "__main__":
-    _try_to_read(sys.argv[1], {tuple(shape) for shape in json.loads(sys.argv[2])})
+    _try_to_read(sys.argv[1], set(map(tuple, json.loads(sys.argv[2]))), int(sys.argv[3]))

@@ -24,6 +24,8 @@ MAX_NETWORKS = 8
 def get_network(architecture: Architecture) -> "Network":
     """Return the process's network of this architecture; the least recently used is dropped.
 
+    Architectures that differ in rates of dropout above 0 have the same network.
+
     Raises
     ------
     ValueError
@@ -32,7 +34,7 @@ def get_network(architecture: Architecture) -> "Network":
         If TensorFlow cannot compute here: see `check_runtime`.
     """
     check_runtime()
-    return build_network(architecture)
+    return build_network(architecture.traced)
 
 
 @lru_cache(maxsize=MAX_NETWORKS)
@@ -57,6 +59,7 @@ class Network(Graph):
         # Keras cannot cut after a layer that is called again further on.
         self._called_again = {op for op in self.model.operations if len(op._inbound_nodes) > 1}
         self._cuts: dict[str | None, tuple] = {None: (None, self.model)}
+        self._cut_names: dict[str | None, str | None] = {None: None}
         self._stages: dict[tuple[int, int], FixedBatchFunction] = {}
         self._heads: dict[str | None, FixedBatchFunction] = {}
         self._head_inputs: dict[str | None, FixedBatchFunction] = {}
@@ -225,6 +228,18 @@ class Network(Graph):
                 tensor = following
             self._cuts[point] = self._split_after(tensor, point)
         return self._cuts[point]
+
+    def name_of_cut(self, point: str | None) -> str | None:
+        """Return the first of the stages, "features" and this freeze point that cuts as it does.
+
+        Freeze points that cut at the same tensor are the same computation.
+        """
+        if point not in self._cut_names:
+            tensor = self.split_at(point)[0].outputs[0]
+            points = [*self.architecture.backbone.stages, "features", point]
+            same = (each for each in points if self.split_at(each)[0].outputs[0] is tensor)
+            self._cut_names[point] = next(same)
+        return self._cut_names[point]
 
     def _tensor_at(self, point):
         """Return the output of the layer that a freeze point names."""

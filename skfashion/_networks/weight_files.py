@@ -92,7 +92,7 @@ def _open_weights(path: Path, graph: Graph, has_known_hash: bool) -> Iterator[Pa
         return
     content = unpack_weights(path, _count_bytes(graph)) if is_zipfile(path) else None
     if not has_known_hash:
-        check_readable(path, content, _shapes(graph))
+        check_readable(path, content, _shapes(graph), _count_bytes(graph))
     with h5py.File(content or path) as file:
         arrays, layers = read_layout(file)
         yield (

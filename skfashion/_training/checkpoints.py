@@ -5,9 +5,12 @@ of other lengths use it. `checkpoint` has one for each phase, of any kind; the s
 it is run again.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from .._cache.hashing import digest
+from .._cache.leases import PHASE
 from .._cache.store import Store
 from .._messages import warn_user
 from .epoch_data import EncodedData
@@ -50,14 +53,45 @@ class LengthCheckpoints(_Checkpoints):
     streams are numbered by epoch, and the optimizer's state is saved with the weights.
     """
 
-    def find(self) -> PhaseResult:
-        """Return the longest checkpoint that the phase can use; without one, the start."""
+    def find(self, known: PhaseResult) -> PhaseResult:
+        """Return the longest checkpoint that the phase can use, if it is longer than a known one.
+
+        Parameters
+        ----------
+        known : PhaseResult
+            The start, or a checkpoint. It is returned if there is no longer one.
+        """
         n_epochs = len(self._phase.epochs)
-        lengths = range(n_epochs, 0, -1) if self._phase.is_resumable else (n_epochs,)
-        for epochs in lengths:
+        longest_first = range(n_epochs, known.n_epochs, -1)
+        for epochs in longest_first if self._phase.is_resumable else longest_first[:1]:
             if result := self._load(self._key_after(epochs)):
                 return result
-        return self._start
+        return known
+
+    @contextmanager
+    def leased(self, known: PhaseResult) -> Iterator[PhaseResult]:
+        """Hold the lease of the phase while its remaining epochs are trained, if there are any.
+
+        Phases of different lengths that can resume from each other have one lease. So the longer
+        one resumes from the shorter one, which it waits for.
+
+        Parameters
+        ----------
+        known : PhaseResult
+            The start, or a checkpoint.
+
+        Yields
+        ------
+        PhaseResult
+            The longest checkpoint. It may come from a process that was waited for.
+        """
+        n_epochs = len(self._phase.epochs)
+        if known.n_epochs == n_epochs:
+            yield known
+            return
+        # Phases with the same freeze point in their first epoch can resume from each other there.
+        with self._store.lease(PHASE, self._key_after(1 if self._phase.is_resumable else n_epochs)):
+            yield self.find(known)
 
     def save(self, result: PhaseResult, always: bool) -> None:
         """Save the result of the whole phase; if not `always`, only where that is quick."""
@@ -68,7 +102,7 @@ class LengthCheckpoints(_Checkpoints):
             self._store.save(key, arrays)
 
     def _key_after(self, n_epochs):
-        return digest(self._key, self._phase.config.freeze_points[:n_epochs])
+        return digest(self._key, [*map(self._phase.freeze_point, self._phase.epochs[:n_epochs])])
 
 
 class EpochCheckpoint(_Checkpoints):
@@ -123,7 +157,8 @@ def restore_or_train(
     """Train a phase, resuming from the longest checkpoint.
 
     The result is saved, unless a hook or the user ended the phase. The checkpoint of a phase that
-    the user ended stays, so that the same fit resumes from it.
+    the user ended stays, so that the same fit resumes from it. A phase that another process trains
+    is waited for, where checkpoints are shared.
 
     Parameters
     ----------
@@ -139,17 +174,17 @@ def restore_or_train(
     place = phase, start, phase_key(phase, start.weights, train, validation)
     shared = LengthCheckpoints(memory, *place) if memory else None
     resumed = EpochCheckpoint(checkpoint, *place) if checkpoint else None
-    found = [checkpoints.find() for checkpoints in (shared, resumed) if checkpoints]
-    restored = max(found, key=lambda result: result.n_epochs)
-    is_complete = restored.n_epochs == len(phase.epochs)
-    if memory:
-        _log_usage(memory, restored, is_complete, is_pretraining)
-    if is_complete:
-        return replace(restored, optimizer_state=None)
-    trained = replace(phase, keep_optimizer_state=bool(memory) and phase.is_resumable)
-    result = trained.train(restored, train, validation, hooks, resumed.save if resumed else None)
-    if shared and not result.interrupted:
-        shared.save(result, always=is_pretraining)
+    found = resumed.find() if resumed else start
+    with shared.leased(shared.find(found)) if shared else nullcontext(found) as restored:
+        is_complete = restored.n_epochs == len(phase.epochs)
+        if memory:
+            _log_usage(memory, restored, is_complete, is_pretraining)
+        if is_complete:
+            return replace(restored, optimizer_state=None)
+        phase = replace(phase, keep_optimizer_state=bool(memory) and phase.is_resumable)
+        result = phase.train(restored, train, validation, hooks, resumed.save if resumed else None)
+        if shared and not result.interrupted:
+            shared.save(result, always=is_pretraining)
     if resumed and not result.by_user:
         resumed.save_end(result)
     return replace(result, optimizer_state=None)

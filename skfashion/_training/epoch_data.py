@@ -93,6 +93,8 @@ class EpochNumbers(NamedTuple):
         Peak rates by depth.
     schedule : ScheduleWindow
         Their schedule.
+    dropout : dict of str to tf.Tensor
+        The rate of each layer of dropout by its name.
     clip_norm, label_smoothing, average_decay : tf.Tensor
         The largest norm of gradients, the share of a label that is spread over all classes, and the
         factor of the old averages in an update.
@@ -100,6 +102,7 @@ class EpochNumbers(NamedTuple):
 
     peaks: Any
     schedule: ScheduleWindow
+    dropout: dict[str, Any]
     clip_norm: Any
     label_smoothing: Any
     average_decay: Any

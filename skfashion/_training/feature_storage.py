@@ -38,7 +38,9 @@ class FeatureStorage(Enum):
         return self not in (FeatureStorage.NOTHING_FROZEN, FeatureStorage.RECOMPUTED_IN_GRAPH)
 
 
-def choose_storage(frozen: FrozenPart, sizes, n_variants, epochs, augments) -> FeatureStorage:
+def choose_storage(
+    frozen: FrozenPart, sizes, n_variants, epochs, augments, has_views=False
+) -> FeatureStorage:
     """Choose where the features of sets of images are while a phase trains.
 
     Parameters
@@ -46,17 +48,19 @@ def choose_storage(frozen: FrozenPart, sizes, n_variants, epochs, augments) -> F
     frozen : FrozenPart
         Computes features.
     sizes : list of int
-        How many rows of features each set has, those of flipped variants included.
+        How many rows of features each set has, those of all variants included.
     n_variants : int
-        How many flipped variants an image has.
+        How many variants an image has: flipped ones, or views.
     epochs : int
         How often each image is needed, as one of its variants.
     augments : bool
-        Whether images change in each epoch in other ways than flips.
+        Whether images change in each epoch, in other ways than by their variants.
+    has_views : bool, default=False
+        Whether variants are views, which the trainer cannot make as it can flip images.
     """
     if frozen.is_empty:
         return FeatureStorage.NOTHING_FROZEN
-    if augments or not frozen.is_worth_keeping:
+    if augments or not (has_views or frozen.is_worth_keeping):
         return FeatureStorage.RECOMPUTED_IN_GRAPH
     n_bytes = sum(sizes) * frozen.row_bytes
     if n_variants <= epochs:
@@ -68,7 +72,7 @@ def choose_storage(frozen: FrozenPart, sizes, n_variants, epochs, augments) -> F
 
 
 def prepare_inputs(
-    frozen: FrozenPart, sets: list[list], epochs: int, augments: bool
+    frozen: FrozenPart, sets: list[list], epochs: int, augments: bool, has_views: bool = False
 ) -> tuple[FeatureStorage, list]:
     """Return the inputs of a trainer; features that are stored are computed here, once.
 
@@ -76,9 +80,9 @@ def prepare_inputs(
     ----------
     frozen : FrozenPart
         Computes features.
-    sets : list of list of LazyImages
-        Sets of images; each is a list of the flipped variants of its images.
-    epochs, augments
+    sets : list of list of LazyImages or AugmentedImages
+        Sets of images; each is a list of the variants of its images.
+    epochs, augments, has_views
         As for `choose_storage`.
 
     Returns
@@ -89,7 +93,7 @@ def prepare_inputs(
         For each set, features of its stacked variants, or its images.
     """
     sizes = [sum(map(len, variants)) for variants in sets]
-    storage = choose_storage(frozen, sizes, len(sets[0]), epochs, augments)
+    storage = choose_storage(frozen, sizes, len(sets[0]), epochs, augments, has_views)
     if not storage.feeds_features:
         return storage, [_to_device_if_small(variants[0]) for variants in sets]
     if storage is not FeatureStorage.RECOMPUTED:
@@ -115,8 +119,8 @@ class RecomputedFeatures:
     ----------
     frozen : FrozenPart
         Computes features.
-    variants : list of LazyImages
-        The flipped variants of the images.
+    variants : list of LazyImages or AugmentedImages
+        The variants of the images.
     """
 
     def __init__(self, frozen: FrozenPart, variants):

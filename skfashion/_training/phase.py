@@ -17,7 +17,8 @@ from .._networks.architecture import Weights
 from .._networks.frozen_part import FrozenPart
 from .._networks.network import Network
 from .._random_streams import RandomStreams
-from .augmentation import Augmentation, split_off_flips
+from .augmentation import Augmentation, Flips, split_off_flips
+from .augmented_views import draw_views
 from .early_stopping import EarlyStopping, EarlyStoppingState
 from .epoch_data import EncodedData, EpochPlan
 from .feature_storage import FeatureStorage, prepare_inputs
@@ -43,7 +44,7 @@ class PhaseConfig:
     ----------
     freeze_points : tuple of (str or None)
         The freeze point of each epoch that the schedule has; never empty.
-    batch_size, optimizer, augmentation, early_stopping, n_iter_no_change, tol
+    batch_size, optimizer, augmentation, augmentation_views, early_stopping, n_iter_no_change, tol
         As the parameters of `TransferClassifier`, parsed.
     momentum : float
         Nesterov's momentum of "sgd".
@@ -60,6 +61,7 @@ class PhaseConfig:
     learning_rates: LearningRates
     regularization: Regularization
     augmentation: Augmentation
+    augmentation_views: int | None
     early_stopping: bool
     n_iter_no_change: int
     tol: float
@@ -68,6 +70,13 @@ class PhaseConfig:
     def patience(self) -> float | None:
         """Epochs without improvement before the phase stops; `None` if weights are not compared."""
         return self.n_iter_no_change if self.early_stopping else None
+
+    @property
+    def n_views(self) -> int:
+        """Views of an image that are drawn once where something is frozen; 0 for new ones."""
+        if not self.augmentation or self.augmentation_views is None:
+            return 0
+        return self.augmentation_views
 
     @property
     def update_spec(self) -> UpdateSpec:
@@ -120,6 +129,7 @@ class _PreparedData(NamedTuple):
     validation: EncodedData | None
     spec: TrainerSpec
     storage: FeatureStorage
+    n_variants: int
 
 
 @dataclass(frozen=True)
@@ -238,8 +248,8 @@ class Phase:
         return config.patience is None and not depends_on_length
 
     def freeze_point(self, epoch: int) -> str | None:
-        """Return the freeze point of an epoch."""
-        return self.config.freeze_points[self._scheduled(epoch)]
+        """Return the freeze point of an epoch, by the name of its cut."""
+        return self.network.name_of_cut(self.config.freeze_points[self._scheduled(epoch)])
 
     def optimizer_key(self, epoch: int) -> tuple:
         """Return what the optimizer's state after an epoch fits, as `TrainerSpec` does."""
@@ -315,12 +325,16 @@ class Phase:
         config = self.config
         flips, augmentation = split_off_flips(config.augmentation)
         sets = [[flips.variant(train.inputs, number) for number in range(len(flips))]]
+        n_views = config.n_views if freeze_point is not None else 0
+        if n_views:
+            flips, augmentation = Flips(), ()
+            sets = [self._draw_views(train.inputs, n_views)]
         if validation is not None:
             sets.append([validation.inputs])
         frozen = FrozenPart(self.network, freeze_point, weights, self.store)
         mixing = config.regularization.mixing
         augments = bool(augmentation) or mixing.needs_images
-        storage, inputs = prepare_inputs(frozen, sets, len(epochs), augments)
+        storage, inputs = prepare_inputs(frozen, sets, len(epochs), augments, n_views > 0)
         spec = TrainerSpec(
             architecture=self.network.architecture,
             freeze_point=freeze_point,
@@ -336,16 +350,20 @@ class Phase:
         train = replace(train, inputs=inputs[0])
         if validation is not None:
             validation = replace(validation, inputs=inputs[1])
-        return _PreparedData(train, validation, spec, storage)
+        return _PreparedData(train, validation, spec, storage, len(sets[0]))
+
+    def _draw_views(self, images, n_views):
+        augmentation, seed = self.config.augmentation, self.streams.root
+        return draw_views(images, augmentation, n_views, seed, self.store)
 
     def _plan(self, epoch, stream, data: _PreparedData) -> EpochPlan:
-        """Draw the order of rows and their flips, and say what part of the phase the epoch is."""
-        n_rows, n_variants = len(data.train), len(data.spec.flips)
+        """Draw the order of rows and their variants; say what part of the phase the epoch is."""
+        n_rows = len(data.train)
         scheduled, length = self._scheduled(epoch), len(self.config.freeze_points)
         batch_size = self.config.batch_size
         return EpochPlan(
             order=self.streams.generator("shuffle", *stream).permutation(n_rows),
-            variants=self.streams.generator("flip", *stream).integers(n_variants, size=n_rows),
+            variants=self.streams.generator("flip", *stream).integers(data.n_variants, size=n_rows),
             batch_size=batch_size,
             begin=scheduled / length,
             end=(scheduled + 1) / length,

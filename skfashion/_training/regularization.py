@@ -1,4 +1,4 @@
-"""What keeps training from memorising its images, besides augmentation and dropout."""
+"""What keeps training from memorising its images, besides augmentation."""
 
 from dataclasses import dataclass
 
@@ -29,10 +29,12 @@ class Mixing:
 
 @dataclass(frozen=True)
 class Regularization:
-    """The options of a recipe that regularise, resolved.
+    """The rates of dropout, and the options of a recipe that regularise, resolved.
 
     Parameters
     ----------
+    dropout, feature_dropout : float
+        Shares that are dropped after the hidden layer, and before the head.
     weight_decay : float or None
         Decoupled weight decay of kernels; `None` leaves it to Keras' optimizer.
     label_smoothing : float
@@ -45,6 +47,8 @@ class Regularization:
         What batch normalisation normalises by.
     """
 
+    dropout: float
+    feature_dropout: float
     weight_decay: float | None
     label_smoothing: float
     average: float
@@ -52,10 +56,12 @@ class Regularization:
     batch_norm: str
 
     @classmethod
-    def from_recipe(cls, recipe) -> "Regularization":
-        """Take the options from a recipe that `resolve_recipe` made."""
+    def from_params(cls, params, recipe) -> "Regularization":
+        """Take rates from an estimator, and options from a recipe that `resolve_recipe` made."""
         decay = recipe.weight_decay
         return cls(
+            dropout=float(params.dropout),
+            feature_dropout=float(params.feature_dropout),
             weight_decay=None if decay is None else float(decay),
             label_smoothing=float(recipe.label_smoothing),
             average=float(recipe.average),

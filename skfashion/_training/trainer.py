@@ -14,11 +14,12 @@ import numpy as np
 from .._data import chunks
 from .._data.read_ahead import read_ahead
 from .._keras.batch_norm_mode import normalised_by_averages
+from .._keras.dropout_rates import dropout_at
 from .._keras.global_state import fresh_keras_state
 from .._keras.merged_batch_norm import merged_batch_norm
 from .._keras.tensorflow import keras, tf
 from .._keras.tracing import trace
-from .._networks.architecture import Weights
+from .._networks.architecture import DROPOUT_LAYERS, Weights
 from .._networks.batch_function import call_with_weights
 from .._networks.graph import copy_variable, to_numpy
 from .._networks.network import get_network
@@ -77,6 +78,7 @@ class Trainer:
         numbers = EpochNumbers(
             tf.TensorSpec([len(self._optimizer)], tf.float32),
             ScheduleWindow(*[factor] * len(ScheduleWindow._fields)),
+            {name: tf.TensorSpec([], tf.float64) for name in DROPOUT_LAYERS},
             *[factor] * 3,
         )
         by_averages = self.spec.batch_norm == "inference"
@@ -124,8 +126,7 @@ class Trainer:
             self._frozen_weights = [
                 tf.convert_to_tensor(weights[variable.path]) for variable in self._front.weights
             ]
-        fits = state is not None and state.key == self.spec.optimizer_key
-        values = state.values if state and fits else []
+        values = state.values if state is not None and state.fits(self.spec) else []
         n_optimizer = len(self._optimizer.variables)
         self._rates, self._regularization = rates, regularization
         self._peak_rates = self._optimizer.start(
@@ -195,6 +196,7 @@ class Trainer:
         epoch_numbers = EpochNumbers(
             tf.constant(self._peak_rates, tf.float32),
             ScheduleWindow.from_rates(self._rates, plan.begin, plan.end),
+            {n: tf.constant(getattr(regularization, n), tf.float64) for n in DROPOUT_LAYERS},
             *(tf.constant(factor, tf.float32) for factor in factors),
         )
         count, totals, lengths = len(plan.order), np.zeros(3), self._training_windows
@@ -275,7 +277,8 @@ class Trainer:
                 )
             x, score_logits = self._make_batch(data, indices, n_rows, numbers.label_smoothing)
             with tf.GradientTape() as tape:
-                logits, state, penalties = self._forward(x, self._trainable, self._state, True)
+                with dropout_at(self._back, numbers.dropout):
+                    logits, state, penalties = self._forward(x, self._trainable, self._state, True)
                 loss, batch_totals = score_logits(logits)
                 for penalty in penalties:
                     loss += tf.cast(penalty, loss.dtype)

@@ -103,3 +103,10 @@ class OptimizerState:
 
     key: tuple
     values: list[np.ndarray]
+
+    def fits(self, spec: TrainerSpec) -> bool:
+        """Return whether a trainer can go on from it.
+
+        Keys in files of version 0.1 have rates of dropout, which do not matter.
+        """
+        return tuple(getattr(part, "traced", part) for part in self.key) == spec.optimizer_key

@@ -21,6 +21,7 @@ _UNKNOWN: dict[str, Any] = {
     "backbone": None,
     "freeze_until": None,
     "freeze_point": nan,
+    "cut": nan,
     "depth": nan,
     "n_frozen_params": nan,
     "n_trainable_params": nan,
@@ -94,7 +95,11 @@ def _describe_freeze(classifier: TransferClassifier, data: SearchData) -> dict[s
 
     network = get_network(build_architecture(classifier, data))
     point = network.resolve_freeze_point(resolve_freeze_until(classifier))
-    description = {"freeze_point": point, "depth": network.depth_of(point)}
+    description = {
+        "freeze_point": point,
+        "cut": network.name_of_cut(point),
+        "depth": network.depth_of(point),
+    }
     is_known = data.many_images or not depends_on_rows(classifier)
     if is_known and data.image_shape_for(classifier) and data.split_for(classifier):
         n_frozen, n_trainable = network.count_parameters(point)

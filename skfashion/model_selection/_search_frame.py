@@ -44,6 +44,8 @@ def search_frame(
 
         - "backbone": its name; "freeze_until": the parameter as given; "freeze_point": the
           resolved freeze point, `None` if nothing is frozen;
+        - "cut": the first freeze point that cuts the network at the same tensor. Candidates of one
+          backbone with equal cuts and other parameters are the same fit;
         - "depth": number of frozen body stages; layers of the head count further;
         - the other parameters that vary, without their prefixes;
         - "n_frozen_params" and "n_trainable_params": nan if the image shape or the classes are

@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from skfashion import Backbone, clear_memory, memory_report
 from skfashion._cache.row_table import RowTable
 from skfashion._cache.store import Store, remove_unit
+from skfashion._training import checkpoints
 from skfashion.model_selection import ClassSplitCV
 from tests.class_split import GTE5, LT5
 
@@ -95,6 +96,25 @@ def test_a_deeper_cut_continues_from_a_shallower_one(make, fashion, tmp_path):
     n_computed = counts(tmp_path)["rows_computed"]
     assert_array_equal(at("conv3", tmp_path).predict_proba(X), expected)
     assert counts(tmp_path)["rows_computed"] == n_computed
+
+
+def test_freeze_points_with_one_cut_are_one_computation(
+    make, fashion, tmp_path, monkeypatch, weights_of
+):
+    monkeypatch.setattr(checkpoints, "SECONDS_PER_BYTE", 0)  # fine-tuning is stored, too
+    points = "conv2", "pool", "features"
+    plain, *fits = (
+        make(**{**TRANSFER, "freeze_until": point}, memory=memory).fit(*fashion)
+        for point, memory in zip(("features", *points), (None, *[tmp_path] * 3), strict=True)
+    )
+    for clf, point in zip(fits, points, strict=True):
+        assert clf.freeze_point_ == point
+        for path, array in weights_of(clf).items():
+            assert_array_equal(array, weights_of(plain)[path])
+    report = counts(tmp_path)
+    assert report["rows_computed"] == np.count_nonzero(np.isin(fashion[1], LT5))
+    assert report["pretrainings_computed"] == 1
+    assert report["epochs_found"] == 2 * (1 + 2)
 
 
 def test_a_flipped_bit_changes_no_result(make, fashion, tmp_path):

@@ -24,6 +24,7 @@ ALWAYS = [
     "backbone",
     "freeze_until",
     "freeze_point",
+    "cut",
     "depth",
     "n_frozen_params",
     "n_trainable_params",
@@ -56,9 +57,15 @@ def search(make, fashion, points):
 
 def test_freeze_points_and_parameters_are_those_of_fits(search, make, fashion, points):
     frame = search_frame(search())
-    assert list(frame.columns) == [*ALWAYS[:4], "pretrain_classes", *ALWAYS[4:]]
+    assert list(frame.columns) == [*ALWAYS[:5], "pretrain_classes", *ALWAYS[5:]]
     assert frame["freeze_until"].tolist() == points * 2
     assert frame["depth"].tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 3, 0, 0, 1, 1, 1, 2, 0, 2, 3]
+    names = {0: None, 1: "conv1", 2: "conv2", 3: "dense"}
+    assert frame["cut"].tolist() == [names[depth] for depth in frame["depth"]]
+    tasks = frame["pretrain_classes"].map(str)
+    assert (
+        frame.groupby([frame["cut"], tasks], dropna=False)["mean_test_score"].nunique().max() == 1
+    )
     assert frame["pretrain_classes"].tolist() == [tuple(GTE5)] * 9 + [None] * 9
     for _, row in frame.iterrows():
         clf = make(
@@ -76,9 +83,9 @@ def test_freeze_points_and_parameters_are_those_of_fits(search, make, fashion, p
 def test_scores_are_those_of_the_search(search):
     fitted = search()
     frame = search_frame(fitted)
-    for name in ALWAYS[6:]:
+    for name in ALWAYS[7:]:
         assert_array_equal(frame[name], fitted.cv_results_[name])
-    numbers = [name for name in ALWAYS if name not in ("backbone", "freeze_until", "freeze_point")]
+    numbers = ALWAYS[4:]
     assert all(frame[name].dtype.kind in "if" for name in numbers)
     assert fitted.best_index_ == frame["rank_test_score"].idxmin()
 
@@ -105,7 +112,7 @@ def test_in_a_pipeline_names_have_no_prefix(make, fashion):
     X, y = fashion
     search = GridSearchCV(pipe, grid, cv=2, error_score="raise").fit(X.reshape(len(X), -1), y)
     frame = search_frame(search)
-    assert list(frame.columns) == [*ALWAYS[:4], "hidden_units", *ALWAYS[4:]]
+    assert list(frame.columns) == [*ALWAYS[:5], "hidden_units", *ALWAYS[5:]]
     assert frame["backbone"].tolist() == ["small_cnn"] * 2 + ["residual"]
     assert frame["freeze_point"].tolist() == ["conv1", "conv1", "norm"]
     assert frame["depth"].tolist() == [1, 1, 2]

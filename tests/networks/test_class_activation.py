@@ -20,6 +20,18 @@ from skfashion._networks.weight_files import load_body_weights
 from skfashion._random_streams import RandomStreams
 from tests.residual import RESIDUAL
 
+# Files of weights, and layers.
+REAL_WEIGHTS = {
+    "vgg16": ("vgg16_imagenet_notop.weights.h5", ["block3_conv2", "block5_pool"]),
+    # Each of the convolutions is inside a block of branches.
+    "inception_v3": ("inceptionv3_notop.weights.h5", ["conv2d_40", "mixed10"]),
+    "mobilenet_v2": ("mobilenetv2_notop.weights.h5", ["block_8_project_BN", "out_relu"]),
+}
+
+# In float32 one of the images has an activation within rounding of 6, where ReLU6 bends, after this
+# layer. So its gradient may be either of two.
+BENT = "block_8_project_BN", "float32"
+
 
 def describe(backbone, shape=(14, 14, 1), size=None, dtype="float32", hidden_units=32):
     """Return the architecture of a network with three classes."""
@@ -235,27 +247,17 @@ def test_the_last_stage_with_a_feature_map_is_the_default():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("backbone", "file", "layers"),
-    [
-        ("vgg16", "vgg16_imagenet_notop.weights.h5", ["block3_conv2", "block5_pool"]),
-        # Each of the convolutions is inside a block of branches.
-        ("inception_v3", "inceptionv3_notop.weights.h5", ["conv2d_40", "mixed10"]),
-        (
-            "mobilenet_v2",
-            "mobilenetv2_notop.weights.h5",
-            ["block_8_project_BN", "out_relu"],
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) and "." not in value else "",
-)
-def test_gradients_with_real_weights(backbone, file, layers):
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
+@pytest.mark.parametrize("backbone", REAL_WEIGHTS)
+def test_gradients_with_real_weights(backbone, dtype, tolerance):
     """Needs a folder of weight files, which the project does not ship."""
     folder = os.environ.get("SKFASHION_WEIGHTS")
     if folder is None:
         pytest.skip("SKFASHION_WEIGHTS names no folder of pretrained weights")
-    spec = describe(backbone, (96, 96, 3))
+    spec = describe(backbone, (96, 96, 3), dtype=dtype)
+    file, layers = REAL_WEIGHTS[backbone]
     body = load_body_weights(Path(folder, file), get_network(spec))
     weights = {**draw_weights(spec), **body}
     for layer in layers:
-        check_gradients(spec, layer, weights=weights)
+        if (layer, dtype) != BENT:
+            check_gradients(spec, layer, tolerance, weights)

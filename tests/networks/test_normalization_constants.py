@@ -56,5 +56,7 @@ def test_images_are_normalised_once(tmp_path, backbone, build):
     normalization.set_weights([MEAN, STD**2, np.array(0)])
     normalization.finalize_state()
     expected = model.predict(photos.astype("float32"), verbose=0).mean(axis=(1, 2))
-    assert np.ptp(expected, axis=0).mean() > 0.3
-    assert_allclose(features, expected, atol=0.01)
+    # Random weights of a deep network make features of any size.
+    scale = np.abs(expected).max()
+    assert np.ptp(expected, axis=0).mean() > max(0.3, 0.01 * scale)
+    assert_allclose(features / scale, expected / scale, rtol=0, atol=1e-4)

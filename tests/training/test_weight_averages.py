@@ -57,7 +57,10 @@ def test_they_are_moving_averages_of_the_weights_after_each_update(make, lt5, we
 
 def test_the_memory_of_an_average_is_a_share_of_the_updates():
     def decay(average, n_updates):
-        return Regularization(None, 0.0, average, Mixing(), "train").average_decay(n_updates)
+        options = {"weight_decay": None, "label_smoothing": 0.0, "average": average}
+        rates = {"dropout": 0.0, "feature_dropout": 0.0}
+        regularization = Regularization(**rates, **options, mixing=Mixing(), batch_norm="train")
+        return regularization.average_decay(n_updates)
 
     assert decay(0.5, 100) == pytest.approx(1 - 1 / 50)
     assert decay(1.0, 100) == pytest.approx(0.99)

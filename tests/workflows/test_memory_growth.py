@@ -15,8 +15,8 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "memory_growth.py"
     [
         ("the same fit", 100, 20, 0.5),
         ("widths", 60, 20, 0.5),
-        ("rates of dropout", 60, 20, 0.5),
-        ("rates of feature dropout", 60, 20, 0.5),
+        ("rates of dropout", 60, 20, 0.1),
+        ("rates of feature dropout", 60, 20, 0.1),
         # TensorFlow keeps what it has compiled for a new batch size, so all are met before.
         ("batch sizes", 120, 60, 0.5),
         ("1,000 predictions", 60, 20, 2),

@@ -178,10 +178,12 @@ def test_two_fits_at_once_share_a_folder(make, fashion, tmp_path):
     (one, *results), (other, probabilities) = Parallel(n_jobs=2)([fit(memory, started)] * 2)
     assert len({one, other, os.getpid()}) == 3
     assert np.ptp(probabilities) > 0
-    found = memory_report(memory)["pretrainings_found"]
+    report = memory_report(memory)
+    assert report["pretrainings_computed"] == report["pretrainings_found"] == 1
+    assert report["rows_computed"] == len(fashion[0])
     # One of the same workers: joblib sets variables for them that are in the keys of a memory.
     ((_, third),) = Parallel(n_jobs=2)([fit(memory, started)])
-    assert memory_report(memory)["pretrainings_found"] == found + 1
+    assert memory_report(memory)["pretrainings_found"] == 2
     here = make(pretrain_classes=GTE5, epochs=1).fit(*fashion).predict_proba(fashion[0])
     for expected in (*results, third):
         assert_array_equal(probabilities, expected)

@@ -1,0 +1,172 @@
+"""Leases: of processes that miss the same thing, one computes it, and the others wait for it.
+
+A lease is a lock of the operating system on a file, so it ends with the process that holds it.
+Leases save work and change no result: without one, a process computes the same bits itself.
+
+The number of lock files is bounded, so keys may share one. They are never removed one by one: a
+file that is removed while it is locked can be locked once more under its name. Locks are taken in
+the order of the names of their files, and a thread that holds some takes only later ones. So no
+circle of threads can wait for each other.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, partial
+from pathlib import Path
+
+from .._messages import warn_user
+
+# Kinds of leases, in the order of names: a phase holds its lease while it computes features.
+PHASE, ROWS = "phase", "rows"
+# Lock files of each kind, and of each part of a kind.
+N_LOCKS = 64
+# The holder of a lease shows this often, in seconds, that its process runs, for at most a day.
+RENEW_AFTER, RENEW_FOR = 10.0, 86_400.0
+# A holder that has not shown it for this long is stopped or hangs, and is not waited for.
+MOST_SILENCE = 120.0
+# Seconds between two attempts to lock a file.
+_POLL_AFTER = 0.05
+
+logger = logging.getLogger("skfashion")
+
+
+class _Held(threading.local):
+    """The name of the last lock file that a thread holds; "" for none."""
+
+    name = ""
+
+
+_held = _Held()
+
+
+@contextmanager
+def hold_lease(
+    folder: Path, kind: str, key: str, parts: Iterable[int] = (0,), wait: bool = True
+) -> Iterator[bool]:
+    """Hold a lease during a block, if it can be had.
+
+    A process does not wait for a holder that is stopped, nor in a folder that it cannot write to
+    or in which files cannot be locked. It computes without a lease then. So does a thread that
+    holds the lease of a later lock file.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of lock files.
+    kind : {"phase", "rows"}
+        What is computed.
+    key : str
+        A hash in hexadecimal digits, of what is computed.
+    parts : iterable of int, default=(0,)
+        The parts of the key's result that are computed.
+    wait : bool, default=True
+        Whether to wait for another holder.
+
+    Yields
+    ------
+    bool
+        Whether to compute now: false only without `wait`, if another process or thread computes
+        one of the parts.
+    """
+    number = int(key, 16) % N_LOCKS
+    paths = [folder / f"{kind}-{number:02}-{part}.lock" for part in sorted(parts)]
+    before = _held.name
+    if paths[0].name <= before:
+        yield True
+        return
+    with ExitStack() as stack:
+        locked: list[Path] = []
+        stack.enter_context(_renewal(locked))
+        is_free = all(_lock(path, kind, wait, stack, locked) for path in paths)
+        stack.callback(setattr, _held, "name", before)
+        _held.name = paths[-1].name if is_free else before
+        yield is_free
+
+
+def _lock(path: Path, kind: str, wait: bool, stack: ExitStack, locked: list[Path]) -> bool:
+    """Lock a file until the stack ends; return false if another holds it and `wait` is false."""
+    # Its import takes a twentieth of that of scikit-learn, and most processes hold no lease.
+    from filelock import lock_descriptor, unlock_descriptor
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A file object closes when it is lost, and a lock ends with it.
+        file = stack.enter_context(path.open("ab"))
+    except OSError:  # what is computed cannot be stored either
+        return True
+    number = file.fileno()
+    lock = partial(lock_descriptor, number, blocking=False)
+    try:
+        if not lock():
+            if not wait:
+                return False
+            if not _wait(lock, path, number, kind):
+                return True
+    except (OSError, NotImplementedError) as error:
+        _warn_that_nothing_locks(path.parent, f"{type(error).__name__}: {error}")
+        return True
+
+    def unlock():
+        with suppress(OSError):
+            unlock_descriptor(number)
+
+    # A forked child has the file open, too, so to close it does not unlock it.
+    stack.callback(unlock)
+    locked.append(path)
+    return True
+
+
+def _wait(lock: Callable[[], bool], path: Path, number: int, kind: str) -> bool:
+    """Wait until a file can be locked; return false if its holder is silent for too long."""
+    what = {PHASE: "the same training", ROWS: "the same features"}[kind]
+    logger.info("waiting for another process that computes %s: %s is locked", what, path)
+    last_renewal, heard_at = None, time.monotonic()
+    while not lock():
+        # Clocks of machines differ, so times of files are compared with each other only.
+        renewal = os.fstat(number).st_mtime_ns
+        if renewal != last_renewal:
+            last_renewal, heard_at = renewal, time.monotonic()
+        elif time.monotonic() - heard_at > MOST_SILENCE:
+            logger.info("no longer waiting: the other process has stopped for %g s", MOST_SILENCE)
+            return False
+        time.sleep(_POLL_AFTER)
+    return True
+
+
+@contextmanager
+def _renewal(locked: list[Path]) -> Iterator[None]:
+    """Show during a block, by the times of lock files, that the process runs.
+
+    The list of files may grow meanwhile.
+    """
+    is_over = threading.Event()
+
+    def renew():
+        for _ in range(int(RENEW_FOR / RENEW_AFTER)):
+            if is_over.wait(RENEW_AFTER):
+                return
+            for path in tuple(locked):
+                with suppress(OSError):
+                    os.utime(path)
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+@cache
+def _warn_that_nothing_locks(folder: Path, error: str) -> None:
+    """Warn once a process and folder."""
+    warn_user(
+        f"memory={str(folder.parents[2])!r} is on a file system that cannot lock files ({error}). "
+        "Processes that miss the same thing at the same time each compute it; results are the "
+        "same. To compute it once, give a folder on a file system with locks."
+    )

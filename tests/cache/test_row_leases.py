@@ -1,0 +1,142 @@
+"""Rows that several threads miss in one table are computed once, whoever needs which."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skfashion._cache import leases, row_leases
+from skfashion._cache.hashing import hash_rows
+from skfashion._cache.row_leases import N_PARTS, compute_once
+from skfashion._cache.row_table import RowTable
+from skfashion._cache.store import Store
+from skfashion._data import chunks
+
+N_ROWS = 2000
+HASHES = hash_rows(np.arange(N_ROWS))
+BATCH_SIZE = 4
+
+
+class Worker:
+    """Takes features of rows, which are their numbers, from a table, or computes them."""
+
+    def __init__(self, folder, seconds=0.0, limit=None):
+        self.table = RowTable(Store(folder, limit), "a0", (2,), "float64")
+        self.seconds = seconds
+        self.computed = []
+
+    def run(self, rows):
+        """Return how many rows were computed, after checking the features of all."""
+        features, hashes = np.zeros((len(rows), 2)), HASHES[rows]
+
+        def find(indices):
+            is_missing = np.ones(len(indices), bool)
+            for found, values in self.table.read(hashes[indices]):
+                features[indices[found]] = values
+                is_missing[found] = False
+            return indices[is_missing]
+
+        def compute(indices):
+            time.sleep(self.seconds)
+            self.computed.append(rows[indices])
+            features[indices] = rows[indices, None]
+            self.table.add(hashes, features, indices)
+
+        missing = find(np.arange(len(rows)))
+        done = compute_once(
+            self.table, hashes, missing, find, compute, batch_size=BATCH_SIZE, row_bytes=8
+        )
+        assert done == sum(map(len, self.computed))
+        assert_array_equal(features, np.repeat(rows[:, None], 2, axis=1))
+        return done
+
+
+def run_in_threads(folder, row_sets, seconds):
+    workers = [Worker(folder, seconds) for _ in row_sets]
+    with ThreadPoolExecutor(len(row_sets)) as pool:
+        counts = list(pool.map(Worker.run, workers, row_sets))
+    return counts, workers
+
+
+def test_one_worker_computes_all_rows_part_by_part(tmp_path):
+    worker = Worker(tmp_path)
+    assert worker.run(np.arange(N_ROWS)) == N_ROWS
+    assert len(worker.computed) == N_PARTS
+    assert_array_equal(np.sort(np.concatenate(worker.computed)), np.arange(N_ROWS))
+    for rows in worker.computed:
+        assert len(np.unique(HASHES[rows, 1] % N_PARTS)) == 1
+    assert Worker(tmp_path).run(np.arange(N_ROWS)) == 0
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_groups"),
+    [(16, 1), (127, 1), (128, 2), (255, 2), (256, 4), (511, 4), (512, 8), (N_ROWS, 8)],
+)
+def test_small_parts_are_computed_together(tmp_path, n_rows, n_groups):
+    worker = Worker(tmp_path)
+    assert worker.run(np.arange(n_rows)) == n_rows
+    assert len(worker.computed) == n_groups
+
+
+@pytest.mark.parametrize("n_rows", [60, N_ROWS])
+def test_workers_with_the_same_rows_share_the_work(tmp_path, n_rows):
+    counts, workers = run_in_threads(tmp_path, [np.arange(n_rows)] * 4, seconds=0.02)
+    assert sum(counts) == n_rows
+    if n_rows == N_ROWS:
+        assert sum(count > 0 for count in counts) > 1
+        assert sum(len(worker.computed) for worker in workers) == N_PARTS
+
+
+def test_rows_that_folds_have_in_common_are_computed_once(tmp_path):
+    fold_of = np.arange(N_ROWS) % 3
+    folds = [np.flatnonzero(fold_of != fold) for fold in range(3)]
+    counts, _ = run_in_threads(tmp_path, folds, seconds=0.02)
+    assert sum(counts) == N_ROWS
+
+
+def test_workers_with_other_rows_work_at_the_same_time(tmp_path):
+    halves = np.split(np.arange(N_ROWS), 2)
+    begin = time.monotonic()
+    counts, _ = run_in_threads(tmp_path, halves, seconds=0.1)
+    assert counts == [N_ROWS // 2] * 2
+    # One after the other would take 1.6 s.
+    assert time.monotonic() - begin < 1.4
+
+
+def test_rows_larger_than_the_limit_of_a_chunk_are_computed_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 64)
+    worker = Worker(tmp_path)
+    assert worker.run(np.arange(300)) == 300
+    assert len(worker.computed) == 5
+    for number, rows in enumerate(worker.computed):
+        assert (rows // 64 == number).all()
+
+
+@pytest.mark.parametrize(("n_rows", "limit"), [(15, None), (N_ROWS, 1000)])
+def test_what_is_not_stored_is_not_locked(tmp_path, n_rows, limit):
+    worker = Worker(tmp_path, limit=limit)
+    assert worker.run(np.arange(n_rows)) == n_rows
+    assert len(worker.computed) == 1
+    assert not [*tmp_path.rglob("*.lock")]
+    assert not [*tmp_path.rglob("rows/*/*")]
+
+
+def test_what_is_found_is_not_locked(tmp_path):
+    Worker(tmp_path).run(np.arange(60))
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.lock")}
+    assert len(files) == N_PARTS
+    for path in files:
+        path.unlink()
+    assert Worker(tmp_path).run(np.arange(60)) == 0
+    assert not [*tmp_path.rglob("*.lock")]
+
+
+def test_a_process_begins_with_any_group_and_computes_all(monkeypatch):
+    for pid in range(9):
+        monkeypatch.setattr(row_leases.os, "getpid", lambda pid=pid: pid)
+        groups = row_leases._group_parts(N_ROWS, BATCH_SIZE)
+        assert groups[0] == pid % N_PARTS
+        assert_array_equal(np.sort(np.concatenate(groups)), np.arange(N_PARTS))
+    assert leases.PHASE < leases.ROWS
