@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: demo quick test test-slow test-lowest lint check bench docs clean
+.PHONY: demo quick test test-slow test-lowest lint check bench docs linkcheck clean
 
 demo: .venv/demo
 	$(BIN)/python examples/demo/class_split.py $(if $(FULL),--full)
@@ -50,12 +50,18 @@ BENCHMARKS := repeated_fits memory_growth dropout_grid prediction_and_memory tra
 bench: .venv/bench
 	cd benchmarks && for script in $(BENCHMARKS); do ../$(BIN)/python $$script.py || exit 1; done
 
+# The build needs no network. It runs the gallery's examples.
 docs: .venv/docs
-	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
-	@echo "docs/_build/html/index.html"
+	@start=$$(date +%s); $(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html && \
+		$(BIN)/python docs/check_links.py docs/_build/html && \
+		echo "docs/_build/html/index.html, in $$(($$(date +%s) - start)) s"
+
+# This one does: it asks whether addresses outside the site exist.
+linkcheck: .venv/docs
+	$(BIN)/sphinx-build -q -b linkcheck -D plot_gallery=0 docs docs/_build/linkcheck
 
 clean:
-	rm -rf .venv .venv-lowest build dist demo-output docs/_build docs/auto_examples docs/api/generated
+	rm -rf .venv .venv-lowest build dist demo-output docs/_build docs/auto_examples docs/api/generated docs/api/examples
 	rm -f docs/sg_execution_times.rst docs/backbone_table.inc
 
 # One virtual environment; a file in it for each set of extras that is installed.

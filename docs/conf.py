@@ -6,6 +6,8 @@ from pathlib import Path
 # Examples run in the build: keep them to their figures and output.
 os.environ.setdefault("MPLBACKEND", "agg")
 
+import numpydoc.xref
+
 import skfashion
 
 project = "skfashion"
@@ -16,19 +18,104 @@ version = release = skfashion.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "myst_parser",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 default_role = "literal"
-nitpicky = False
+# Quotes and dashes of code and options stay as they are typed.
+smartquotes = False
+
+# -- Links ---------------------------------------------------------------------------------------
+
+nitpicky = True
+# sphinx-gallery links names in code to these modules, and not every one has a page.
+nitpick_ignore_regex: list[tuple[str, str]] = []
+
+INVENTORIES = {
+    "python": "https://docs.python.org/3/",
+    "numpy": "https://numpy.org/doc/stable/",
+    "scikit-learn": "https://scikit-learn.org/stable/",
+    "keras": "https://keras.io/api/",
+    "pandas": "https://pandas.pydata.org/docs/",
+    "matplotlib": "https://matplotlib.org/stable/",
+    "joblib": "https://joblib.readthedocs.io/en/stable/",
+    "dask": "https://distributed.dask.org/en/stable/",
+}
+# Plain text files in Sphinx's first format, with the names that pages refer to.
+intersphinx_mapping = {
+    name: (url, str(Path(__file__).parent / "_inventories" / f"{name}.txt"))
+    for name, url in INVENTORIES.items()
+}
+
+# -- API -----------------------------------------------------------------------------------------
 
 autosummary_generate = True
 # Docstrings state the types.
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
+numpydoc_xref_param_type = True
+# Only full names and these become links: most words of a type are plain English. numpydoc's own
+# list would link each `str` and `int`.
+numpydoc.xref.DEFAULT_LINKS.clear()
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {
+    "Backbone": "skfashion.Backbone",
+    "Recipe": "skfashion.Recipe",
+    "OfficialWeights": "skfashion.OfficialWeights",
+    "TransferClassifier": "skfashion.TransferClassifier",
+    "ModelCard": "skfashion.ModelCard",
+    "ndarray": "numpy.ndarray",
+    "RandomState": "numpy.random.RandomState",
+    "DataFrame": "pandas.DataFrame",
+    "Bunch": "sklearn.utils.Bunch",
+    "Path": "pathlib.Path",
+    "path-like": "os.PathLike",
+    "Axes": "matplotlib.axes.Axes",
+}
+
+# The first parameter of each group on the page of TransferClassifier.
+PARAMETER_GROUPS = {
+    "backbone": "Network and tasks",
+    "pretrain_epochs": "Training and learning rates",
+    "hidden_units": "Head, dropout and augmentation",
+    "early_stopping": "Early stopping",
+    "class_weight": "Class weights, seeds and messages",
+    "image_shape": "Input",
+    "dtype": "Precision and further options",
+    "memory": "Caching and checkpoints",
+}
+
+
+def group_parameters(app, what, name, obj, options, lines):
+    """Put a heading above each group of parameters, after numpydoc has formatted them."""
+    if name != "skfashion.TransferClassifier":
+        return
+    end = lines.index(":Attributes:")
+    for number in range(end - 1, -1, -1):
+        first = lines[number].strip().removeprefix("**").partition("**")[0]
+        if lines[number].startswith("    **") and first in PARAMETER_GROUPS:
+            title = f":Parameters -- {PARAMETER_GROUPS[first]}:"
+            if first == "backbone":
+                lines[lines.index(":Parameters:")] = title
+            else:
+                lines[number:number] = [title, ""]
+
+
+def setup(app):
+    # After numpydoc, whose priority is 500.
+    app.connect("autodoc-process-docstring", group_parameters, priority=600)
+
+
+# -- Gallery -------------------------------------------------------------------------------------
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -37,9 +124,12 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "show_memory": False,
     "show_signature": False,
+    "download_all_examples": False,
+    "min_reported_time": 3600,
     "reference_url": {"skfashion": None},
     "doc_module": ("skfashion",),
-    "backreferences_dir": None,
+    "backreferences_dir": "api/examples",
+    "within_subsection_order": "FileNameSortKey",
 }
 
 
@@ -59,15 +149,24 @@ def write_backbone_table():
 
 write_backbone_table()
 
+# -- HTML ----------------------------------------------------------------------------------------
+
 html_theme = "pydata_sphinx_theme"
 html_title = "skfashion"
+html_favicon = "_static/icon.svg"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 # Pages without pages below them have nothing to list at the side.
-html_sidebars = {
-    page: []
-    for page in ("index", "getting_started", "class_split", "backbones", "design", "whats_new")
-}
+html_sidebars = {page: [] for page in ("index", "getting_started", "search", "genindex")}
 html_theme_options = {
+    "logo": {
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo-dark.svg",
+        "alt_text": "skfashion",
+    },
+    "header_links_before_dropdown": 5,
+    "navigation_with_keys": False,
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

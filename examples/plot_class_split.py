@@ -50,4 +50,6 @@ axes[0].legend()
 for name, (transfer, scratch) in directions.items():
     seconds = [np.median(clf.history_["seconds"]) for clf in (transfer, scratch)]
     print(f"{name}: {seconds[0]:.2f} s an epoch, {seconds[1]:.2f} s from scratch")
-    print(f"  frozen parameters: {transfer.n_frozen_params_:,}, score: {transfer.score(X_test, y_test):.3f}")
+    print(
+        f"  frozen parameters: {transfer.n_frozen_params_:,}, score: {transfer.score(X_test, y_test):.3f}"
+    )

@@ -2,12 +2,12 @@
 Few images of each class
 ========================
 
-Pretraining matters most where labels are few. Learning curves with 5 to 200 images of each class
-show where: with a network that learned other classes first, and from scratch.
+Pretraining helps most where labels are few. Learning curves compare a network that learned other
+classes first with the same network from scratch.
 """
 
 # %%
-# A small ResNet learns classes 5 to 9, once, and its body goes into a file.
+# The small CNN learns classes 5 to 9, once, and its body goes into a file.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,45 +22,40 @@ X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
 of_target = y_test < 5
 folder = TemporaryDirectory()
 weights = Path(folder.name, "body.weights.h5")
-source = TransferClassifier("small_resnet", epochs=6, random_state=0)
+source = TransferClassifier(epochs=6, batch_size=64, random_state=0)
 source.fit(X[y >= 5], y[y >= 5]).save_backbone_weights(weights)
 
 # %%
-# The other five classes are the task. With a file of weights, the classifier starts from a linear
-# probe of the frozen body. Two draws of images for each size.
+# The other five classes are the task, with 5, 20 and 80 images of each, in three draws.
 sizes = [5, 20, 80]
-scores = {"transfer": [], "from scratch": []}
-for size in sizes:
-    accuracies = {name: [] for name in scores}
-    for seed in range(2):
+starts = {
+    "transfer, body frozen": {"weights": weights, "freeze_until": "features"},
+    "from scratch": {"weights": None, "freeze_until": None},
+}
+scores = {name: np.empty((len(sizes), 3)) for name in starts}
+for row, size in enumerate(sizes):
+    for seed in range(3):
         rng = np.random.default_rng(seed)
-        rows = np.concatenate(
+        few = np.concatenate(
             [rng.permutation(np.flatnonzero(y == label))[:size] for label in range(5)]
         )
-        for name, file in (("transfer", weights), ("from scratch", None)):
-            clf = TransferClassifier(
-                "small_resnet",
-                weights=file,
-                head_init="probe" if file else "random",
-                freeze_until="block1" if file else None,
-                epochs=20,
-                batch_size=32,
-                random_state=seed,
-            )
-            clf.fit(X[rows], y[rows])
-            accuracies[name].append(clf.score(X_test[of_target], y_test[of_target]))
-    for name in scores:
-        scores[name].append(accuracies[name])
+        for name, start in starts.items():
+            clf = TransferClassifier(epochs=20, batch_size=16, random_state=seed, **start)
+            clf.fit(X[few], y[few])
+            scores[name][row, seed] = clf.score(X_test[of_target], y_test[of_target])
 folder.cleanup()
+for name, values in scores.items():
+    print(f"{name}: {values.mean(axis=1).round(3)}")
 
 # %%
+# With 5 images of each class, the frozen body is better. With 80, training all layers is better: the
+# source task, shoes, shirts and bags, had no more than 2,500 images.
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for (name, values), style in zip(scores.items(), ("o-", "s--"), strict=True):
-    mean = np.mean(values, axis=1)
-    ax.plot(sizes, mean, style, label=name)
-    ax.fill_between(sizes, np.min(values, axis=1), np.max(values, axis=1), alpha=0.2)
+    ax.plot(sizes, values.mean(axis=1), style, label=name)
+    ax.fill_between(sizes, values.min(axis=1), values.max(axis=1), alpha=0.2)
 ax.set_xscale("log")
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
-ax.set(xlabel="images of each class", ylabel="test accuracy")
+ax.set(xlabel="images of each class", ylabel="test accuracy: mean and range of 3 draws")
 ax.legend()

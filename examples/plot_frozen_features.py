@@ -7,7 +7,7 @@ classifier of scikit-learn. Are features learned on other classes better than pi
 """
 
 # %%
-# A small ResNet learns shoes, shirts and bags. Only its body is kept, in a file.
+# The small CNN learns shoes, shirts and bags. Only its body is kept, in a file.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,18 +29,20 @@ X, y, names = fashion.data, fashion.target, fashion.target_names
 folder = TemporaryDirectory()
 weights = Path(folder.name, "body.weights.h5")
 is_source = np.flatnonzero(y >= 5)[:2500]
-source = TransferClassifier("small_resnet", epochs=6, random_state=0)
+source = TransferClassifier(epochs=6, batch_size=64, random_state=0)
 source.fit(X[is_source], y[is_source]).save_backbone_weights(weights)
 
 # %%
 # The target task has 20 images of each of five other classes. Every classifier gets them as pixels,
-# and as features of the second block.
+# and as features of the frozen body.
 rng = np.random.default_rng(0)
-few = np.concatenate([rng.permutation(np.flatnonzero(y[:5000] == label))[:20] for label in range(5)])
+few = np.concatenate(
+    [rng.permutation(np.flatnonzero(y[:5000] == label))[:20] for label in range(5)]
+)
 test = 5000 + np.flatnonzero(y[5000:] < 5)
 inputs = {
     "pixels": FunctionTransformer(lambda images: images.reshape(len(images), -1) / 255),
-    "features of block2": BackboneFeatures("small_resnet", weights=weights, layer="block2"),
+    "frozen features": BackboneFeatures(weights=weights, pooling="flatten"),
 }
 classifiers = {
     "logistic regression": LogisticRegression(C=0.1, max_iter=1000),

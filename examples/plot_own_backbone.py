@@ -1,9 +1,9 @@
 """
-A user-defined backbone
-=======================
+A custom backbone in a grid search
+==================================
 
-A new network is one entry: a function that adds its layers to a Keras graph. Freeze points, grids,
-features and weight files then work for it as for any other backbone.
+A new network is one entry: a function that adds its layers to a Keras graph. A grid over backbones
+and freeze points then compares it with others. Features and weight files work for it as well.
 """
 
 # %%
@@ -18,10 +18,16 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skfashion import Backbone, BackboneFeatures, TransferClassifier, register_backbone
+from skfashion import (
+    Backbone,
+    BackboneFeatures,
+    TransferClassifier,
+    memory_report,
+    register_backbone,
+)
 from skfashion.datasets import load_fashion_sample
 from skfashion.inspection import FreezeDepthDisplay
-from skfashion.model_selection import ClassSplitCV
+from skfashion.model_selection import ClassSplitCV, check_search, search_frame
 
 
 def strided_resnet(images):
@@ -49,29 +55,48 @@ register_backbone(
 )
 
 # %%
-# Its name can be searched beside others. Numbers of stages serve all of them.
-X, y = (part[:2500] for part in load_fashion_sample(return_X_y=True))
+# Its name can be searched beside others. Numbers of stages serve all backbones: 0 freezes nothing,
+# 1 the first stage. ``memory`` is a folder in which candidates and folds share pretraining.
+# :func:`~skfashion.model_selection.check_search` finds candidates that would fail, before anything
+# trains.
+X, y = (part[:2000] for part in load_fashion_sample(return_X_y=True))
 source = [5, 6, 7, 8, 9]
+folder = TemporaryDirectory()
+clf = TransferClassifier(
+    pretrain_classes=source,
+    pretrain_epochs=4,
+    epochs=4,
+    batch_size=64,
+    random_state=0,
+    memory=Path(folder.name, "memory"),
+)
 search = GridSearchCV(
-    TransferClassifier(
-        pretrain_classes=source, pretrain_epochs=4, epochs=4, batch_size=128, random_state=0
-    ),
+    clf,
     {"backbone": ["small_cnn", "strided_resnet"], "freeze_until": [0, 1, "features"]},
-    cv=ClassSplitCV(2, pretrain_classes=source),
-).fit(X, y)
+    cv=ClassSplitCV(3, pretrain_classes=source),
+)
+check_search(search, X, y).fit(X, y)
+search_frame(search)[["backbone", "freeze_point", "mean_test_score", "n_trainable_params"]]
 
+# %%
+# 19 fits pretrained two networks; the others found them.
+report = memory_report(clf.memory)
+print({name: report[name] for name in ("pretrainings_computed", "pretrainings_found")})
+
+# %%
+# Score, seconds per fit and trainable parameters of both networks against the freeze point.
 display = FreezeDepthDisplay.from_search(search)
 
 # %%
 # Any other classifier of scikit-learn can use its features.
 best = search.best_estimator_
 target = y < 5
-with TemporaryDirectory() as folder:
-    weights = Path(folder, "body.weights.h5")
-    best.save_backbone_weights(weights)
-    probe = make_pipeline(
-        BackboneFeatures(best.backbone, weights=weights),
-        StandardScaler(),
-        LogisticRegression(max_iter=1000),
-    ).fit(X[target][:800], y[target][:800])
+weights = Path(folder.name, "body.weights.h5")
+best.save_backbone_weights(weights)
+probe = make_pipeline(
+    BackboneFeatures(best.backbone, weights=weights),
+    StandardScaler(),
+    LogisticRegression(max_iter=1000),
+).fit(X[target][:800], y[target][:800])
+folder.cleanup()
 probe.score(X[target][800:], y[target][800:])

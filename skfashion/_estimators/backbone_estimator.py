@@ -31,6 +31,12 @@ class BackboneEstimator(BaseEstimator):
     A search passes names of backbones to its workers, and these know only those that ship.
     """
 
+    # The notebook representation links to these pages.
+    _doc_link_module = "skfashion"
+    _doc_link_template = (
+        "https://skfashion.readthedocs.io/en/stable/api/generated/skfashion.{estimator_name}.html"
+    )
+
     _parameter_constraints: dict = {
         "backbone": [str, Backbone],
         "weights": [str, os.PathLike, None],

@@ -5,12 +5,10 @@ from pathlib import Path
 
 
 def get_surfaces_folder() -> Path:
-    """Return the bundled folder of small photographs, to try things without a download.
+    """Return the bundled folder of small photographs, for first trials without a download.
 
     The folder has three subfolders, ``brick``, ``grass`` and ``gravel``, with 36 grey JPEG files
-    each, of 64 to 85 pixels a side. Files of a class are parts of one larger photograph, and do not
-    overlap. The photographs are textures of ambientCG, in the versions that scikit-image ships,
-    under the licence CC0.
+    each, of 64 to 85 pixels a side.
 
     Returns
     -------
@@ -20,6 +18,14 @@ def get_surfaces_folder() -> Path:
     See Also
     --------
     load_image_folder : Loads paths and labels from such a folder.
+
+    Notes
+    -----
+    The files of a class are parts of one photograph that do not overlap. So they are more alike
+    than photographs of a class usually are, and scores say little about other data.
+
+    The three photographs have the licence CC0. scikit-image ships them as `skimage.data.brick`,
+    `grass` and `gravel`; ``LICENSE.surfaces`` in the package names the sources.
 
     Examples
     --------

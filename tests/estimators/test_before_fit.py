@@ -9,7 +9,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skfashion import TransferClassifier
+from skfashion import BackboneFeatures, TransferClassifier
 
 PROGRAM = """
 import sys
@@ -77,6 +77,14 @@ def test_the_representation_of_a_search_builds_no_model(fresh):
     search.best_estimator_ = fresh
     assert "best_estimator_" in search._repr_html_()
     assert fresh._model is None
+
+
+@pytest.mark.parametrize("estimator", [TransferClassifier(), BackboneFeatures()])
+def test_the_notebook_representation_links_to_the_page_of_the_class(estimator):
+    name = type(estimator).__name__
+    link = f"https://skfashion.readthedocs.io/en/stable/api/generated/skfashion.{name}.html"
+    assert estimator._get_doc_link() == link
+    assert f'href="{link}' in estimator._repr_html_()
 
 
 def test_the_model_is_built_on_access(fresh):
