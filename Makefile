@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: demo quick test test-slow test-lowest lint check bench docs linkcheck clean
+.PHONY: demo quick test test-slow test-lowest lint check bench docs test-site linkcheck clean
 
 demo: .venv/demo
 	$(BIN)/python examples/demo/class_split.py $(if $(FULL),--full)
@@ -56,7 +56,11 @@ docs: .venv/docs
 		$(BIN)/python docs/check_links.py docs/_build/html && \
 		echo "docs/_build/html/index.html, in $$(($$(date +%s) - start)) s"
 
-# This one does: it asks whether addresses outside the site exist.
+# Chromium opens the built site; it has to be installed.
+test-site: docs .venv/test .venv/browser
+	$(BIN)/python -m pytest -m slow tests/docs
+
+# This one needs a network: it asks whether addresses outside the site exist.
 linkcheck: .venv/docs
 	$(BIN)/sphinx-build -q -b linkcheck -D plot_gallery=0 docs docs/_build/linkcheck
 
@@ -70,7 +74,7 @@ clean:
 	$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/demo .venv/test .venv/bench .venv/lint .venv/docs: .venv/%: .venv/python pyproject.toml
+.venv/demo .venv/test .venv/bench .venv/lint .venv/docs .venv/browser: .venv/%: .venv/python pyproject.toml
 	$(INSTALL) '.[$*]'
 	@touch $@
 

@@ -28,7 +28,12 @@ class Page(HTMLParser):
 
 def find_broken_links(site: Path) -> tuple[list[str], list[str]]:
     """Return "page: link" for links that lead nowhere, and the external addresses, sorted."""
-    pages = {path.resolve(): Page(path.read_text("utf-8")) for path in site.rglob("*.html")}
+    # The theme has templates among its static files.
+    pages = {
+        path.resolve(): Page(path.read_text("utf-8"))
+        for path in site.rglob("*.html")
+        if "_static" not in path.parts
+    }
     broken, external = [], set()
     for path, page in pages.items():
         for link in page.links:
@@ -47,7 +52,6 @@ def _exists(page: Path, target: str, anchor: str, pages: dict[Path, Page]) -> bo
         file /= "index.html"
     if file not in pages:
         return file.is_file()
-    # Scripts take empty anchors and "#" for the top of a page.
     return not anchor or unquote(anchor) in pages[file].anchors
 
 

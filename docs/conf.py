@@ -32,6 +32,10 @@ default_role = "literal"
 # Quotes and dashes of code and options stay as they are typed.
 smartquotes = False
 
+# The button copies what is typed.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
 # -- Links ---------------------------------------------------------------------------------------
 
 nitpicky = True
@@ -122,6 +126,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
+    "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,

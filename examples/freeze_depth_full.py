@@ -20,7 +20,7 @@ conv1           0.927        0.928          23            edges transfer: half t
                                                           lost
 conv2,          0.909        0.917          5             an eighth of the time, for
 features                                                  one to two points
-dense           0.747        0.783          1             the hidden layer knows
+dense           0.747        0.783          1             the hidden layer fits
                                                           shoes, not shirts
 ==============  ===========  =============  ============  ==========================
 
@@ -74,3 +74,5 @@ display = FreezeDepthDisplay.from_search(search, X, y)
 display.figure_.savefig("freeze_depth_full.png", dpi=150)
 columns = ["pretrain_classes", "freeze_point", "mean_test_score", "std_test_score", "mean_fit_time"]
 print(frame[columns].to_string())
+
+# sphinx_gallery_thumbnail_path = '_static/freeze_depth_full.png'

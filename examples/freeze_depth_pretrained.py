@@ -77,3 +77,5 @@ for ax, (backbone, points) in zip(panels, POINTS.items(), strict=True):
     FreezeDepthDisplay.from_search(search, X, y, ax=ax)
     print(search_frame(search, X, y)[COLUMNS].to_string(), flush=True)
 figure.savefig("freeze_depth_pretrained.png", dpi=150)
+
+# sphinx_gallery_thumbnail_path = '_static/freeze_depth_pretrained.png'

@@ -56,7 +56,7 @@ def draw_tasks(tasks):
         {worker for worker, _, _ in fits},
         key=lambda worker: min(start for each, start, _ in fits if each == worker),
     )
-    figure, ax = plt.subplots(figsize=(8, 0.6 + 0.5 * len(workers)), layout="constrained")
+    _, ax = plt.subplots(figsize=(8, 0.6 + 0.5 * len(workers)), layout="constrained")
     for worker, start, stop in fits:
         row = workers.index(worker)
         ax.broken_barh([(start - first, stop - start)], (row - 0.4, 0.8), edgecolor="white")

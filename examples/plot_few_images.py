@@ -48,8 +48,7 @@ for name, values in scores.items():
     print(f"{name}: {values.mean(axis=1).round(3)}")
 
 # %%
-# With 5 images of each class, the frozen body is better. With 80, training all layers is better: the
-# source task, shoes, shirts and bags, had no more than 2,500 images.
+# With 5 images of each class, the frozen body is better. With 80, training all layers is better.
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for (name, values), style in zip(scores.items(), ("o-", "s--"), strict=True):
     ax.plot(sizes, values.mean(axis=1), style, label=name)

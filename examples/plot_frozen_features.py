@@ -61,14 +61,15 @@ scores = {
 }
 
 # %%
-# Every classifier gains from features that were learned on classes which it never sees.
+# Features that were learned on other classes are no worse than pixels for any classifier. Nearest
+# neighbours and the random forest gain most, logistic regression least.
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 at = np.arange(len(classifiers))
 for shift, (name, values) in zip((-0.2, 0.2), scores.items(), strict=True):
     ax.bar_label(ax.bar(at + shift, values, 0.4, label=name), fmt="%.2f")
 ax.set_xticks(at, classifiers)
-ax.set(ylabel="test accuracy", ylim=(0, 1))
-ax.legend(loc="lower right")
+ax.set(ylabel="test accuracy", ylim=(0, 1.05))
+ax.legend(loc="upper center", ncols=2)
 
 # %%
 # The first two principal components of the test images, in both spaces.

@@ -13,7 +13,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.rst"))]
 _MARKDOWN = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # A comment above a block says why it is not run: ".. not run: fastai".
 _RST = re.compile(
-    r"(?:^\.\. not run: (?P<reason>.+)\n\n)?^\.\. code-block:: python\n(?P<code>(?:[ ]{3,}.*\n|\n)+)",
+    r"(?:^ *\.\. not run: (?P<reason>.+)\n\n)?"
+    r"^(?P<indent> *)\.\. code-block:: python\n(?P<code>(?:(?P=indent) {3}.*\n|\n)+)",
     re.MULTILINE,
 )
 

@@ -11,11 +11,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV
 
 import skfashion
 from skfashion import TransferClassifier, datasets
 from tests.class_split import first_of_each
+from tests.residual import RESIDUAL
 
 from .pages import PAGES, ROOT, find_blocks, find_undefined
 
@@ -70,6 +72,11 @@ PRESUPPOSED_ON = {
             for name in ("X_fashion", "y_fashion", "X_digits", "y_digits")
         },
     },
+    "class_split.rst": {
+        "TransferClassifier": lambda: TransferClassifier,
+        "VotingClassifier": lambda: VotingClassifier,
+    },
+    "saving.rst": {"backbone": lambda: RESIDUAL},
     "sharing.rst": {
         "TransferClassifier": lambda: TransferClassifier,
         "skfashion": lambda: skfashion,
