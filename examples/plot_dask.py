@@ -2,18 +2,18 @@
 A search on a Dask cluster
 ==========================
 
-With :func:`~skfashion.distributed.search_on` a search runs on a cluster, and survives the death of
-a worker. The cluster here is two processes on this machine. One of them dies in the middle.
+With :func:`~skfashion.distributed.search_on` a search runs on a cluster, and completes even if a
+worker dies. The cluster here is two processes on this machine, one of which dies during the search.
 """
 
 # %%
-# The scorer ends the process in which it runs, once: a stand-in for a machine that fails.
+# The scorer ends the process in which it runs, once, to simulate a machine that fails.
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
-from dask.distributed import Client, LocalCluster
+from dask.distributed import Client, LocalCluster, get_task_stream
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import TransferClassifier
@@ -33,7 +33,7 @@ def score_or_die(clf, X, y):
 
 # %%
 # Dask starts worker processes, which import this script. So code that starts them is under
-# ``__main__``. The dashboard and Dask's log of restarts are off.
+# ``__main__``. ``silence_logs`` hides Dask's messages about the restart.
 search = GridSearchCV(
     TransferClassifier(epochs=3, batch_size=32, random_state=0),
     {"freeze_until": [None, "conv1", "features"], "learning_rate": [0.0003, 0.001, 0.003]},
@@ -44,7 +44,7 @@ X, y = (part[:600] for part in load_fashion_sample(return_X_y=True))
 
 
 def draw_tasks(tasks):
-    """Draw a bar for each task of a fit, in the row of its worker."""
+    """Draw a bar for each fit, in the row of its worker."""
     fits = [
         (task["worker"], span["start"], span["stop"])
         for task in tasks
@@ -65,13 +65,16 @@ def draw_tasks(tasks):
     ax.set(xlabel="seconds since the first fit began")
 
 
+# %%
+# In the picture the second worker dies, and Dask starts a third in its place. Its fits are done
+# again. The first fit of a worker takes longest: it imports TensorFlow and builds the network.
 if __name__ == "__main__":
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         ) as cluster,
         Client(cluster) as client,
-        client.get_task_stream() as stream,
+        get_task_stream(client) as stream,
         search_on(client),
     ):
         search.fit(X, y)

@@ -2,12 +2,12 @@
 Saving, loading and a model card
 ================================
 
-A fitted classifier goes into one file, without pickle: reading it runs no code. A model card
-describes it for those who will use it.
+``save`` writes a fitted classifier to one file, without pickle: loading it runs no code. A model card
+describes the classifier for those who will use it.
 """
 
 # %%
-# A classifier with names as labels, in a file.
+# Save a classifier whose labels are names.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,7 +35,7 @@ assert np.array_equal(loaded.predict_proba(unseen.data), clf.predict_proba(unsee
 display = ImageGridDisplay.from_estimator(loaded, unseen.data, names[unseen.target], n_images=8)
 
 # %%
-# A file that was changed is refused, whatever the change.
+# A file with a single wrong bit is an error.
 content = bytearray(path.read_bytes())
 content[len(content) // 2] ^= 1
 path.write_bytes(content)
@@ -45,9 +45,9 @@ except ValueError as error:
     print(error)
 
 # %%
-# The card has what the classifier is, how it was trained, and its scores. Only its author knows
-# where it fails.
+# The model card has what the classifier is, how it was trained, and its scores. Add what only you can
+# tell, such as its limits. These are the first lines:
 card = clf.card(unseen.data, names[unseen.target])
 card.sections["Limits"] = "The images show one piece of clothing on black."
-print(str(card)[:700])
+print("\n".join(str(card).splitlines()[:18]))
 folder.cleanup()
