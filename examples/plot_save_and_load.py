@@ -2,8 +2,8 @@
 Saving, loading and a model card
 ================================
 
-``save`` writes a fitted classifier to one file, without pickle: loading it runs no code. A model card
-describes the classifier for those who will use it.
+``save`` writes a fitted classifier to one file, without pickle: loading it runs no code. A model
+card describes the classifier for those who will use it.
 """
 
 # %%
@@ -45,8 +45,8 @@ except ValueError as error:
     print(error)
 
 # %%
-# The model card has what the classifier is, how it was trained, and its scores. Add what only you can
-# tell, such as its limits. These are the first lines:
+# The model card has what the classifier is, how it was trained, and its scores. Add what only you
+# can tell, such as its limits. These are the first lines:
 card = clf.card(unseen.data, names[unseen.target])
 card.sections["Limits"] = "The images show one piece of clothing on black."
 print("\n".join(str(card).splitlines()[:18]))
