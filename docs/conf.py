@@ -64,6 +64,7 @@ autosummary_generate = True
 # Docstrings state the types.
 autodoc_typehints = "none"
 autodoc_preserve_defaults = True
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = True
@@ -88,14 +89,14 @@ numpydoc_xref_aliases = {
 
 # The first parameter of each group on the page of TransferClassifier.
 PARAMETER_GROUPS = {
-    "backbone": "Network and tasks",
-    "pretrain_epochs": "Training and learning rates",
-    "hidden_units": "Head, dropout and augmentation",
-    "early_stopping": "Early stopping",
-    "class_weight": "Class weights, seeds and messages",
-    "image_shape": "Input",
-    "dtype": "Precision and further options",
-    "memory": "Caching and checkpoints",
+    "backbone": "network and tasks",
+    "pretrain_epochs": "training and learning rates",
+    "hidden_units": "head, dropout and augmentation",
+    "early_stopping": "early stopping",
+    "class_weight": "class weights, seeds and messages",
+    "image_shape": "input",
+    "dtype": "precision and further options",
+    "memory": "caching and checkpoints",
 }
 
 
@@ -107,7 +108,7 @@ def group_parameters(app, what, name, obj, options, lines):
     for number in range(end - 1, -1, -1):
         first = lines[number].strip().removeprefix("**").partition("**")[0]
         if lines[number].startswith("    **") and first in PARAMETER_GROUPS:
-            title = f":Parameters -- {PARAMETER_GROUPS[first]}:"
+            title = f":Parameters ({PARAMETER_GROUPS[first]}):"
             if first == "backbone":
                 lines[lines.index(":Parameters:")] = title
             else:
@@ -130,7 +131,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,
-    "min_reported_time": 3600,
+    "write_computation_times": False,
     "reference_url": {"skfashion": None},
     "doc_module": ("skfashion",),
     "backreferences_dir": "api/examples",
@@ -162,6 +163,7 @@ html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 # Pages without pages below them have nothing to list at the side.
 html_sidebars = {page: [] for page in ("index", "getting_started", "search", "genindex")}
 html_theme_options = {
