@@ -7,6 +7,7 @@ from pathlib import Path
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import numpydoc.xref
+from sphinx_gallery.sorting import ExplicitOrder
 
 import skfashion
 
@@ -135,7 +136,25 @@ sphinx_gallery_conf = {
     "reference_url": {"skfashion": None},
     "doc_module": ("skfashion",),
     "backreferences_dir": "api/examples",
-    "within_subsection_order": "FileNameSortKey",
+    # The commonest tasks come first, and the two pages that are not run last.
+    "within_subsection_order": ExplicitOrder(
+        [
+            "plot_photographs.py",
+            "plot_frozen_features.py",
+            "plot_few_images.py",
+            "plot_augmentation.py",
+            "plot_history_and_mistakes.py",
+            "plot_grad_cam.py",
+            "plot_calibration.py",
+            "plot_save_and_load.py",
+            "plot_another_domain.py",
+            "plot_class_split.py",
+            "plot_freeze_depth.py",
+            "*",
+            "freeze_depth_full.py",
+            "freeze_depth_pretrained.py",
+        ]
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """
-Are the probabilities right?
-============================
+Calibrate probabilities
+=======================
 
 A network is often too confident: of images with a probability of 0.9, fewer than nine in ten are
 classified rightly. This example measures that, and calibrates a fitted classifier on images that it

@@ -1,6 +1,6 @@
 """
-Transfer between two halves of the classes
-==========================================
+Class split in both directions
+==============================
 
 The class-split protocol pretrains a network on some classes, freezes its early layers and
 fine-tunes the others on the remaining classes. This example does so in both directions, and trains

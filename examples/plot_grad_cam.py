@@ -1,9 +1,9 @@
 """
-What a classifier looks at
-==========================
+Heat maps with Grad-CAM
+=======================
 
-Grad-CAM [1]_ maps the pixels that speak for a class. Here a classifier of clothes is asked where in
-an image it sees them, also where there are two.
+Grad-CAM [1]_ maps the pixels that speak for a class. Here the maps show where in an image a
+classifier of clothes finds a piece of clothing, also in images with two pieces.
 
 .. [1] Selvaraju et al.: "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
    Localization", ICCV 2017, arXiv:1610.02391.
