@@ -66,9 +66,9 @@ def draw_tasks(tasks):
 
 
 # %%
-# In the picture one of the first two workers dies, and Dask starts a third in its place. The fit that
-# was lost is run again. The first fit of a worker takes longest: it imports TensorFlow and builds
-# the network.
+# In the picture one of the first two workers dies, and Dask starts a third in its place. The fit
+# that was lost is run again. The first fit of a worker takes longest: it imports TensorFlow and
+# builds the network.
 if __name__ == "__main__":
     with (
         LocalCluster(

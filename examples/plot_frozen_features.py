@@ -63,7 +63,7 @@ scores = {
 # %%
 # Features that were learned on other classes are no worse than pixels for any classifier. Nearest
 # neighbours and the random forest gain most, logistic regression least.
-figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
+figure, ax = plt.subplots(figsize=(8.5, 3.4), layout="constrained")
 at = np.arange(len(classifiers))
 for shift, (name, values) in zip((-0.2, 0.2), scores.items(), strict=True):
     ax.bar_label(ax.bar(at + shift, values, 0.4, label=name), fmt="%.2f")
