@@ -7,7 +7,7 @@ classifies handwritten digits, with ten images of each.
 """
 
 # %%
-# The network learns ten kinds of clothes, and its body goes into a file.
+# The network learns ten kinds of clothes. ``save_backbone_weights`` writes its body to a file.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,16 +54,18 @@ for seed in range(3):
 folder.cleanup()
 
 # %%
-# Weights from clothes are better than random ones, frozen or not.
-figure, ax = plt.subplots(figsize=(7.5, 2.8), layout="constrained")
+# On average, weights from clothes are one to two points better than random ones. Logistic regression
+# on the pixels is as good as a network whose body is frozen.
+figure, ax = plt.subplots(figsize=(8, 2.6), layout="constrained")
 for row, (name, values) in enumerate(scores.items()):
     color = "C0" if name.startswith("clothes") else "C7"
     ax.plot(values, [row] * 3, "|", color=color, markersize=12)
     ax.plot(np.mean(values), row, "o", color=color)
-    ax.annotate(f"{np.mean(values):.3f}", (max(values), row), (8, -4), textcoords="offset points")
-ax.set_yticks(range(len(scores)), scores)
-ax.invert_yaxis()
-ax.set(xlabel="test accuracy, 10 images of each digit: three draws, and their mean", xmargin=0.12)
+ax.set_yticks(
+    range(len(scores)), [f"{name}: {np.mean(values):.3f}" for name, values in scores.items()]
+)
+ax.set(xlabel="test accuracy, 10 images of each digit: three draws, and their mean")
+ax.set_ylim(4.6, -0.6)
 ax.grid(axis="x", alpha=0.3)
 
 # %%

@@ -7,7 +7,7 @@ classes first with the same network from scratch.
 """
 
 # %%
-# The small CNN learns classes 5 to 9, once, and its body goes into a file.
+# The small CNN learns classes 5 to 9, once. ``save_backbone_weights`` writes its body to a file.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
