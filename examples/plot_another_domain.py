@@ -54,8 +54,8 @@ for seed in range(3):
 folder.cleanup()
 
 # %%
-# On average, weights from clothes are one to two points better than random ones. Logistic regression
-# on the pixels is as good as a network whose body is frozen.
+# On average, weights from clothes are one to two points better than random ones. Logistic
+# regression on the pixels is as good as a network whose body is frozen.
 figure, ax = plt.subplots(figsize=(8, 2.6), layout="constrained")
 for row, (name, values) in enumerate(scores.items()):
     color = "C0" if name.startswith("clothes") else "C7"
