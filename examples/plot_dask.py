@@ -3,7 +3,7 @@ A search on a Dask cluster
 ==========================
 
 With :func:`~skfashion.distributed.search_on` a search runs on a cluster, and completes even if a
-worker dies. The cluster here is two processes on this machine, one of which dies during the search.
+worker dies. The cluster here is two processes on this machine. One of them dies during the search.
 """
 
 # %%

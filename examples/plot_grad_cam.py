@@ -48,8 +48,8 @@ display = GradCAMDisplay.from_estimator(
 )
 
 # %%
-# No training image had two pieces. `target` asks for each of them: the map goes to the other half,
-# also where the class was not the predicted one. The same images are in both rows.
+# No training image had two pieces. `target` names the left piece in the first row and the right
+# piece in the second. The map moves to that half, even if another class was predicted. The same images are in both rows.
 pairs = np.array([(TROUSER, SNEAKER), (BAG, BOOT), (SNEAKER, TROUSER), (BOOT, BAG)])
 first = {label: images_test[y_test == label][0] for label in np.unique(pairs)}
 X_pairs = np.array([np.hstack([first[left], first[right]]) for left, right in pairs])
@@ -58,8 +58,8 @@ display = GradCAMDisplay.from_estimator(
 )
 
 # %%
-# :func:`~skfashion.inspection.grad_cam` returns the maps as arrays. This is the share of the maps
-# of left pieces that lies in the left half, for three stages of the backbone.
+# :func:`~skfashion.inspection.grad_cam` returns the maps as arrays. This is the share of the left
+# half in the maps of left pieces, for three stages of the backbone. Later stages are more exact.
 for layer in ("block1", "block2", "block3"):
     maps = grad_cam(clf, X_pairs, layer=layer, target=pairs[:, 0])
     share = maps[:, :, :28].sum() / maps.sum()

@@ -8,8 +8,8 @@ and freeze points then compares it with others. Features and weight files work f
 
 # %%
 # Images have values from 0 to 255, so scaling is part of the network. A stage is the name of a
-# layer that the whole network goes through. Here the stages are additions, each of which ends a
-# block of a small residual network.
+# layer at which the network can be cut. Here each stage is the addition at the end of a block of a
+# small residual network.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 

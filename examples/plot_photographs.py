@@ -7,8 +7,8 @@ with skfashion and holds photographs of bricks, grass and gravel. The network ne
 """
 
 # %%
-# `X` holds paths, `y` names of subfolders. Nothing is decoded yet. With photographs of your own and
-# a network, begin with ``TransferClassifier("mobilenet_v2", weights="imagenet")``.
+# `X` holds paths, `y` names of subfolders. Nothing is decoded yet. For your photographs, begin
+# with ``TransferClassifier("mobilenet_v2", weights="imagenet")``.
 from sklearn.model_selection import train_test_split
 
 from skfashion import TransferClassifier
