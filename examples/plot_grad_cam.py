@@ -49,7 +49,8 @@ display = GradCAMDisplay.from_estimator(
 
 # %%
 # No training image had two pieces. `target` names the left piece in the first row and the right
-# piece in the second. The map moves to that half, even if another class was predicted. The same images are in both rows.
+# piece in the second, of the same images. The map moves to that half, even if another class was
+# predicted.
 pairs = np.array([(TROUSER, SNEAKER), (BAG, BOOT), (SNEAKER, TROUSER), (BOOT, BAG)])
 first = {label: images_test[y_test == label][0] for label in np.unique(pairs)}
 X_pairs = np.array([np.hstack([first[left], first[right]]) for left, right in pairs])
