@@ -23,9 +23,9 @@ def open_store(memory, memory_limit: int | str | None = None) -> Store | None:
     Parameters
     ----------
     memory : str, path-like, joblib.Memory or None
-        The parameter of `TransferClassifier`.
+        The parameter of an estimator.
     memory_limit : int, str or None
-        The parameter of `TransferClassifier`.
+        The parameter of an estimator.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def _require_store(memory):
 
 
 def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
-    """Report what a folder of `TransferClassifier(memory=...)` holds, and how it was used.
+    """Report what a folder of the estimators' `memory` holds, and how it was used.
 
     Parameters
     ----------
@@ -76,9 +76,10 @@ def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
     dict of str to number
         "bytes": the size of the files. The other numbers are sums over all processes, as far back
         as the folder's log goes: "pretrainings_found" and "pretrainings_computed"; "rows_found"
-        and "rows_computed", images whose frozen features were found or computed, where these are
-        worth a file; "epochs_found", epochs of both tasks that were restored instead of trained;
-        and "seconds_saved", the time that these epochs took when they were trained.
+        and "rows_computed", images whose features, of either estimator, were found, or computed
+        by the network, where these are worth a file; "epochs_found", epochs of both tasks that
+        were restored instead of trained; and "seconds_saved", the time that these epochs took when
+        they were trained.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
 
 
 def clear_memory(memory: str | PathLike | Memory) -> None:
-    """Remove what `TransferClassifier(memory=...)` keeps in a folder, and nothing else.
+    """Remove what the estimators' `memory` keeps in a folder, and nothing else.
 
     Parameters
     ----------

@@ -1,20 +1,22 @@
 """BackboneFeatures: images in, features of a backbone's early layers out."""
 
 import os
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Self
 
 import numpy as np
+from joblib import Memory
 from numpy.typing import ArrayLike
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._backbones.freeze_points import resolve_layer
+from .._backbones.freeze_points import resolve_layers
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 from .._data.lazy_images import ImageFormat
@@ -23,7 +25,8 @@ from .._data.validation import check_rows
 from .._networks.architecture import BodyArchitecture
 from .._random_streams import RandomStreams
 from .backbone_estimator import BackboneEstimator
-from .fitted_features import FittedFeatures
+from .fitted_features import FeatureSharing, FittedFeatures
+from .stores import open_memory
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneEstimator):
@@ -40,10 +43,11 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     weights : str or path-like, default=None
         `None` for random weights, "imagenet" for the official release, or a path; as for
         `TransferClassifier`.
-    layer : str or int, default="features"
+    layer : str, int, list or tuple, default="features"
         The layer whose output is returned: the name of a layer or stage, "features" for the whole
         body, or a number of stages, so that one grid serves several backbones (1 is the first
-        stage, -1 all but the last).
+        stage, -1 all but the last). A list has the outputs of several layers side by side, in its
+        order, from one pass.
     pooling : {"average", "max", "flatten"}, default="average"
         How a feature map of shape (height, width, channels) becomes a vector: its mean or maximum
         in each channel, or all of it.
@@ -68,6 +72,15 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         sizes have the backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         What the network computes in. Features are float64 with "float64", else float32.
+    memory : str, path-like or joblib.Memory, default=None
+        A folder in which features are shared, image by image, with other fits and processes, and
+        with `TransferClassifier`. A pass over images keeps the average and the maximum of the
+        outputs of all stages, so a grid over `layer` and `pooling` takes one pass
+        (:ref:`feature-grids`). What is found has the same bits as what is computed. Only arrays
+        are read, never code.
+    memory_limit : int or str, default=None
+        Bytes that the folder may take, or a str such as "20G"; the least recently used files are
+        removed first. By default it may take half of the disk's free space.
 
     Attributes
     ----------
@@ -109,8 +122,10 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
 
     _parameter_constraints: dict = {
         **BackboneEstimator._parameter_constraints,
-        "layer": [str, Integral],
+        "layer": [str, Integral, list, tuple],
         "pooling": [StrOptions({"average", "max", "flatten"})],
+        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
+        "memory_limit": [Interval(Integral, 1, None, closed="left"), str, None],
     }
 
     def __init__(
@@ -118,7 +133,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         backbone: str | Backbone = "small_cnn",
         *,
         weights: str | os.PathLike | None = None,
-        layer: str | int = "features",
+        layer: str | int | Sequence[str | int] = "features",
         pooling: str = "average",
         random_state: int | np.random.RandomState | None = None,
         image_shape: tuple[int, ...] | None = None,
@@ -127,6 +142,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         reduced_decoding: bool = True,
         input_size: int | None = None,
         dtype: str = "float32",
+        memory: str | os.PathLike | Memory | None = None,
+        memory_limit: int | str | None = None,
     ):
         self.backbone = backbone
         self.weights = weights
@@ -139,6 +156,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         self.reduced_decoding = reduced_decoding
         self.input_size = input_size
         self.dtype = dtype
+        self.memory = memory
+        self.memory_limit = memory_limit
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: None = None) -> Self:
@@ -172,26 +191,33 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         architecture = BodyArchitecture(
             backbone, image_format.image_shape, self.input_size, self.dtype
         )
-        spec = architecture, resolve_layer(backbone, self.layer), self.pooling
+        spec = architecture, resolve_layers(backbone, self.layer), self.pooling
+        store = open_memory(self)
         pooled_features = get_pooled_features(*spec)
+        if store is not None:
+            pooled_features.graph.check_recognised()
         if self.weights is None:
             weights = pooled_features.graph.initial_weights(RandomStreams(self.random_state))
         else:
             weights = load_body_weights(self.weights, pooled_features.graph)
         kept = {path: weights[path] for path in pooled_features.paths}
         self._set_fitted_state(
-            FittedFeatures(image_format, *spec, kept, pooled_features.n_features)
+            FittedFeatures(image_format, *spec, kept, pooled_features.n_features),
+            None if store is None else FeatureSharing.of(store, weights),
         )
         return self
 
-    def _set_fitted_state(self, state: FittedFeatures) -> None:
-        """Take over what a fit learned."""
+    def _set_fitted_state(
+        self, state: FittedFeatures, sharing: FeatureSharing | None = None
+    ) -> None:
+        """Take over what a fit learned. Features of a loaded estimator are not shared."""
         self.image_shape_ = state.image_format.image_shape
         self.pixel_range_ = state.image_format.pixel_range
         self._image_format = state.image_format
         self._feature_spec = state.architecture, state.layer, state.pooling
         self._weights = state.weights
         self._n_features_out = state.n_features_out
+        self._sharing = sharing
 
     def _fitted_state(self) -> FittedFeatures:
         """Return what a fit learned, to save it."""
@@ -224,7 +250,12 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         rows, _ = check_rows(self, X, self.image_shape_)
         architecture, *_ = self._feature_spec
         images = self._image_format.lazy_images(RowSubset(rows), architecture.float_type)
-        return get_pooled_features(*self._feature_spec).features(self._weights, images)
+        pooled_features = get_pooled_features(*self._feature_spec)
+        if (sharing := self._sharing) is None:
+            return pooled_features.features(self._weights, images)
+        return pooled_features.shared_features(
+            sharing.weights, sharing.hashes, images, sharing.store
+        )
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_weights" in vars(self)

@@ -115,8 +115,8 @@ class BodyState:
     ----------
     architecture : BodyArchitecture
         The body.
-    layer : str
-        The layer whose output are the features.
+    layer : str or list of str
+        The layers whose outputs are the features.
     pooling : {"average", "max", "flatten"}
         How they become a vector.
     weights : dict of str to ndarray
@@ -126,7 +126,7 @@ class BodyState:
     """
 
     architecture: BodyArchitecture
-    layer: str
+    layer: str | list[str]
     pooling: str
     weights: Weights
     image_format: ImageFormat
