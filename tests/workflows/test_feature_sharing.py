@@ -11,7 +11,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from skfashion import Backbone, BackboneFeatures, load, memory_report, save
+from skfashion import Backbone, BackboneFeatures, list_backbones, load, memory_report, save
+from skfashion._backbones.registry import get_backbone
 from skfashion._cache.image_hashes import hash_images
 from skfashion._cache.row_table import RowTable
 from skfashion._cache.store import Store, remove_unit
@@ -162,6 +163,22 @@ def test_the_whole_body_of_a_classifier_is_found(make, fashion, tmp_path, backbo
     expected = features(X, backbone=backbone)
     assert_array_equal(features(X, tmp_path, backbone), expected)
     assert counts(tmp_path) == (60, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("freeze_until", ["features", -1])
+@pytest.mark.parametrize("backbone", list_backbones())
+def test_features_of_every_backbone_are_those_of_its_classifier(
+    make, tmp_path, backbone, freeze_until
+):
+    X = load_fashion_sample(return_X_y=True)[0][:20]
+    params = {"backbone": backbone, "input_size": max(32, get_backbone(backbone).min_size)}
+    frozen = {**params, "freeze_until": freeze_until, "epochs": 1, "memory": tmp_path}
+    make(**frozen).fit(X, np.arange(20) % 2)
+    for layer in (freeze_until, "features"):
+        for pooling in ("average", "max", "flatten"):
+            wanted = {**params, "layer": layer, "pooling": pooling}
+            assert_array_equal(features(X, tmp_path, **wanted), features(X, **wanted))
 
 
 def test_a_classifier_finds_a_flattened_map(make, fashion, tmp_path):
