@@ -20,11 +20,10 @@ import subprocess
 import sys
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
 
 import numpy as np
 from _grid_peers import HandWritten, scikeras_classifier
-from _report import GTE5, print_table
+from _report import GTE5, print_table, seconds_of
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 
 from skfashion import TransferClassifier, memory_report
@@ -52,17 +51,15 @@ def rows():
     return train_test_split(X, y, train_size=12_000, stratify=y, random_state=0)[::2]
 
 
-def search(estimator, grid, cv, X, y):
+def search(estimator, grid, cv, X, y, n_jobs=None):
     """Return the seconds of a search, and its scores."""
-    begin = perf_counter()
-    fitted = GridSearchCV(estimator, grid, cv=cv, refit=False, error_score="raise").fit(X, y)
-    return perf_counter() - begin, fitted.cv_results_["mean_test_score"]
+    fitted = GridSearchCV(estimator, grid, cv=cv, refit=False, error_score="raise", n_jobs=n_jobs)
+    seconds = seconds_of(lambda: fitted.fit(X, y))
+    return seconds, fitted.cv_results_["mean_test_score"]
 
 
-def skfashion_side(name, memory):
-    X, y = rows()
-    cv = StratifiedKFold(3) if name == "heads" else ClassSplitCV(3, pretrain_classes=GTE5)
-    clf = TransferClassifier(
+def make_classifier(memory):
+    return TransferClassifier(
         pretrain_classes=GTE5,
         pretrain_epochs=EPOCHS,
         epochs=EPOCHS,
@@ -70,7 +67,12 @@ def skfashion_side(name, memory):
         random_state=0,
         memory=memory,
     )
-    return search(clf, GRIDS[name], cv, X, y)
+
+
+def skfashion_side(name, memory):
+    X, y = rows()
+    cv = StratifiedKFold(3) if name == "heads" else ClassSplitCV(3, pretrain_classes=GTE5)
+    return search(make_classifier(memory), GRIDS[name], cv, X, y)
 
 
 def hand_written_side(name):

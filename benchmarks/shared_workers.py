@@ -12,16 +12,14 @@ are stored. 1 is the least: each image once.
 
 import argparse
 from tempfile import TemporaryDirectory
-from time import perf_counter
 
 import numpy as np
 from _report import GTE5, print_table
 from distributed import Client
 from distributed.deploy.subprocess import SubprocessCluster
-from grid_speed import EPOCHS, GRIDS, rows
-from sklearn.model_selection import GridSearchCV
+from grid_speed import GRIDS, make_classifier, rows, search
 
-from skfashion import TransferClassifier, memory_report
+from skfashion import memory_report
 from skfashion.datasets import load_fashion_sample
 from skfashion.distributed import search_on
 from skfashion.model_selection import ClassSplitCV
@@ -31,21 +29,11 @@ STORED_CUTS = {"cuts": 2, "cluster": 1}
 RATES = [0.0003, 0.0005, 0.0007, 0.001, 0.0015, 0.002, 0.003, 0.005]
 
 
-def search(grid, X, y, memory, n_jobs=None):
+def search_and_count(grid, X, y, memory, n_jobs=None):
     """Return the seconds of a search, its scores, and what its workers computed."""
-    clf = TransferClassifier(
-        pretrain_classes=GTE5,
-        pretrain_epochs=EPOCHS,
-        epochs=EPOCHS,
-        batch_size=128,
-        random_state=0,
-        memory=memory,
-    )
     cv = ClassSplitCV(3, pretrain_classes=GTE5)
-    begin = perf_counter()
-    fitted = GridSearchCV(clf, grid, cv=cv, refit=False, error_score="raise", n_jobs=n_jobs)
-    scores = fitted.fit(X, y).cv_results_["mean_test_score"]
-    return perf_counter() - begin, scores, memory_report(memory)
+    seconds, scores = search(make_classifier(memory), grid, cv, X, y, n_jobs)
+    return seconds, scores, memory_report(memory)
 
 
 def line(name, workers, y, result):
@@ -68,7 +56,7 @@ def measure_cuts(n_rows):
     cells = []
     for n_jobs in (None, 2):
         with TemporaryDirectory() as folder:
-            result = search(GRIDS["cuts"], X, y, folder, n_jobs)
+            result = search_and_count(GRIDS["cuts"], X, y, folder, n_jobs)
         cells.append(line("cuts", f"n_jobs={n_jobs}", y, result))
     return cells
 
@@ -91,7 +79,7 @@ def measure_cluster(n_rows, n_workers):
         client.wait_for_workers(n_workers, timeout=120)
         for run in ("first", "warm"):  # workers import TensorFlow in the first one
             with TemporaryDirectory() as folder, search_on(client):
-                result = search(grid, X, y, folder)
+                result = search_and_count(grid, X, y, folder)
             cells.append(line("cluster", f"{n_workers} Dask workers, {run}", y, result))
     return cells
 

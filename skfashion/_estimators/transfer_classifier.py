@@ -106,7 +106,7 @@ class TransferClassifier(BaseTransferClassifier):
     dropout : float, default=0.5
         Share of the hidden layer that is dropped in each training step.
     feature_dropout : float, default=0.25
-        Share of the body's output that is dropped in each step, after every freeze point of it.
+        Share of the body's output that is dropped in each training step, frozen or not.
     augmentation : str, list of str or dict, default=None
         Random changes of the training images: "flip", "rotate", "zoom", "shift", "crop", "erase".
         A dict gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the

@@ -1,13 +1,11 @@
 """Batch normalisation by stored averages while the layers around it train."""
 
-from contextlib import contextmanager
-
+from .replaced_calls import replaced_calls
 from .tensorflow import keras
 
 
-@contextmanager
 def normalised_by_averages(model):
-    """Let the batch-normalisation layers of a model call themselves in inference mode.
+    """Return a context in which batch normalisation of a model calls itself in inference mode.
 
     A block traces the model in training mode. Layers of users are covered, and layers inside of
     layers. Several models share layers, so `layer.trainable` is left alone: it would change what
@@ -24,13 +22,7 @@ def normalised_by_averages(model):
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
-    for layer in layers:
-        vars(layer)["call"] = _in_inference_mode(layer.call)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del vars(layer)["call"]
+    return replaced_calls((layer, _in_inference_mode(layer.call)) for layer in layers)
 
 
 def _in_inference_mode(call):

@@ -1,13 +1,11 @@
 """Dropout at rates that are known at run time, so that a grid over rates traces nothing anew."""
 
-from contextlib import contextmanager
-
+from .replaced_calls import replaced_calls
 from .tensorflow import keras, tf
 
 
-@contextmanager
 def dropout_at(model, rates):
-    """Let layers of a model drop shares that are tensors, in training mode.
+    """Return a context that lets layers of a model drop shares that are tensors, in training mode.
 
     A block traces the model. A layer has the bits of Keras' layer that is built with the rate.
     Layers that were built with a rate of 0 draw nothing, so they stay as they are.
@@ -20,13 +18,9 @@ def dropout_at(model, rates):
         The rate of each layer by its name, as a float64 below 1.
     """
     layers = [layer for layer in model.layers if layer.name in rates and layer.rate > 0]
-    for layer in layers:
-        vars(layer)["call"] = _drop_at(rates[layer.name], layer.seed_generator)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del vars(layer)["call"]
+    return replaced_calls(
+        (layer, _drop_at(rates[layer.name], layer.seed_generator)) for layer in layers
+    )
 
 
 def _drop_at(rate, seed_generator):

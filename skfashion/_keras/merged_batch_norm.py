@@ -1,14 +1,13 @@
 """Batch normalisation in inference as a part of the convolution before it."""
 
 from collections import Counter, defaultdict
-from contextlib import contextmanager
 
+from .replaced_calls import replaced_calls
 from .tensorflow import keras, tf
 
 
-@contextmanager
 def merged_batch_norm(model, stages):
-    """Let a model compute convolution and batch normalisation in one, in inference mode.
+    """Return a context in which convolution and batch normalisation are one, in inference mode.
 
     Normalisation by stored averages multiplies each channel and adds to it. Multiplied kernels and
     other biases do the same without further passes over the feature map. A block traces the model
@@ -28,15 +27,11 @@ def merged_batch_norm(model, stages):
         Names of the backbone's stages.
     """
     pairs = _find_pairs(model, stages)
-    for convolution, norm in pairs:
-        vars(convolution)["call"] = _merged_call(convolution, norm)
-        vars(norm)["call"] = _identity
-    try:
-        yield
-    finally:
-        for pair in pairs:
-            for layer in pair:
-                del vars(layer)["call"]
+    return replaced_calls(
+        replacement
+        for convolution, norm in pairs
+        for replacement in ((convolution, _merged_call(convolution, norm)), (norm, _identity))
+    )
 
 
 def _identity(inputs, **_):

@@ -102,7 +102,7 @@ class Candidate:
 
 
 def build_architecture(classifier: TransferClassifier, data: SearchData) -> Architecture:
-    """Return the architecture of a classifier with the dropout and the dtype left out.
+    """Return the architecture of a classifier with the dtype left out.
 
     Only layers and the shapes of their weights matter here. An unknown image shape is replaced by
     the smallest that the backbone takes, an unknown number of classes by 2. "auto" stands for what
@@ -118,7 +118,7 @@ def build_architecture(classifier: TransferClassifier, data: SearchData) -> Arch
         _settings_for(classifier, FEW_ROWS + 1).hidden_units,
         2 if split is None else len(split.target),
     )
-    return replace(planned, dropout=0.0, feature_dropout=0.0, dtype="float32")
+    return replace(planned, dtype="float32")
 
 
 def known_backbone(classifier: TransferClassifier) -> Backbone:

@@ -230,6 +230,15 @@ def test_a_holder_is_waited_for_while_it_runs_not_while_it_is_stopped_or_dead(
     assert is_free(store, PHASE, "a")
 
 
+@pytest.fixture
+def interrupts():
+    """Let SIGINT raise `KeyboardInterrupt`, which workers of pytest-xdist ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_ends_a_wait_at_once(store):
     with held_by_another_thread(store, PHASE, "a"):
         timer = threading.Timer(0.2, _thread.interrupt_main)

@@ -36,6 +36,7 @@ PARAMETERS = {
     "dropout": 0.5,
     "feature_dropout": 0.25,
     "augmentation": None,
+    "augmentation_views": None,
     "early_stopping": False,
     "validation_fraction": 0.1,
     "n_iter_no_change": 5,

@@ -120,14 +120,17 @@ FUSED = Backbone("fused", fused, ("conv", "norm", "late_conv", "late_norm"), min
 # Keras 3.15 lets NumPy 2.4 complain about its variables' __array__ when it saves a model.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize(
-    ("backbone", "freeze_until", "norm"),
+    ("backbone", "freeze_until", "norm", "tolerance"),
     [
-        (FUSED, "norm", "late_norm"),
-        pytest.param("mobilenet_v2", -2, "block_1_expand_BN", marks=pytest.mark.slow),
+        (FUSED, "norm", "late_norm", 0),
+        # Keras traces both models, and promises no bits.
+        pytest.param("mobilenet_v2", -2, "block_1_expand_BN", 1e-6, marks=pytest.mark.slow),
     ],
     ids=["small", "mobilenet_v2"],
 )
-def test_models_have_keras_own_layers(make, fashion, tmp_path, backbone, freeze_until, norm):
+def test_models_have_keras_own_layers(
+    make, fashion, tmp_path, backbone, freeze_until, norm, tolerance
+):
     X, _ = fashion
     # The last stages train, so their batch statistics move; the others are frozen.
     clf = make(backbone=backbone, epochs=1, freeze_until=freeze_until).fit(*fashion)
@@ -139,6 +142,5 @@ def test_models_have_keras_own_layers(make, fashion, tmp_path, backbone, freeze_
     keras.Model(network.inputs[0], network.get_layer(norm).output)
     clf.model_.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    # Keras traces both models, and promises no bits.
     found, expected = (each.predict(X[..., None], verbose=0) for each in (again, clf.model_))
-    assert_allclose(found, expected, rtol=0, atol=1e-6)
+    assert_allclose(found, expected, rtol=0, atol=tolerance)

@@ -28,6 +28,10 @@ REAL_WEIGHTS = {
     "mobilenet_v2": ("mobilenetv2_notop.weights.h5", ["block_8_project_BN", "out_relu"]),
 }
 
+# In float32 one of the images has an activation within rounding of 6, where ReLU6 bends, after this
+# layer. So its gradient may be either of two.
+BENT = "block_8_project_BN", "float32"
+
 
 def describe(backbone, shape=(14, 14, 1), size=None, dtype="float32", hidden_units=32):
     """Return the architecture of a network with three classes."""
@@ -243,18 +247,8 @@ def test_the_last_stage_with_a_feature_map_is_the_default():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("backbone", "dtype", "tolerance"),
-    [
-        ("vgg16", "float32", 1e-5),
-        ("vgg16", "float64", 1e-10),
-        ("inception_v3", "float32", 1e-5),
-        ("inception_v3", "float64", 1e-10),
-        # In float32 one of the images has an activation within rounding of 6, where ReLU6 bends,
-        # so that its gradient may be either of two.
-        ("mobilenet_v2", "float64", 1e-10),
-    ],
-)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
+@pytest.mark.parametrize("backbone", REAL_WEIGHTS)
 def test_gradients_with_real_weights(backbone, dtype, tolerance):
     """Needs a folder of weight files, which the project does not ship."""
     folder = os.environ.get("SKFASHION_WEIGHTS")
@@ -265,4 +259,5 @@ def test_gradients_with_real_weights(backbone, dtype, tolerance):
     body = load_body_weights(Path(folder, file), get_network(spec))
     weights = {**draw_weights(spec), **body}
     for layer in layers:
-        check_gradients(spec, layer, tolerance, weights)
+        if (layer, dtype) != BENT:
+            check_gradients(spec, layer, tolerance, weights)

@@ -58,5 +58,5 @@ def test_images_are_normalised_once(tmp_path, backbone, build):
     expected = model.predict(photos.astype("float32"), verbose=0).mean(axis=(1, 2))
     # Random weights of a deep network make features of any size.
     scale = np.abs(expected).max()
-    assert np.ptp(expected, axis=0).mean() > 0.01 * scale
+    assert np.ptp(expected, axis=0).mean() > max(0.3, 0.01 * scale)
     assert_allclose(features / scale, expected / scale, rtol=0, atol=1e-4)

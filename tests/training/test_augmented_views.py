@@ -66,13 +66,13 @@ def test_flips(images, amount):
     assert {kind.index(True) for kind in kinds} == set(range(len(axes) + 1))
 
 
-def test_changes_draw_different_numbers(images):
-    view = views_of(images, parse_augmentation(["shift", "zoom"]), n_views=1)[0]
-    augmenter = view.augment
-    seeds = view.hashes.copy()
-    first = augmenter(images[:], seeds)
-    seeds[:, 0] ^= 1
-    assert np.abs(first.astype(float) - augmenter(images[:], seeds)).max() > 0
+def test_every_bit_of_the_seed_changes_every_view(images):
+    (view,) = views_of(images, parse_augmentation(["shift", "zoom"]), n_views=1)
+    before = view[:].astype(float)
+    for bit in (0, 31, 32, 63):
+        seeds = view.hashes.copy()
+        seeds[:, 0] ^= np.uint64(1 << bit)
+        assert np.abs(before - view.augment(images[:], seeds)).max(axis=(1, 2, 3)).min() > 0
 
 
 # -- Fits --------------------------------------------------------------------------------------

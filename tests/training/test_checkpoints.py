@@ -123,13 +123,34 @@ def test_what_depends_on_the_number_of_epochs_starts_afresh(
         assert_same(clf, make(epochs=2, **change).fit(*fashion))
 
 
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_only_what_can_go_on_has_a_state_of_the_optimizer(make, fashion, tmp_path, early_stopping):
-    params = {"pretrain_classes": GTE5, "early_stopping": early_stopping, "epochs": 0}
-    make(**params, memory=tmp_path).fit(*fashion)
+@pytest.mark.parametrize("change", [{"schedule": "cosine"}, {"early_stopping": True}], ids=str)
+def test_a_pretraining_that_depends_on_its_length_starts_afresh(
+    make, fashion, tmp_path, change, assert_same
+):
+    params = {"pretrain_classes": GTE5, "epochs": 0, **change}
+    for epochs in (1, 2):
+        clf = make(**params, pretrain_epochs=epochs, memory=tmp_path).fit(*fashion)
+    assert_same(clf, make(**params, pretrain_epochs=2).fit(*fashion))
+    report = memory_report(tmp_path)
+    assert (report["epochs_found"], report["pretrainings_computed"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "has_state"),
+    [
+        ({}, True),
+        ({"early_stopping": True}, False),
+        ({"schedule": "cosine"}, False),
+        ({"warmup": 0.2}, False),
+    ],
+)
+def test_only_what_can_go_on_has_a_state_of_the_optimizer(
+    make, fashion, tmp_path, change, has_state
+):
+    make(pretrain_classes=GTE5, epochs=0, memory=tmp_path, **change).fit(*fashion)
     (path,) = tmp_path.rglob("entries/*.entry")
     names = read_arrays(path, path.stem)
-    assert any(name.startswith("optimizer/") for name in names) is not early_stopping
+    assert any(name.startswith("optimizer/") for name in names) is has_state
 
 
 @pytest.mark.parametrize(

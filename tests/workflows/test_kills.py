@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,7 @@ clf = TransferClassifier(**SLOWER, random_state=0, verbose=1).fit(*load_data())
 print("ready", file=sys.stderr, flush=True)
 clf.set_params(random_state=int(input()), memory=sys.argv[1]).fit(*load_data())
 """
-SLOWER = {**PARAMS, "pretrain_epochs": 60, "epochs": 30, "batch_size": 4}
+SLOWER = {**PARAMS, "pretrain_epochs": 100, "epochs": 10, "batch_size": 4}
 
 
 def fit_while_logged(pool, caplog, **params):
@@ -191,37 +192,54 @@ def read_until(stream, beginning):
     raise AssertionError(f"no line {beginning!r}")
 
 
+@contextmanager
+def holders(folder):
+    """Yield processes, each of which is ready to fit; the next one imports meanwhile."""
+    with ExitStack() as stack:
+
+        def start():
+            holder = stack.enter_context(start_holder(folder))
+            stack.callback(holder.kill)
+            return holder
+
+        def started():
+            following = start()
+            while True:
+                holder, following = following, start()
+                read_until(holder.stderr, "ready")
+                yield holder
+
+        yield started()
+
+
 @pytest.mark.slow
 def test_fits_go_on_when_holders_of_leases_are_killed(make, tmp_path, caplog):
     X, y = load_data()
     make(**SLOWER, random_state=0).fit(X, y)  # what is traced here is not traced below
-    n_waited, slowest = 0, 0.0
-    following = start_holder(tmp_path)
-    for seed in range(1, KILLS_OF_HOLDERS + 1):
-        holder = following
-        read_until(holder.stderr, "ready")
-        following = start_holder(tmp_path)  # imports meanwhile
-        holder.stdin.write(f"{seed}\n")
-        holder.stdin.flush()
-        read_until(holder.stderr, "pretrain epoch 1/")
-        with holder, ThreadPoolExecutor(1) as pool:
+    seconds = []
+    with holders(tmp_path) as started, ThreadPoolExecutor(1) as pool:
+        for seed, holder in enumerate(started, 1):
             params = {**SLOWER, "random_state": seed}
+            holder.stdin.write(f"{seed}\n")
+            holder.stdin.flush()
+            read_until(holder.stderr, "pretrain epoch 1/")
             fit = fit_while_logged(pool, caplog, **params, memory=tmp_path)
-            wait_for_line(caplog, "waiting for another process")
-            time.sleep(random.uniform(0, 1.5))
+            # On a busy machine the holder may have pretrained before the fit asks for the lease.
+            wait_for_line(caplog, ("waiting for another process", "fine-tune epoch 1/"))
+            time.sleep(random.uniform(0, 1))
+            is_waiting = caplog.messages[-1].startswith("waiting for another process")
             holder.kill()
             killed = time.time()
             clf = fit.result(timeout=120)
-        assert holder.returncode in (0, -signal.SIGKILL)
-        later = [record.created for record in caplog.records if record.created > killed]
-        if holder.returncode and later:
-            n_waited, slowest = n_waited + 1, max(slowest, min(later) - killed)
-        expected = make(**params).fit(X, y)
-        assert_array_equal(clf.predict_proba(X), expected.predict_proba(X))
-        assert clf.history_["loss"] == expected.history_["loss"]
-        assert read_entries(tmp_path) >= seed
-    following.kill()
-    following.communicate()
-    print(f"{n_waited} kills; a line of the log came within {slowest:.2f} s of each")
-    assert n_waited > KILLS_OF_HOLDERS // 2
-    assert slowest < 2
+            if is_waiting:
+                later = (record.created for record in caplog.records if record.created > killed)
+                seconds.append(next(later) - killed)
+            assert read_entries(tmp_path) >= seed
+            expected = make(**params).fit(X, y)
+            assert_array_equal(clf.predict_proba(X), expected.predict_proba(X))
+            assert clf.history_["loss"] == expected.history_["loss"]
+            if len(seconds) == KILLS_OF_HOLDERS:
+                break
+            assert seed < 3 * KILLS_OF_HOLDERS
+    print(f"of {seed} kills, a fit waited in {len(seconds)}: at most {max(seconds):.2f} s more")
+    assert max(seconds) < 2
