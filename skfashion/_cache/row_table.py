@@ -29,7 +29,7 @@ class RowTable:
     with the hash of each row and a checksum of its features. The index is written last, and
     features without one do not count. Features are checked row by row, because they are mapped
     into memory and only a part of them may be read. For the same reason vectors may have parts:
-    each is read alone, and has a checksum of its own.
+    each is read alone, and has its checksum.
 
     Parameters
     ----------

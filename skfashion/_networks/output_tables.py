@@ -10,10 +10,17 @@ from .._cache.hashing import digest
 from .._cache.row_table import RowTable
 from .._cache.store import Store
 from .._data import chunks
+from .._keras.tensorflow import keras
 from .batch_function import run_batches
 from .body import KEPT_POOLINGS, Body, Output
 from .pooled_pass import PooledPass
 
+_LAYERS_THAT_CHOOSE = (
+    keras.layers.InputLayer,
+    keras.layers.MaxPooling2D,
+    keras.layers.Dropout,
+    keras.layers.Flatten,
+)
 # Takes hashes of rows; yields indices of rows and vectors.
 Reader = Callable[[np.ndarray], Iterator[tuple[np.ndarray, np.ndarray]]]
 
@@ -120,5 +127,15 @@ class OutputTables:
         of_head, before = body.architecture.backbone.pooling, [body.images, *body.cuts][-1]
         if head_input is body.end or of_head not in (output.pooling, "flatten"):
             return
+        # A network computes the body's output by one function from its last cut. Two functions that
+        # meet at the last stage have its bits only if nothing is rounded after the stage.
+        last = body.path_to(body.end)[-2]
+        if last is not before and not _rounds_nothing(body.model_between(last, body.end)):
+            return
         rows = self._table(self._key_after(before, head_input), head_input.shape[1:])
         yield rows.read if of_head == output.pooling else partial(self._read_maps, output, rows)
+
+
+def _rounds_nothing(model):
+    """Whether a model only chooses among the numbers of its input."""
+    return all(isinstance(layer, _LAYERS_THAT_CHOOSE) for layer in model.layers)

@@ -165,6 +165,27 @@ def test_the_whole_body_of_a_classifier_is_found(make, fashion, tmp_path, backbo
     assert counts(tmp_path) == (60, 60)
 
 
+def with_elu(images):
+    """The activation comes after the last stage, and rounds otherwise in a function of its own."""
+    from keras import layers
+
+    x = layers.Conv2D(16, 3, activation="relu", name="first")(images)
+    return layers.Activation("elu", name="active")(layers.Conv2D(32, 3, name="last")(x))
+
+
+@pytest.mark.parametrize("pooling", ["average", "flatten"])
+def test_a_body_that_a_classifier_computed_in_one_function_has_its_bits(
+    make, fashion, tmp_path, pooling
+):
+    X, y = fashion[0][:60], fashion[1][:60]
+    backbone = Backbone(
+        "with_elu", build=with_elu, stages=("first", "last"), min_size=8, pooling=pooling
+    )
+    make(backbone=backbone, freeze_until="features", epochs=1, memory=tmp_path).fit(X, y)
+    params = {"backbone": backbone, "pooling": pooling}
+    assert_array_equal(features(X, tmp_path, **params), features(X, **params))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("freeze_until", ["features", -1])
 @pytest.mark.parametrize("backbone", list_backbones())
