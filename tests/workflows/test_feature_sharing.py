@@ -72,7 +72,9 @@ def test_a_grid_computes_each_image_once(lt5, tmp_path):
     assert_array_equal(search(None).cv_results_["mean_test_score"], scores)
 
 
-@pytest.mark.parametrize("backbone", ["small_cnn", RESIDUAL, WITH_VECTOR], ids=str)
+@pytest.mark.parametrize(
+    "backbone", ["small_cnn", RESIDUAL, WITH_VECTOR], ids=["small_cnn", "residual", "vector"]
+)
 def test_found_or_computed_has_the_same_bits(fashion, tmp_path, backbone):
     X = fashion[0][:40]
     for pooling in ("max", "average", "flatten"):
