@@ -10,7 +10,8 @@ file. The freeze point of each fit is found by a grid search on its training row
 are scored once, at the end.
 
 The options of both sides are chosen alike: ``--choose`` fits each side with each of `CANDIDATES`,
-on another draw, and scores validation images that no fit has. What it chose stands in `CHOICE`.
+on another draw of 50 images, and scores validation images that no fit has. Transfer freezes the
+first stage there. What it chose stands in `CHOICE`.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from skfashion import Recipe, TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
 
 SIZES = (10, 50, 200)
+SIZE_TO_CHOOSE = 50
 N_VALIDATION = 5_000
 # How the source task trains.
 PRETRAINING = {
@@ -48,16 +50,16 @@ DTYPES = {"small_cnn": "float32", "small_resnet": "mixed_bfloat16"}
 REGULARIZATION = {
     "none": {},
     "flip, crop": {"augmentation": ("flip", "crop")},
-    "flip, crop, decay": {
+    "flip, crop, decay 0.5": {
         "augmentation": ("flip", "crop"),
-        "recipe": Recipe(weight_decay=0.05),
+        "recipe": Recipe(weight_decay=0.5),
     },
     "mixup": {"recipe": Recipe(mixup=1.0)},
 }
 CANDIDATES = (
     ("none", 1_000),
     ("flip, crop", 1_000),
-    ("flip, crop, decay", 1_000),
+    ("flip, crop, decay 0.5", 1_000),
     ("mixup", 1_000),
     ("flip, crop", 3_000),
     ("mixup", 3_000),
@@ -104,8 +106,8 @@ def draw(train, classes, size, seed):
     return X[rows], y[rows]
 
 
-def fit(network, side, candidate, few, seed, weights, points):
-    """Return a fitted estimator, or search; `points` are the freeze points to search."""
+def fit(network, side, candidate, few, seed, weights, searches):
+    """Return a fitted estimator, or search."""
     regularization, updates = candidate
     clf = TransferClassifier(
         network,
@@ -117,8 +119,9 @@ def fit(network, side, candidate, few, seed, weights, points):
     )
     if side == "scratch":
         return clf.fit(*few)
-    clf.set_params(weights=weights, head_init=HEAD_INIT[network])
-    if not points:
+    points = POINTS[network]
+    clf.set_params(weights=weights, head_init=HEAD_INIT[network], freeze_until=points[1])
+    if not searches:
         return clf.fit(*few)
     return GridSearchCV(clf, {"freeze_until": points}, cv=3).fit(*few)
 
@@ -127,8 +130,8 @@ def run(network, side, candidate, direction, size, seed, source, train, test, se
     """Return accuracy and freeze point of one fit."""
     target = DIRECTIONS[direction][1]
     weights = source.weights(network, direction, seed % 100) if side == "transfer" else None
-    points = POINTS[network] if searches else None
-    clf = fit(network, side, candidate, draw(train, target, size, seed), seed, weights, points)
+    few = draw(train, target, size, seed)
+    clf = fit(network, side, candidate, few, seed, weights, searches)
     of_target = np.isin(test[1], target)
     return {
         "accuracy": clf.score(*(part[of_target] for part in test)),
@@ -141,16 +144,16 @@ def choose(options, results, source, train):
     validation = [part[-N_VALIDATION:] for part in train]
     train = [part[:-N_VALIDATION] for part in train]
     rows = []
-    for network, side, candidate in product(options.networks, SIDES, CANDIDATES):
+    for network, side, candidate in product(options.networks, options.sides, CANDIDATES):
         accuracies = []
-        for direction, size in product(DIRECTIONS, options.sizes):
-            fit_of_cell = network, side, candidate, direction, size, 100
+        for direction in DIRECTIONS:
+            fit_of_cell = network, side, candidate, direction, SIZE_TO_CHOOSE, 100
             cell = "choose", *map(str, fit_of_cell)
             compute = partial(run, *fit_of_cell, source, train, validation, searches=False)
             accuracies.append(results.get(cell, compute)["accuracy"])
         rows.append([network, side, *candidate, f"{np.mean(accuracies):.4f}"])
     columns = ["network", "side", "regularization", "updates", "validation accuracy"]
-    print_table("mean of both directions and all sizes", columns, rows)
+    print_table(f"mean of both directions, {SIZE_TO_CHOOSE} images a class", columns, rows)
 
 
 def compare(options, results, source, train, test):
@@ -182,6 +185,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", nargs="+", choices=list(POINTS), default=list(POINTS))
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--choose", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path("transfer_gain"))
