@@ -143,6 +143,11 @@ class Network(StagedGraph):
             self._operation_index(n) <= index for n in [*self.architecture.backbone.stages, *head]
         )
 
+    def paths_frozen_at(self, point: str | None) -> list[str]:
+        """Return the paths of the weights that a freeze point freezes."""
+        front, _ = self.split_at(point)
+        return [] if front is None else [variable.path for variable in front.weights]
+
     def count_parameters(self, point: str | None) -> tuple[int, int]:
         """Return the number of frozen and of trainable parameters at a freeze point."""
         front, back = self.split_at(point)

@@ -85,7 +85,12 @@ class PooledFeatures:
     @property
     def n_features(self) -> int:
         """Length of the vector."""
-        return sum(output.width for output in self._outputs)
+        return sum(self.widths)
+
+    @property
+    def widths(self) -> list[int]:
+        """Length of the vector of each layer."""
+        return [output.width for output in self._outputs]
 
     @cached_property
     def paths(self) -> list[str]:

@@ -92,7 +92,7 @@ def search_frame(
     1            1        conv1      1              320
     2     features     features      2             9568
     """
-    pandas = _import_pandas()
+    pandas = import_pandas("search_frame")
     check_is_fitted(search, "cv_results_")
     results, data = search.cv_results_, SearchData.after_fit(search, X, y)
     candidates = [Candidate(search, params) for params in results["params"]]
@@ -111,12 +111,13 @@ def search_frame(
     return frame
 
 
-def _import_pandas() -> Any:
+def import_pandas(caller: str) -> Any:
+    """Return pandas, which a function makes a table of."""
     try:
         import pandas
     except ImportError as error:
         raise ImportError(
-            "search_frame makes a table of pandas, which is not installed: pip install pandas, or "
+            f"{caller} makes a table of pandas, which is not installed: pip install pandas, or "
             '"skfashion[plot]".'
         ) from error
     return pandas
