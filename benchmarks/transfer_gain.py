@@ -6,8 +6,8 @@ there by the next run.
 
 The source task has the 30,000 training images of its classes, the target task 10, 50 or 200 of
 each. A network is pretrained once for each seed, its body is saved, and target fits start from that
-file. The freeze point of each fit is found by a grid search on its training rows. The test images
-are scored once, at the end.
+file. The freeze point of each fit is found by a grid search on its training rows, with a third of
+the epochs. The test images are scored once, at the end.
 
 The options of both sides are chosen alike: ``--choose`` fits each side with each of `CANDIDATES`,
 on another draw of 50 images, and scores validation images that no fit has. Transfer freezes the
@@ -91,6 +91,8 @@ CHOICE = {
     ("small_resnet", "transfer"): ("none", 1_000),
 }
 BATCH_SIZE = 16
+# Fits of a search have a third of the epochs.
+SEARCH_DIVISOR = 3
 
 
 class Source:
@@ -126,7 +128,7 @@ def draw(train, classes, size, seed):
 
 
 def fit(network, side, candidate, few, seed, weights, searches):
-    """Return a fitted estimator, or search."""
+    """Return a fitted estimator. `searches` says whether transfer searches its freeze point."""
     regularization, updates = candidate
     clf = TransferClassifier(
         network,
@@ -140,9 +142,11 @@ def fit(network, side, candidate, few, seed, weights, searches):
         return clf.fit(*few)
     points = POINTS[network]
     clf.set_params(weights=weights, head_init=HEAD_INIT[network], freeze_until=points[1])
-    if not searches:
-        return clf.fit(*few)
-    return GridSearchCV(clf, {"freeze_until": points}, cv=3).fit(*few)
+    if searches:
+        short = clone(clf).set_params(epochs=-(-clf.epochs // SEARCH_DIVISOR))
+        search = GridSearchCV(short, {"freeze_until": points}, cv=3, refit=False).fit(*few)
+        clf.set_params(**search.best_params_)
+    return clf.fit(*few)
 
 
 def run(network, side, candidate, direction, size, seed, source, train, test, searches):
@@ -154,7 +158,7 @@ def run(network, side, candidate, direction, size, seed, source, train, test, se
     of_target = np.isin(test[1], target)
     return {
         "accuracy": clf.score(*(part[of_target] for part in test)),
-        "freeze_until": getattr(clf, "best_params_", {}).get("freeze_until"),
+        "freeze_until": clf.freeze_until,
     }
 
 
