@@ -26,7 +26,7 @@ class SearchFolds:
     labels : list of (ndarray, ndarray) or None
         The distinct labels of the training and the test rows of each fold; `None` if unknown.
     failure : str or None
-        Why there are no folds; `None` if there are, or if they are unknown.
+        Reason for missing folds; `None` if there are folds, or if they are unknown.
     """
 
     cv: Any
@@ -53,7 +53,7 @@ class SearchFolds:
         candidate : Candidate
             A candidate of the search.
         data : SearchData
-            What is known of the data.
+            The known facts of the data.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class SearchFolds:
 
 
 def _short_name(cv: Any) -> str:
-    """Return what to call a splitter in a message, which long lists of rows would fill."""
+    """Return a short name of a splitter for messages, without long lists of rows."""
     if cv is None or isinstance(cv, Integral):
         return repr(cv)
     return "[...]" if isinstance(cv, list | tuple) else f"{type(cv).__name__}(...)"
@@ -160,7 +160,7 @@ def _find_tasks(candidate: Candidate, data: SearchData) -> tuple[np.ndarray, np.
 
 
 def _list_stock_scorers(scoring: Any) -> list[Any]:
-    """Return the scorers of scikit-learn, which know no tasks, among those of a search."""
+    """Return scikit-learn's scorers, which ignore tasks, among those of a search."""
     if isinstance(scoring, Mapping):
         scorers = list(scoring.values())
     elif isinstance(scoring, list | tuple | set):
