@@ -189,7 +189,7 @@ class Recipe(BaseEstimator):
         return tuple(getattr(self, name) for name in self._parameter_constraints)
 
 
-# What holds where no source says otherwise. `weight_decay` is then up to Keras' optimizer.
+# Defaults if no source sets an option. `weight_decay` is then that of Keras' optimizer.
 BASE = Recipe(
     head_factor=1.0,
     body_factor=1.0,

@@ -20,7 +20,7 @@ _NESTED_LAYER_NAME = re.compile(r"[A-Za-z0-9_.>-]+")
 
 POOLINGS = ("flatten", "average", "normalized_average")
 HIDDEN_UNITS = 128
-# Side, in pixels, to which files are resized for a backbone that does not say another one.
+# Default side in pixels to which files are resized.
 DEFAULT_SIZE = 64
 _SAYS_NOTHING = Recipe()
 WEIGHT_FORMATS = ".weights.h5, .h5, .keras or .safetensors"
@@ -205,7 +205,7 @@ class Backbone:
             if not isinstance(recipe, Recipe):
                 raise TypeError(f"{name} must be a Recipe, got {recipe!r}.")
             recipe._validate_params()
-            # The caller may go on changing the recipe, and a backbone is a constant.
+            # The caller may change the recipe later, and a backbone is a constant.
             object.__setattr__(self, name, clone(recipe))
 
     @property

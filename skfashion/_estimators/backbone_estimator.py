@@ -21,7 +21,7 @@ from .._reporting.model_card import ModelCard
 from .._version import __version__
 
 _INPUT_ATTRIBUTES = "n_features_in_", "feature_names_in_"
-# What scikit-learn's `set_output` sets.
+# The attribute that scikit-learn's `set_output` sets.
 _OUTPUT_CONFIG = "_sklearn_output_config"
 
 

@@ -16,7 +16,7 @@ from .._data.row_subset import RowSubset
 from .._networks.architecture import BodyArchitecture, Weights
 
 _SHIPPED = {backbone.name: backbone for backbone in BUILT_IN}
-# What the graph of a network depends on. All else says how it is trained.
+# Fields that determine the graph of a network. All others concern training.
 _DESCRIPTION = ("stages", "channels", "pooling")
 # Features of one network differ by less than this between machines and versions of TensorFlow,
 # relative to the largest.

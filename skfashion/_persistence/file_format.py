@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 from .._cache.store import write_file
 
 FORMAT = 1
-# The document and the table of arrays are parsed as a whole, so their size is bounded: this is
-# enough for ten thousands of epochs, and the largest takes a second.
+# The document and the table of arrays are parsed as a whole, so their size is bounded. The limit
+# allows tens of thousands of epochs, and the largest document takes a second.
 MOST_HEADER_BYTES = 2**22
 _LENGTH_BYTES = 8
 _BLANK = "0" * hashlib.sha256().digest_size * 2

@@ -17,7 +17,7 @@ from .scikit_learn import dump_scikit_learn, load_scikit_learn
 from .values import Reader, Writer
 
 _MOST_CHARACTERS = 500
-# What decoding a document of another form raises.
+# Errors of decoding a document of another form.
 _DECODE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 
 

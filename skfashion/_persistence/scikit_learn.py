@@ -203,7 +203,7 @@ def _rebuild_elements(value, rebuild):
         for index, each in enumerate(flat):
             flat[index] = rebuild(each)
         return copy
-    # Scorers and splitters hold estimators, too.
+    # Scorers and splitters also hold estimators.
     if type(value).__module__.startswith(_REBUILT) and hasattr(value, "__dict__"):
         copy = object.__new__(type(value))
         vars(copy).update({name: rebuild(each) for name, each in vars(value).items()})

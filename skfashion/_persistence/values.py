@@ -119,7 +119,7 @@ class Writer:
     def _encode_object(self, value, name):
         if is_dataclass(value):
             values = {each.name: getattr(value, each.name) for each in fields(value)}
-            make_dataclass(type(value), values)  # What cannot be loaded is not saved.
+            make_dataclass(type(value), values)  # Values that cannot be loaded are not saved.
         elif isinstance(value, Recipe):
             values = value.get_params()
         else:

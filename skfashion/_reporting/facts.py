@@ -42,7 +42,7 @@ _HISTORY = {
     "val_loss": "validation loss",
     "val_accuracy": "validation accuracy",
 }
-# Parameters with paths, of which only the last part belongs on a page for others.
+# Parameters with paths. A page for others shows only the last part.
 _PATHS = {"weights", "memory", "checkpoint"}
 
 Facts = dict[str, Any]

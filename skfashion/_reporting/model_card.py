@@ -95,7 +95,7 @@ class ModelCard:
             file = files.enter_context(open_to_write(path))
             for name, data in self.pictures.items():
                 files.enter_context(open_to_write(path.with_name(names[name]))).write(data)
-            # Labels from names of files may hold bytes that are no text.
+            # Labels from names of files may contain bytes that are not text.
             file.write(f"{page}\n".encode(errors="replace"))
 
     def _repr_markdown_(self) -> str:

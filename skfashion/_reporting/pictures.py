@@ -40,7 +40,7 @@ def draw_confusion_matrix(evaluation: Evaluation) -> tuple[bytes, int]:
         name.set(ha="right", rotation_mode="anchor")
     file = BytesIO()
     with warnings.catch_warnings():
-        # Fonts lack characters of some scripts. The table has the names as well.
+        # Fonts lack characters of many scripts. The table also has the names.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
     return file.getvalue(), round(side * _PIXELS_PER_INCH)

@@ -223,7 +223,7 @@ def _choose_subfolders(root: Path, categories: Iterable[str] | None) -> list[str
     subfolders = sorted(
         path.name for path in root.iterdir() if not _is_hidden(path.name) and path.is_dir()
     )
-    # Without subfolders, an unknown name is not what is wrong.
+    # Without subfolders, an unknown name is not the cause.
     if categories is None or not subfolders:
         return subfolders
     chosen = list(dict.fromkeys(categories))

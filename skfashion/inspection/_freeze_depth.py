@@ -280,7 +280,7 @@ class FreezeDepthDisplay:
         ... )
         <...>
         """
-        # Fits take minutes, so what the display needs is checked before them.
+        # Fits take minutes, so requirements of the display are checked first.
         _check_dependencies(f"{cls.__name__}.from_estimator")
         search = make_freeze_search(estimator, freeze_until, cv, scoring, n_jobs).fit(X, y)
         return cls.from_search(

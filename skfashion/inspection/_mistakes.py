@@ -14,7 +14,7 @@ from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from ._image_panels import to_grey_or_rgb
 
-# Files are shown in this shape where no estimator says another one.
+# Default shape of shown files.
 _SHAPE_OF_FILES = (224, 224, 3)
 
 

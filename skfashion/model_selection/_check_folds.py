@@ -126,7 +126,7 @@ def _split_labels(search: Any, X: Any, y: Any) -> list[tuple[np.ndarray, np.ndar
     ValueError
         If the rows cannot be split, or stratified folds would lack a class.
     """
-    # A RandomState inside the splitter must draw for the search what it would have drawn.
+    # A RandomState inside the splitter must draw the same values for the search.
     splitter = check_cv(deepcopy(search.cv), y, classifier=is_classifier(search.estimator))
     if get_routing_for_object(splitter).split.requests.get("groups"):
         return None
