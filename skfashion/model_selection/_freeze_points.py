@@ -16,16 +16,17 @@ def freeze_points(
 ) -> list[Any]:
     """Return the values of `freeze_until` for one backbone, or a grid for each of several.
 
-    The values range from nothing frozen to the whole body, and each has a different cut. A search
-    over several backbones needs one grid per backbone, because the names of their stages differ.
+    The values range from nothing frozen to the whole body, and each cuts the network at another
+    place. A search over several backbones needs one grid per backbone, because the names of their
+    stages differ.
 
     Parameters
     ----------
     backbone : str, Backbone or list of these
-        One or several names of `list_backbones`, or `Backbone` objects.
+        A name of `list_backbones`, or a `Backbone`; or several.
     head : bool, default=False
-        Whether to add "dense", which also freezes the head's hidden layer, so that only the output
-        layer trains. It needs `hidden_units` above 0.
+        Whether to add "dense", which also freezes the head's hidden layer, so that only the
+        output layer is trained. It needs `hidden_units` above 0.
     prefix : str, default=""
         Prefix of parameter names, ``"clf__"`` for a classifier that is the step "clf" of a
         pipeline. Only for several backbones.
@@ -36,15 +37,15 @@ def freeze_points(
     Returns
     -------
     list
-        For one backbone its freeze points: 0 for nothing, the names of all stages except the last,
-        and "features". For several backbones the grids, one dict each, for `GridSearchCV` and the
-        other searches.
+        For one backbone its freeze points: 0 for nothing, the names of all stages except the
+        last, and "features". For several backbones the grids, one dict each, as `GridSearchCV`
+        and the other searches take them.
 
     Raises
     ------
     ValueError
         If there is no backbone of this name, or if `prefix` or `parameters` are given with one
-        backbone, which has no grid.
+        backbone, for which there is no grid.
 
     See Also
     --------
