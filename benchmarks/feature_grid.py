@@ -3,8 +3,8 @@
 Run ``python benchmarks/feature_grid.py``; it takes about 20 minutes on two cores. The grid has 4
 layers x 3 values of C x 3 folds of 3,000 images, enlarged to 64 pixels a side. `BackboneFeatures`
 with `memory` is compared with the `memory` of scikit-learn's `Pipeline` around the same features.
-In each round both sides run in turn, and each starts with an empty folder. A pass is as many images
-through the network as there are. The environment variable SKFASHION_WEIGHTS may name a folder with
+In each round both sides run in turn, and each starts with an empty folder. A pass is every image
+through the network once. The environment variable SKFASHION_WEIGHTS may name a folder with
 files of weights; without it the official ImageNet weights are fetched.
 """
 

@@ -1,4 +1,4 @@
-"""What transfer gains with few images of each target class, both sides tuned alike.
+"""Gain of transfer with few images of each target class, with both sides tuned alike.
 
 Run ``python benchmarks/transfer_gain.py``; it takes about two hours on two cores, and ``--networks
 small_resnet --sizes 10`` a part. Each result is written to a file as soon as it is done, and found
@@ -11,7 +11,7 @@ the epochs. The test images are scored once, at the end.
 
 The options of both sides are chosen alike: ``--choose`` fits each side with each of `CANDIDATES`,
 on another draw of 50 images, and scores validation images that no fit has. Transfer freezes the
-first stage there. What it chose stands in `CHOICE`.
+first stage there. `CHOICE` holds the result.
 """
 
 import argparse

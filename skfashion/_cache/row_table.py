@@ -1,4 +1,4 @@
-"""Features of single rows in a store, found by the hash of what each was computed from."""
+"""Features of single rows in a store, found by the hash of their inputs."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -36,7 +36,7 @@ class RowTable:
     store : Store
         The store that holds the files.
     key : str
-        Hash of what determines the features besides the row.
+        Hash of everything that determines the features besides the row.
     shape : tuple of int
         Shape of the features of a row.
     dtype : dtype-like
@@ -57,7 +57,7 @@ class RowTable:
         self._folder = store.folder / "rows" / key
         self.shape, self.dtype = tuple(shape), np.dtype(dtype)
         self._part_shapes = [self.shape] if widths is None else [(width,) for width in widths]
-        # Where each part begins in a vector.
+        # Start of each part in a vector.
         self._begins = [0, *accumulate(widths or ())]
 
     @property
@@ -82,7 +82,7 @@ class RowTable:
         """Yield the features of the rows that the table has, block by block.
 
         Damaged rows are left out, and their file is removed. So are the rows of a file that another
-        process has removed meanwhile.
+        process has removed.
 
         Parameters
         ----------

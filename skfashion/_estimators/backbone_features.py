@@ -1,4 +1,4 @@
-"""BackboneFeatures: images in, features of a backbone's early layers out."""
+"""BackboneFeatures: a transformer from images to features of a backbone's layers."""
 
 import os
 from collections.abc import Sequence
@@ -32,55 +32,52 @@ from .stores import open_memory
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneEstimator):
     """Transformer from images to the pooled output of a layer of a backbone.
 
-    Any scikit-learn classifier after it in a pipeline classifies images, with `layer` as a
-    hyperparameter; with a linear classifier this is a linear probe [1]_. Nothing is trained: `fit`
-    loads the weights, and learns which pixel values mean black and white.
+    Use it in a pipeline before any scikit-learn classifier, with `layer` as a hyperparameter. With
+    a linear classifier this is a linear probe [1]_. Nothing is trained: `fit` loads the weights,
+    and learns the pixel values for black and white.
 
     Parameters
     ----------
     backbone : str or Backbone, default="small_cnn"
-        The network's body: a name of `list_backbones`, or a `Backbone`.
+        The body of the network: a name of `list_backbones`, or a `Backbone`.
     weights : str or path-like, default=None
-        `None` for random weights, "imagenet" for the official release, or a path; as for
-        `TransferClassifier`.
+        Weights of the body, as for `TransferClassifier`: `None` for random weights, "imagenet" for
+        the official release, or a path.
     layer : str, int, list or tuple, default="features"
-        The layer whose output is returned: the name of a layer or stage, "features" for the whole
+        The layer with the returned output: the name of a layer or stage, "features" for the whole
         body, or a number of stages, so that one grid serves several backbones (1 is the first
-        stage, -1 all but the last). A list has the outputs of several layers side by side, in its
+        stage, -1 all but the last). For a list, the outputs of its layers are concatenated in its
         order, from one pass.
     pooling : {"average", "max", "flatten"}, default="average"
-        How a feature map of shape (height, width, channels) becomes a vector: its mean or maximum
-        in each channel, or all of it.
+        Conversion of a feature map of shape (height, width, channels) to a vector: its mean or
+        maximum in each channel, or all values.
     random_state : int, RandomState instance or None, default=None
-        Seeds random weights.
+        Seed of random weights.
     image_shape : tuple, default=None
-        (height, width) or (height, width, channels) that flat rows fold into, as for
+        Image shape of flat rows, (height, width) or (height, width, channels), as for
         `TransferClassifier`.
     pixel_range : tuple of (black, white), default=None
-        The values of `X` that mean black and white, such as (0, 1). By default they are learned in
-        `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
+        The values of `X` for black and white, such as (0, 1). By default `fit` learns them, as
+        `pixel_range_` describes. For dark ink on white, black may be the larger value.
     resize : {"crop", "pad", "stretch"}, default="crop"
-        How files and images of different sizes become images of one shape (:ref:`photographs`): the
-        largest rectangle of its aspect ratio in the centre; the whole image, with black around it;
-        or the whole image, distorted.
+        Conversion of files and images of different sizes to one shape (:ref:`photographs`): crop to
+        the largest rectangle in the centre, pad the whole image with black, or distort it.
     reduced_decoding : bool, default=True
         Whether JPEG files are decoded in half, a quarter or an eighth of their size, which is
-        faster, as long as that is at least twice the size that they are resized to.
+        faster, if that is at least twice the target size.
     input_size : int, default=None
-        Side, in pixels, that images are resized to. By default only images below the backbone's
-        minimum are enlarged. Files and images of different
-        sizes have the backbone's `default_size`.
+        Side of resized images in pixels. By default only images below the backbone's minimum are
+        enlarged. Files and images of different sizes have the backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
-        What the network computes in. Features are float64 with "float64", else float32.
+        Data type of the computation. Features are float64 with "float64", else float32.
     memory : str, path-like or joblib.Memory, default=None
-        A folder in which features are shared, image by image, with other fits and processes, and
-        with `TransferClassifier`. A pass over images keeps the average and the maximum of the
-        outputs of all stages, so a grid over `layer` and `pooling` takes one pass
-        (:ref:`feature-grids`). What is found has the same bits as what is computed. Only arrays
-        are read, never code.
+        Cache folder for features by image. Other fits and processes share it, and so does
+        `TransferClassifier`. A pass over images stores the average and the maximum of the outputs
+        of all stages, so a grid over `layer` and `pooling` takes one pass (:ref:`feature-grids`).
+        Cached features are bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
-        Bytes that the folder may take, or a str such as "20G"; the least recently used files are
-        removed first. By default it may take half of the disk's free space.
+        Largest size of the cache folder, in bytes or as a str such as "20G". The least recently
+        used files are evicted first. By default half of the free space.
 
     Attributes
     ----------
@@ -91,7 +88,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     image_shape_ : tuple of (height, width, channels)
         Shape of an image; for files and images of different sizes after they are resized.
     pixel_range_ : tuple of (black, white)
-        The values that mean black and white, as for `TransferClassifier`.
+        The values for black and white, as for `TransferClassifier`.
 
     See Also
     --------
@@ -178,7 +175,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Raises
         ------
         ValueError
-            If data, parameters and weights do not fit together.
+            If data, parameters and weights do not match.
         FileNotFoundError
             If the file of `weights` does not exist.
         """
@@ -210,7 +207,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     def _set_fitted_state(
         self, state: FittedFeatures, sharing: FeatureSharing | None = None
     ) -> None:
-        """Take over what a fit learned. Features of a loaded estimator are not shared."""
+        """Set the fitted state. Features of a loaded estimator are not shared."""
         self.image_shape_ = state.image_format.image_shape
         self.pixel_range_ = state.image_format.pixel_range
         self._image_format = state.image_format
@@ -220,7 +217,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         self._sharing = sharing
 
     def _fitted_state(self) -> FittedFeatures:
-        """Return what a fit learned, to save it."""
+        """Return the fitted state, to save it."""
         return FittedFeatures(
             self._image_format, *self._feature_spec, self._weights, self._n_features_out
         )
@@ -242,7 +239,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Raises
         ------
         ValueError
-            If the images are of another shape.
+            If the images have another shape.
         """
         check_is_fitted(self)  # before the import of TensorFlow
         from .._networks.pooled_features import get_pooled_features

@@ -1,4 +1,4 @@
-"""Where the body ends: after the stage whose features tell the classes apart best."""
+"""The end of the body: the stage with features that separate the classes best."""
 
 from numbers import Integral
 

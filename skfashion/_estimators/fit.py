@@ -38,16 +38,16 @@ OUTPUT_LAYER = "output/"
 
 @dataclass(frozen=True)
 class Fit:
-    """One call of `fit` or `partial_fit`: what its steps share.
+    """One call of `fit` or `partial_fit`: shared state of its steps.
 
-    Nothing is written to the estimator, so a fit that fails leaves it as it was.
+    The estimator is not changed, so a fit that fails leaves it unchanged.
 
     Parameters
     ----------
     params : TransferClassifier
         The estimator, for its parameters.
     settings : FitSettings
-        What the fit runs with where the parameters leave it to the data.
+        Settings of the fit that the parameters leave to the data.
     image_format : ImageFormat
         How rows become images.
     split : ClassSplit
@@ -208,7 +208,7 @@ class Fit:
         return draw_weights(network, backbone, self.params.weights, self.streams)
 
     def pretrain(self) -> PhaseResult:
-        """Train the whole network on the source task, or restore what that led to before."""
+        """Train the whole network on the source task, or restore the stored result."""
         network = get_network(replace(self.network.architecture, n_classes=len(self.split.source)))
         length = self.settings.pretraining
         epochs = range(length.epochs)
@@ -235,7 +235,7 @@ class Fit:
         weights : dict of str to ndarray
             All weights of the network.
         all_rows : bool, default=False
-            Whether held-out rows are used, too.
+            Whether held-out rows are also used.
         """
         classes = self.split.target
         if all_rows:

@@ -1,4 +1,4 @@
-"""What `BackboneFeatures` learns in `fit`."""
+"""The fitted state of `BackboneFeatures`."""
 
 from dataclasses import dataclass
 
@@ -58,14 +58,14 @@ class FittedFeatures:
 
 @dataclass(frozen=True)
 class FeatureSharing:
-    """What `transform` needs to share features.
+    """Inputs of `transform` for shared features.
 
     Parameters
     ----------
     store : Store
         Where features are shared.
     weights : dict of str to ndarray
-        All weights of the body, by path: a pass goes on to the last stage.
+        All weights of the body, by path: a pass runs to the last stage.
     hashes : dict of str to str
         A hash of each weight, by path.
     """
@@ -76,5 +76,5 @@ class FeatureSharing:
 
     @classmethod
     def of(cls, store: Store, weights: Weights) -> "FeatureSharing":
-        """Return what is needed with these weights."""
+        """Return the sharing inputs with these weights."""
         return cls(store, weights, {path: digest(array) for path, array in weights.items()})

@@ -1,4 +1,4 @@
-"""The settings of a fit: what the rows of the first one decide."""
+"""The settings of a fit, resolved on the rows of the first one."""
 
 from dataclasses import replace
 

@@ -20,7 +20,7 @@ def call_with_weights(model, weights, inputs):
     known = {id(v): value for v, value in zip(model.weights, weights, strict=True)}
     outputs, _ = model.stateless_call(
         [known[id(v)] for v in model.trainable_variables],
-        # The seeds of dropout are variables too. Nothing reads them in inference.
+        # The seeds of dropout are also variables. Inference does not read them.
         [known.get(id(v), v.value) for v in model.non_trainable_variables],
         inputs,
         training=False,

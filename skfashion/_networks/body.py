@@ -14,7 +14,7 @@ from .graph import HEAD_LAYERS, output_of, pool, pool_for_head
 from .staged_graph import StagedGraph
 
 MAX_BODIES = 4
-# The poolings of which a pass keeps the outputs of all stages.
+# The poolings for which a pass keeps the outputs of all stages.
 KEPT_POOLINGS = "average", "max"
 
 
@@ -32,7 +32,7 @@ class Output(NamedTuple):
     tensor : KerasTensor
         The layer's output in the graph of a body.
     pooling : {"average", "max", "flatten"}
-        How it becomes a vector. A vector is "flatten", whatever the pooling.
+        Conversion to a vector. For a vector it is "flatten", for any pooling.
     """
 
     tensor: keras.KerasTensor
@@ -55,7 +55,7 @@ class Body(StagedGraph):
     Parameters
     ----------
     architecture : BodyArchitecture
-        What to build.
+        Specification of the body.
     """
 
     def __init__(self, architecture: BodyArchitecture):
@@ -116,8 +116,8 @@ class Body(StagedGraph):
     def path_to(self, tensor) -> list:
         """Return the tensors from the images to a tensor that are computed one from the other.
 
-        They are the cuts in front of it, and the outputs of stages between the last cut and it.
-        The path to a tensor does not depend on what else is computed.
+        They are the cuts before it, and the outputs of stages between the last cut and it. The path
+        to a tensor does not depend on other outputs.
         """
         if id(tensor) not in self._paths:
             before = _find_inputs(tensor)
@@ -136,7 +136,7 @@ class Body(StagedGraph):
         return [self.function_between(*pair) for pair in pairwise(self.path_to(tensor))]
 
     def _is_single_way(self, tensor):
-        """Whether all ways from the images to the body's output go through a tensor."""
+        """Whether all paths from the images to the body's output pass a tensor."""
         is_called_again = tensor._keras_history.operation in self._called_again
         return not is_called_again and id(self.images) not in _find_inputs(self.end, tensor)
 

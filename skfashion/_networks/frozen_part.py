@@ -20,9 +20,9 @@ from .architecture import Weights
 from .batch_function import run_batches
 from .network import Network
 
-# How many operations take as long as one byte. A convolution of one channel was measured to do 21
-# thousand million operations a second, on two cores that gather 4 thousand million bytes of memory
-# a second. A disk is assumed to read 500 million.
+# Number of operations in the time of reading one byte. On two cores, a convolution of one channel
+# did 21 thousand million operations a second, and memory was gathered at 4 thousand million bytes a
+# second. A disk is assumed to read 500 million bytes a second.
 _OPERATIONS_PER_BYTE_OF_MEMORY, OPERATIONS_PER_BYTE_OF_FILE = 5, 40
 # The shapes of these layers' weights give their cost. The cost of other layers is unknown.
 _LAYERS_OF_KNOWN_COST = {
@@ -126,7 +126,7 @@ class FrozenPart:
         return probabilities
 
     def head_inputs(self, images: ArraySource) -> np.ndarray:
-        """Return what the output layer takes, of shape (n, n_inputs), in inference mode."""
+        """Return the inputs of the output layer, of shape (n, n_inputs), in inference mode."""
         function = self._network.head_input_function(self._freeze_point)
         if self.is_empty:
             return run_batches([function], self._weights, images)
@@ -142,12 +142,12 @@ class FrozenPart:
 
     @property
     def batch_size(self) -> int:
-        """Images in a batch: those that are missing in a smaller one are computed, too."""
+        """Images in a batch: smaller batches are padded and computed in full."""
         return self._stages[0].batch_size
 
     @property
     def _shared_store(self) -> Store | None:
-        """Where features are shared, if reading them from a file pays."""
+        """Store of shared features, if reading them from a file pays."""
         return self._store if self._store is not None and self.is_worth_a_file else None
 
     def _find_or_compute(self, store, images, features):

@@ -50,7 +50,7 @@ class Network(StagedGraph):
     Parameters
     ----------
     architecture : Architecture
-        What to build.
+        Specification of the network.
     """
 
     architecture: Architecture
@@ -194,9 +194,9 @@ class Network(StagedGraph):
     def split_at(self, point: str | None):
         """Cut the network in two at a freeze point.
 
-        The cut moves on past layers without variables (activations, pooling), up to the first
-        layer that learns or is random in training: all before it is a constant function of the
-        image.
+        The cut is after the following layers without variables (activations, pooling), before the
+        first layer that learns or is random in training. Everything before it is a constant
+        function of the image.
 
         Parameters
         ----------

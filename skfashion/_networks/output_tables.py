@@ -1,4 +1,4 @@
-"""Where a store has the outputs of a body's layers, and where it keeps new ones."""
+"""The tables of a store with outputs of a body's layers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -36,8 +36,8 @@ class OutputTables:
     """The tables of a store with outputs of a body.
 
     One table has the pooled outputs of all stages. A pass from a stored feature map has a table of
-    the stages after it. A layer that is no stage has a table of its pooled outputs. A feature map
-    has one of its own, which is that of `FrozenPart` if networks are cut there.
+    the stages after it. A layer that is not a stage has a table of its pooled outputs. A feature
+    map has a separate table, which is that of `FrozenPart` if networks are cut there.
 
     Parameters
     ----------
@@ -122,13 +122,13 @@ class OutputTables:
                 yield found, run_batches([pooling], {}, maps)
 
     def _readers_of_head_input(self, output):
-        """Yield a reader of what networks keep that are frozen up to the whole body."""
+        """Yield a reader of the features of networks that are frozen up to the whole body."""
         body, head_input = self._body, self._body.head_input
         of_head, before = body.architecture.backbone.pooling, [body.images, *body.cuts][-1]
         if head_input is body.end or of_head not in (output.pooling, "flatten"):
             return
-        # A network computes the body's output by one function from its last cut. Two functions that
-        # meet at the last stage have its bits only if nothing is rounded after the stage.
+        # A network computes the body's output by one function from its last cut. Two functions with
+        # the last stage between them are bit-identical only if nothing is rounded after the stage.
         last = body.path_to(body.end)[-2]
         if last is not before and not _rounds_nothing(body.model_between(last, body.end)):
             return

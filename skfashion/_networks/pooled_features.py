@@ -54,7 +54,7 @@ class PooledFeatures:
     layers : sequence of str
         Names of layers, or "features" for the whole body.
     pooling : {"average", "max", "flatten"}
-        How a feature map or a sequence of tokens becomes a vector. A vector stays as it is.
+        Conversion of a feature map or a sequence of tokens to a vector. Vectors are not changed.
 
     Raises
     ------
@@ -121,7 +121,7 @@ class PooledFeatures:
     def shared_features(
         self, weights: Weights, hashes: Mapping[str, str], images, store: Store
     ) -> np.ndarray:
-        """Return what `features` does; share it through a store, where reading it is faster.
+        """Return the same as `features`; share it through a store, if reading is faster.
 
         Parameters
         ----------

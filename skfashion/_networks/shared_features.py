@@ -35,7 +35,7 @@ def find_or_compute(
     body : Body
         The body.
     outputs : sequence of Output
-        What is wanted of each image.
+        Requested outputs of each image.
     weights : dict of str to ndarray
         All weights of the body, by path.
     hashes : dict of str to str
@@ -67,7 +67,7 @@ def find_or_compute(
 
 
 class _Request:
-    """Outputs of images, as far as they are known.
+    """Known outputs of images.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class _Request:
         self._is_known = np.zeros((len(images), len(outputs)), bool)
 
     def find(self, rows: np.ndarray) -> np.ndarray:
-        """Read what the store has of some rows; return the rows of which it lacks something."""
+        """Read the stored outputs of rows; return the rows with missing outputs."""
         for number, output in enumerate(self._outputs):
             for read in self._tables.readers(output):
                 unknown = rows[~self._is_known[rows, number]]
@@ -116,7 +116,7 @@ class _Request:
         self._is_known[rows, number] = True
 
     def compute(self, rows: np.ndarray) -> None:
-        """Compute what is not known of some rows, and keep it."""
+        """Compute the missing outputs of rows, and store them."""
         # Stages may be known of rows whose feature maps are not.
         has_stages = self._tables.of_stages(self._body.images).rows.has(self.hashes[rows])
         for part, with_stages in ((rows[~has_stages], True), (rows[has_stages], False)):

@@ -1,4 +1,4 @@
-"""What a head would take after each stage of a body, computed in one pass."""
+"""Inputs of a head after each stage of a body, computed in one pass."""
 
 from functools import cached_property, lru_cache
 

@@ -14,15 +14,15 @@ from .graph import Graph
 
 
 class StagedGraph(Graph):
-    """A graph that is cut at tensors through which all of it goes.
+    """A graph that is cut at tensors that all its paths pass.
 
-    What is computed between two of these tensors is always the same traced function, so that
-    stored outputs have the bits of computed ones.
+    The same traced function always computes the part between two of these tensors, so stored and
+    computed outputs are bit-identical.
 
     Parameters
     ----------
     architecture : BodyArchitecture
-        What to build.
+        Specification of the body.
     """
 
     def __init__(self, architecture: BodyArchitecture):
@@ -83,7 +83,7 @@ class StagedGraph(Graph):
         Raises
         ------
         ValueError
-            If a layer does not tell its configuration.
+            If a layer has no configuration.
         """
         _ = self._descriptions
 
@@ -113,9 +113,9 @@ class StagedGraph(Graph):
 
     @cached_property
     def _descriptions(self) -> dict[str, str]:
-        """What Keras writes of each operation of the body, with the names of its inputs.
+        """Keras' configuration of each operation of the body, with the names of its inputs.
 
-        Only what comes before an operation is in it, so bodies that end earlier share it.
+        Only earlier operations are part of it, so bodies that end earlier share it.
         """
         layers = json.loads(self.body_config)["config"]["layers"]
         return {layer["name"]: json.dumps(layer) for layer in layers}

@@ -1,4 +1,4 @@
-"""Model selection: a class split in folds and scores, and searches over where to freeze."""
+"""Model selection: a class split in folds and scores, and searches over freeze points."""
 
 from ._check_search import check_search
 from ._class_split import ClassSplitCV

@@ -30,7 +30,7 @@ from ._check_folds import SearchFolds
 def invalid_reason(
     search: Any, params: Mapping[str, Any], data: SearchData, folds: SearchFolds
 ) -> str | None:
-    """Return why a candidate would fail or be scored wrongly, `None` if it is valid.
+    """Return the reason why a candidate would fail or be scored wrongly, `None` if it is valid.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def invalid_reason(
     params : dict of str to object
         Parameters of the candidate.
     data : SearchData
-        What is known of the data.
+        The known facts of the data.
     folds : SearchFolds
         Folds and scorers of the search.
 
