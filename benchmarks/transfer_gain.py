@@ -87,8 +87,8 @@ CANDIDATES = (
 CHOICE = {
     ("small_cnn", "scratch"): ("none", 1_000),
     ("small_cnn", "transfer"): ("none", 1_000),
-    ("small_resnet", "scratch"): ("none", 1_000),
-    ("small_resnet", "transfer"): ("none", 1_000),
+    ("small_resnet", "scratch"): ("flip, crop, mixup", 3_000),
+    ("small_resnet", "transfer"): ("flip, crop", 3_000),
 }
 BATCH_SIZE = 16
 # Fits of a search have a third of the epochs.
@@ -184,11 +184,13 @@ def compare(options, results, source, train, test):
     rows = []
     for network, direction, size in product(options.networks, DIRECTIONS, options.sizes):
         runs = {side: [] for side in SIDES}
-        for side, seed in product(SIDES, range(options.seeds)):
+        for side, seed in product(options.sides, range(options.seeds)):
             fit_of_cell = network, side, CHOICE[network, side], direction, size, seed
             cell = "test", *map(str, fit_of_cell)
             compute = partial(run, *fit_of_cell, source, train, test, searches=True)
             runs[side].append(results.get(cell, compute))
+        if set(options.sides) < set(SIDES):
+            continue
         scratch, transfer = (np.array([each["accuracy"] for each in runs[side]]) for side in SIDES)
         cells = [network, direction, size, _with_spread(transfer), _with_spread(scratch)]
         points = ", ".join(str(each["freeze_until"]) for each in runs["transfer"])
