@@ -1,4 +1,4 @@
-"""The peers of the grid benchmarks: an estimator written by hand, and scikeras."""
+"""The peers of the grid benchmarks: a hand-written estimator, and scikeras."""
 
 import numpy as np
 from _plain_keras import as_floats, small_cnn

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the halves of the classes, seconds of a call, printed tables."""
+"""Shared by the benchmarks: the halves of the classes, seconds of a call, printed tables."""
 
 from time import perf_counter
 

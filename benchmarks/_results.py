@@ -1,4 +1,4 @@
-"""Results of long benchmarks, in a file, so that an interrupted run goes on where it stopped."""
+"""Results of long benchmarks, in a file, so that an interrupted run continues where it stopped."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where the benchmarks' pretrained weights are."""
+"""Paths of the benchmarks' pretrained weights."""
 
 import os
 from pathlib import Path

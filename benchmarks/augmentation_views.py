@@ -4,8 +4,8 @@ Run ``python benchmarks/augmentation_views.py``; it takes about twenty minutes o
 SKFASHION_WEIGHTS may name a folder with files of weights; without it the official ImageNet weights
 are fetched. Both sides train a head for 20 epochs on 2,000 images of Fashion-MNIST at 64 pixels,
 with flips, shifts and zooms, and are scored on 2,000 test images. They take turns. A fit with K
-views takes K passes through the frozen part, for training; one without views takes an epoch's pass
-in each epoch.
+views takes K passes through the frozen part for training. A fit without views takes one pass in
+each epoch.
 """
 
 import argparse

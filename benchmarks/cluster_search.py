@@ -3,12 +3,12 @@
 Run ``python benchmarks/cluster_search.py``; it takes about ten minutes on two cores. Everything
 runs on this machine, in separate processes: a Dask scheduler and two workers of one thread.
 
-- search: 6 candidates x 2 folds on rows of the bundled sample: serially, with one thread; on the
-  cluster; and `--kills` more times, with a worker killed by SIGKILL at a random moment. "identical"
-  compares all scores, bit by bit, with the serial ones.
+- search: 6 candidates x 2 folds on rows of the bundled sample. They run serially with one thread,
+  on the cluster, and `--kills` more times with a worker killed by SIGKILL at a random moment.
+  "identical" compares all scores, bit by bit, with the serial ones.
 - travel: 1, 10 and 50 candidates of an estimator that does nothing, on an array as large as the
-  60,000 images of Fashion-MNIST: what each process holds and receives.
-- overhead: 400 candidates of it on a few rows, in turn serially and on two workers.
+  60,000 images of Fashion-MNIST. The table shows the data that each process holds and receives.
+- overhead: 400 candidates of that estimator on a few rows, in turn serially and on two workers.
 """
 
 import argparse

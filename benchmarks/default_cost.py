@@ -1,8 +1,8 @@
-"""What a fit with nothing set costs, by number of images, before a change and after it.
+"""The cost of a fit with default settings, by number of images, before a change and after it.
 
 Run ``python benchmarks/default_cost.py --before FOLDER``, where FOLDER is a checkout of the version
 to compare with; it takes about fifteen minutes on two cores. The sides take turns. Each fit has a
-process of its own, in which a fit of a few images comes first: TensorFlow's start is left out.
+separate process, which first fits a few images, so that TensorFlow's start is left out.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""When transfer pays: few images of each target class, every freeze point, against scratch.
+"""Transfer with few images of each target class, at every freeze point, against scratch.
 
 Run ``python benchmarks/few_images.py``; it takes about fifteen minutes on two cores. The source
 task has all 30,000 training images of its classes, the target task the first 10, 50 or 200 of

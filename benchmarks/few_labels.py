@@ -1,15 +1,15 @@
-"""Few images of each class, as the library comes, against probes, scratch and published recipes.
+"""Few images of each class, by default settings, probes, scratch and published recipes.
 
-Run ``python benchmarks/few_labels.py``; all of it takes some four hours on two cores, and
+Run ``python benchmarks/few_labels.py``; all of it takes about four hours on two cores, and
 ``--backbones vgg16 --sizes 10`` a part. SKFASHION_WEIGHTS may name a folder with files of weights;
 without it the official ImageNet weights are fetched. Each cell is written to a file as soon as it
 is done, and found there by the next run.
 
-Every draw takes 10, 50 or 200 training images of each of the ten classes, all methods the same
-ones, and is scored on the first 2,000 test images. Nothing was chosen on these. The methods:
+Every draw takes 10, 50 or 200 training images of each of the ten classes, the same for all methods,
+and is scored on the first 2,000 test images. Nothing was chosen on these. The methods:
 
-- ours: ``TransferClassifier(backbone, weights=..., random_state=draw)``, nothing else set; "before"
-  is the same with ``freeze_until="features"``, which leaves the linear probe.
+- ours: ``TransferClassifier(backbone, weights=..., random_state=draw)`` with default settings;
+  "before" is the same with ``freeze_until="features"``, which leaves the linear probe.
 - probe: logistic regression on standardised features of one layer. The layer (each of the
   backbone's stages), the side of the images (64, 96) and C (0.001 to 1) have the best accuracy of a
   5-fold cross-validation on the training images.

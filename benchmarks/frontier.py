@@ -1,17 +1,18 @@
 """Accuracy against cost on all of Fashion-MNIST: the small ResNet and the small CNN.
 
-Run ``python benchmarks/frontier.py``; all of it takes some six hours on two cores, and ``--networks
-small_resnet --epochs 8 --seeds 1`` a part. Each result is written to a file as soon as it is done,
-and each fit to a folder after every epoch, so that the same command goes on after an interruption.
+Run ``python benchmarks/frontier.py``; all of it takes about six hours on two cores, and
+``--networks small_resnet --epochs 8 --seeds 1`` a part. Each result is written to a file as soon as
+it is done, and each fit to a folder after every epoch, so that the same command continues after an
+interruption.
 
 A fit trains on all 60,000 training images for a fixed number of epochs, and is scored on the 10,000
 test images once, at its end. Nothing was chosen on these. Its cost is the seconds of its epochs,
-and their ratio to the seconds of an epoch of the small CNN as it comes, in float32, which is timed
-right before the fit.
+and their ratio to the seconds of an epoch of the small CNN with default settings, in float32, which
+is timed right before the fit.
 
-Another table has the seconds of an epoch beside those of the same network in plain Keras'
-``Model.fit``, in turn, in the same dtype, with the same batches, weight decay, label smoothing and
-averaged weights, and without augmentation. The first epoch of a fit, in which both sides trace
+Another table compares the seconds of an epoch with those of the same network in plain Keras'
+``Model.fit``. Both sides take turns, with the same dtype, batches, weight decay, label smoothing
+and averaged weights, and without augmentation. The first epoch of a fit, in which both sides trace
 their functions, is left out.
 """
 

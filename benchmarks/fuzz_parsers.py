@@ -3,10 +3,10 @@
     python fuzz_parsers.py idx -max_total_time=60
     python fuzz_parsers.py gz | archive | entry | log
 
-A parser may raise only ValueError and OSError, that of archives any error. Anything else ends the
-run with the input that caused it, and so do crashes, more than 2 s, and too much memory
-(`-rss_limit_mb`). It needs atheris (`pip install atheris`), which is in no extra. The options are
-those of libFuzzer.
+A parser may raise only ValueError and OSError; the parser of archives may raise any error. Other
+errors, crashes, more than 2 s, and too much memory (`-rss_limit_mb`) end the run with the input
+that caused them. The script needs atheris (`pip install atheris`), which is in no extra. The
+options are those of libFuzzer.
 """
 
 import gzip

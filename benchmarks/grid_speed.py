@@ -1,4 +1,4 @@
-"""Grids over freeze points and learning rates: with `memory`, against what users do today.
+"""Grids over freeze points and learning rates: with `memory`, against estimators without it.
 
 Run ``python benchmarks/grid_speed.py``; it takes about an hour on two cores, and ``--grids cuts``
 runs only one of the grids. It needs scikeras. In each round every side runs the same grid on the
@@ -9,8 +9,8 @@ same 6,000 source and 6,000 target images, in turn, and starts with nothing stor
 - heads: 3 freeze points x 4 learning rates x 2 heads x 3 folds of all rows, so that each fold
   pretrains on other rows.
 
-A second line gives the seconds of an identical search in a new process, which finds what the first
-one stored. Only that line includes the import of TensorFlow.
+A second line gives the seconds of an identical search in a new process, which finds the results
+of the first search. Only that line includes the import of TensorFlow.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""How fits grow with images, epochs and candidates of a search, against Keras and code by hand.
+"""Seconds of fits by images, epochs and candidates of a search, against Keras and code by hand.
 
 Run ``python benchmarks/growth.py``; it takes about seven minutes on two cores. Each point is
 measured once, on both sides: a frozen network, and a search over learning rates by the hand-written
-estimator. Keras builds its model anew for every fit; skfashion's fits are later ones of the
-process. It writes growth.png.
+estimator. Keras builds its model again for every fit; skfashion's fits are later ones of
+the process. The script writes growth.png.
 """
 
 import argparse

@@ -9,12 +9,12 @@ pixels, and 20,000 of 320 x 240. Both sides train a linear head for two epochs o
 the last feature map, at 224 x 224 pixels, in batches of 32:
 
 - skfashion: ``TransferClassifier("mobilenet_v2", freeze_until="features", ...)`` on paths. The
-  first epoch has everything that is not a later epoch: the check of all headers, too.
+  first epoch includes everything before later epochs, also the check of all headers.
 - Keras: `image_dataset_from_directory`, prefetched, and `Model.fit` with the same frozen network,
-  as its guide on transfer learning has it.
+  according to its guide on transfer learning.
 
-Each fit runs in a new process, which first fits 64 files of its own: what that takes, the start of
-TensorFlow among it, is left out of seconds and memory. Sides take turns.
+Each fit runs in a new process, which first fits 64 other files. Seconds and memory of that fit, and
+of the start of TensorFlow, are left out. Sides take turns.
 """
 
 import argparse

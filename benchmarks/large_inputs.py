@@ -1,13 +1,14 @@
-"""Memory that a fit on a memory-mapped file of images takes.
+"""Memory of a fit on a memory-mapped file of images.
 
 Run ``python benchmarks/large_inputs.py``; it takes about ten minutes on two cores, and 5 GB of
 disk, or 25 if features of a million images go to a file. Each fit runs in a new process, which
-first fits 1,000 images: what is resident then, TensorFlow and the network, is subtracted.
+first fits 1,000 images. The resident memory after that, for TensorFlow and the network, is
+subtracted.
 
 - photographs: 28,000 colour images of 224 x 224 pixels, 4.2 GB in a memory-mapped file: images of
   Fashion-MNIST, enlarged and tinted. MobileNetV2 at 96 pixels.
-- rows: 1,000,000 images of 28 x 28 in a memory-mapped file: those of Fashion-MNIST, again and
-  again. The small CNN.
+- rows: 1,000,000 images of 28 x 28 in a memory-mapped file: repetitions of Fashion-MNIST. The
+  small CNN.
 
 Both are pretrained on classes 5 to 9 for an epoch, frozen to their features, and trained on
 classes 0 to 4 for two.

@@ -1,6 +1,6 @@
 """A classifier of a folder of photographs in four libraries: lines of code, accuracy, seconds.
 
-Run ``python benchmarks/lines_of_code.py``; it takes some ten minutes on two cores. The task: the
+Run ``python benchmarks/lines_of_code.py``; it takes about ten minutes on two cores. The task: the
 accuracy of a pretrained network in five folds, a network trained on all files, and its class of a
 new file. The scripts are in ``photograph_tasks``. Lines without imports, comments and blank lines
 are counted. The scripts of skfashion and Keras run; those of fastai and skorch follow their

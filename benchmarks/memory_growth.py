@@ -1,8 +1,8 @@
-"""How the memory of a process grows in a search over each kind of value, and with predictions.
+"""Growth of a process' memory in searches over each kind of value, and with predictions.
 
 Run ``python benchmarks/memory_growth.py``; it takes about twenty minutes on two cores. Each figure
 is from a new process. A line is fitted to the resident memory after each fit, without the first
-ones. The other side keeps what TensorFlow registers for each traced function.
+ones. The other side keeps TensorFlow's registered gradients of each traced function.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Which mutants of the modules for class split, freezing, sharing and persistence the tests kill.
+"""Mutation tests of the modules for class split, freezing, caching and persistence.
 
     python mutants.py mutants.jsonl
 
 cosmic-ray makes the mutants: it replaces an operator, a number or a condition, or removes a
 decorator. All mutants of all modules in `TESTS` have the same chance to be drawn. A mutant is tried
 in a copy of the repository, and killed if a test of its module fails or the tests take too long.
-Each result is appended to the file at once, so the same command goes on after an interruption. To
+Each result is appended to the file at once, so the same command continues after an interruption. To
 try the survivors again, remove their lines: ``sed -i '/ null\\]$/d' mutants.jsonl``.
 
 These are not drawn, because no test can fail or every test does:
@@ -13,7 +13,7 @@ These are not drawn, because no test can fail or every test does:
 - type annotations, and conditions on `TYPE_CHECKING`;
 - code that Python does not compile, or compiles with a warning.
 
-No operator of cosmic-ray changes strings, so docstrings and `__all__` stay as they are.
+No operator of cosmic-ray changes strings, so docstrings and `__all__` do not change.
 """
 
 import argparse

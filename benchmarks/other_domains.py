@@ -5,8 +5,8 @@ is pretrained by this library on all of Fashion-MNIST, and fine-tuned with 10, 5
 class, three draws each:
 
 - scikit-learn's handwritten digits, 8 x 8 grey;
-- patches of 32 x 32 pixels, in colour, out of photographs that scikit-image ships: which
-  photograph is a patch from? Test patches are the right third of each photograph.
+- patches of 32 x 32 pixels, in colour, from photographs of scikit-image. The class of a patch is
+  its photograph. Test patches are the right third of each photograph.
 
 Fine-tuning and training from scratch get the same epochs. With 10 images a class these are 30 to 60
 updates, in which random weights learn nothing. So that case is repeated with ten times the epochs.

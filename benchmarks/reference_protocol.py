@@ -1,4 +1,4 @@
-"""The reference protocol on all of Fashion-MNIST, beside the published figures.
+"""The reference protocol on all of Fashion-MNIST, with the published figures.
 
 Run ``python benchmarks/reference_protocol.py``; it takes about half an hour on two cores. The first
 table has the reference's settings (Adadelta at 0.001, output layer kept), the second the default

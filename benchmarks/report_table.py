@@ -5,14 +5,14 @@ resnet50 --steps pretraining fine-tuned`` runs a part. The environment variable 
 may name a folder with files of weights; without it the official ImageNet weights are fetched.
 ResNet50 is pretrained here, on images of classes 5 to 9.
 
-A stratified 5,000 of the training images are held out. Freeze points, epochs and the recipes that
-ship were chosen on these. The test images are scored once, at the end of a step. Training from
-scratch gets as many epochs as take about the time of fine-tuning. Training the head alone gets 300,
-which take less.
+A stratified sample of 5,000 training images is held out. Freeze points, epochs and the recipes of
+the backbones were chosen on these. The test images are scored once, at the end of a step. Training
+from scratch has epochs for about the time of fine-tuning. Training the head alone has 300 epochs,
+which take less time.
 
-Each result is written to a file as soon as it is known, and each fit to a folder after every epoch,
-so that the same command goes on after an interruption. Seconds are those of all epochs, in
-whichever run they were trained. A plan that was changed has other results.
+Each result is written to a file as soon as it is done, and each fit to a folder after every epoch,
+so that the same command continues after an interruption. Seconds include the epochs of all runs. A
+changed plan has separate results.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Whether a change of the code keeps every bit: record before it, compare after it.
+"""Check whether a change of the code keeps every bit: record before it, compare after it.
 
 Each configuration is fitted on the bundled sample. Probabilities, weights, and histories without
-seconds are hashed. Hashes hold on one machine, with one set of libraries, and one number of
-threads, so the record is made anew for each comparison::
+seconds are hashed. Hashes are valid on one machine, with one set of libraries, and one number
+of threads, so make a new record for each comparison::
 
     python same_bits.py record before.json     # in a checkout of the old code
     python same_bits.py compare before.json    # in a checkout of the new code

@@ -1,4 +1,4 @@
-"""Searches by several workers on an empty folder of `memory`: how often the same is computed.
+"""Searches by several workers on an empty folder of `memory`: number of repeated computations.
 
 Run ``python benchmarks/shared_workers.py``; it takes about ten minutes on two cores.
 
@@ -6,8 +6,8 @@ Run ``python benchmarks/shared_workers.py``; it takes about ten minutes on two c
 - cluster: 8 learning rates x 3 folds after a frozen body on rows of the bundled sample, on a Dask
   cluster of 8 workers of one thread, all on this machine.
 
-"passes" are images that went through the frozen part, per image and freeze point at which features
-are stored. 1 is the least: each image once.
+"passes" are images that passed through the frozen part, per image and freeze point at which
+features are stored. 1 is the minimum: each image once.
 """
 
 import argparse

@@ -3,9 +3,9 @@
 Run ``python benchmarks/training_speed.py``; it takes about ten minutes on two cores. Both sides
 train on the same 30,000 images of Fashion-MNIST, five classes, from the same weights of the body,
 with the same optimizer and batches, and are scored on the same 5,000 test images. Keras builds its
-model anew for every fit, as a user's function would. skfashion's fits are later ones of the
-process, so they do not include what is built once. The first epoch, in which both sides trace or
-compute what they need, is left out of the time of an epoch.
+model again for every fit, as a user's function would. skfashion's fits are later ones of the
+process, so they do not include building and tracing. The first epoch, in which both sides trace or
+compute features, is left out of the time of an epoch.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How near training comes to the machine's peak, in operations a second.
+"""Operations a second of training, compared with the machine's peak.
 
 Run ``python benchmarks/where_time_goes.py``; it takes about three minutes on two cores. The peak is
 that of a multiplication of two 2,048 x 2,048 matrices, measured in turn with the steps: all layers

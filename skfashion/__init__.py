@@ -15,7 +15,7 @@ from ._persistence.saved_classes import saved as _saved
 from ._reporting.model_card import ModelCard
 from ._version import __version__ as __version__
 
-# Files name these classes, whatever the modules are that define them.
+# Files name these classes, independent of their modules.
 _saved(BackboneFeatures)
 _saved(TransferClassifier)
 

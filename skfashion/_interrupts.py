@@ -43,8 +43,8 @@ class _Deferral:
 def interrupts_deferred(is_bad_place: IsBadPlace | None = None) -> Iterator[None]:
     """Let Ctrl-C raise `KeyboardInterrupt` after a block, or at a good place in it.
 
-    Python runs signal handlers in the main thread only, so nothing has to be deferred in others. A
-    handler that was not installed from Python stays as it is.
+    Python runs signal handlers only in the main thread, so other threads need no deferral. A
+    handler that was not installed from Python is not changed.
 
     Parameters
     ----------

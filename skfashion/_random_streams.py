@@ -9,9 +9,8 @@ import numpy as np
 class RandomStreams:
     """Seeds for everything random in a fit, each found by name.
 
-    A stream depends on `random_state` and its name only, so the numbers drawn for the classifier
-    head, for example, do not change when the body draws more of them. No global random state is
-    read or changed.
+    A stream depends only on `random_state` and its name. For example, the numbers of the head do
+    not change if the body draws more of them. No global random state is read or changed.
 
     Parameters
     ----------

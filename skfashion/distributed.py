@@ -40,16 +40,16 @@ class NoWorkersError(RuntimeError):
 def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterator["Client"]:
     """Run scikit-learn's parallel work on a Dask cluster, and survive the loss of workers.
 
-    A replacement for ``parallel_config(backend="dask")``, for everything that takes `n_jobs`:
-    searches, `cross_validate`, `learning_curve`. With joblib's context a search fails when a
-    worker dies, because the images are lost with it. Here the scheduler keeps one copy of the
-    images until the search ends. New workers receive them again, and lost candidates are fitted
+    Use this context instead of ``parallel_config(backend="dask")``, for everything that takes
+    `n_jobs`: searches, `cross_validate`, `learning_curve`. With joblib's context a search fails
+    when a worker dies, because the images are lost with it. Here the scheduler keeps one copy of
+    the images until the search ends. New workers receive them again, and lost candidates are fitted
     again.
 
     Parameters
     ----------
     client : distributed.Client, default=None
-        Client of the cluster; `None` for the client that was created last.
+        Client of the cluster. By default the client that was created last.
     timeout : float, default=30
         Seconds without any worker after which the search ends with an error. Set it above the
         time that workers need to restart, or that an adaptive cluster needs to add them.
@@ -74,8 +74,8 @@ def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterato
 
     Notes
     -----
-    `n_jobs` has no effect: as many fits run at a time as the workers have threads. A candidate
-    that four workers in turn die of ends the search with `distributed.KilledWorker`; Dask's
+    `n_jobs` has no effect: the number of parallel fits is the number of worker threads. A candidate
+    on which four workers die in turn ends the search with `distributed.KilledWorker`. Dask's
     setting ``distributed.scheduler.allowed-failures`` changes that number.
 
     Examples
@@ -120,7 +120,7 @@ class _ResilientClient:
     Parameters
     ----------
     client : distributed.Client
-        Client that does everything else.
+        Client for all other operations.
     """
 
     def __init__(self, client: "Client") -> None:
@@ -154,8 +154,8 @@ def _identity(data: Any) -> Any:
 class _Backend(DaskDistributedBackend):
     """joblib's Dask backend, which also reports the errors of Dask itself.
 
-    joblib's backend calls back with what a fit returned or raised. It does not call back if Dask
-    gave up a task, because workers died of it or it could not be sent; joblib would wait forever.
+    joblib's backend calls back with the result or error of a fit. It does not call back if Dask
+    gave up a task, because workers died or it could not be sent. joblib would wait forever.
     """
 
     def __init__(self, **params: Any) -> None:
@@ -165,8 +165,8 @@ class _Backend(DaskDistributedBackend):
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return the number of slots, but at least 2.
 
-        joblib runs everything in the process that searches if there is one slot, also if only one
-        worker is left for the moment.
+        With one slot joblib runs everything in the local process, even if only one worker is left
+        temporarily.
         """
         return max(2, super().effective_n_jobs(n_jobs))
 
@@ -192,7 +192,7 @@ class _Backend(DaskDistributedBackend):
 class _Watchdog:
     """Ends a search that cannot finish, for which Dask would wait forever.
 
-    The limit that Dask offers is a setting of the scheduler, for all its clients.
+    Dask's limit is a setting of the scheduler, for all its clients.
 
     Parameters
     ----------

@@ -186,8 +186,8 @@ BUILT_IN = (
     Backbone(
         "convnext_tiny",
         build=KerasApplication("ConvNeXtTiny", "inside"),
-        # Blocks end in additions that Keras numbers. It numbers the last layer, too, but its
-        # counters are fresh when a body is built, and no other layer of this kind precedes it.
+        # Blocks end in additions that Keras numbers. It also numbers the last layer. Its counters
+        # are fresh when a body is built, and no other layer of this kind precedes it.
         stages=(
             "convnext_tiny_stem",
             "convnext_tiny_downsampling_block_0",

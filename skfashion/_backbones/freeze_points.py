@@ -1,5 +1,8 @@
 """Freeze points: what the values of `freeze_until` mean for a backbone."""
 
+from collections.abc import Sequence
+from numbers import Integral
+
 from .spec import Backbone
 
 
@@ -70,6 +73,39 @@ def resolve_layer(backbone: Backbone, layer: str | int) -> str:
     if name is None:
         raise ValueError(f"layer={layer} is no stage: count from 1, or give a name.")
     return name
+
+
+def resolve_layers(backbone: Backbone, layer: str | int | Sequence[str | int]) -> str | list[str]:
+    """Return the name of a layer, or a list of names, that may be given as numbers of stages.
+
+    Raises
+    ------
+    ValueError
+        If a number is 0 or a bool, or there are fewer stages; or if a list is empty, or has a
+        layer twice or something that is no layer.
+    """
+    if isinstance(layer, str | int | Integral):
+        return resolve_layer(backbone, layer)
+    if not layer:
+        raise ValueError(
+            f"layer={layer!r} names no layer. Give at least one, such as "
+            f"layer=[{backbone.stages[0]!r}]."
+        )
+    names: dict[str, str | int] = {}
+    for each in layer:
+        if not isinstance(each, str | int | Integral):
+            raise ValueError(
+                f"layer={layer!r} must be a list of names and numbers of stages, got {each!r} in "
+                "it. Remove it, or name a layer."
+            )
+        name = resolve_layer(backbone, each)
+        if name in names:
+            twice = repr(each) if names[name] == each else f"{names[name]!r} and {each!r}"
+            raise ValueError(
+                f"layer={layer!r} has {name!r} more than once, as {twice}. Remove all but one."
+            )
+        names[name] = each
+    return [*names]
 
 
 def describe_numbers(backbone: Backbone) -> str:

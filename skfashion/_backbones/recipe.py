@@ -1,4 +1,4 @@
-"""What training runs with: rates, their schedule, regularisation, and which source says it."""
+"""Options of training: rates, their schedule, regularisation, and the order of their sources."""
 
 from numbers import Real
 
@@ -28,64 +28,65 @@ _BELOW_ONE = [Interval(Real, 0, 1, closed="left"), None]
 
 
 class Recipe(BaseEstimator):
-    """Training options that suit a backbone, or that a user tunes.
+    """Training options of a backbone or a user.
 
-    `None` means "not said". For each option the first of these decides: the constructor parameter
-    of `TransferClassifier` that has its name, ``TransferClassifier(recipe=...)``, the backbone's
-    recipe, and the default that is named below. Values are checked where they are used: by
-    `Backbone`, and by `fit`. Recipes of equal parameters are equal.
+    `None` means "not set". Each option comes from the first source that sets it: the constructor
+    parameter of `TransferClassifier` of this name, ``TransferClassifier(recipe=...)``, the
+    backbone's recipe, and the default below. `Backbone` and `fit` check values. Recipes of equal
+    parameters are equal.
 
     Parameters
     ----------
     head_factor : float, default=None
         Learning rate of the head, as a multiple of the optimizer's default; by default 1. The
-        parameter `learning_rate` takes precedence.
+        parameter `learning_rate` overrides it.
     body_factor : float, default=None
         Learning rate of the body's last stage, as a multiple of the head's; by default 1. The
-        parameter `body_learning_rate` takes precedence.
+        parameter `body_learning_rate` overrides it.
     layer_decay : float, default=None
         Ratio of a stage's learning rate to that of the next stage towards the head; by default 1.
     schedule : {"constant", "cosine", "linear"}, default=None
-        How rates change over a phase: not at all (the default), or down to zero by half a cosine
-        [1]_ or in a straight line. "linear" with a warm-up is the one-cycle policy [2]_.
+        Course of rates over a phase: constant (the default), or down to zero by half a cosine [1]_
+        or linearly. "linear" with a warm-up is the one-cycle policy [2]_.
     warmup : float, default=None
         Share of all steps, at the beginning, in which rates rise linearly from zero; by default 0.
     clip_norm : float, default=None
-        Largest norm of all gradients together; by default ``numpy.inf``, which is no bound.
+        Largest norm of all gradients together; by default ``numpy.inf``, for no bound.
     weight_decay : float, default=None
         Share of a weight that a step subtracts from it, as a multiple of the weight's learning
-        rate: decoupled from the gradient [3]_. Kernels decay, that is weights of two axes and
-        more; biases and the parameters of normalisation layers do not. By default 0; but
-        ``optimizer="adamw"`` by default decays all weights by Keras' 0.004. "ftrl" computes weights
-        from its state, and hardly notices.
+        rate, decoupled from the gradient [3]_. Kernels decay, which are weights of two or more
+        axes. Biases and the parameters of normalisation layers do not. By default 0, except for
+        ``optimizer="adamw"``, which decays all weights by Keras' 0.004. It has little effect with
+        "ftrl", which computes weights from its state.
     momentum : float, default=None
         Nesterov's momentum of ``optimizer="sgd"`` [4]_; by default 0. It is an error in
         ``TransferClassifier(recipe=...)`` with another optimizer, and ignored in a backbone's
         recipe.
     label_smoothing : float, default=None
-        Share of each label that is spread evenly over all classes [5]_, in the loss that is
-        trained on; by default 0. The validation loss has no smoothing.
+        Share of each label that is spread evenly over all classes [5]_, in the training loss; by
+        default 0. The validation loss has no smoothing.
     average : float, default=None
         Share of a phase's updates that the fitted weights average over, from 0 (off, the default)
-        to 1: an exponential moving average [6]_ of the weights that train and of the averages of
-        batch normalisation. Evaluation, early stopping and callbacks see averaged weights.
+        to 1. The weights are an exponential moving average [6]_ of the trained weights and of the
+        averages of batch normalisation. Evaluation, early stopping and callbacks use averaged
+        weights.
     mixup : float, default=None
-        Each training image becomes a weighted mean of itself and another one, and so do their
-        labels [7]_. With frozen layers their output is mixed in place of the images, so that it
-        is still computed once [8]_. The weights are drawn from a symmetrical beta distribution with
-        this parameter; by default 0, which is off.
+        Parameter of the symmetrical beta distribution of mixup weights; by default 0, which is off.
+        Each training image becomes a weighted mean of itself and another image, and labels are
+        mixed alike [7]_. With frozen layers their output is mixed instead of the images, so that it
+        is still computed once [8]_.
     cutmix : float, default=None
-        A box of each training image is replaced by that of another one, and labels are mixed in
-        proportion to pixels [9]_. The share of pixels is drawn from a symmetrical beta distribution
-        with this parameter; by default 0, which is off. With `mixup` as well, each batch takes one
+        Parameter of the symmetrical beta distribution of the share of replaced pixels; by default
+        0, which is off. A box of each training image is replaced by that of another image, and
+        labels are mixed in proportion to pixels [9]_. If `mixup` is also set, each batch takes one
         of the two at random, on images.
     batch_norm : {"train", "inference"}, default=None
-        What the batch-normalisation layers that train normalise by: each batch, which also moves
-        their averages (the default), or their averages, which then stay as they are [10]_. Scales
-        and offsets train in both cases.
+        Mode of trained batch-normalisation layers. "train", the default, normalises by each batch
+        and moves the averages. "inference" normalises by the averages, which do not change [10]_.
+        Scales and offsets train in both cases.
     test_time_flips : bool, default=None
         Whether `predict_proba` returns the mean of the probabilities of an image and of its mirror
-        image [11]_; by default not. `model_` and the evaluation while training see the image alone.
+        image [11]_; by default not. `model_` and the evaluation in training use only the image.
 
     See Also
     --------
@@ -188,7 +189,7 @@ class Recipe(BaseEstimator):
         return tuple(getattr(self, name) for name in self._parameter_constraints)
 
 
-# What holds where no source says otherwise. `weight_decay` is then up to Keras' optimizer.
+# Defaults if no source sets an option. `weight_decay` is then that of Keras' optimizer.
 BASE = Recipe(
     head_factor=1.0,
     body_factor=1.0,
@@ -207,7 +208,7 @@ BASE = Recipe(
 
 
 def combine_recipes(*recipes: Recipe) -> Recipe:
-    """Return a recipe whose options are each said by the first of the recipes that says it."""
+    """Return a recipe with each option from the first of the recipes that sets it."""
     combined: dict = {}
     for recipe in (*recipes, BASE):
         for name, value in recipe.get_params().items():
@@ -227,7 +228,7 @@ def check_recipe(params) -> None:
     Raises
     ------
     ValueError
-        If an option is out of its range, or does not fit another parameter: momentum without
+        If an option is out of its range, or conflicts with another parameter: momentum without
         ``optimizer="sgd"``, or `cutmix` with `augmentation_views`.
     """
     recipe = params.recipe
@@ -248,7 +249,7 @@ def check_recipe(params) -> None:
 
 
 def resolve_recipe(params, default: Recipe, phase: str, open_ended: bool = False) -> Recipe:
-    """Return a recipe that says what a phase trains with.
+    """Return a recipe with all options of a phase.
 
     Parameters
     ----------
@@ -257,9 +258,9 @@ def resolve_recipe(params, default: Recipe, phase: str, open_ended: bool = False
     default : Recipe
         The backbone's recipe.
     phase : {"pretrain", "fine-tune"}
-        The phase. The parameter `layer_decay` is about fine-tuning only.
+        The phase. The parameter `layer_decay` applies only to fine-tuning.
     open_ended : bool, default=False
-        Whether the phase's length is unknown. Rates are then constant unless the user asks for a
+        Whether the phase's length is unknown. Rates are then constant unless the user sets a
         schedule.
     """
     given = Recipe(schedule=params.schedule, warmup=params.warmup, clip_norm=params.clip_norm)

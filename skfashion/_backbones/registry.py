@@ -1,4 +1,4 @@
-"""The registry of backbones by name: those that ship, and those that users register."""
+"""The registry of backbones by name: built-in ones, and those that users register."""
 
 import pickle
 from contextlib import suppress
@@ -32,23 +32,23 @@ def list_backbones() -> list[str]:
 
 
 def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
-    """Add a backbone to the table, so that its name can be used like those that ship.
+    """Add a backbone to the table, so that its name can be used like the built-in ones.
 
     Parameters
     ----------
     backbone : Backbone
-        The new backbone. Worker processes of a search receive it, too.
+        The new backbone. Worker processes of a search also receive it.
     overwrite : bool, default=False
-        Whether it may replace a different one that was registered under the same name. A `build`
-        function that is defined again, as in a notebook's cell, makes no difference. Those that
-        ship cannot be replaced.
+        Whether it may replace a different backbone of the same name. A `build` function that is
+        defined again, as in a notebook's cell, is not a difference. Built-in backbones cannot be
+        replaced.
 
     Raises
     ------
     TypeError
-        If it is no `Backbone`.
+        If it is not a `Backbone`.
     ValueError
-        If there is a different one of this name.
+        If a different backbone has this name.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
 
 
 def _definition(build):
-    """Return where a `build` function is defined, or `build` itself if it is no function."""
+    """Return the place where a `build` function is defined; `build` itself if not a function."""
     names = getattr(build, "__module__", None), getattr(build, "__qualname__", None)
     return names if all(names) else build
 
@@ -105,7 +105,7 @@ def register_unpickled(packed: bytes) -> None:
 
 
 def get_backbone(backbone: str | Backbone) -> Backbone:
-    """Return the backbone of this name; a `Backbone` is returned as it is.
+    """Return the backbone of this name; a `Backbone` is returned unchanged.
 
     Raises
     ------

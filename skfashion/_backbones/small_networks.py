@@ -35,7 +35,7 @@ def small_resnet(images):
     def normalisation(x, name):
         return BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name)(x)
 
-    # Padding by zeros stands for pixels of 64.
+    # Padding by zeros is equal to pixels of 64.
     x = layers.Rescaling(1 / 64, offset=-1.0, name="rescale")(images)
     x = layers.ReLU(name="stem")(normalisation(convolution(x, 32, "stem_conv"), "stem_norm"))
     for number, width in enumerate((64, 128, 256), 1):

@@ -1,4 +1,4 @@
-"""The description of a backbone: frozen dataclasses with all that the library has to know."""
+"""The description of a backbone: frozen dataclasses."""
 
 import pickle
 import re
@@ -20,7 +20,7 @@ _NESTED_LAYER_NAME = re.compile(r"[A-Za-z0-9_.>-]+")
 
 POOLINGS = ("flatten", "average", "normalized_average")
 HIDDEN_UNITS = 128
-# Side, in pixels, to which files are resized for a backbone that does not say another one.
+# Default side in pixels to which files are resized.
 DEFAULT_SIZE = 64
 _SAYS_NOTHING = Recipe()
 WEIGHT_FORMATS = ".weights.h5, .h5, .keras or .safetensors"
@@ -35,15 +35,14 @@ class OfficialWeights:
     url : str
         Address of the file. Its last part is the name of the local copy.
     file_hash : str or None
-        Published SHA-256 or MD5 of the file, in hexadecimal digits. `None` if none is published:
-        the file is then fetched by https only. The SHA-256 of the first download, or of the file
-        that Keras' cache already has, is recorded beside it, and the file is checked by that from
-        then on.
+        Published SHA-256 or MD5 of the file, in hexadecimal digits; `None` if none is published.
+        The file is then fetched by https only. The SHA-256 of the first download, or of the file in
+        Keras' cache, is recorded beside it, and later reads check the file by this hash.
 
     Raises
     ------
     ValueError
-        If `file_hash` has the length of neither, or is `None` and `url` is not https.
+        If `file_hash` has another length, or is `None` and `url` is not https.
 
     Examples
     --------
@@ -84,20 +83,20 @@ def _unpickle_build(pickled: bytes) -> Callable[[Any], Any]:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network body, and all that `TransferClassifier` has to know about it.
+    """A network body and its facts for `TransferClassifier`.
 
     Parameters
     ----------
     name : str
         Name for `TransferClassifier(backbone=...)` and `list_backbones`.
     build : callable
-        ``build(images) -> features``: adds the body's layers to a Keras graph. `images` is a
-        symbolic batch of shape (n, h, w, channels) with values from 0 to 255, so preprocessing
-        is part of the graph. `features` is one tensor: a feature map of shape
-        (n, h, w, channels), tokens of shape (n, tokens, channels), such as a transformer's, or
-        vectors of shape (n, channels). Layers are built channels last and under the estimator's
-        `dtype`. Every layer that a user may freeze up to needs a name. Pickles hold
-        a function of the main module, a lambda or a local function as code, and others by name.
+        Function ``build(images) -> features`` that adds the body's layers to a Keras graph.
+        `images` is a symbolic batch of shape (n, h, w, channels) with values from 0 to 255, so
+        preprocessing is part of the graph. `features` is one tensor: a feature map of shape (n, h,
+        w, channels), tokens of shape (n, tokens, channels), such as a transformer's, or vectors of
+        shape (n, channels). Layers are built channels last and with the estimator's `dtype`. Every
+        possible freeze point needs a name. Pickles hold a function of the main module, a lambda or
+        a local function as code, and others by name.
     stages : tuple of str
         Names of layers, from input to output, of letters A to Z, digits and the characters
         ``. _ - >``. Each layer's output is a single-tensor cut of the
@@ -106,15 +105,14 @@ class Backbone:
     min_size : int
         Smallest side of an image, in pixels. Smaller images are enlarged.
     channels : int, default=None
-        Channels that the body takes. With 3, the channel of grey images is repeated. `None` takes
-        images as they are.
+        Channels of the body's input. With 3, the channel of grey images is repeated. By default
+        images are not changed.
     pooling : {"flatten", "average", "normalized_average"}, default="average"
-        How the head turns the body's features into a vector: it flattens them, or averages over
-        pixels or tokens. Vectors stay as they are. "normalized_average" then scales
-        the vector of each image to mean 0 and variance 1, which suits a body without
-        normalisation layers.
+        Conversion of the body's features to a vector: flattening, or the average over pixels or
+        tokens. Vectors are not changed. "normalized_average" also scales the vector of each image
+        to mean 0 and variance 1, which suits a body without normalisation layers.
     default_freeze : str, default="features"
-        What ``freeze_until="auto"`` means for pretrained weights.
+        Freeze point of ``freeze_until="auto"`` with pretrained weights.
     official : OfficialWeights, default=None
         The file of ``weights="imagenet"``.
     from_scratch : Recipe, default=Recipe()
@@ -123,20 +121,19 @@ class Backbone:
         Training defaults for pretrained weights.
     few_images : Recipe, default=Recipe()
         Training defaults for weights from a file and at most 10,000 images of the target task, if
-        the head starts from a probe. Options that it does not say are those of `fine_tuning`.
+        the head starts from a probe. Options that are not set come from `fine_tuning`.
     few_images_freeze : str, default=None
-        What ``freeze_until="auto"`` means where `few_images` is used; `None` stands for
+        Freeze point of ``freeze_until="auto"`` if `few_images` is used. By default
         `default_freeze`.
     pretrained_size : int, default=None
-        Side, in pixels, to which smaller images are enlarged, with weights from a file and at most
-        10,000 images of the target task. It is at least `min_size`, which is what `None` stands
-        for.
+        Side in pixels to which smaller images are enlarged, with weights from a file and at most
+        10,000 images of the target task. It is at least `min_size`, which is the default.
     default_size : int, default=None
-        Side, in pixels, to which files and images of different sizes are resized if `input_size` is
-        not given. `None` is 64, or `min_size` if that is larger.
+        Side in pixels to which files and images of different sizes are resized if `input_size` is
+        not given. By default 64, or `min_size` if that is larger.
     hidden_units : int, default=128
-        What ``hidden_units="auto"`` means where the head does not start from a probe: the width of
-        its hidden layer, or 0 for none.
+        Width of the hidden layer with ``hidden_units="auto"``, or 0 for none, if the head does not
+        start from a probe.
 
     Raises
     ------
@@ -145,7 +142,7 @@ class Backbone:
         `hidden_units` is negative, `pretrained_size` or `default_size` is below `min_size`, or an
         option of a recipe is out of its range.
     TypeError
-        If a recipe is no `Recipe`.
+        If a recipe is not a `Recipe`.
 
     Examples
     --------
@@ -208,12 +205,12 @@ class Backbone:
             if not isinstance(recipe, Recipe):
                 raise TypeError(f"{name} must be a Recipe, got {recipe!r}.")
             recipe._validate_params()
-            # The caller may go on changing the recipe, and a backbone is a constant.
+            # The caller may change the recipe later, and a backbone is a constant.
             object.__setattr__(self, name, clone(recipe))
 
     @property
     def side_of_files(self) -> int:
-        """Side, in pixels, to which files and images of different sizes are resized."""
+        """Side in pixels to which files and images of different sizes are resized."""
         return self.default_size or max(DEFAULT_SIZE, self.min_size)
 
     def __getstate__(self):
@@ -258,7 +255,7 @@ def check_layer_names(names: Iterable[str], backbone: str, inside: str | None = 
     backbone : str
         Name of the backbone that has the layers, for the error.
     inside : str, default=None
-        Name of the layer that they are a part of. They may begin with other characters then.
+        Name of the layer that contains them. They may then begin with other characters.
 
     Raises
     ------

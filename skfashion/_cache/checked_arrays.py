@@ -20,10 +20,10 @@ def write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray], context: str) ->
     arrays : dict of str to ndarray
         Arrays of numbers, by name.
     context : str
-        What the arrays are. It is part of the checksum, so a file under the name of another one
+        Identity of the arrays. It is part of the checksum, so a file under the name of another one
         does not match.
     """
-    # safetensors writes the memory of an array as it is.
+    # safetensors writes the raw memory of an array.
     content = safetensors.numpy.save(
         {name: np.asarray(array, order="C") for name, array in arrays.items()}
     )
@@ -39,7 +39,7 @@ def read_arrays(path: Path, context: str) -> dict[str, np.ndarray]:
     OSError
         If the file cannot be read.
     ValueError
-        If its content or its context is not what was written.
+        If its content or its context differs from the written one.
     """
     if path.exists() and not path.is_file():  # a pipe would block
         raise ValueError(f"{path} is no file")

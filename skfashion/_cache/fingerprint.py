@@ -1,4 +1,4 @@
-"""What changes the bits of a computation besides its inputs: code, libraries, processor."""
+"""The environment that determines bits of a computation: code, libraries, processor."""
 
 import os
 import platform
@@ -11,11 +11,11 @@ from .._keras.tensorflow import keras, tf
 from .hashing import digest
 
 _PACKAGE = Path(__file__).parent.parent
-# Environment variables that change how the libraries compute, but for those that only change
-# what they print.
+# Environment variables that change how the libraries compute. Those that only change printed output
+# are left out.
 _SETTINGS = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "NVIDIA_", "OMP_", "MKL_")
 _SETTINGS_WITHOUT_EFFECT = ("TF_CPP_", "TF2_BEHAVIOR")
-# Beginnings of the lines of /proc/cpuinfo that tell the instruction set.
+# Beginnings of the lines of /proc/cpuinfo with the instruction set.
 _PROCESSOR_LINES = ("model name", "flags", "cache size", "Features", "CPU ")
 
 
@@ -64,7 +64,7 @@ def _count_usable_cores():
 
 
 def _describe_processor():
-    """Return the model and the instruction set of the processor, where the system tells."""
+    """Return the model and the instruction set of the processor, if the system has them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Hashes of images, found by the bytes of their files where a store knows these."""
+"""Hashes of images, found by the bytes of their files if these are in a store."""
 
 import hashlib
 from pathlib import Path
@@ -17,8 +17,8 @@ from .store import Store
 def hash_images(images: ArraySource, store: Store) -> np.ndarray:
     """Return the hash of each image, of shape (n, 2): that of `hash_rows`.
 
-    An image is known by its pixels, whichever file they come from. A file whose bytes the store
-    knows is not decoded. Views of images have hashes of their own.
+    An image is identified by its pixels, independent of its file. A file with stored bytes is not
+    decoded. Views of images have separate hashes.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def hash_images(images: ArraySource, store: Store) -> np.ndarray:
 
 
 def _key_of_pixels(images: LazyImages) -> str:
-    """Return a hash of what determines the pixels of an image besides the bytes of its file."""
+    """Return a hash of everything besides a file's bytes that determines the pixels of an image."""
     from PIL import __version__, features
 
     versions = __version__, features.version("libjpeg_turbo"), environment_fingerprint()

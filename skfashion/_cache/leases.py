@@ -5,8 +5,8 @@ Leases save work and change no result: without one, a process computes the same 
 
 The number of lock files is bounded, so keys may share one. They are never removed one by one: a
 file that is removed while it is locked can be locked once more under its name. Locks are taken in
-the order of the names of their files, and a thread that holds some takes only later ones. So no
-circle of threads can wait for each other.
+the order of the names of their files, and a thread that holds locks takes only later ones. So
+threads cannot deadlock.
 """
 
 import logging
@@ -58,9 +58,9 @@ def hold_lease(
     folder : Path
         The folder of lock files.
     kind : {"phase", "rows"}
-        What is computed.
+        Kind of the result.
     key : str
-        A hash in hexadecimal digits, of what is computed.
+        Hash of the result, in hexadecimal digits.
     parts : iterable of int, default=(0,)
         The parts of the key's result that are computed.
     wait : bool, default=True
@@ -96,7 +96,7 @@ def _lock(path: Path, kind: str, wait: bool, stack: ExitStack, locked: list[Path
         path.parent.mkdir(parents=True, exist_ok=True)
         # A file object closes when it is lost, and a lock ends with it.
         file = stack.enter_context(path.open("ab"))
-    except OSError:  # what is computed cannot be stored either
+    except OSError:  # the result cannot be stored either
         return True
     number = file.fileno()
     lock = partial(lock_descriptor, number, blocking=False)
@@ -114,7 +114,7 @@ def _lock(path: Path, kind: str, wait: bool, stack: ExitStack, locked: list[Path
         with suppress(OSError):
             unlock_descriptor(number)
 
-    # A forked child has the file open, too, so to close it does not unlock it.
+    # A forked child also has the file open, so closing it does not unlock it.
     stack.callback(unlock)
     locked.append(path)
     return True
@@ -141,7 +141,7 @@ def _wait(lock: Callable[[], bool], path: Path, number: int, kind: str) -> bool:
 def _renewal(locked: list[Path]) -> Iterator[None]:
     """Show during a block, by the times of lock files, that the process runs.
 
-    The list of files may grow meanwhile.
+    The list of files may grow in between.
     """
     is_over = threading.Event()
 

@@ -23,14 +23,14 @@ def open_store(memory, memory_limit: int | str | None = None) -> Store | None:
     Parameters
     ----------
     memory : str, path-like, joblib.Memory or None
-        The parameter of `TransferClassifier`.
+        The parameter of an estimator.
     memory_limit : int, str or None
-        The parameter of `TransferClassifier`.
+        The parameter of an estimator.
 
     Raises
     ------
     ValueError
-        If the limit is no number of bytes, or `memory` is a file.
+        If the limit is not a number of bytes, or `memory` is a file.
     """
     location = memory if isinstance(memory, str | PathLike) else getattr(memory, "location", None)
     if location is None:
@@ -64,7 +64,7 @@ def _require_store(memory):
 
 
 def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
-    """Report what a folder of `TransferClassifier(memory=...)` holds, and how it was used.
+    """Report the content and the use of a folder of the estimators' `memory`.
 
     Parameters
     ----------
@@ -74,11 +74,12 @@ def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
     Returns
     -------
     dict of str to number
-        "bytes": the size of the files. The other numbers are sums over all processes, as far back
-        as the folder's log goes: "pretrainings_found" and "pretrainings_computed"; "rows_found"
-        and "rows_computed", images whose frozen features were found or computed, where these are
-        worth a file; "epochs_found", epochs of both tasks that were restored instead of trained;
-        and "seconds_saved", the time that these epochs took when they were trained.
+        "bytes" is the size of the files. The other numbers are sums over all processes, since the
+        start of the folder's log. "pretrainings_found" and "pretrainings_computed" count
+        pretrainings. "rows_found" and "rows_computed" count images with features, of either
+        estimator, that were found, or computed by the network and worth a file. "epochs_found"
+        counts epochs of both tasks that were restored instead of trained. "seconds_saved" is the
+        time that their training took.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
 
 
 def clear_memory(memory: str | PathLike | Memory) -> None:
-    """Remove what `TransferClassifier(memory=...)` keeps in a folder, and nothing else.
+    """Remove the files of the estimators' `memory` from a folder, and no others.
 
     Parameters
     ----------

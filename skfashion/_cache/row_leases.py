@@ -30,7 +30,7 @@ def compute_once(
     batch_size: int,
     row_bytes: int,
 ) -> int:
-    """Compute rows that a table lacks, except for those that others add to it meanwhile.
+    """Compute rows that a table lacks, except those that others add in between.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def compute_once(
     batch_size : int
         Rows in a batch.
     row_bytes : int
-        Bytes of what a row is computed from.
+        Bytes of a row's input.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def compute_once(
         How many rows were computed here.
     """
     if not table.make_room(len(missing)):
-        # Nobody could find what is computed here.
+        # Other processes could not find the result.
         compute(missing)
         return len(missing)
     # Rows that are next to each other are computed at about the same time: they may be in a file.

@@ -1,8 +1,9 @@
-"""Features of single rows in a store, found by the hash of what each was computed from."""
+"""Features of single rows in a store, found by the hash of their inputs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from uuid import uuid4
 from zlib import crc32
 
@@ -17,8 +18,8 @@ from .store import Store, mark_as_used, open_to_write, remove_unit, walk_files
 _FEATURES, _INDEX = ".features", ".index"
 # To open a file takes about as long as to compute the features of this number of images.
 _MIN_ROWS = 16
-# Bytes of a row in an index: its hash and its checksum.
-_INDEX_BYTES = 16 + 4
+# Bytes of a row in an index: its hash, and the checksum of each part.
+_HASH_BYTES, _CHECKSUM_BYTES = 16, 4
 
 
 class RowTable:
@@ -27,37 +28,61 @@ class RowTable:
     Each `add` writes pairs of files, which never change: the bytes of the features, and an index
     with the hash of each row and a checksum of its features. The index is written last, and
     features without one do not count. Features are checked row by row, because they are mapped
-    into memory and only a part of them may be read.
+    into memory and only a part of them may be read. For the same reason vectors may have parts:
+    each is read alone, and has its checksum.
 
     Parameters
     ----------
     store : Store
         The store that holds the files.
     key : str
-        Hash of what determines the features besides the row.
+        Hash of everything that determines the features besides the row.
     shape : tuple of int
         Shape of the features of a row.
     dtype : dtype-like
         Type of the features.
+    widths : sequence of int, default=None
+        Lengths of the parts of a vector, in order; `None` for features that are read as a whole.
     """
 
-    def __init__(self, store: Store, key: str, shape: tuple[int, ...], dtype):
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        shape: tuple[int, ...],
+        dtype,
+        widths: Sequence[int] | None = None,
+    ):
         self._store = store
         self._folder = store.folder / "rows" / key
         self.shape, self.dtype = tuple(shape), np.dtype(dtype)
+        self._part_shapes = [self.shape] if widths is None else [(width,) for width in widths]
+        # Start of each part in a vector.
+        self._begins = [0, *accumulate(widths or ())]
 
     @property
     def row_bytes(self) -> int:
         """Bytes that the features of a row take."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        return self._bytes_of(self.shape)
+
+    def _bytes_of(self, shape):
+        return int(np.prod(shape)) * self.dtype.itemsize
+
+    def has(self, hashes: np.ndarray) -> np.ndarray:
+        """Return for each row whether an index has it, as an array of bool of shape (n,)."""
+        return self._find(hashes, 0)[1] >= 0
 
     def read(
-        self, hashes: np.ndarray, block_bytes: int | None = None, batch_size: int = 1
+        self,
+        hashes: np.ndarray,
+        block_bytes: int | None = None,
+        batch_size: int = 1,
+        part: int = 0,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the features of the rows that the table has, block by block.
 
         Damaged rows are left out, and their file is removed. So are the rows of a file that another
-        process has removed meanwhile.
+        process has removed.
 
         Parameters
         ----------
@@ -67,27 +92,29 @@ class RowTable:
             The largest size of a block. `None` takes blocks that fit into a processor's cache.
         batch_size : int, default=1
             Every block but the last is a multiple of this number of rows, unless rows are damaged.
+        part : int, default=0
+            Which part of each row is read.
 
         Yields
         ------
         indices : ndarray of int of shape (m,)
             Which of the rows these are, in no particular order.
         features : ndarray of shape (m, *shape)
-            Their features.
+            Their features, of shape (m, width) for a part.
         """
-        paths, file_of, position_of, checksums = self._find(hashes)
+        paths, file_of, position_of, checksums = self._find(hashes, part)
         files = [None] * len(paths)
         for number in np.unique(file_of[file_of >= 0]):
-            files[number] = self._open(paths[number])
+            files[number] = self._open(paths[number], part)
             if files[number] is None:
                 file_of[file_of == number] = -1
         found = np.flatnonzero(file_of >= 0)
         # File by file, each is read from front to back.
         found = found[np.argsort(file_of[found], kind="stable")]
-        block_bytes = block_bytes or chunks.BLOCK_BYTES
-        for block in chunk_rows(len(found), self.row_bytes, block_bytes, batch_size):
+        shape, block_bytes = self._part_shapes[part], block_bytes or chunks.BLOCK_BYTES
+        for block in chunk_rows(len(found), self._bytes_of(shape), block_bytes, batch_size):
             indices = found[block]
-            features = np.empty((len(indices), *self.shape), self.dtype)
+            features = np.empty((len(indices), *shape), self.dtype)
             new_file_at = np.flatnonzero(np.diff(file_of[indices])) + 1
             rows_by_file = np.split(indices, new_file_at)
             for rows, out in zip(rows_by_file, np.split(features, new_file_at), strict=True):
@@ -108,19 +135,27 @@ class RowTable:
         with suppress(OSError):
             for block in chunk_rows(len(indices), self.row_bytes, chunks.FILE_BYTES):
                 path, rows = self._folder / f"{uuid4().hex}{_FEATURES}", indices[block]
-                of_rows = np.asarray(features[rows], order="C")
-                index = {"hashes": hashes[rows], "checksums": _compute_checksums(of_rows)}
+                parts = self._split(features[rows])
+                checksums = np.stack([*map(_compute_checksums, parts)], axis=1)
                 with open_to_write(path) as file:
-                    file.write(of_rows)
+                    file.writelines(parts)
                 with open_to_write(path.with_suffix(_INDEX)) as file:
+                    index = {"hashes": hashes[rows], "checksums": checksums}
                     write_arrays(file, index, self._context)
+
+    def _split(self, features):
+        """Return the parts of rows as contiguous arrays."""
+        if len(self._part_shapes) == 1:
+            return [np.asarray(features, order="C")]
+        return [np.asarray(features[:, a:b], order="C") for a, b in pairwise(self._begins)]
 
     def make_room(self, n_rows: int) -> bool:
         """Make room for rows; return whether they have room, and are enough for a file."""
         if n_rows < _MIN_ROWS:
             return False
         with suppress(OSError):
-            return self._store.make_room(n_rows * (self.row_bytes + _INDEX_BYTES) + 512)
+            index_bytes = _HASH_BYTES + _CHECKSUM_BYTES * len(self._part_shapes)
+            return self._store.make_room(n_rows * (self.row_bytes + index_bytes) + 512)
         return False
 
     def lease(self, parts: Iterable[int], wait: bool) -> AbstractContextManager[bool]:
@@ -129,13 +164,13 @@ class RowTable:
 
     @property
     def _context(self):
-        return f"index of {self._folder.name}: {self.dtype.str} {self.shape}"
+        return f"index of {self._folder.name}: {self.dtype.str} {self._part_shapes}"
 
-    def _find(self, hashes):
+    def _find(self, hashes, part):
         """Look rows up.
 
         Return the files, and for each row its file (-1 for none), its position there, and the
-        checksum of its features.
+        checksum of a part of its features.
         """
         indexes = dict(self._read_indexes())
         file_of = np.full(len(hashes), -1)
@@ -152,7 +187,8 @@ class RowTable:
             hits = (known[nearest] == hashes).all(axis=1)
             file_of[hits] = file_of_known[nearest[hits]]
             position_of[hits] = position_of_known[nearest[hits]]
-            known_checksums = np.concatenate([index["checksums"] for index in indexes.values()])
+            of_part = [index["checksums"][:, part] for index in indexes.values()]
+            known_checksums = np.concatenate(of_part)
             checksums[hits] = known_checksums[nearest[hits]]
         return [*indexes], file_of, position_of, checksums
 
@@ -165,13 +201,15 @@ class RowTable:
                 except (OSError, ValueError):
                     remove_unit(path)
 
-    def _open(self, path):
-        """Map a file of features into memory; remove it and return `None` if it is damaged."""
+    def _open(self, path, part):
+        """Map a part of a file into memory; remove the file and return `None` if it is damaged."""
         try:
             n_rows = len(_read_index(path.with_suffix(_INDEX), self._context)["hashes"])
             if path.stat().st_size != n_rows * self.row_bytes:
                 raise ValueError(f"{path} has not the size of {n_rows} rows")
-            features = np.memmap(path, self.dtype, "r", shape=(n_rows, *self.shape))
+            offset = n_rows * self._begins[part] * self.dtype.itemsize
+            shape = n_rows, *self._part_shapes[part]
+            features = np.memmap(path, self.dtype, "r", offset, shape)
         except (OSError, ValueError):
             remove_unit(path)
             return None

@@ -1,9 +1,10 @@
 """A folder of arrays under content keys, which several processes may read and write at once.
 
-Only arrays go in and come out, never objects. Each file is written under a temporary name and
-then renamed, so a process that is killed leaves a whole file or none. All content has a checksum.
-What cannot be read, or does not match its checksum, counts as missing and is replaced. Readers and
-writers need no lock. A lease lets one process compute what several miss (`hold_lease`).
+A store holds only arrays, never objects. Each file is written under a temporary name and then
+renamed, so a process that is killed leaves a whole file or none. All content has a checksum.
+Content that cannot be read, or does not match its checksum, counts as missing and is replaced.
+Readers and writers need no lock. With a lease one process computes a result that several miss
+(`hold_lease`).
 
 Files of one folder whose names agree up to the first dot form a unit: they are counted together
 and removed together. An entry is a unit of one file; a part of a `RowTable` is a unit of two.
@@ -47,7 +48,7 @@ class Store:
     Parameters
     ----------
     location : path-like
-        The user's folder, in which ``~`` is the home folder. Files go into a sub-folder of it.
+        The user's folder, in which ``~`` is the home folder. Files are in a sub-folder of it.
     limit : int or None
         Bytes that the files may take. `None` allows half of the sum of the disk's free bytes and
         the bytes that the files take already.
@@ -147,7 +148,7 @@ class Store:
         return True
 
     def _free_bytes(self):
-        """Return the free bytes of the disk, or `None` if the system does not tell."""
+        """Return the free bytes of the disk, or `None` if unknown."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             return shutil.disk_usage(self.folder).free
@@ -156,7 +157,7 @@ class Store:
     def _units(self) -> list[tuple[float, int, Path]]:
         """Return (time of last use, bytes, a file) of each unit; remove abandoned files.
 
-        Lock files are no units, so none is removed to make room while it is locked.
+        Lock files are not units, so none is evicted while it is locked.
         """
         sizes: dict[Path, int] = defaultdict(int)
         last_uses: dict[Path, float] = defaultdict(float)
@@ -184,7 +185,7 @@ class Store:
     # -- Log -------------------------------------------------------------------------------
 
     def log_usage(self, **numbers: float) -> None:
-        """Append to the store's log what was found and what was computed."""
+        """Append the numbers of found and computed results to the store's log."""
         record = json.dumps({"time": time.time(), **numbers})
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -196,7 +197,7 @@ class Store:
                 file.write(f"{_checksum(record)} {record}\n")
 
     def usage_totals(self) -> Counter:
-        """Return the sums of what all processes logged, as far back as the log goes."""
+        """Return the sums over all processes since the start of the log."""
         totals: Counter = Counter()
         log = self.folder / _LOG
         for path in log.with_suffix(".old"), log:
@@ -213,7 +214,7 @@ class Store:
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and its sub-folders, without those that vanish meanwhile."""
+    """Yield the files in a folder and its sub-folders, without those that vanish in between."""
     for parent, _, names in os.walk(folder):
         yield from (Path(parent, name) for name in names)
 

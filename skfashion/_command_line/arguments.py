@@ -12,7 +12,7 @@ _REPORT = "write an HTML page with scores, confusion matrix and worst mistakes"
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser; `run` of what it parses is the function of the command."""
+    """Return the parser. The attribute `run` of its result is the function of the command."""
     parser = argparse.ArgumentParser(
         prog="skfashion", description="Train, apply and evaluate a classifier of images."
     )

@@ -207,7 +207,7 @@ def _expand(path: str) -> list[str]:
 
 
 def _predict_files(model: Any, paths: list[str]) -> Iterator[tuple[str, Any]]:
-    """Yield each file with its probabilities, or with what is wrong with it."""
+    """Yield each file with its probabilities, or with its fault."""
     faults = {path: fault for path in paths if (fault := find_fault(path)) is not None}
     found = iter(_predict_readable(model, [path for path in paths if path not in faults]))
     for path in paths:

@@ -29,8 +29,8 @@ class FileEvaluation(Evaluation):
 def evaluate_files(model: Any, files: np.ndarray, y: np.ndarray) -> FileEvaluation:
     """Predict files and compare the classes with the true ones.
 
-    Labels that are no text are compared by their names, as folders have names only. Images of
-    classes that a class split left out are left out, as in `TransferClassifier.score`.
+    Labels that are not text are compared by their names, because folders have only names. Images of
+    classes outside the target task are left out, as in `TransferClassifier.score`.
 
     Parameters
     ----------

@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
-        # Names of files that are no valid text are printed as the bytes that they are. Other
-        # encodings lack characters, which are printed as escapes.
+        # Names of files that are not valid text are printed as raw bytes. Other encodings lack
+        # characters, which are printed as escapes.
         is_unicode = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         sys.stdout.reconfigure(errors="surrogateescape" if is_unicode else "backslashreplace")
     with _warnings_as_lines():

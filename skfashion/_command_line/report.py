@@ -67,7 +67,7 @@ def write_report(
         data=_format_facts(_describe_data(evaluation, folder)),
         versions=_format_facts(find_versions()),
     )
-    # Names of files may hold bytes that are no text.
+    # Names of files may contain bytes that are not text.
     write_file(path.resolve(), page.encode(errors="replace"))
 
 

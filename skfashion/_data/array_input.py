@@ -1,4 +1,4 @@
-"""What users pass as X becomes an array, or an error that says what was passed."""
+"""Conversion of a user's X to an array, or to an error that states the input."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The interface that every stand-in for an array of images or features keeps."""
+"""The interface of every replacement of an array of images or features."""
 
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ class ArraySource(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the whole array; the number of rows comes first."""
+        """Shape of the whole array; the number of rows is first."""
 
     @property
     def dtype(self) -> np.dtype:

@@ -1,4 +1,4 @@
-"""Arrays in memory or in a temporary file, for what is computed once and read often."""
+"""Arrays in memory or in a temporary file, for values that are computed once and read often."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ _ALIGNMENT = 64
 
 
 def free_disk() -> int:
-    """Return the free bytes of the disk with temporary files; 0 if the system does not tell."""
+    """Return the free bytes of the disk with temporary files; 0 if unknown."""
     try:
         return shutil.disk_usage(tempfile.gettempdir()).free
     except OSError:
@@ -27,7 +27,7 @@ def memory_buffer(shape: tuple[int, ...], dtype) -> np.ndarray:
 
 
 def file_buffer(shape: tuple[int, ...], dtype) -> np.memmap:
-    """Return an empty array in a file without a name, which goes when the array does.
+    """Return an empty array in a file without a name, which is removed with the array.
 
     Raises
     ------

@@ -19,7 +19,7 @@ SCAN_BYTES = 2**26
 CHUNK_BYTES = 2**28
 # Inputs of training that are not on the device are copied there in windows of this size.
 WINDOW_BYTES = 2**26
-# Images up to this size go to the device as a whole; larger sets are copied in windows.
+# Images up to this size are copied to the device as a whole; larger sets in windows.
 MOST_RESIDENT_BYTES = 2**28
 # Pixels decoded from files stay in memory up to this size; larger sets are in a temporary file.
 MOST_DECODED_BYTES = 2**29
@@ -51,7 +51,7 @@ def chunk_rows(
     >>> list(chunk_rows(10, row_bytes=8, most_bytes=40, batch_size=2))
     [slice(0, 4, None), slice(4, 8, None), slice(8, 10, None)]
     """
-    if not n_rows:  # gen_batches refuses zero rows
+    if not n_rows:  # gen_batches rejects zero rows
         return ()
     n_batches = max(1, most_bytes // max(1, batch_size * row_bytes))
     return gen_batches(n_rows, n_batches * batch_size)
@@ -76,7 +76,7 @@ def predict_in_chunks(predict: Callable, X, rows: np.ndarray) -> np.ndarray:
     predict : callable
         ``predict(X) -> ndarray of shape (n,)``.
     X : array-like of shape (n, ...)
-        What it takes.
+        Input of the function.
     rows : ndarray of int of shape (n_rows,)
         Indices of at least one row.
 

@@ -279,7 +279,7 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
 
 
 def _format_labels(labels, most: int = 30) -> str:
-    """Return labels as they are written in code, the first `most` of them."""
+    """Return labels as code, the first `most` of them."""
     labels = np.asarray(labels).tolist()
     shown = ", ".join(map(repr, labels[:most]))
     return f"[{shown}{', ...' if len(labels) > most else ''}]"

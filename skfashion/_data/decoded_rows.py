@@ -16,15 +16,15 @@ from .image_files import unreadable_files
 from .image_list import is_path
 from .read_ahead import get_stop_check
 
-# Other processes may need the disk, too.
+# Other processes may also need the disk.
 MOST_OF_FREE_DISK = 0.5
 
 
 class DecodedRows:
     """An `ArraySource` of images of one shape, flattened; each is decoded at most once.
 
-    Pixels that were decoded stay in memory if all of them have room in `MOST_DECODED_BYTES`, else
-    in a temporary file, else they are decoded whenever they are read.
+    Decoded pixels stay in memory if all of them fit into `MOST_DECODED_BYTES`, else in a temporary
+    file. Without disk space they are decoded at each read.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class DecodedRows:
 
     @cached_property
     def _buffer(self) -> np.ndarray | None:
-        """An array for all decoded rows; `None` if there is no room for it."""
+        """An array for all decoded rows; `None` if it does not fit."""
         n_bytes = int(np.prod(self.shape))
         if n_bytes <= chunks.MOST_DECODED_BYTES:
             return np.empty(self.shape, self.dtype)
@@ -88,7 +88,7 @@ class DecodedRows:
             return None
 
     def _decode(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows, decoded in threads: Pillow does not hold Python's lock meanwhile."""
+        """Return rows, decoded in threads: Pillow releases Python's lock."""
         decoded = np.empty((len(rows), self.shape[1]), self.dtype)
         faults: dict[Any, Exception] = {}
         is_stopped = get_stop_check()

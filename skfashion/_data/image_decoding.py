@@ -11,7 +11,7 @@ import numpy as np
 from .image_files import import_pillow, open_image
 
 RESIZES = ("crop", "pad", "stretch")
-# A reduced image is at least this many times as large as what it is resized to.
+# A reduced image is at least this many times as large as its target size.
 _LEAST_REDUCTION = 2
 _ORIENTATION = 0x0112
 # These values of the tag exchange width and height.
@@ -29,11 +29,11 @@ class ImageDecoder:
     shape : tuple of (h, w, c)
         Shape of the arrays; 1 channel is grey, 3 are RGB.
     resize : {"crop", "pad", "stretch"}
-        How an image of another aspect ratio fits: its centre fills the shape; all of it fits into
-        the shape, with black around it; or it is distorted.
+        Conversion of an image of another aspect ratio: crop to its centre, pad the whole image with
+        black, or distort it.
     reduced : bool, default=True
-        Whether a JPEG file is decoded in half, a quarter or an eighth of its size, if that is still
-        at least twice the size that it is resized to.
+        Whether a JPEG file is decoded in half, a quarter or an eighth of its size, if that is at
+        least twice the target size.
     """
 
     shape: tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""Image files: what can be told from their headers, before a pixel is decoded."""
+"""Image files: checks of their headers, before a pixel is decoded."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# Pillow opens other formats, too. One of them runs a program (EPS), others show a picture only on
+# Pillow also opens other formats. One of them runs a program (EPS), others show a picture only on
 # one system.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
 # As many files are named in an error.
@@ -40,13 +40,13 @@ def open_image(path) -> Any:
     Raises
     ------
     OSError
-        If there is no such file, or it is no image of `FORMATS`.
+        If there is no such file, or it is not an image of `FORMATS`.
     """
     return import_pillow().open(path, formats=FORMATS)
 
 
 def check_image_headers(paths: Sequence[str | os.PathLike]) -> None:
-    """Check that files are images, as far as their headers tell.
+    """Check by their headers that files are images.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def unreadable_files(faults: Mapping[Any, Exception], n_files: int) -> Exception
     Parameters
     ----------
     faults : dict of path to Exception
-        What is wrong with each file.
+        Fault of each file.
     n_files : int
         Number of all files.
     """
@@ -96,14 +96,14 @@ def _first(items: Iterable) -> list:
 
 
 def describe_fault(fault: Exception) -> str:
-    """Return what is wrong with a file, without its name."""
+    """Return the fault of a file, without its name."""
     if isinstance(fault, OSError) and fault.strerror:
         return fault.strerror
     return str(fault) or type(fault).__name__
 
 
 def find_fault(path) -> Exception | None:
-    """Return what is wrong with a file, `None` if its header is right."""
+    """Return the fault of a file, `None` if its header is valid."""
     if isinstance(path, str) and _URL.match(path):
         return ValueError("it is a URL: download the file, and pass its path")
     try:
@@ -133,7 +133,7 @@ def _find_fault_of_size(width: int, height: int) -> Exception | None:
 
 
 def _without_path(error: Exception) -> Exception:
-    """Return an error whose text says what is wrong, and leaves out which file it is in."""
+    """Return an error that states the fault without the name of the file."""
     image = import_pillow()
     if isinstance(error, image.UnidentifiedImageError):
         return ValueError(f"it is no image of the formats {', '.join(FORMATS)}")

@@ -19,22 +19,22 @@ def read_images(estimator, X, image_shape=None) -> np.ndarray | DecodedRows | No
     Parameters
     ----------
     estimator : BackboneEstimator
-        Its parameters say the shape in the first fit, and how images are resized.
+        Its parameters set the shape in the first fit, and the resizing of images.
     X : array-like
-        What a user passed.
+        Input of the user.
     image_shape : tuple of (h, w, c), optional
         Shape of the images that the estimator was fitted on; `None` in the first fit.
 
     Returns
     -------
     DecodedRows, ndarray or None
-        The rows; an array, if `X` is a list of images that have one shape already; `None` if `X` is
-        no list of files or images.
+        The rows; an array, if `X` is a list of images of one shape; `None` if `X` is not a list of
+        files or images.
 
     Raises
     ------
     ValueError, OSError
-        If files cannot be read, as far as their headers tell, or arrays cannot be resized.
+        If headers of files cannot be read, or arrays cannot be resized.
     """
     images = as_image_list(X)
     if images is None:
@@ -62,7 +62,7 @@ def read_images(estimator, X, image_shape=None) -> np.ndarray | DecodedRows | No
 def _have_right_shape(arrays, image_shape) -> bool:
     """Whether arrays have one shape, in a first fit, or else the shape of the images in `fit`.
 
-    Arrays of other types than uint8 count, too: they are not resized.
+    Arrays of other types than uint8 also count: they are not resized.
     """
     shapes = {array.shape for array in arrays}
     if image_shape is None:

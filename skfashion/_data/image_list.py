@@ -14,7 +14,7 @@ def as_image_list(X) -> list | None:
     Parameters
     ----------
     X : array-like
-        What a user passed: a list, an array, a Series, or a DataFrame with one column.
+        Input of the user: a list, an array, a Series, or a DataFrame with one column.
 
     Returns
     -------

@@ -142,8 +142,8 @@ def fold_shape(n_features: int, image_shape=None) -> tuple[int, int, int]:
 def warn_if_ambiguous(n_features: int, folded: tuple[int, int, int]) -> None:
     """Warn if a row of this length may have been another image than it was folded into.
 
-    A grey square is not ambiguous. An RGB square is, if a grey image has as many pixels. A row
-    that had to be padded was no square image at all, unless it is too short to be an image.
+    A grey square is not ambiguous. An RGB square is, if a grey image has as many pixels. A row that
+    had to be padded was not a square image, unless it is too short to be an image.
 
     Parameters
     ----------

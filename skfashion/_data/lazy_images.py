@@ -58,7 +58,7 @@ class ImageFormat:
         Raises
         ------
         ValueError
-            If a parameter contradicts the rows, or a first batch does not tell the range.
+            If a parameter contradicts the rows, or a first batch does not determine the range.
         """
         declared = check_pixel_range(pixel_range)
         if rows.is_decoded:

@@ -1,4 +1,4 @@
-"""Errors of NumPy, pandas and scikit-learn that say which parameter is wrong."""
+"""Errors of NumPy, pandas and scikit-learn with the name of the invalid parameter."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def errors_name(parameter: str) -> Iterator[None]:
-    """Put the name of a parameter in front of errors that do not say it.
+    """Add the name of a parameter to errors without it.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def errors_name(parameter: str) -> Iterator[None]:
     Raises
     ------
     TypeError, ValueError
-        What the block raises. Other errors are those of conversions, which are `ValueError` here.
+        Errors of the block. Other errors are those of conversions, which are `ValueError` here.
     """
     try:
         yield

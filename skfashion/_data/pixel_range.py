@@ -75,9 +75,9 @@ def check_range_of_decoded(declared: Range | None) -> Range:
 def learn_pixel_range(rows: RowSubset) -> Range:
     """Return the values that mean black and white in these rows.
 
-    uint8 is 0 to 255. Other types are 0 to 1 or 0 to 255 if all values lie there, else the
-    minimum and maximum of the data. Floats may exceed 0 to 1 by `OVERSHOOT`, as interpolated
-    images do. A range of 0 to 255 for images that are all nearly black draws a warning.
+    uint8 is 0 to 255. Other types are 0 to 1 or 0 to 255 if all values are in this range, else the
+    minimum and maximum of the data. Floats may exceed 0 to 1 by `OVERSHOOT`, as interpolated images
+    do. A range of 0 to 255 for images that are all nearly black raises a warning.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def learn_pixel_range(rows: RowSubset) -> Range:
 
 
 def _overshoots_unit(low: float, high: float) -> bool:
-    """Whether floats are 0 to 1 but for rounding or interpolation.
+    """Whether floats are 0 to 1 except for rounding or interpolation.
 
     Negative values count as overshoot only next to pixels that are nearly white: without these
     they may be of any range, such as one from -0.2 to 0.2.
@@ -125,12 +125,12 @@ def _warn_if_dark(rows: RowSubset) -> None:
 
 
 def check_first_batch(rows: RowSubset) -> None:
-    """Check that the first batch of `partial_fit` tells the pixel range of later ones.
+    """Check that the first batch of `partial_fit` determines the pixel range of later ones.
 
     Raises
     ------
     ValueError
-        If all pixels are equal, and their type does not tell the range either.
+        If all pixels are equal, and their type does not determine the range.
     """
     if rows.dtype in (np.uint8, np.bool_) or rows.shape[1] < FEWEST_PIXELS:
         return
@@ -149,7 +149,7 @@ def check_later_batch(rows: RowSubset, pixel_range: Range) -> None:
     Raises
     ------
     ValueError
-        If pixels lie far outside.
+        If pixels are far outside.
     """
     if len(rows) and _lies_outside(rows, pixel_range):
         least, most = rows.extremes
@@ -167,7 +167,7 @@ def check_finite_when_scaled(rows: RowSubset, pixel_range: Range) -> None:
     Raises
     ------
     ValueError
-        If pixels lie outside the range by more than `MOST_WIDTHS_OUTSIDE` times its width.
+        If pixels are outside the range by more than `MOST_WIDTHS_OUTSIDE` times its width.
     """
     if not len(rows) or rows.dtype in (np.uint8, np.bool_):
         return
@@ -194,8 +194,8 @@ def warn_if_outside(rows: RowSubset, pixel_range: Range) -> None:
 def _lies_outside(rows: RowSubset, pixel_range: Range) -> bool:
     """Whether pixels are further outside the range than ordinary images are.
 
-    Interpolated images may exceed 0 to 1 and 0 to 255 by `OVERSHOOT`. The minimum and maximum of
-    the training data say less of other images, which may exceed them by the width of the range.
+    Interpolated images may exceed 0 to 1 and 0 to 255 by `OVERSHOOT`. Other images may exceed the
+    minimum and maximum of the training data by the width of the range.
     """
     low, high = sorted(pixel_range)
     is_unit = low == 0 and high in (1, WHITE) and rows.shape[1] >= FEWEST_PIXELS
@@ -219,7 +219,7 @@ def _has_other_unit(rows: RowSubset, pixel_range: Range) -> bool:
     is_symmetric = low < 0 and abs(low + high) <= 0.1 * (high - low)
     if not is_symmetric or rows.shape[1] < FEWEST_PIXELS:
         return False
-    # Images from -1 to 1 have negative pixels unless they are bright all over, and hardly ever a
-    # minimum of exactly 0, the background of most images from 0 to 1.
+    # Images from -1 to 1 have negative pixels unless they are bright everywhere. They hardly ever
+    # have a minimum of exactly 0, the background of most images from 0 to 1.
     least, most = rows.extremes
     return least >= 0 and least < most and (least == 0 or len(rows) >= MANY_IMAGES)

@@ -14,7 +14,7 @@ _STOP: ContextVar[Event | None] = ContextVar("_STOP", default=None)
 
 
 def read_ahead(parts: Iterator[T], source: object) -> Generator[T]:
-    """Yield the items of an iterator; another thread gets the next one meanwhile.
+    """Yield the items of an iterator, while another thread gets the next one.
 
     The thread ends with the iteration. Close the iterator if an error may end the loop: the
     traceback would keep it, and so the thread.
@@ -24,7 +24,7 @@ def read_ahead(parts: Iterator[T], source: object) -> Generator[T]:
     parts : iterator
         The items.
     source : object
-        What they are read from. If its attribute `is_slow` is missing or false, no thread starts.
+        Source of the items. If its attribute `is_slow` is missing or false, no thread starts.
     """
     if not getattr(source, "is_slow", False):
         yield from parts
@@ -41,6 +41,6 @@ def read_ahead(parts: Iterator[T], source: object) -> Generator[T]:
 
 
 def get_stop_check() -> Callable[[], bool]:
-    """Return a function that says whether nobody waits any more for what this thread reads."""
+    """Return a function that returns whether the items of this thread are no longer needed."""
     stop = _STOP.get()
     return stop.is_set if stop else lambda: False

@@ -53,7 +53,7 @@ class RowSubset:
 
     @property
     def sources(self) -> list:
-        """What each selected row is decoded from."""
+        """Source of each selected row."""
         images = self._decoded.images
         return list(images) if self.indices is None else [images[index] for index in self.indices]
 

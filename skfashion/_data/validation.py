@@ -26,7 +26,7 @@ from .named_errors import errors_name
 # checks fit 10 rows of 10 values.
 _SMALLEST_SQUARE = 16
 MOST_BYTES_OF_NUMBER = 8
-# What labels of each NumPy kind of type can be compared with.
+# Comparable types of labels for each NumPy kind.
 KINDS_OF_LABELS = {
     **dict.fromkeys("biuf", "numbers"),
     **dict.fromkeys("UTO", "text"),
@@ -106,7 +106,7 @@ def _check_columns(rows) -> None:
 
 
 def _check_numbers(rows: np.ndarray) -> None:
-    """Check for what scikit-learn passes: dates, objects that pandas makes of them, wide floats."""
+    """Check for types that scikit-learn accepts: dates, pandas' objects for them, wide floats."""
     if rows.dtype.kind not in "buif" or rows.dtype.itemsize > MOST_BYTES_OF_NUMBER:
         kind = type(rows.flat[0]).__name__ if rows.dtype == object else rows.dtype
         raise ValueError(
@@ -118,7 +118,7 @@ def _check_numbers(rows: np.ndarray) -> None:
 def _check_decoded(estimator, rows: DecodedRows, is_first: bool):
     """Validate images that are decoded; results as for `check_rows`."""
     if is_first:
-        # There are no columns, and so no names of columns.
+        # Without columns there are no names of columns.
         vars(estimator).pop("feature_names_in_", None)
         estimator.n_features_in_ = rows.shape[1]
     return rows, rows.decoder.shape
@@ -127,7 +127,7 @@ def _check_decoded(estimator, rows: DecodedRows, is_first: bool):
 def _check_several_images(estimator, rows, shape, known_shape, is_first) -> None:
     """Check that `X` is not one image, whose pixel rows would be taken for images.
 
-    Where the shape of an image is not known, `X` draws a warning if it may be one square image.
+    If the shape of images is unknown, `X` raises a warning if it may be one square image.
     """
     read_as = rows.shape if shape is None else (len(rows), *shape)
     if known_shape is not None:
@@ -164,7 +164,7 @@ def check_training_data(
     sample_weight : array-like of shape (n,) or None
         Sample weights.
     suffix : str, default=""
-        What the names of these parameters end with.
+        Suffix of the names of these parameters.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def check_weights_of_rows(sample_weight, rows, name: str = "sample_weight") -> n
     Parameters
     ----------
     sample_weight : array-like of shape (n,)
-        What a user passed.
+        Input of the user.
     rows : array-like of length n
         The rows that they belong to.
     name : str, default="sample_weight"
@@ -222,7 +222,7 @@ def check_weights_of_rows(sample_weight, rows, name: str = "sample_weight") -> n
 
 
 def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
-    """Validate labels; `warn` says whether a column of them draws scikit-learn's warning."""
+    """Validate labels; with `warn` a column of them raises scikit-learn's warning."""
     with errors_name(name):
         if y is None:
             raise ValueError("fit requires y to be passed, but the target y is None.")
@@ -240,7 +240,7 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
 
 
 def _check_no_label_is_missing(y: np.ndarray, name: str) -> None:
-    """Check for what scikit-learn would compare with other labels; it finds NaN itself."""
+    """Check for types that scikit-learn would compare with other labels; it finds NaN itself."""
     if y.dtype != object:
         return
     for row, label in enumerate(y):
@@ -249,7 +249,7 @@ def _check_no_label_is_missing(y: np.ndarray, name: str) -> None:
 
 
 def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndarray | None]:
-    """Validate what `score` is given, except for the contents of `X`.
+    """Validate the input of `score`, except for the contents of `X`.
 
     Parameters
     ----------

@@ -21,14 +21,14 @@ from .._reporting.model_card import ModelCard
 from .._version import __version__
 
 _INPUT_ATTRIBUTES = "n_features_in_", "feature_names_in_"
-# What scikit-learn's `set_output` sets.
+# The attribute that scikit-learn's `set_output` sets.
 _OUTPUT_CONFIG = "_sklearn_output_config"
 
 
 class BackboneEstimator(BaseEstimator):
     """Base of estimators with a backbone. Their pickles carry the registered backbones.
 
-    A search passes names of backbones to its workers, and these know only those that ship.
+    A search passes names of backbones to its workers, which have only the built-in ones.
     """
 
     # The notebook representation links to these pages.
@@ -57,12 +57,12 @@ class BackboneEstimator(BaseEstimator):
         Parameters
         ----------
         path : str or path-like
-            The file, by convention with the ending ``.skf``. An interrupted write leaves the old
-            file, or none.
+            Path of the file, by convention with the ending ``.skf``. An interrupted write leaves
+            the old file, or none.
 
         See Also
         --------
-        skfashion.save : Does the same, and names the errors.
+        skfashion.save : Does the same, and lists the errors.
         """
         save(self, path)
 
@@ -80,15 +80,15 @@ class BackboneEstimator(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,), default=None
-            Images to score a classifier on; `None` for no scores.
+            Images to score a classifier on. By default there are no scores.
         y : array-like of shape (n,), default=None
             Their labels.
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions.
         title : str, default=None
-            The title of the page; `None` for one with the name of the backbone.
+            Title of the page. By default it has the name of the backbone.
         file : str or path-like, default="model.skf"
-            The file of the saved estimator. The page has its name, without folders.
+            File of the saved estimator. The page shows its name, without folders.
 
         Returns
         -------
@@ -97,12 +97,12 @@ class BackboneEstimator(BaseEstimator):
 
         See Also
         --------
-        skfashion.model_card : Does the same, also for pipelines, and names the errors.
+        skfashion.model_card : Does the same, also for pipelines, and lists the errors.
         """
         return build_card(self, [("", self)], X, y, class_names, title, file)
 
     def _saved_state(self) -> dict[str, Any]:
-        """Return what a file holds of the estimator."""
+        """Return the saved state of the estimator."""
         state = self._fitted_state() if self.__sklearn_is_fitted__() else None
         values = {
             "params": self.get_params(deep=False),
@@ -121,7 +121,7 @@ class BackboneEstimator(BaseEstimator):
 
     @classmethod
     def _from_saved_state(cls, values: dict[str, Any]) -> Self:
-        """Return the estimator of which a file holds these values."""
+        """Return the estimator with this saved state."""
         state = values["fitted"]
         estimator = cls._restore(values)
         if state is not None:
@@ -147,11 +147,11 @@ class BackboneEstimator(BaseEstimator):
         return {name: getattr(self, name) for name in _INPUT_ATTRIBUTES if name in vars(self)}
 
     def _fitted_state(self) -> Any:
-        """Return what a fit learned."""
+        """Return the fitted state."""
         raise NotImplementedError
 
     def _set_fitted_state(self, state: Any) -> None:
-        """Take over what a fit learned."""
+        """Set the fitted state."""
         raise NotImplementedError
 
     # -- Pickling --------------------------------------------------------------------------

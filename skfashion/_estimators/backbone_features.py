@@ -1,20 +1,22 @@
-"""BackboneFeatures: images in, features of a backbone's early layers out."""
+"""BackboneFeatures: a transformer from images to features of a backbone's layers."""
 
 import os
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Self
 
 import numpy as np
+from joblib import Memory
 from numpy.typing import ArrayLike
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._backbones.freeze_points import resolve_layer
+from .._backbones.freeze_points import resolve_layers
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 from .._data.lazy_images import ImageFormat
@@ -23,51 +25,59 @@ from .._data.validation import check_rows
 from .._networks.architecture import BodyArchitecture
 from .._random_streams import RandomStreams
 from .backbone_estimator import BackboneEstimator
-from .fitted_features import FittedFeatures
+from .fitted_features import FeatureSharing, FittedFeatures
+from .stores import open_memory
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneEstimator):
     """Transformer from images to the pooled output of a layer of a backbone.
 
-    Any scikit-learn classifier after it in a pipeline classifies images, with `layer` as a
-    hyperparameter; with a linear classifier this is a linear probe [1]_. Nothing is trained: `fit`
-    loads the weights, and learns which pixel values mean black and white.
+    Use it in a pipeline before any scikit-learn classifier, with `layer` as a hyperparameter. With
+    a linear classifier this is a linear probe [1]_. Nothing is trained: `fit` loads the weights,
+    and learns the pixel values for black and white.
 
     Parameters
     ----------
     backbone : str or Backbone, default="small_cnn"
-        The network's body: a name of `list_backbones`, or a `Backbone`.
+        The body of the network: a name of `list_backbones`, or a `Backbone`.
     weights : str or path-like, default=None
-        `None` for random weights, "imagenet" for the official release, or a path; as for
-        `TransferClassifier`.
-    layer : str or int, default="features"
-        The layer whose output is returned: the name of a layer or stage, "features" for the whole
+        Weights of the body, as for `TransferClassifier`: `None` for random weights, "imagenet" for
+        the official release, or a path.
+    layer : str, int, list or tuple, default="features"
+        The layer with the returned output: the name of a layer or stage, "features" for the whole
         body, or a number of stages, so that one grid serves several backbones (1 is the first
-        stage, -1 all but the last).
+        stage, -1 all but the last). For a list, the outputs of its layers are concatenated in its
+        order, from one pass.
     pooling : {"average", "max", "flatten"}, default="average"
-        How a feature map of shape (height, width, channels) becomes a vector: its mean or maximum
-        in each channel, or all of it.
+        Conversion of a feature map of shape (height, width, channels) to a vector: its mean or
+        maximum in each channel, or all values.
     random_state : int, RandomState instance or None, default=None
-        Seeds random weights.
+        Seed of random weights.
     image_shape : tuple, default=None
-        (height, width) or (height, width, channels) that flat rows fold into, as for
+        Image shape of flat rows, (height, width) or (height, width, channels), as for
         `TransferClassifier`.
     pixel_range : tuple of (black, white), default=None
-        The values of `X` that mean black and white, such as (0, 1). By default they are learned in
-        `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
+        The values of `X` for black and white, such as (0, 1). By default `fit` learns them, as
+        `pixel_range_` describes. For dark ink on white, black may be the larger value.
     resize : {"crop", "pad", "stretch"}, default="crop"
-        How files and images of different sizes become images of one shape (:ref:`photographs`): the
-        largest rectangle of its aspect ratio in the centre; the whole image, with black around it;
-        or the whole image, distorted.
+        Conversion of files and images of different sizes to one shape (:ref:`photographs`): crop to
+        the largest rectangle in the centre, pad the whole image with black, or distort it.
     reduced_decoding : bool, default=True
         Whether JPEG files are decoded in half, a quarter or an eighth of their size, which is
-        faster, as long as that is at least twice the size that they are resized to.
+        faster, if that is at least twice the target size.
     input_size : int, default=None
-        Side, in pixels, that images are resized to. By default only images below the backbone's
-        minimum are enlarged. Files and images of different
-        sizes have the backbone's `default_size`.
+        Side of resized images in pixels. By default only images below the backbone's minimum are
+        enlarged. Files and images of different sizes have the backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
-        What the network computes in. Features are float64 with "float64", else float32.
+        Data type of the computation. Features are float64 with "float64", else float32.
+    memory : str, path-like or joblib.Memory, default=None
+        Cache folder for features by image. Other fits and processes share it, and so does
+        `TransferClassifier`. A pass over images stores the average and the maximum of the outputs
+        of all stages, so a grid over `layer` and `pooling` takes one pass (:ref:`feature-grids`).
+        Cached features are bit-identical to computed ones. Only arrays are read, never code.
+    memory_limit : int or str, default=None
+        Largest size of the cache folder, in bytes or as a str such as "20G". The least recently
+        used files are evicted first. By default half of the free space.
 
     Attributes
     ----------
@@ -78,7 +88,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     image_shape_ : tuple of (height, width, channels)
         Shape of an image; for files and images of different sizes after they are resized.
     pixel_range_ : tuple of (black, white)
-        The values that mean black and white, as for `TransferClassifier`.
+        The values for black and white, as for `TransferClassifier`.
 
     See Also
     --------
@@ -109,8 +119,10 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
 
     _parameter_constraints: dict = {
         **BackboneEstimator._parameter_constraints,
-        "layer": [str, Integral],
+        "layer": [str, Integral, list, tuple],
         "pooling": [StrOptions({"average", "max", "flatten"})],
+        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
+        "memory_limit": [Interval(Integral, 1, None, closed="left"), str, None],
     }
 
     def __init__(
@@ -118,7 +130,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         backbone: str | Backbone = "small_cnn",
         *,
         weights: str | os.PathLike | None = None,
-        layer: str | int = "features",
+        layer: str | int | Sequence[str | int] = "features",
         pooling: str = "average",
         random_state: int | np.random.RandomState | None = None,
         image_shape: tuple[int, ...] | None = None,
@@ -127,6 +139,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         reduced_decoding: bool = True,
         input_size: int | None = None,
         dtype: str = "float32",
+        memory: str | os.PathLike | Memory | None = None,
+        memory_limit: int | str | None = None,
     ):
         self.backbone = backbone
         self.weights = weights
@@ -139,6 +153,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         self.reduced_decoding = reduced_decoding
         self.input_size = input_size
         self.dtype = dtype
+        self.memory = memory
+        self.memory_limit = memory_limit
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: None = None) -> Self:
@@ -159,7 +175,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Raises
         ------
         ValueError
-            If data, parameters and weights do not fit together.
+            If data, parameters and weights do not match.
         FileNotFoundError
             If the file of `weights` does not exist.
         """
@@ -172,29 +188,36 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         architecture = BodyArchitecture(
             backbone, image_format.image_shape, self.input_size, self.dtype
         )
-        spec = architecture, resolve_layer(backbone, self.layer), self.pooling
+        spec = architecture, resolve_layers(backbone, self.layer), self.pooling
+        store = open_memory(self)
         pooled_features = get_pooled_features(*spec)
+        if store is not None:
+            pooled_features.graph.check_recognised()
         if self.weights is None:
             weights = pooled_features.graph.initial_weights(RandomStreams(self.random_state))
         else:
             weights = load_body_weights(self.weights, pooled_features.graph)
         kept = {path: weights[path] for path in pooled_features.paths}
         self._set_fitted_state(
-            FittedFeatures(image_format, *spec, kept, pooled_features.n_features)
+            FittedFeatures(image_format, *spec, kept, pooled_features.n_features),
+            None if store is None else FeatureSharing.of(store, weights),
         )
         return self
 
-    def _set_fitted_state(self, state: FittedFeatures) -> None:
-        """Take over what a fit learned."""
+    def _set_fitted_state(
+        self, state: FittedFeatures, sharing: FeatureSharing | None = None
+    ) -> None:
+        """Set the fitted state. Features of a loaded estimator are not shared."""
         self.image_shape_ = state.image_format.image_shape
         self.pixel_range_ = state.image_format.pixel_range
         self._image_format = state.image_format
         self._feature_spec = state.architecture, state.layer, state.pooling
         self._weights = state.weights
         self._n_features_out = state.n_features_out
+        self._sharing = sharing
 
     def _fitted_state(self) -> FittedFeatures:
-        """Return what a fit learned, to save it."""
+        """Return the fitted state, to save it."""
         return FittedFeatures(
             self._image_format, *self._feature_spec, self._weights, self._n_features_out
         )
@@ -216,7 +239,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Raises
         ------
         ValueError
-            If the images are of another shape.
+            If the images have another shape.
         """
         check_is_fitted(self)  # before the import of TensorFlow
         from .._networks.pooled_features import get_pooled_features
@@ -224,7 +247,12 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         rows, _ = check_rows(self, X, self.image_shape_)
         architecture, *_ = self._feature_spec
         images = self._image_format.lazy_images(RowSubset(rows), architecture.float_type)
-        return get_pooled_features(*self._feature_spec).features(self._weights, images)
+        pooled_features = get_pooled_features(*self._feature_spec)
+        if (sharing := self._sharing) is None:
+            return pooled_features.features(self._weights, images)
+        return pooled_features.shared_features(
+            sharing.weights, sharing.hashes, images, sharing.store
+        )
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_weights" in vars(self)

@@ -1,4 +1,4 @@
-"""What `TransferClassifier` does: fit, predict, score, save."""
+"""The methods of `TransferClassifier`: fit, predict, score, save."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,7 +48,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Parameters
         ----------
         **params : dict
-            Names and values. An option of a recipe that is `None` begins a new `Recipe`.
+            Names and values. An option of a recipe creates a new `Recipe` if `recipe` is `None`.
 
         Returns
         -------
@@ -74,9 +74,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
     ) -> Self:
         """Pretrain on the source task, if there is one, and fine-tune on the target task.
 
-        Ctrl-C ends a first fit, or a further one with `warm_start`, with the last whole epoch on
-        the target task and a `ConvergenceWarning`. Without such an epoch, in an estimator that was
-        fitted, and inside searches `KeyboardInterrupt` is raised, and nothing changes.
+        Ctrl-C ends a first fit, or a further one with `warm_start`, with a `ConvergenceWarning` and
+        the last whole epoch on the target task. In other cases `KeyboardInterrupt` is raised, and
+        nothing changes: without such an epoch, in an estimator that was fitted, and inside
+        searches.
 
         Parameters
         ----------
@@ -87,8 +88,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         sample_weight : array-like of shape (n,), default=None
             Weights of the rows, in both tasks. Rows of weight zero are dropped.
         X_val : array-like of shape (n_val, ...), default=None
-            Validation images, as `X`: `val_loss` and `val_accuracy` of each epoch are computed on
-            them, and early stopping uses them. Each phase takes the rows of its classes.
+            Validation images, as `X`, for `val_loss` and `val_accuracy` of each epoch, and for
+            early stopping. Each phase takes the rows of its classes.
         y_val : array-like of shape (n_val,), default=None
             Labels of the validation images.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -102,7 +103,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Raises
         ------
         ValueError
-            If data or parameters do not fit together, or training diverges.
+            If data and parameters do not match, or training diverges.
         FileNotFoundError
             If the file of `weights` does not exist.
         """
@@ -124,12 +125,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
     ) -> Self:
         """Train one epoch on the rows of the target task.
 
-        The first call pretrains on the source rows of its batch, if there are
-        `pretrain_classes`; later calls ignore source rows. The optimizer keeps its state between
-        calls, which it does not with `warm_start`. Learning rates are constant unless `schedule`
-        or `warmup` is given, as a parameter or in `recipe`; these, and averages of weights, then
-        extend over `epochs` calls, and `epochs` calls with the same rows give the same weights as
-        one `fit`.
+        The first call pretrains on the source rows of its batch, if there are `pretrain_classes`.
+        Later calls ignore source rows. The optimizer keeps its state between calls, unlike with
+        `warm_start`. Learning rates are constant unless `schedule` or `warmup` is given, as a
+        parameter or in `recipe`. These, and averages of weights, then extend over `epochs` calls.
+        `epochs` calls with the same rows give the same weights as one `fit`.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Raises
         ------
         ValueError
-            With ``early_stopping=True``, or if data or parameters do not fit together.
+            With ``early_stopping=True``, or if data and parameters do not match.
         """
         if self.early_stopping:
             raise ValueError(
@@ -183,7 +183,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         classes=None,
         is_partial: bool = False,
     ) -> "Fit":
-        """Validate the data, split its labels, and learn how rows become images."""
+        """Validate the data, split its labels, and learn the shape and pixel range of images."""
         from .fit import Fit
 
         if self.pretrain_classes is not None:
@@ -222,7 +222,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
 
     @interrupts_deferred()
     def _set_fitted_state(self, state: FittedState) -> None:
-        """Take over what a fit learned."""
+        """Set the fitted state."""
         network = state.network
         self.classes_ = network.split.target
         self.source_classes_ = network.split.source
@@ -246,9 +246,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         self._model = None
 
     def _fitted_state(self) -> FittedState:
-        """Return what a fit learned, to save it.
+        """Return the fitted state, to save it.
 
-        A loaded estimator must not write into a folder that is named by a file.
+        A loaded estimator must not write into a folder that a file names.
         """
         return FittedState(
             network=replace(self._fitted, store=None),
@@ -293,7 +293,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Raises
         ------
         ValueError
-            If the images are of another shape.
+            If the images have another shape.
         """
         check_is_fitted(self)
         rows, _ = check_rows(self, X, self.image_shape_)
@@ -311,7 +311,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Returns
         -------
         ndarray of shape (n,)
-            Labels, out of `classes_`.
+            Labels from `classes_`.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
@@ -340,8 +340,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Raises
         ------
         ValueError
-            If no row has a label of the target task, `y` has labels of another type than those
-            that `fit` saw, or weights are invalid.
+            If no row has a label of the target task, labels have another type than in `fit`, or
+            weights are invalid.
         """
         check_is_fitted(self)
         known = self._fitted.split.known
@@ -361,8 +361,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Parameters
         ----------
         path : str or path-like
-            The file; its name ends in ``.weights.h5`` or ``.safetensors``. An interrupted write
-            leaves the old file, or none.
+            Path of the file, which ends in ``.weights.h5`` or ``.safetensors``. An interrupted
+            write leaves the old file, or none.
 
         Raises
         ------

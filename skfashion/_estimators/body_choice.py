@@ -1,4 +1,4 @@
-"""Where the body ends: after the stage whose features tell the classes apart best."""
+"""The end of the body: the stage with features that separate the classes best."""
 
 from numbers import Integral
 
@@ -7,7 +7,7 @@ import numpy as np
 from .._data.class_split import encode
 from .._data.labelled_data import LabelledData
 from .._networks.architecture import BodyArchitecture, Weights
-from .._networks.pooled_features import get_body
+from .._networks.body import get_body
 from .._networks.stage_features import get_stage_features
 from .._random_streams import RandomStreams
 from .._training.head_probe import MOST_ROWS_TO_COMPARE, cross_validated_loss

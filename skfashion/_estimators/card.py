@@ -22,27 +22,27 @@ def model_card(
 ) -> ModelCard:
     """Describe a fitted estimator on a page of Markdown.
 
-    The page says what the model is for, its classes, the images that it takes, its network, how it
-    was trained, its parameters, how to load it, and versions. With `X` and `y` it has scores as
-    well, and a picture of the confusion matrix, which needs the extra ``plot``.
+    The page describes the predictions, classes, input, network, training and parameters of the
+    model, how to load it, and versions. With `X` and `y` it also has scores, and a picture of the
+    confusion matrix, which needs the extra ``plot``.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted `TransferClassifier` or `BackboneFeatures`, alone or in a pipeline or search. Of a
+        A fitted `TransferClassifier` or `BackboneFeatures`, alone or in a pipeline or search. For a
         search the best estimator is described.
     X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,), default=None
-        Images to score, as `predict` takes them. `fit` should not have seen them.
+        Images to score, as for `predict`. Use images that `fit` has not seen.
     y : array-like of shape (n,), default=None
-        Their labels. As in `TransferClassifier.score`, those known to be outside the target task
-        are left out.
+        Labels of the images. Known labels outside the target task are left out, as in
+        `TransferClassifier.score`.
     class_names : dict or sequence of str, default=None
         Names of labels: a dict, or a sequence in which integer labels are positions, as
-        `target_names` of the data sets. `None` shows labels.
+        `target_names` of the data sets. By default labels are shown.
     title : str, default=None
-        The title of the page; `None` for one with the name of the backbone.
+        Title of the page. By default it has the name of the backbone.
     file : str or path-like, default="model.skf"
-        The file that `save` wrote or will write. The page has its name, without folders.
+        File that `save` wrote or will write. The page shows its name, without folders.
 
     Returns
     -------
@@ -54,9 +54,9 @@ def model_card(
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If there is no estimator of this library in it, or `X` is passed and it is no classifier.
+        If it contains no estimator of this library, or `X` is passed and it is not a classifier.
     ValueError
-        If one of `X` and `y` is missing, or they do not fit the estimator.
+        If one of `X` and `y` is missing, or they do not match the estimator.
 
     See Also
     --------
@@ -64,8 +64,8 @@ def model_card(
 
     Notes
     -----
-    Names of classes and files and values of parameters are text on the page, whatever characters
-    they have. Of paths the page has the last part only.
+    Names of classes and files and values of parameters are shown as plain text, with any
+    characters. Only the last part of a path is shown.
 
     Examples
     --------

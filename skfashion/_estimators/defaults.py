@@ -1,4 +1,4 @@
-"""What the value "auto" of a parameter stands for, given the rows of a phase."""
+"""Resolved values of "auto", given the rows of a phase."""
 
 from dataclasses import dataclass, replace
 from math import ceil
@@ -86,15 +86,15 @@ class PhaseLength:
 @saved
 @dataclass(frozen=True)
 class FitSettings:
-    """What a fit runs with where the estimator's parameters leave it to the data.
+    """Settings of a fit that the estimator's parameters leave to the data.
 
     Parameters
     ----------
     pretraining, fine_tuning : PhaseLength
         How long the phases are.
     few_images : bool
-        Whether weights of a file meet at most `FEW_ROWS` rows of the target task, in a backbone
-        that averages its features.
+        Whether the weights come from a file, the target task has at most `FEW_ROWS` rows, and the
+        backbone averages its features.
     probes : bool
         Whether the output layer starts as a linear probe.
     judges : bool

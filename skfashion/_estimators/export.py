@@ -30,8 +30,8 @@ def export_onnx(
 ) -> None:
     """Write a fitted classifier as an ONNX file, which runs without skfashion and Keras.
 
-    The file takes images as they are, and returns class probabilities: scaling, resizing,
-    conversion of grey to colour and normalisation are inside. It needs the extra ``onnx``.
+    The file takes raw images and returns class probabilities. It includes pixel scaling, resizing,
+    conversion of grey to colour and normalisation. The function needs the extra ``onnx``.
 
     Parameters
     ----------
@@ -39,14 +39,15 @@ def export_onnx(
         A fitted `TransferClassifier`, alone or at the end of a pipeline or search. Steps of a
         pipeline that change images are an error.
     path : str or path-like
-        The file; its name ends in ``.onnx``. An interrupted write leaves the old file, or none.
+        Path of the file, which ends in ``.onnx``. An interrupted write leaves the old file, or
+        none.
     input_dtype : {"uint8", "float32"}, default=None
         Type of the images: "uint8" for 0 (black) to 255 (white), "float32" for values in
-        `pixel_range_`. `None` is "uint8" if `pixel_range_` is 0 to 255, or 255 to 0, else
+        `pixel_range_`. By default "uint8" if `pixel_range_` is 0 to 255, or 255 to 0, else
         "float32".
     test_time_flips : bool, default=False
-        Whether the probabilities are the mean of those of an image and of its mirror image, as the
-        recipe's option of this name has it. This takes twice the time.
+        Whether the probabilities are the mean of those of an image and of its mirror image, as for
+        the recipe's option of this name. This takes twice the time.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def export_onnx(
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If the estimator is no `TransferClassifier`, alone or at the end of a pipeline or search.
+        If the estimator is not a `TransferClassifier`, alone or at the end of a pipeline or search.
     ValueError
         If a step of a pipeline changes the images, `path` has another ending, or ONNX cannot hold
         the network.
@@ -72,7 +73,7 @@ def export_onnx(
 
     The output ``probabilities`` has the shape (n, n_classes), in the order of `classes_`. The
     metadata hold, as JSON: ``labels`` (`classes_`), ``image_shape`` (`image_shape_`),
-    ``pixel_range`` (the values of the input that mean black and white) and ``skfashion_version``.
+    ``pixel_range`` (the values of the input for black and white) and ``skfashion_version``.
 
     The file computes in float32. With ``dtype="mixed_bfloat16"`` probabilities differ from those of
     `predict_proba` by the rounding of bfloat16, about 0.01; otherwise they agree to 1e-5.

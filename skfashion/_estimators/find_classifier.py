@@ -35,7 +35,7 @@ def fitted_classifier(estimator: Any, rule: str = "estimator must be") -> Transf
     Parameters
     ----------
     estimator : estimator
-        A fitted classifier, alone or at the end of a pipeline or search. Of a search the best
+        A fitted classifier, alone or at the end of a pipeline or search. For a search the best
         estimator is taken.
     rule : str, default="estimator must be"
         First words of the error raised if there is no classifier.
@@ -63,7 +63,7 @@ def fitted_classifier(estimator: Any, rule: str = "estimator must be") -> Transf
 
 
 def classifier_input(estimator: Any, X: Any) -> Any:
-    """Return what the classifier inside a fitted estimator gets when the estimator predicts `X`.
+    """Return the input of the classifier inside a fitted estimator that predicts `X`.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def classifier_input(estimator: Any, X: Any) -> Any:
     Returns
     -------
     array-like of shape (n, ...)
-        `X` itself, or what the steps before the classifier make of it.
+        `X` itself, or the output of the steps before the classifier.
     """
     for _, each in _walk_to_classifier(estimator, fitted=True):
         if len(getattr(each, "steps", ())) > 1:
@@ -105,7 +105,7 @@ def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
     Parameters
     ----------
     estimator : estimator
-        A fitted estimator, alone or in pipelines, unions of features and searches. Of a search the
+        A fitted estimator, alone or in pipelines, unions of features and searches. For a search the
         best estimator is taken.
 
     Returns

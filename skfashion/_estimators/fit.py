@@ -38,16 +38,16 @@ OUTPUT_LAYER = "output/"
 
 @dataclass(frozen=True)
 class Fit:
-    """One call of `fit` or `partial_fit`: what its steps share.
+    """One call of `fit` or `partial_fit`: shared state of its steps.
 
-    Nothing is written to the estimator, so a fit that fails leaves it as it was.
+    The estimator is not changed, so a fit that fails leaves it unchanged.
 
     Parameters
     ----------
     params : TransferClassifier
         The estimator, for its parameters.
     settings : FitSettings
-        What the fit runs with where the parameters leave it to the data.
+        Settings of the fit that the parameters leave to the data.
     image_format : ImageFormat
         How rows become images.
     split : ClassSplit
@@ -152,12 +152,7 @@ class Fit:
 
     def run(self) -> FittedState:
         """Pretrain, if there is a source task, and fine-tune on the target task."""
-        pretrain_history: History = {}
-        if self.split.pretrains:
-            pretrained = self.pretrain()
-            pretrain_history, weights = pretrained.history, self.transfer(pretrained.weights)
-        else:
-            weights = self.initial_weights(self.network)
+        weights, pretrain_history = self.start_weights()
         is_judged = self.settings.judges and self.n_epochs > 0
         if self.settings.probes:
             weights = self.probe(weights, all_rows=self.settings.judges and not is_judged)
@@ -197,6 +192,13 @@ class Fit:
 
     # -- Steps -----------------------------------------------------------------------------
 
+    def start_weights(self) -> tuple[Weights, History]:
+        """Return the weights that the target task starts from, and the history of pretraining."""
+        if not self.split.pretrains:
+            return self.initial_weights(self.network), {}
+        pretrained = self.pretrain()
+        return self.transfer(pretrained.weights), pretrained.history
+
     def initial_weights(self, network: Network) -> Weights:
         """Draw weights; the body's come from a file where one is given.
 
@@ -206,7 +208,7 @@ class Fit:
         return draw_weights(network, backbone, self.params.weights, self.streams)
 
     def pretrain(self) -> PhaseResult:
-        """Train the whole network on the source task, or restore what that led to before."""
+        """Train the whole network on the source task, or restore the stored result."""
         network = get_network(replace(self.network.architecture, n_classes=len(self.split.source)))
         length = self.settings.pretraining
         epochs = range(length.epochs)
@@ -233,7 +235,7 @@ class Fit:
         weights : dict of str to ndarray
             All weights of the network.
         all_rows : bool, default=False
-            Whether held-out rows are used, too.
+            Whether held-out rows are also used.
         """
         classes = self.split.target
         if all_rows:

@@ -1,6 +1,6 @@
 """Progress: scikit-learn's callbacks, and a line an epoch through `logging`.
 
-scikit-learn's callbacks are experimental in 1.9. All that skfashion knows of them is here.
+scikit-learn's callbacks are experimental in 1.9. All code that depends on them is here.
 """
 
 import logging
@@ -61,7 +61,7 @@ class FitProgress:
         Yields
         ------
         hooks : EpochHooks
-            What the phase calls around each epoch.
+            Functions that the phase calls around each epoch.
         """
         task = self._task(rows)
         context = self._context.subcontext(task_name=name, max_subtasks=n_epochs)

@@ -1,7 +1,9 @@
-"""What `BackboneFeatures` learns in `fit`."""
+"""The fitted state of `BackboneFeatures`."""
 
 from dataclasses import dataclass
 
+from .._cache.hashing import digest
+from .._cache.store import Store
 from .._data.lazy_images import ImageFormat
 from .._networks.architecture import BodyArchitecture, Weights
 from .._persistence.backbones import BodyState
@@ -19,8 +21,8 @@ class FittedFeatures:
         How rows become images.
     architecture : BodyArchitecture
         The body.
-    layer : str
-        The layer whose output is returned.
+    layer : str or list of str
+        The layers whose outputs are returned.
     pooling : {"average", "max", "flatten"}
         How it becomes a vector.
     weights : dict of str to ndarray
@@ -31,7 +33,7 @@ class FittedFeatures:
 
     image_format: ImageFormat
     architecture: BodyArchitecture
-    layer: str
+    layer: str | list[str]
     pooling: str
     weights: Weights
     n_features_out: int
@@ -43,4 +45,36 @@ class FittedFeatures:
         return BodyState(*spec, self.weights, self.image_format)
 
     def check(self) -> None:
-        """Check the fields against each other."""
+        """Check the fields of a state that was loaded.
+
+        Raises
+        ------
+        ValueError
+            If there is no layer.
+        """
+        if not self.layer:
+            raise ValueError("it names no layer")
+
+
+@dataclass(frozen=True)
+class FeatureSharing:
+    """Inputs of `transform` for shared features.
+
+    Parameters
+    ----------
+    store : Store
+        Where features are shared.
+    weights : dict of str to ndarray
+        All weights of the body, by path: a pass runs to the last stage.
+    hashes : dict of str to str
+        A hash of each weight, by path.
+    """
+
+    store: Store
+    weights: Weights
+    hashes: dict[str, str]
+
+    @classmethod
+    def of(cls, store: Store, weights: Weights) -> "FeatureSharing":
+        """Return the sharing inputs with these weights."""
+        return cls(store, weights, {path: digest(array) for path, array in weights.items()})

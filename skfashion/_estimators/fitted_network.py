@@ -96,7 +96,7 @@ class FittedNetwork:
 @saved
 @dataclass(frozen=True)
 class FittedState:
-    """What a fit learned; `TransferClassifier` takes its fitted attributes from it."""
+    """The state of a fit; `TransferClassifier` takes its fitted attributes from it."""
 
     network: FittedNetwork
     history: "History"

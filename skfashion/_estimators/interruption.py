@@ -1,4 +1,4 @@
-"""What a fit does when the user interrupts it."""
+"""Behaviour of a fit that the user interrupts."""
 
 import sys
 from types import FrameType

@@ -19,9 +19,8 @@ def is_worse(
 ) -> bool:
     """Return whether weights have a higher log loss than those at the start, beyond chance.
 
-    Beyond chance means by more than one standard error of the difference. Fifty rows cannot tell
-    weights that gain three points of accuracy from the start more often than four times of five,
-    and fine-tuning rarely harms.
+    The threshold is one standard error of the difference. With fifty rows, a gain of three points
+    of accuracy is detected in at most four of five cases, and fine-tuning is rarely worse.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Refuse a class split inside meta-estimators that it breaks."""
+"""Reject a class split inside meta-estimators that do not support it."""
 
 import sys
 from types import FrameType
@@ -25,9 +25,9 @@ _LIBRARIES = ("sklearn.", "skfashion.")
 def refuse_class_split_inside(classifier: Any) -> None:
     """Raise an error if the running `fit` was called by a meta-estimator that a class split breaks.
 
-    The nearest estimator that called `fit` decides. Pipelines and searches pass `y` on unchanged,
-    so the estimator that called them decides. An estimator of another library or of the user
-    chooses what it fits on, so nothing is refused inside it.
+    The check concerns the nearest estimator that called `fit`. Pipelines and searches pass `y` on
+    unchanged, so it concerns the estimator that called them. An estimator of another library or of
+    the user chooses its data itself, so a class split is valid inside it.
 
     Parameters
     ----------

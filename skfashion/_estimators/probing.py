@@ -22,7 +22,7 @@ def probe_output_layer(
     store: Store | None,
     seed: int,
 ) -> Weights:
-    """Return the weights with an output layer that is a logistic regression on what it takes.
+    """Return the weights with a logistic regression on its inputs as output layer.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The settings of a fit: what the rows of the first one decide."""
+"""The settings of a fit, resolved on the rows of the first one."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from .._data.class_split import ClassSplit
 from .._data.labelled_data import LabelledData
 from .._data.lazy_images import ImageFormat
 from .._networks.architecture import BodyArchitecture
-from .._networks.pooled_features import get_body
+from .._networks.body import get_body
 from .._networks.weight_files import load_body_weights
 from .._random_streams import RandomStreams
 from .body_choice import choose_body_end

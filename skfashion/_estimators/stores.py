@@ -12,14 +12,14 @@ if TYPE_CHECKING:  # this module imports TensorFlow
     from .._networks.network import Network
 
 
-def open_memory(params, pretrains: bool) -> Store | None:
+def open_memory(params, pretrains: bool = False) -> Store | None:
     """Return the store of `memory`; `None` if nothing in it could be found again.
 
     Parameters
     ----------
-    params : TransferClassifier
+    params : TransferClassifier or BackboneFeatures
         The estimator.
-    pretrains : bool
+    pretrains : bool, default=False
         Whether there is a source task.
     """
     store = open_store(params.memory, params.memory_limit)

@@ -6,7 +6,7 @@ from .._data.labelled_data import LabelledData
 from .._random_streams import RandomStreams
 from .defaults import FitSettings
 
-# Rows that judge fine-tuning are no more than this.
+# Largest number of rows that judge fine-tuning.
 MOST_JUDGING_ROWS = 1_000
 
 

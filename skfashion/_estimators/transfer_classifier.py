@@ -1,4 +1,4 @@
-"""TransferClassifier: its parameters, and what they mean."""
+"""TransferClassifier and its parameters."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -19,161 +19,160 @@ _AUTO = StrOptions({"auto"})
 
 
 class TransferClassifier(BaseTransferClassifier):
-    """Image classifier that is trained on one task and fine-tuned on another.
+    """Image classifier that is pretrained on one task and fine-tuned on another.
 
-    The class-split protocol of transfer learning: the network is pretrained on the rows of some
-    classes (the source task), its early layers are frozen, and the other layers are fine-tuned on
-    the rows of the other classes (the target task). Without `pretrain_classes` it is trained on
-    all rows, from random weights or from a file of weights.
+    The class-split protocol of transfer learning has three steps. The network is pretrained on the
+    rows of the source classes. Its early layers are frozen. The other layers are fine-tuned on the
+    rows of the target classes. Without `pretrain_classes` the network is trained on all rows, from
+    random weights or from a file of weights.
 
     Parameters
     ----------
     backbone : str or Backbone, default="small_cnn"
-        The network's body: a name of `list_backbones`, or a `Backbone`.
+        The body of the network: a name of `list_backbones`, or a `Backbone`.
     weights : str or path-like, default=None
-        The body's initial weights: `None` for random weights; "imagenet" for the official release,
-        which `fit` fetches, checks by its hash and keeps in Keras' cache; or the path of a file
-        that `save_backbone_weights` wrote, or of another format (:ref:`weight-files`). Only arrays
-        are read from files, never code.
+        Initial weights of the body: `None` for random weights, or the path of a file that
+        `save_backbone_weights` wrote, or of another format (:ref:`weight-files`). "imagenet" is the
+        official release, which `fit` fetches, checks by its hash and keeps in Keras' cache. Only
+        arrays are read from files, never code.
     pretrain_classes : array-like of shape (n_source_classes,), default=None
-        Labels of the source task; `None` for no pretraining.
+        Labels of the source task. By default there is no pretraining.
     target_classes : array-like of shape (n_classes,), default=None
-        Labels of the target task; `None` for all that are not in `pretrain_classes`. Rows in
+        Labels of the target task. By default all that are not in `pretrain_classes`. Rows in
         neither are ignored.
     freeze_until : str, int or None, default="auto"
-        The last frozen point during fine-tuning: `None` freezes nothing, "features" the whole
-        body, the name of a stage or layer everything up to it, and a number that many of the
-        body's stages (0 nothing, -1 all but the last). Layers of the head (``"dense"``) have names
-        only. "auto" is the backbone's default if there is something worth keeping (`weights` or
-        `pretrain_classes`), which is "features" for the small CNN; otherwise it freezes nothing.
-        Frozen weights are bit-identical after `fit`.
+        The last frozen point during fine-tuning: "features" for the whole body, the name of a stage
+        or layer, a number of body stages (-1 for all but the last), or `None` or 0 for nothing.
+        Layers of the head (``"dense"``) have only names. "auto" is the backbone's default with
+        `weights` or `pretrain_classes`, which is "features" for the small CNN. Otherwise it freezes
+        nothing. Frozen weights stay bit-identical in `fit`.
     body_until : str, int or None, default="auto"
-        The last stage of the body that the network has: its name, the number of stages that are
-        kept, or `None` for all. "auto" chooses the stage with the best features if a probe starts
-        on few images and `weights`; otherwise it keeps all (:ref:`defaults`).
+        The last stage of the body in the network: its name, a number of stages, or `None` for all.
+        "auto" chooses the stage with the best features if a probe starts on few images and
+        `weights`. Otherwise it keeps all stages (:ref:`defaults`).
     head_init : {"auto", "random", "probe"}, default="auto"
-        Where the output layer starts: at random weights, or as a linear probe [5]_, which is the
-        logistic regression on the layer's inputs. With ``epochs="auto"`` fine-tuned weights are
-        kept unless they are worse than the probe on held-out rows. "auto" is "probe" with
-        `weights`, few images, ``epochs="auto"`` and ``output_layer="new"``, unless the backbone
-        flattens its feature map, as the small CNN does (:ref:`defaults`). `partial_fit` and further
-        fits with `warm_start` use no probe.
+        Initial weights of the output layer: random, or a linear probe [5]_, which is the logistic
+        regression on the inputs of the layer. With ``epochs="auto"`` fine-tuned weights are kept
+        unless they are worse than the probe on held-out rows. "auto" is "probe" with `weights`, few
+        images, ``epochs="auto"`` and ``output_layer="new"``, unless the backbone flattens its
+        feature map, as the small CNN does (:ref:`defaults`). `partial_fit` and further fits with
+        `warm_start` use no probe.
     output_layer : {"new", "keep"}, default="new"
-        After pretraining the head's hidden layer is kept. "keep" keeps the output layer as well,
-        as the reference protocol does; both tasks then need the same number of classes.
+        Output layer after pretraining. The hidden layer of the head is kept in both cases. "keep"
+        follows the reference protocol, and needs the same number of classes in both tasks.
     pretrain_epochs : int or "auto", default="auto"
         Passes over the source rows. "auto" is more passes for fewer rows (:ref:`defaults`).
     epochs : int or "auto", default="auto"
-        Passes over the target rows. "auto" is more passes for fewer rows, fewer of them after a
-        probe, and none if a probe is all that trains.
+        Passes over the target rows. "auto" is more passes for fewer rows, fewer after a probe, and
+        none if only a probe is trained.
     batch_size : int or "auto", default="auto"
         Rows in a training step. "auto" is a power of two that grows with the rows of a phase.
     optimizer : str, default="adam"
         Name of a Keras optimizer.
     learning_rate : float, default=None
-        Learning rate of the head, on the target task. `None` is the backbone's recipe; for the
-        small CNN that is the optimizer's default.
+        Learning rate of the head, on the target task. By default that of the backbone's recipe. For
+        the small CNN this is the optimizer's default.
     pretrain_learning_rate : float, default=None
-        Learning rate of the head, on the source task. It is a parameter of its own so that a
-        search over `learning_rate` can share one pretraining.
+        Learning rate of the head, on the source task. It is a separate parameter so that a search
+        over `learning_rate` can share one pretraining.
     body_learning_rate : float, default=None
-        Learning rate of the body's last stage, on the target task. `None` is the backbone's
+        Learning rate of the last body stage, on the target task. By default that of the backbone's
         recipe: the head's rate for the small CNN and for random weights, else a fraction of it.
     layer_decay : float, default=None
-        Factor from the learning rate of each stage of the body to that of the stage before it, on
-        the target task. `None` is the backbone's recipe, 1 for those that ship.
+        Factor from the learning rate of each body stage to that of the stage before it, on the
+        target task. By default that of the backbone's recipe, 1 for all built-in recipes.
     schedule : {"constant", "cosine", "linear"}, default=None
-        How learning rates change over a phase: not at all, or down to zero by half a cosine [2]_ or
-        in a straight line; "linear" with `warmup` is the one-cycle policy [4]_. `None` is the
+        Course of learning rates over a phase: constant, or down to zero by half a cosine [2]_ or
+        linearly. "linear" with `warmup` is the one-cycle policy [4]_. By default that of the
         backbone's recipe: "constant" for the small CNN, "linear" for the small ResNet from random
         weights, otherwise "cosine".
     warmup : float, default=None
-        Share of a phase in which learning rates first rise from zero. `None` is the backbone's
-        recipe: 0 for the small CNN.
+        Share of a phase in which learning rates first rise from zero. By default that of the
+        backbone's recipe, 0 for the small CNN.
     clip_norm : float, default=None
-        Largest norm of all gradients together; ``numpy.inf`` for no bound. `None` is the
+        Largest norm of all gradients together; ``numpy.inf`` for no bound. By default that of the
         backbone's recipe: no bound for the small CNN and for the small ResNet from random weights,
         otherwise 1.
     head_epochs : int, default=0
-        How many of `epochs` first train the head alone, with the whole body frozen.
+        Number of `epochs` that first train only the head, with the whole body frozen.
     epochs_per_stage : int, default=0
-        Gradual unfreezing [3]_: after `head_epochs`, this many epochs pass before each further
-        stage of the body is unfrozen, from the last stage down to `freeze_until`. 0 unfreezes all
-        at once. The optimizer starts afresh whenever a stage is unfrozen.
+        Epochs between stages in gradual unfreezing [3]_. After `head_epochs` one body stage after
+        the other is unfrozen, from the last stage down to `freeze_until`. 0 unfreezes all at once.
+        The optimizer starts afresh whenever a stage is unfrozen.
     hidden_units : int or "auto", default="auto"
         Width of the head's hidden layer; 0 for none. "auto" is 0 if a probe starts on few images
-        and `weights`, otherwise what the backbone says: 0 for the small ResNet, 128 for the others.
+        and `weights`, otherwise the backbone's value: 0 for the small ResNet, 128 for the others.
     dropout : float, default=0.5
-        Share of the hidden layer that is dropped in each training step.
+        Dropout rate of the hidden layer.
     feature_dropout : float, default=0.25
-        Share of the body's output that is dropped in each training step, frozen or not.
+        Dropout rate of the body's output, frozen or not.
     augmentation : str, list of str or dict, default=None
         Random changes of the training images: "flip", "rotate", "zoom", "shift", "crop", "erase".
         A dict gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the
-        image (0.1, 0.1, 0.1); the probability (0.25). "shift" interpolates; "crop" shifts by whole
+        image (0.1, 0.1, 0.1); the probability (0.25). "shift" interpolates. "crop" shifts by whole
         pixels and reflects the image at its border.
     augmentation_views : int, default=None
-        How many changed views of an image are drawn, once a fit; their features are stored, and
-        each epoch takes one of them at random (:ref:`augmentation-views`). `None` changes images
-        anew in every epoch, as does a phase in which nothing is frozen.
+        Number of augmented views of an image in a fit. Their features are stored, and each epoch
+        takes one of them at random (:ref:`augmentation-views`). By default, and in phases without
+        frozen layers, images are augmented differently in every epoch.
     early_stopping : bool, default=False
         Whether a phase stops when its validation loss has not improved for `n_iter_no_change`
-        epochs, and returns to the weights of its best epoch. Otherwise all epochs run.
+        epochs, and returns to the weights of its best epoch. By default all epochs run.
     validation_fraction : float, default=0.1
-        Share of its rows, stratified, that each phase holds out for early stopping, or to compare
+        Stratified share of its rows that each phase holds out for early stopping, or to compare
         fine-tuned weights with a probe, unless `fit` gets `X_val`. They are not augmented.
     n_iter_no_change : int, default=5
         Epochs without improvement before a phase stops.
     tol : float, default=1e-4
-        The least decrease of the validation loss that counts as an improvement.
+        Smallest decrease of the validation loss that counts as an improvement.
     class_weight : dict or "balanced", default=None
-        Weights of the classes of both tasks; "balanced" is computed for each phase.
+        Weights of the classes of both tasks. "balanced" is computed for each phase.
     warm_start : bool, default=False
         Whether a further `fit` continues from the fitted weights: `epochs` more, with a fresh
         optimizer and without pretraining. `freeze_until` may change in between.
     random_state : int, RandomState instance or None, default=None
-        Seeds initial weights, dropout, shuffles, augmentation and validation split. Pass an int
-        for the same bits in every fit on the same machine. `None` takes fresh entropy from the
-        operating system; no global random state is read or changed.
+        Seed of initial weights, dropout, shuffles, augmentation and validation split. Pass an int
+        for bit-identical fits on the same machine. `None` takes fresh entropy from the operating
+        system. Global random state is neither read nor changed.
     verbose : int, default=0
-        1 logs a line for each epoch, through the logger ``skfashion``.
+        Verbosity: 1 logs a line for each epoch, through the logger ``skfashion``.
     image_shape : tuple, default=None
-        (height, width) or (height, width, channels) that flat rows fold into. By default a square
-        grey image, or else a square RGB image, if their length allows it, else a padded square. A
-        warning asks for it where an RGB image may be an oblong grey one, or where rows of 64 values
-        or more were padded. Images whose channels do not seem to come last are an error unless this
-        is their shape.
+        Image shape of flat rows: (height, width) or (height, width, channels). By default a square
+        grey image, or else a square RGB image, if the length of rows allows it, else a padded
+        square. A warning asks for it if an RGB image may be an oblong grey one, or if rows
+        of 64 values or more were padded. Images whose channels do not seem to be last are an error
+        unless this is their shape.
     pixel_range : tuple of (black, white), default=None
-        The values of `X` that mean black and white, such as (0, 1). By default they are learned in
-        `fit`, as `pixel_range_` says. In images of dark ink on white, black may be the larger one.
+        The values of `X` for black and white, such as (0, 1). By default `fit` learns them, as
+        `pixel_range_` describes. For dark ink on white, black may be the larger value.
     resize : {"crop", "pad", "stretch"}, default="crop"
-        How files and images of different sizes get one shape (:ref:`photographs`): the largest
-        rectangle in the centre, all of the image with black around it, or all of it, distorted.
+        Conversion of files and images of different sizes to one shape (:ref:`photographs`): crop to
+        the largest rectangle in the centre, pad the whole image with black, or distort it.
     reduced_decoding : bool, default=True
         Whether JPEG files are decoded in half, a quarter or an eighth of their size, if that is at
-        least twice the size that they are resized to.
+        least twice the target size.
     input_size : int, default=None
-        Side, in pixels, that images are resized to. By default only images below the backbone's
-        minimum are enlarged; with `weights` and few images, those below its `pretrained_size`.
-        Files and images of different sizes have the backbone's `default_size`.
+        Side of resized images in pixels. By default only images below the backbone's minimum are
+        enlarged; with `weights` and few images, those below its `pretrained_size`. Files and images
+        of different sizes have the backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
-        What the network computes in. Keras' global setting is neither read nor changed.
+        Data type of the computation. Keras' global setting is neither read nor changed.
     recipe : Recipe, default=None
         Further options of both phases: weight decay, momentum, label smoothing, averaged weights,
-        mixed images, the mode of batch normalisation; and flips in prediction. The other
-        parameters take precedence over it, and it does over the backbone's recipe. A search can
-        vary an option by its name, such as ``recipe__weight_decay``.
+        mixed images, the mode of batch normalisation, and flips in prediction. The other parameters
+        override it, and it overrides the backbone's recipe. A search can vary an option by its
+        name, such as ``recipe__weight_decay``.
     memory : str, path-like or joblib.Memory, default=None
-        A folder in which fits share pretraining, and the features of the frozen part, image by
-        image: clones, folds of a search, other processes, later sessions, and prediction. What is
-        found has the same bits as what is computed. Only arrays are read, never code.
+        Cache folder for pretraining, and for features of the frozen part by image. Clones, folds of
+        a search, other processes, later sessions and prediction share it. Cached results are
+        bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
-        Bytes that the folder may take, as a number or a str such as "20G"; the least recently used
-        files are removed first. `None` is half of the free space.
+        Largest size of the cache folder, in bytes or as a str such as "20G". The least recently
+        used files are evicted first. By default half of the free space.
     checkpoint : str or path-like, default=None
-        A folder in which `fit` saves each phase after every epoch. The same fit, run again after
-        an interruption, resumes from the last epoch that was saved, and ends with the same bits as
-        without it (:ref:`checkpoint`). It needs a `random_state`. `partial_fit` ignores it.
+        Folder in which `fit` saves each phase after every epoch. The same fit, run again after an
+        interruption, resumes from the last saved epoch, with bit-identical results
+        (:ref:`checkpoint`). It needs a `random_state`. `partial_fit` ignores it.
 
     Attributes
     ----------
@@ -188,18 +187,18 @@ class TransferClassifier(BaseTransferClassifier):
     image_shape_ : tuple of (height, width, channels)
         Shape of an image; for files and images of different sizes after they are resized.
     pixel_range_ : tuple of (black, white)
-        The values that mean black and white: those of `pixel_range`, if it is given; 0 and 255 for
-        uint8; for other types 0 and 1, or 0 and 255, if all values lie there or overshoot by as
-        little as rounding and interpolation do; otherwise their minimum and maximum.
+        The values for black and white: those of `pixel_range`, if given; 0 and 255 for uint8. For
+        other types 0 and 1, or 0 and 255, if all values are in this range, with a tolerance for
+        rounding and interpolation; otherwise their minimum and maximum.
     model_ : keras.Model
-        The fitted network as a separate Keras model, built on first access: from images of
+        The fitted network as a separate Keras model, built on first access. It maps images of
         `image_shape_`, in the units of the `X` of `fit`, to probabilities. Changing it does not
-        change what the estimator predicts.
+        change predictions of the estimator.
     history_ : dict of str to list
-        Values for each epoch on the target task: "loss" and "accuracy" while training; "val_loss"
-        and "val_accuracy" where there are validation rows; "features", where the features of the
-        frozen part were: "nothing frozen", "kept", "memory-mapped" or "recomputed"; and "seconds".
-        The first epoch's seconds include the pass through the frozen part, if there is one.
+        Values for each epoch on the target task: "loss" and "accuracy" in training, "val_loss" and
+        "val_accuracy" on validation rows, if any, and "seconds". "features" is the storage of the
+        frozen part's features: "nothing frozen", "kept", "memory-mapped" or "recomputed". The first
+        epoch's seconds include the pass through the frozen part, if there is one.
     pretrain_history_ : dict of str to list
         The same for the source task; empty without one.
     freeze_point_ : str or None
@@ -207,7 +206,7 @@ class TransferClassifier(BaseTransferClassifier):
     body_until_ : str
         The last stage of the body.
     head_init_ : {"random", "probe"}
-        Where the output layer started in the first fit.
+        Initial weights of the output layer in the first fit.
     kept_probe_ : bool
         Whether the output layer is still the probe: fine-tuning was worse, or there was none.
     batch_size_ : int
@@ -215,11 +214,11 @@ class TransferClassifier(BaseTransferClassifier):
     hidden_units_ : int
         Width of the head's hidden layer; 0 for none.
     input_size_ : tuple of (height, width)
-        Size, in pixels, in which images enter the body.
+        Size of images at the input of the body, in pixels.
     n_frozen_params_ : int
-        Parameters before the freeze point.
+        Number of frozen parameters.
     n_trainable_params_ : int
-        Parameters after it, which were trained.
+        Number of trained parameters.
     n_iter_ : int
         Epochs on the target task.
 
@@ -233,8 +232,8 @@ class TransferClassifier(BaseTransferClassifier):
     The small CNN has 600,165 parameters with five classes, 9,568 of them in its body. [1]_ split
     classes into a source and a target task to measure how transferable each layer is.
 
-    Inside meta-estimators that encode, binarise or re-score `y` (voting, stacking, bagging,
-    boosting, calibration, one-vs-rest) a class split is an error: pretrain once, and pass
+    A class split is an error inside meta-estimators that encode, binarise or re-score `y`: voting,
+    stacking, bagging, boosting, calibration and one-vs-rest. Pretrain once, and pass
     ``weights=path``.
 
     References

@@ -7,10 +7,10 @@ from .tensorflow import keras
 def normalised_by_averages(model):
     """Return a context in which batch normalisation of a model calls itself in inference mode.
 
-    A block traces the model in training mode. Layers of users are covered, and layers inside of
-    layers. Several models share layers, so `layer.trainable` is left alone: it would change what
-    all of them train. The caller holds the lock of `fresh_keras_state`, under which training is
-    traced; in inference mode the layers do the same as before.
+    A block traces the model in training mode. Layers of users are included, and layers inside
+    layers. Several models share layers, so `layer.trainable` is not used: it would affect all of
+    them. The caller holds the lock of `fresh_keras_state`, under which training is traced; in
+    inference mode the layers do the same as before.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Dropout at rates that are known at run time, so that a grid over rates traces nothing anew."""
+"""Dropout at rates that are set at run time, so that a grid over rates needs no new trace."""
 
 from .replaced_calls import replaced_calls
 from .tensorflow import keras, tf
@@ -8,7 +8,7 @@ def dropout_at(model, rates):
     """Return a context that lets layers of a model drop shares that are tensors, in training mode.
 
     A block traces the model. A layer has the bits of Keras' layer that is built with the rate.
-    Layers that were built with a rate of 0 draw nothing, so they stay as they are.
+    Layers that were built with a rate of 0 draw nothing, so they are not changed.
 
     Parameters
     ----------

@@ -21,12 +21,12 @@ _BUILDING = RLock()
 def fresh_keras_state(dtype="float32", reserved=()):
     """Build a graph as if it were the first one in the process, and leave the user's state as is.
 
-    Keras names layers, seeds and variables without a name by counters, and puts the name scopes of
-    the caller in front of the paths of variables. For every layer and
-    initialiser it draws a default seed, which is part of the configuration, from Python's global
-    random state. Weights and random streams are found by names here, so these must not depend on
-    what was built before. One thread at a time builds, because threads share parts of this state.
-    Ctrl-C waits for a place at which TensorFlow can be left.
+    Keras names layers, seeds and variables without a name by counters, and prefixes the paths of
+    variables by the name scopes of the caller. For every layer and initialiser it draws a default
+    seed, which is part of the configuration, from Python's global random state. Weights and random
+    streams are found by names here, so these must not depend on earlier networks. One thread at a
+    time builds, because threads share parts of this state. Ctrl-C waits until it can leave
+    TensorFlow safely.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ def _is_plain_norm(layer) -> bool:
 
 
 def _merged_call(convolution, norm):
-    """Return the `call` of a convolution that normalises, too."""
+    """Return the `call` of a convolution that also normalises."""
 
     def call(inputs, **_):
         scale = tf.math.rsqrt(norm.moving_variance.value + norm.epsilon)

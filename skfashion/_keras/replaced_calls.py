@@ -14,7 +14,7 @@ def replaced_calls(replacements: Iterable[tuple[Any, Callable]]):
     Parameters
     ----------
     replacements : iterable of (keras.Layer, callable)
-        Layers, and what takes the place of the method `call` of each.
+        Layers, and the replacement of the method `call` of each.
     """
     replacements = [*replacements]
     for layer, call in replacements:

@@ -11,9 +11,9 @@ def check_runtime() -> None:
     Raises
     ------
     RuntimeError
-        In a process that was forked after TensorFlow started: its threads are not in the child, so
-        a computation there would wait for them for ever. Or in the scope of a `tf.distribute`
-        strategy: it would turn variables into distributed ones, which training cannot read.
+        In a process that was forked after TensorFlow started. The child lacks its threads, so a
+        computation would wait for them for ever. Also in the scope of a `tf.distribute` strategy,
+        which would make distributed variables that training cannot read.
     """
     if os.getpid() != STARTED_IN:
         raise RuntimeError(

@@ -17,7 +17,7 @@ _ERRORS_ONLY = "2"
 
 @contextmanager
 def silent_standard_error():
-    """Suppress what C++ code writes to standard error; show it if the block fails.
+    """Suppress output of C++ code on standard error; show it if the block fails.
 
     Such code does not ask Python's `sys.stderr`, so the file descriptor is redirected, for all
     threads.
@@ -33,7 +33,7 @@ def silent_standard_error():
         os.dup2(messages.fileno(), 2)
         try:
             yield
-        # Ctrl-C is no failure.
+        # Ctrl-C is not a failure.
         except Exception:
             os.dup2(stderr, 2)
             messages.seek(0)

@@ -1,4 +1,4 @@
-"""Threads: how many TensorFlow has, in a process that gets a share of its machine, and our own."""
+"""Threads: TensorFlow's number, in a process with a share of its machine, and our threads."""
 
 import os
 import sys
@@ -60,7 +60,7 @@ def call_in_threads(function: Callable[[Any], None], items: Iterable, n_threads:
     Parameters
     ----------
     function : callable
-        What is called.
+        Function to call.
     items : iterable
         The items. One thread at a time reads from it.
     n_threads : int

@@ -4,7 +4,7 @@ import weakref
 
 from .tensorflow import gradient_registry, tf
 
-# What TensorFlow's names of gradients begin with that `tf.custom_gradient` registers.
+# Prefix of TensorFlow's names of gradients that `tf.custom_gradient` registers.
 _CUSTOM_GRADIENT = "CustomGradient-"
 
 

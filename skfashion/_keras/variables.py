@@ -1,4 +1,4 @@
-"""Variables of which TensorFlow keeps nothing when they are dropped."""
+"""Variables that leave no memory in TensorFlow when they are dropped."""
 
 from .tensorflow import create_handle_data, tf
 
@@ -23,7 +23,7 @@ def create_without_kernels(next_creator, **options):
     tf.Variable
         The variable.
     """
-    if tf.distribute.has_strategy():  # `check_runtime` refuses it later
+    if tf.distribute.has_strategy():  # `check_runtime` rejects it later
         return next_creator(**options)
     variable = next_creator(**options | {"name": None, "shape": tf.TensorShape(None)})
     variable._shape = variable.value().shape

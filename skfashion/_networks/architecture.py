@@ -1,4 +1,4 @@
-"""What determines the graph of a network, as hashable values, without TensorFlow."""
+"""Specifications of the graph of a network, as hashable values, without TensorFlow."""
 
 from dataclasses import dataclass, replace
 
@@ -10,17 +10,17 @@ from .._backbones.spec import Backbone
 Weights = dict[str, np.ndarray]
 
 PREDICTION_BATCH = 128
-# Images of more pixels go in smaller batches.
+# Images of more pixels have smaller batches.
 _PIXELS_OF_FULL_BATCH = 96 * 96
 # The layers of dropout in the head. The parameters with their rates have the same names.
 DROPOUT_LAYERS = "feature_dropout", "dropout"
-# What traced networks are built with in place of any rate above 0.
+# Rate of traced networks for all rates above 0.
 _ANY_RATE = 0.5
 
 
 @dataclass(frozen=True)
 class BodyArchitecture:
-    """What determines the graph of a network's body: backbone, image size and type.
+    """Specification of the graph of a network's body: backbone, image size and type.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ class BodyArchitecture:
     image_shape : tuple of (h, w, c)
         Shape of the images.
     input_size : int or None
-        Side, in pixels, that images are resized to. `None` enlarges images that are smaller than
-        the backbone's `min_size`, and leaves others as they are.
+        Side of resized images in pixels. `None` only enlarges images that are smaller than the
+        backbone's `min_size`.
     dtype : str
         Name of a Keras dtype policy.
 
@@ -84,7 +84,7 @@ class BodyArchitecture:
 
 @dataclass(frozen=True)
 class Architecture(BodyArchitecture):
-    """What determines the graph of a network.
+    """Specification of the graph of a network.
 
     Estimators with equal architectures share one traced graph, but never weights. The rates of
     dropout may differ: see `traced`.
@@ -122,7 +122,7 @@ class Architecture(BodyArchitecture):
         params : TransferClassifier
             The estimator.
         backbone : Backbone
-            Its backbone, as it is used.
+            Its backbone, up to the body's end.
         image_shape : tuple of (h, w, c)
             Shape of an image.
         hidden_units : int

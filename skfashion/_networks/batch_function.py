@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import Protocol
 
 import numpy as np
 
@@ -11,8 +12,7 @@ from .._keras.merged_batch_norm import merged_batch_norm
 from .._keras.tensorflow import tf
 from .._keras.threads import call_in_threads, count_threads
 from .._keras.tracing import trace
-from .architecture import BodyArchitecture
-from .graph import Weights
+from .architecture import BodyArchitecture, Weights
 
 
 def call_with_weights(model, weights, inputs):
@@ -20,12 +20,23 @@ def call_with_weights(model, weights, inputs):
     known = {id(v): value for v, value in zip(model.weights, weights, strict=True)}
     outputs, _ = model.stateless_call(
         [known[id(v)] for v in model.trainable_variables],
-        # The seeds of dropout are variables too. Nothing reads them in inference.
+        # The seeds of dropout are also variables. Inference does not read them.
         [known.get(id(v), v.value) for v in model.non_trainable_variables],
         inputs,
         training=False,
     )
     return outputs
+
+
+class BatchFunction(Protocol):
+    """A function of batches of one size, whose weights are arguments."""
+
+    batch_size: int
+    float_type: str
+    output_shape: tuple[int, ...]
+
+    def bind(self, weights: Weights) -> Callable:
+        """Return a function from a batch to the output, with these weights."""
 
 
 class FixedBatchFunction:
@@ -66,7 +77,7 @@ class FixedBatchFunction:
 
 
 def run_batches(
-    functions: Sequence[FixedBatchFunction],
+    functions: Sequence[BatchFunction],
     weights: Weights,
     inputs,
     outputs: np.ndarray | None = None,
@@ -79,7 +90,7 @@ def run_batches(
 
     Parameters
     ----------
-    functions : sequence of FixedBatchFunction
+    functions : sequence of BatchFunction
         At least one. Each takes the output of the one before it.
     weights : dict of str to ndarray
         Weights by path.

@@ -31,7 +31,7 @@ def get_class_activation(architecture: Architecture, layer: str | int | None) ->
     Raises
     ------
     ValueError
-        If there is no such layer, or its output is no feature map.
+        If there is no such layer, or its output is not a feature map.
     RuntimeError
         If TensorFlow cannot compute here: see `check_runtime`.
     """
@@ -90,8 +90,8 @@ class ClassActivation:
 
     def __init__(self, network: Network, layer: str):
         self._architecture = network.architecture
-        # Both outputs come from one pass through the whole graph, so other paths may bypass the
-        # layer, as they do inside a block of branches.
+        # Both outputs are from one pass through the whole graph, so other paths may bypass the
+        # layer, as in a block of branches.
         outputs = [network.output_at(layer), network.model.outputs[0]]
         self._model = keras.Model(network.model.inputs[0], outputs, name="class_activation")
 

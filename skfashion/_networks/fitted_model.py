@@ -46,8 +46,8 @@ def build_fitted_model(
         model.get_layer(name).trainable = False
     with fresh_keras_state(architecture.float_type):
         images = keras.Input(architecture.image_shape, name="pixels", dtype=architecture.float_type)
-        # A Keras model that is called without `training` takes the default of its first layer that
-        # has one, for this layer and all after it. Augmentation and resizing layers have True: they
+        # A Keras model that is called without `training` takes the default of its first layer with
+        # one, for this layer and all later ones. Augmentation and resizing layers have True: they
         # would make batch normalisation train. The first layer's argument sets the default to
         # False. It is stored with the model.
         x = keras.layers.Rescaling(scale, -black * scale, name="pixel_range")(

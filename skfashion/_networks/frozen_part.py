@@ -1,11 +1,11 @@
 """The frozen part of a network, and its features: found in a store, or computed."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
 
-from .._cache.fingerprint import environment_fingerprint
 from .._cache.hashing import digest
 from .._cache.image_hashes import hash_images
 from .._cache.row_leases import compute_once
@@ -20,10 +20,10 @@ from .architecture import Weights
 from .batch_function import run_batches
 from .network import Network
 
-# How many operations take as long as one byte. A convolution of one channel was measured to do 21
-# thousand million operations a second, on two cores that gather 4 thousand million bytes of memory
-# a second. A disk is assumed to read 500 million.
-_OPERATIONS_PER_BYTE_OF_MEMORY, _OPERATIONS_PER_BYTE_OF_FILE = 5, 40
+# Number of operations in the time of reading one byte. On two cores, a convolution of one channel
+# did 21 thousand million operations a second, and memory was gathered at 4 thousand million bytes a
+# second. A disk is assumed to read 500 million bytes a second.
+_OPERATIONS_PER_BYTE_OF_MEMORY, OPERATIONS_PER_BYTE_OF_FILE = 5, 40
 # The shapes of these layers' weights give their cost. The cost of other layers is unknown.
 _LAYERS_OF_KNOWN_COST = {
     keras.layers.InputLayer,
@@ -31,6 +31,17 @@ _LAYERS_OF_KNOWN_COST = {
     keras.layers.Conv2D,
     keras.layers.Dense,
 }
+
+
+def count_operations(models: Iterable) -> float:
+    """Return about how many additions and multiplications Keras models take for an image."""
+    return sum(
+        2.0 * float(np.prod(weight.shape) * np.prod(_first(layer.output).shape[1:-1]))
+        for model in models
+        for layer in model.layers
+        for weight in layer.weights
+        if len(weight.shape) > 1
+    )
 
 
 class FrozenPart:
@@ -85,19 +96,13 @@ class FrozenPart:
     @property
     def is_worth_a_file(self) -> bool:
         """Whether features are read from a file faster than they are computed."""
-        return self._operations_per_byte > _OPERATIONS_PER_BYTE_OF_FILE
+        return self._operations_per_byte > OPERATIONS_PER_BYTE_OF_FILE
 
     @cached_property
     def _operations_per_byte(self) -> float:
         """About how many additions and multiplications a byte of features takes."""
-        operations = sum(
-            2.0 * np.prod(weight.shape) * np.prod(_first(layer.output).shape[1:-1])
-            for stage in self._stages
-            for layer in stage.model.layers
-            for weight in layer.weights
-            if len(weight.shape) > 1
-        )
-        return 0.0 if self.is_empty else float(operations / self.row_bytes)
+        models = [stage.model for stage in self._stages]
+        return 0.0 if self.is_empty else count_operations(models) / self.row_bytes
 
     # -- Features --------------------------------------------------------------------------
 
@@ -121,7 +126,7 @@ class FrozenPart:
         return probabilities
 
     def head_inputs(self, images: ArraySource) -> np.ndarray:
-        """Return what the output layer takes, of shape (n, n_inputs), in inference mode."""
+        """Return the inputs of the output layer, of shape (n, n_inputs), in inference mode."""
         function = self._network.head_input_function(self._freeze_point)
         if self.is_empty:
             return run_batches([function], self._weights, images)
@@ -137,12 +142,12 @@ class FrozenPart:
 
     @property
     def batch_size(self) -> int:
-        """Images in a batch: those that are missing in a smaller one are computed, too."""
+        """Images in a batch: smaller batches are padded and computed in full."""
         return self._stages[0].batch_size
 
     @property
     def _shared_store(self) -> Store | None:
-        """Where features are shared, if reading them from a file pays."""
+        """Store of shared features, if reading them from a file pays."""
         return self._store if self._store is not None and self.is_worth_a_file else None
 
     def _find_or_compute(self, store, images, features):
@@ -194,13 +199,15 @@ class FrozenPart:
     @cached_property
     def _keys(self):
         """The store's key for the output of each stage, chained from the images on."""
-        begin = digest(environment_fingerprint(), self._network.body_config, self.batch_size)
-        return [*accumulate(self._stages, self._chain_key, initial=begin)][1:]
-
-    def _chain_key(self, key, stage):
-        """Return the key of a stage's output, from the key of its input."""
-        operations = [(op.name, op.get_config()) for op in stage.model.operations[1:]]
-        return digest(key, operations, *(self._weights[path] for path in stage.paths))
+        network, models = self._network, [stage.model for stage in self._stages]
+        paths = {path for stage in self._stages for path in stage.paths}
+        hashes = {path: digest(self._weights[path]) for path in paths}
+        keys = accumulate(
+            models,
+            lambda key, model: network.chain_key(key, model, hashes),
+            initial=network.key_of_images,
+        )
+        return [*keys][1:]
 
 
 def _part_of(images: ArraySource, rows: slice) -> ArraySource:

@@ -59,7 +59,7 @@ def add_head(x, architecture: Architecture):
 
 
 def pool_for_head(x, backbone: Backbone, prefix: str = ""):
-    """Return features as the vector that a head takes, pooled as the backbone says.
+    """Return features as the input vector of a head, by the backbone's pooling.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def pool_for_head(x, backbone: Backbone, prefix: str = ""):
     backbone : Backbone
         The backbone.
     prefix : str, default=""
-        What the names of the layers begin with.
+        Prefix of the names of the layers.
     """
     normalizes = backbone.pooling == "normalized_average"
     pooling = "average" if normalizes else backbone.pooling
@@ -86,7 +86,7 @@ def pool(x, pooling: str, name: str | None = None):
     ----------
     x : KerasTensor
         A feature map of shape (n, height, width, channels), tokens of shape (n, tokens, channels),
-        or a vector of shape (n, channels), which is returned as it is.
+        or a vector of shape (n, channels), which is returned unchanged.
     pooling : {"average", "max", "flatten"}
         How the axes between the first and the last are removed.
     name : str, default=None
@@ -137,7 +137,7 @@ class Graph:
     Parameters
     ----------
     architecture : BodyArchitecture
-        What to build.
+        Specification of the body.
 
     Attributes
     ----------
@@ -168,7 +168,7 @@ class Graph:
             self._initializers = {v.path: v._initializer for v in self.model.weights}
 
     def _add_head(self, features):
-        """Add what follows the body; return the graph's output."""
+        """Add the head; return the graph's output."""
         return features
 
     def _build_body(self):

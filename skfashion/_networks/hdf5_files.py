@@ -1,4 +1,4 @@
-"""HDF5 files of weights: what is read from them, and a trial of it in a child process.
+"""HDF5 files of weights: reading them, after a trial in a child process.
 
 The HDF5 library is C code. Damaged files can make it loop for ever or crash, and a loop holds the
 interpreter. So a file is first read in a child process with limits on time and memory.
@@ -24,7 +24,7 @@ import numpy as np
 Shapes = frozenset[tuple[int, ...]]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# HDF5 unpacks a whole chunk, whatever the size of its array.
+# HDF5 unpacks a whole chunk, for any size of its array.
 _MAX_CHUNK_BYTES = 2**26
 # Processor time of a trial: a constant, and more for many weights. The library reads more than 50
 # million bytes a second, compressed ones included, on a machine with little else to do.
@@ -41,7 +41,7 @@ _known: set[tuple] = set()
 def read_layout(
     file: h5py.File,
 ) -> tuple[dict[str, h5py.Dataset], list[tuple[str, list[str]]] | None]:
-    """Return what an HDF5 file of weights holds. No array is read yet.
+    """Return the content of an HDF5 file of weights. No array is read yet.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def read_layout(
 
 
 def _find_datasets(file):
-    """Return all arrays of a file; refuse what is in other files, which differ by machine."""
+    """Return all arrays of a file; reject arrays in other files, which differ by machine."""
     arrays = {}
 
     def collect(path, node):
@@ -131,16 +131,16 @@ def check_readable(path: Path, content: BytesIO | None, shapes: Shapes, n_bytes:
     Raises
     ------
     OSError
-        If it is no HDF5, cannot be read, takes too long, or ends the child process.
+        If it is not HDF5, cannot be read, takes too long, or ends the child process.
     """
     if _read_signature(path, content) != _SIGNATURE:
         raise OSError("it is no HDF5 file")
     description = _describe(path, shapes)
-    # The executable of a frozen application is no Python.
+    # The executable of a frozen application is not Python.
     if description in _known or getattr(sys, "frozen", False):
         return
     started, *report = _run_trial(path, content, shapes, n_bytes).splitlines() or [""]
-    # A process that does not start says nothing about the file.
+    # A process that does not start gives no information about the file.
     if started == _STARTED and report[-1:] != [_ENDED]:
         reason = "the HDF5 library crashed, or took too long"
         if report[:1] == [_FAILED]:
@@ -157,13 +157,13 @@ def _read_signature(path, content):
 
 
 def _describe(path, shapes):
-    """Return what changes if a file does."""
+    """Return values that change if a file does."""
     status = path.stat()
     return str(path.resolve()), status.st_ino, status.st_size, status.st_mtime_ns, shapes
 
 
 def _run_trial(path, content, shapes, n_bytes):
-    """Return what the child process writes."""
+    """Return the output of the child process."""
     place = _STDIN if content else str(path)
     arguments = [place, json.dumps(sorted(shapes)), str(n_bytes)]
     try:
@@ -186,7 +186,7 @@ def _run_trial(path, content, shapes, n_bytes):
 
 
 def _try_to_read(place, shapes, n_bytes) -> None:
-    """Read what the parent process will read, and report it."""
+    """Read the data that the parent process will read, and report it."""
     content: Any = place
     if place == _STDIN:
         content = BytesIO(sys.stdin.buffer.read())

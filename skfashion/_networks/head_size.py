@@ -4,7 +4,7 @@ import numpy as np
 
 from .._messages import warn_user
 from .architecture import Architecture, BodyArchitecture
-from .pooled_features import get_body
+from .body import get_body
 
 # With gradients and the two moments of Adam, heads of more parameters take over 320 MB.
 MANY_PARAMETERS = 20_000_000

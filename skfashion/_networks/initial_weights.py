@@ -3,9 +3,9 @@
 from .._backbones.spec import Backbone
 from .._random_streams import RandomStreams
 from .architecture import BodyArchitecture, Weights
+from .body import get_body
 from .graph import Graph
 from .network import Network
-from .pooled_features import get_body
 from .weight_files import load_body_weights
 
 

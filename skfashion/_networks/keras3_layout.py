@@ -36,7 +36,7 @@ class _KerasFile(BytesIO):
 
 
 def to_keras3(body, weights: Weights) -> bytes:
-    """Return the file that Keras writes for weights. The variables of the body hold them meanwhile.
+    """Return the file that Keras writes for weights, after setting the variables of the body.
 
     The HDF5 library ends the process if the disk is full, so it writes to memory.
     """
@@ -55,7 +55,7 @@ def pair_keras3(arrays: dict[str, Any], graph: Graph) -> LayerPairs:
 
     A file of a whole classifier may have its body in a sub-group, or its head after the body.
     """
-    # Keras reads files of its first versions in this way, too.
+    # Keras reads files of its first versions in the same way.
     stored = group_by_layer(
         {
             path.replace("_layer_checkpoint_dependencies", "layers"): array

@@ -7,9 +7,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 _WEIGHTS = "model.weights.h5"
 _PART_BYTES = 2**20
-# A model may have a head and the state of its optimizer besides its body.
+# A model may have a head and the state of its optimizer in addition to its body.
 _MOST_OF_BODY = 4
-# Weights that are not compressible to a tenth are no bomb, whatever their size.
+# Weights of any size that compress to more than a tenth are not a bomb.
 _MOST_COMPRESSION = 10
 
 

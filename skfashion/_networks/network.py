@@ -16,7 +16,8 @@ from .._keras.tensorflow import keras, tf
 from .._messages import unknown_name_message
 from .architecture import Architecture
 from .batch_function import FixedBatchFunction
-from .graph import Graph, add_head, output_of
+from .graph import add_head, output_of
+from .staged_graph import StagedGraph
 
 MAX_NETWORKS = 8
 
@@ -43,24 +44,21 @@ def build_network(architecture: Architecture) -> "Network":
     return Network(architecture)
 
 
-class Network(Graph):
+class Network(StagedGraph):
     """The graph of an architecture from images to logits, and its cuts at freeze points.
 
     Parameters
     ----------
     architecture : Architecture
-        What to build.
+        Specification of the network.
     """
 
     architecture: Architecture
 
     def __init__(self, architecture: Architecture):
         super().__init__(architecture)
-        # Keras cannot cut after a layer that is called again further on.
-        self._called_again = {op for op in self.model.operations if len(op._inbound_nodes) > 1}
         self._cuts: dict[str | None, tuple] = {None: (None, self.model)}
         self._cut_names: dict[str | None, str | None] = {None: None}
-        self._stages: dict[tuple[int, int], FixedBatchFunction] = {}
         self._heads: dict[str | None, FixedBatchFunction] = {}
         self._head_inputs: dict[str | None, FixedBatchFunction] = {}
 
@@ -95,7 +93,7 @@ class Network(Graph):
         at the deeper one can be computed from features at the shallower one, with the same bits.
         """
         ends = self._stage_outputs(point)
-        return [self._stage_function(*pair) for pair in pairwise([self.model.inputs[0], *ends])]
+        return [self.function_between(*pair) for pair in pairwise([self.model.inputs[0], *ends])]
 
     def _stage_outputs(self, point):
         """Return the tensors at the freeze points of all stages up to a point, and at it."""
@@ -107,13 +105,6 @@ class Network(Graph):
         # Several points may move on to one tensor.
         outputs = {id(out): out for out in (self.split_at(each)[0].outputs[0] for each in points)}
         return [output for key, output in outputs.items() if key in in_front]
-
-    def _stage_function(self, begin, end):
-        key = id(begin), id(end)  # of tensors that the graph keeps alive
-        if key not in self._stages:
-            stage = keras.Model(begin, end, name="stage")
-            self._stages[key] = FixedBatchFunction(stage, self.architecture)
-        return self._stages[key]
 
     # -- Depth -----------------------------------------------------------------------------
 
@@ -151,6 +142,11 @@ class Network(Graph):
         return sum(
             self._operation_index(n) <= index for n in [*self.architecture.backbone.stages, *head]
         )
+
+    def paths_frozen_at(self, point: str | None) -> list[str]:
+        """Return the paths of the weights that a freeze point freezes."""
+        front, _ = self.split_at(point)
+        return [] if front is None else [variable.path for variable in front.weights]
 
     def count_parameters(self, point: str | None) -> tuple[int, int]:
         """Return the number of frozen and of trainable parameters at a freeze point."""
@@ -198,9 +194,9 @@ class Network(Graph):
     def split_at(self, point: str | None):
         """Cut the network in two at a freeze point.
 
-        The cut moves on past layers without variables (activations, pooling), up to the first
-        layer that learns or is random in training: all before it is a constant function of the
-        image.
+        The cut is after the following layers without variables (activations, pooling), before the
+        first layer that learns or is random in training. Everything before it is a constant
+        function of the image.
 
         Parameters
         ----------
@@ -224,9 +220,7 @@ class Network(Graph):
                     f"freeze_until={point!r} leaves nothing to train: freeze up to a layer in "
                     "front of the output layer."
                 )
-            while (following := self._next_output_without_variables(tensor)) is not None:
-                tensor = following
-            self._cuts[point] = self._split_after(tensor, point)
+            self._cuts[point] = self._split_after(self.move_on(tensor), point)
         return self._cuts[point]
 
     def name_of_cut(self, point: str | None) -> str | None:
@@ -255,23 +249,6 @@ class Network(Graph):
                 f"{describe_numbers(backbone)}."
             )
         return output_of(self.model, point)
-
-    def _next_output_without_variables(self, tensor):
-        """Return the output of the tensor's only consumer if it has no variables, else `None`."""
-        consumers = [
-            (operation, node)
-            for operation in self.model.operations
-            for node in operation._inbound_nodes
-            if any(consumed is tensor for consumed in node.input_tensors)
-        ]
-        if len(consumers) != 1:
-            return None
-        operation, node = consumers[0]
-        is_chain = len(node.input_tensors) == len(node.output_tensors) == 1
-        has_variables = bool(getattr(operation, "variables", None))
-        if not is_chain or operation in self._called_again or has_variables:
-            return None
-        return node.output_tensors[0]
 
     def _split_after(self, tensor, point):
         try:

@@ -45,7 +45,7 @@ def fetch_official(backbone: Backbone) -> Path:
 
 
 def _find_problem(path: Path, expected: str | None) -> str | None:
-    """Return what is wrong with the file in the cache; `None` if nothing is."""
+    """Return the fault of the file in the cache; `None` if it is valid."""
     if not path.is_file():
         return "is not there"
     if expected is None:

@@ -43,12 +43,11 @@ def write_onnx(
     path : str or path-like
         The file; its name ends in ``.onnx``.
     architecture : Architecture
-        The network. The file computes in float32, whatever its type is.
+        The network. The file computes in float32, for any type of the network.
     weights : dict of str to ndarray
         Weights by path.
     input_spec : tuple of (shape, dtype)
-        Shape of an image as it is passed, and its type. Rows that are shorter than an image are
-        padded.
+        Shape and type of an input image. Rows that are shorter than an image are padded.
     pixel_range : tuple of (black, white)
         The values of the input that mean black and white.
     metadata : dict of str to str
@@ -88,7 +87,7 @@ def write_onnx(
 
 
 def _build_model(architecture, weights, input_spec, pixel_range, *, test_time_flips):
-    """Return a Keras model from images, as they are passed, to probabilities."""
+    """Return a Keras model from input images to probabilities."""
     shape, dtype = input_spec
     black, white = pixel_range
     images = keras.Input(shape, name="images", dtype=dtype)
@@ -157,9 +156,9 @@ def _check_size(weights: Weights) -> None:
 
 
 def _check_operations(converted, backbone: str) -> None:
-    """Check that ONNX has all operations: the conversion leaves others as they are.
+    """Check that ONNX has all operations: the conversion does not change others.
 
-    Tensors that a layer holds, and which are no weights, become inputs of the file.
+    Tensors of a layer that are not weights become inputs of the file.
     """
     import onnx
 

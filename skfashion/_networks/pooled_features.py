@@ -1,95 +1,139 @@
-"""The front part of a backbone, with its output pooled to a vector."""
+"""Outputs of layers of a body, pooled to vectors, side by side."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 
-from .._keras.global_state import fresh_keras_state
+from .._cache.store import Store
 from .._keras.runtime import check_runtime
-from .._keras.tensorflow import keras
 from .architecture import BodyArchitecture
-from .batch_function import FixedBatchFunction, run_batches
-from .graph import Graph, Weights, pool
+from .batch_function import run_batches
+from .body import Body, Output, get_body
+from .frozen_part import OPERATIONS_PER_BYTE_OF_FILE, count_operations
+from .graph import Weights
+from .pooled_pass import PooledPass
+from .shared_features import find_or_compute
 
-MAX_BODIES = 4
 MAX_EXTRACTORS = 16
 
 
-@lru_cache(maxsize=MAX_BODIES)
-def get_body(architecture: BodyArchitecture) -> Graph:
-    """Return the process's body of this architecture; the least recently used is dropped."""
-    return Graph(architecture)
-
-
 def get_pooled_features(
-    architecture: BodyArchitecture, layer: str, pooling: str
+    architecture: BodyArchitecture, layer: str | Sequence[str], pooling: str
 ) -> "PooledFeatures":
     """Return the process's extractor of this kind; the least recently used is dropped.
 
     Raises
     ------
     ValueError
-        If there is no such layer, or its output cannot be pooled in this way.
+        If there is no such layer, its output cannot be pooled in this way, or two layers are one.
     RuntimeError
         If TensorFlow cannot compute here: see `check_runtime`.
     """
     check_runtime()
-    return build_pooled_features(architecture, layer, pooling)
+    layers = (layer,) if isinstance(layer, str) else tuple(layer)
+    return build_pooled_features(architecture, layers, pooling)
 
 
 @lru_cache(maxsize=MAX_EXTRACTORS)
 def build_pooled_features(
-    architecture: BodyArchitecture, layer: str, pooling: str
+    architecture: BodyArchitecture, layers: tuple[str, ...], pooling: str
 ) -> "PooledFeatures":
     """Build an extractor, or return the one that was built before."""
-    return PooledFeatures(get_body(architecture), layer, pooling)
+    return PooledFeatures(get_body(architecture), layers, pooling)
 
 
 class PooledFeatures:
-    """The function from images and weights to pooled features of a layer.
+    """The function from images and weights to pooled features of layers.
 
     Parameters
     ----------
-    graph : Graph
+    graph : Body
         The body. All extractors of one architecture share it.
-    layer : str
-        Name of a layer, or "features" for the whole body.
+    layers : sequence of str
+        Names of layers, or "features" for the whole body.
     pooling : {"average", "max", "flatten"}
-        How a feature map or a sequence of tokens becomes a vector. A vector stays as it is.
+        Conversion of a feature map or a sequence of tokens to a vector. Vectors are not changed.
 
     Raises
     ------
     ValueError
-        If there is no such layer, or its output cannot be pooled in this way.
+        If there is no such layer, its output cannot be pooled in this way, or two layers are one.
     """
 
-    def __init__(self, graph: Graph, layer: str, pooling: str):
+    def __init__(self, graph: Body, layers: Sequence[str], pooling: str):
         self.graph = graph
-        features = graph.output_at(layer)
-        with fresh_keras_state(graph.architecture.dtype):
-            pooled = pool(features, pooling)
-            if pooled is None:
+        backbone, names = graph.architecture.backbone.name, dict[Output, str]()
+        for layer in layers:
+            tensor = graph.output_at(layer)
+            output = graph.output(tensor, pooling)
+            if output is None:
                 raise ValueError(
-                    f"layer={layer!r} has an output of shape {features.shape} in backbone "
-                    f"{graph.architecture.backbone.name!r}, which has no {pooling} over pixels or "
+                    f"layer={layer!r} has an output of shape {tensor.shape} in backbone "
+                    f"{backbone!r}, which has no {pooling} over pixels or "
                     'tokens. Set pooling="flatten", or choose another layer.'
                 )
-            self._model = keras.Model(graph.body.inputs[0], pooled, name="extractor")
+            if output in names:
+                raise ValueError(
+                    f"layer={[*layers]!r} has {names[output]!r} and {layer!r}, which are one "
+                    f"output of backbone {backbone!r}. Remove one of them."
+                )
+            names[output] = layer
+        self._outputs = [*names]
 
     @property
     def n_features(self) -> int:
         """Length of the vector."""
-        return int(self._model.outputs[0].shape[1])
+        return sum(self.widths)
 
     @property
-    def paths(self) -> list[str]:
-        """Paths of the weights that the features depend on."""
-        return [variable.path for variable in self._model.weights]
+    def widths(self) -> list[int]:
+        """Length of the vector of each layer."""
+        return [output.width for output in self._outputs]
 
     @cached_property
-    def _function(self):
-        return FixedBatchFunction(self._model, self.graph.architecture)
+    def paths(self) -> list[str]:
+        """Paths of the weights that the features depend on."""
+        return [*dict.fromkeys(weight.path for model in self._models for weight in model.weights)]
+
+    @cached_property
+    def _models(self):
+        """The models on the paths to all layers."""
+        paths = [self.graph.path_to(output.tensor) for output in self._outputs]
+        models = (self.graph.model_between(*pair) for path in paths for pair in pairwise(path))
+        return [*dict.fromkeys(models)]
+
+    @cached_property
+    def _pass(self):
+        return PooledPass(self.graph, self.graph.images, self._outputs)
+
+    @cached_property
+    def is_worth_a_file(self) -> bool:
+        """Whether features are read from a file faster than they are computed."""
+        row_bytes = self.n_features * np.dtype(self.graph.architecture.float_type).itemsize
+        return count_operations(self._models) / row_bytes > OPERATIONS_PER_BYTE_OF_FILE
 
     def features(self, weights: Weights, images) -> np.ndarray:
         """Return an array of shape (n, n_features) for images of shape (n, h, w, c)."""
-        return run_batches([self._function], weights, images)
+        return run_batches([self._pass], weights, images)
+
+    def shared_features(
+        self, weights: Weights, hashes: Mapping[str, str], images, store: Store
+    ) -> np.ndarray:
+        """Return the same as `features`; share it through a store, if reading is faster.
+
+        Parameters
+        ----------
+        weights : dict of str to ndarray
+            All weights of the body, by path.
+        hashes : dict of str to str
+            A hash of each weight, by path.
+        images : LazyImages of shape (n, h, w, c)
+            Images.
+        store : Store
+            The store.
+        """
+        if not self.is_worth_a_file:
+            return self.features(weights, images)
+        return find_or_compute(self.graph, self._outputs, weights, hashes, images, store)

@@ -1,4 +1,4 @@
-"""What a head would take after each stage of a body, computed in one pass."""
+"""Inputs of a head after each stage of a body, computed in one pass."""
 
 from functools import cached_property, lru_cache
 
@@ -9,8 +9,8 @@ from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras
 from .architecture import BodyArchitecture, Weights
 from .batch_function import FixedBatchFunction, run_batches
+from .body import get_body
 from .graph import Graph, output_of, pool_for_head
-from .pooled_features import get_body
 
 MAX_STAGE_FEATURES = 4
 

@@ -39,9 +39,9 @@ def load_body_weights(weights, graph: Graph) -> Weights:
     Parameters
     ----------
     weights : str or path-like
-        "imagenet" for the official weights, downloaded if need be; or the path of a Keras
-        `.weights.h5` file, an `.h5` file in the layout of the official releases, a `.keras`
-        archive or a `.safetensors` file.
+        "imagenet" for the official weights, downloaded if necessary; or the path of a Keras
+        `.weights.h5` file, an `.h5` file in the layout of the official releases, a `.keras` archive
+        or a `.safetensors` file.
     graph : Graph
         The graph that has the body.
 
@@ -55,8 +55,8 @@ def load_body_weights(weights, graph: Graph) -> Weights:
     FileNotFoundError
         If there is no such file, or the official weights cannot be downloaded.
     ValueError
-        If the file has none of these formats, is damaged, does not fit the body, or holds
-        numbers that no weight can have.
+        If the file has none of these formats, is damaged, does not match the body, or holds invalid
+        numbers.
     """
     backbone = graph.architecture.backbone
     check_weights(weights, backbone)

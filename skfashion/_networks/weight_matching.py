@@ -1,7 +1,7 @@
 """Pairs of a body's weights and a file's arrays, layer by layer, and the check that they fit.
 
-Each format of files has a function that takes what the file holds and a graph, and yields a pair
-for each layer: the weights that the body's layer has, and the arrays that the file has for it.
+Each file format has a function that takes the file's content and a graph. It yields a pair for each
+layer: the weights of the body's layer, and its arrays in the file.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -131,7 +131,7 @@ def pair_by_path(arrays: dict[str, Any], graph: Graph) -> LayerPairs:
 
 
 def refuse_convolutions(layers: Iterable[LayerArrays]) -> None:
-    """Refuse a file of a deeper network: layers beyond the body's may be a head's only."""
+    """Reject a file of a deeper network: layers beyond the body may only belong to a head."""
     for arrays in layers:
         if any(len(array.shape) == 4 for array in arrays):
             raise WeightMismatch(

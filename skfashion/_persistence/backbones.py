@@ -16,7 +16,7 @@ from .._data.row_subset import RowSubset
 from .._networks.architecture import BodyArchitecture, Weights
 
 _SHIPPED = {backbone.name: backbone for backbone in BUILT_IN}
-# What the graph of a network depends on. All else says how it is trained.
+# Fields that determine the graph of a network. All others concern training.
 _DESCRIPTION = ("stages", "channels", "pooling")
 # Features of one network differ by less than this between machines and versions of TensorFlow,
 # relative to the largest.
@@ -24,7 +24,7 @@ _TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "mixed_bfloat16": 0.05}
 
 
 def ships(backbone: Backbone) -> bool:
-    """Whether a backbone is one in the library's table, perhaps with fewer stages."""
+    """Whether a backbone is in the library's table, perhaps with fewer stages."""
     shipped = _SHIPPED.get(backbone.name)
     if shipped is None:
         return False
@@ -109,24 +109,24 @@ def _remedy(is_shipped):
 
 @dataclass(frozen=True)
 class BodyState:
-    """A fitted body: all that its features depend on.
+    """A fitted body: everything that its features depend on.
 
     Parameters
     ----------
     architecture : BodyArchitecture
         The body.
-    layer : str
-        The layer whose output are the features.
+    layer : str or list of str
+        The layers whose outputs are the features.
     pooling : {"average", "max", "flatten"}
-        How they become a vector.
+        Conversion of the outputs to a vector.
     weights : dict of str to ndarray
-        Its weights, and perhaps others, by path.
+        Weights by path, which may include others.
     image_format : ImageFormat
-        How rows become images.
+        Conversion of rows to images.
     """
 
     architecture: BodyArchitecture
-    layer: str
+    layer: str | list[str]
     pooling: str
     weights: Weights
     image_format: ImageFormat
@@ -136,10 +136,10 @@ class BodyState:
         return None if ships(self.architecture.backbone) else self._features_of_fixed_image()
 
     def _features_of_fixed_image(self) -> np.ndarray:
-        """Return what tells one backbone from another.
+        """Return features that distinguish backbones.
 
         A hash of code or of Keras' configuration would change with comments and versions. Equal
-        features show that layers and weights mean the same, whatever the code looks like.
+        features show that layers and weights have the same meaning, for any code.
         """
         from .._networks.pooled_features import get_pooled_features
 
@@ -154,12 +154,12 @@ class BodyState:
         return extractor.features(self.weights, images)
 
     def check(self, saved: np.ndarray | None) -> None:
-        """Compare the features of the fixed image with those that were saved.
+        """Compare the features of the fixed image with the saved ones.
 
         Raises
         ------
         ValueError
-            If they differ, or the backbone takes other weights.
+            If they differ, or the backbone has other weights.
         """
         self._check_weights()
         backbone = self.architecture.backbone
@@ -179,7 +179,7 @@ class BodyState:
             )
 
     def _check_weights(self):
-        """Check what can be checked without TensorFlow."""
+        """Check the weights as far as possible without TensorFlow."""
         if self.architecture.dtype not in _TOLERANCE:
             raise ValueError(f"dtype={self.architecture.dtype!r} is unknown")
         if self.architecture.image_shape != self.image_format.image_shape:

@@ -1,9 +1,9 @@
-"""The file: arrays and a JSON document, with a checksum over all of it.
+"""The file format: arrays and a JSON document, with a checksum over all of it.
 
 A file is a safetensors file whose metadata holds the document as JSON, and the checksum. This is
-simpler than an archive of a document and a file of weights: there is one header to check, there are
-no compressed parts and no names of files inside, one library parses all of it, and other programs
-can read the weights. safetensors checks that the arrays fill the file exactly.
+simpler than an archive of a document and a file of weights. There is one header to check, without
+compressed parts or names of files. One library parses all of it, and other programs can read the
+weights. safetensors checks that the arrays fill the file exactly.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 from .._cache.store import write_file
 
 FORMAT = 1
-# The document and the table of arrays are parsed as a whole, so their size is bounded: this is
-# enough for ten thousands of epochs, and the largest takes a second.
+# The document and the table of arrays are parsed as a whole, so their size is bounded. The limit
+# allows tens of thousands of epochs, and the largest document takes a second.
 MOST_HEADER_BYTES = 2**22
 _LENGTH_BYTES = 8
 _BLANK = "0" * hashlib.sha256().digest_size * 2
@@ -54,7 +54,7 @@ def write_document(path: Path, document: dict, arrays: dict[str, np.ndarray]) ->
 def read_document(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
     """Return the document and the arrays of a file.
 
-    Nothing is read before its size is known, and no array before the checksum is compared.
+    The size of each part is checked before it is read, and the checksum before any array.
 
     Raises
     ------
@@ -111,5 +111,5 @@ def _compute_checksum(file: BinaryIO, header: bytes, checksum: Any) -> str:
 
 
 def _checksum_entry(checksum: str) -> bytes:
-    """Return the entry of the header. Quotes inside of strings are escaped, so it is unique."""
+    """Return the entry of the header. Quotes inside strings are escaped, so it is unique."""
     return f'"checksum":"{checksum}"'.encode()

@@ -17,7 +17,7 @@ from .scikit_learn import dump_scikit_learn, load_scikit_learn
 from .values import Reader, Writer
 
 _MOST_CHARACTERS = 500
-# What decoding a document of another form raises.
+# Errors of decoding a document of another form.
 _DECODE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 
 
@@ -26,24 +26,24 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     """Save an estimator to a file that loads without running code.
 
     The file holds parameters, labels, settings and histories as JSON, and weights as arrays, with a
-    checksum over all of it. `load` gives an estimator that predicts with the same bits.
+    checksum over all of it. `load` returns an estimator with bit-identical predictions.
 
     Parameters
     ----------
     estimator : estimator
-        A `TransferClassifier` or `BackboneFeatures`, fitted or not. With the package skops
-        (``pip install "skfashion[skops]"``) also a pipeline, a search, or another estimator of
-        scikit-learn that holds them.
+        A `TransferClassifier` or `BackboneFeatures`, fitted or not. With the package skops (``pip
+        install "skfashion[skops]"``) also a pipeline, a search, or another estimator of
+        scikit-learn that contains them.
     path : str or path-like
-        The file, by convention with the ending ``.skf``. An interrupted write leaves the old file,
-        or none.
+        Path of the file, by convention with the ending ``.skf``. An interrupted write leaves the
+        old file, or none.
 
     Raises
     ------
     TypeError
-        If it is no estimator, or has a value of a type that files cannot hold.
+        If it is not an estimator, or has a value of a type that files cannot hold.
     ValueError
-        If a parameter has a value that `fit` would refuse.
+        If a parameter has an invalid value for `fit`.
     FileNotFoundError
         If the folder does not exist.
     IsADirectoryError
@@ -93,16 +93,16 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
 def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEstimator:
     """Load an estimator from a file that `save` wrote.
 
-    Nothing in the file is executed, and no file besides it is read or written. Classes are found in
-    a fixed table.
+    No code in the file is executed, and no other file is read or written. Classes are found in a
+    fixed table.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     backbones : sequence of Backbone, default=()
-        Backbones of your own that the estimator needs. A file holds the name of such a backbone,
-        what is asked of its layers, and its features of one image, which are compared. Registered
+        User-defined backbones of the estimator. A file holds the name of such a backbone, the
+        requirements on its layers, and its features of one image, which are compared. Registered
         backbones need not be passed.
 
     Returns
@@ -113,12 +113,12 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
     Raises
     ------
     ValueError
-        If `save` did not write the file, it is damaged or of a later version, or needs a backbone
-        that is not there.
+        If `save` did not write the file, it is damaged or of a later version, or a backbone is
+        missing.
     TypeError
-        If `backbones` is no list or tuple, or has something else than a `Backbone`.
+        If `backbones` is not a list or tuple, or an element is not a `Backbone`.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     IsADirectoryError
         If `path` is a folder.
     OSError

@@ -1,4 +1,4 @@
-"""The classes whose instances can be in a file: a fixed table, by the names that files have."""
+"""The classes with instances in files: a fixed table, by their names in files."""
 
 import types
 from dataclasses import fields
@@ -36,7 +36,7 @@ def saved(cls: _Class) -> _Class:
 
 
 def find_class(name: str) -> type | None:
-    """Return the class that files call by a name, or `None`."""
+    """Return the class of a name in files, or `None`."""
     if name == "OptimizerState":
         from .._training.trainer_spec import OptimizerState  # imports TensorFlow
 
@@ -50,7 +50,7 @@ def class_name_of(value: Any) -> str | None:
     Raises
     ------
     TypeError
-        If its class is derived from one in the table.
+        If its class is derived from a class in the table.
     """
     name = type(value).__name__
     if find_class(name) is type(value):

@@ -1,8 +1,9 @@
 """Pipelines, searches and other estimators of scikit-learn, by the package skops.
 
 skops writes scikit-learn's estimators without pickle, and loads only classes that are trusted. It
-gets a copy in which each estimator of this library is replaced by a `Part` with a number, and these
-estimators are saved beside. So skops has to trust nothing of this library that could run code.
+gets a copy in which each estimator of this library is replaced by a `Part` with a number. These
+estimators are saved separately, so skops need not trust classes of this library that could run
+code.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,7 @@ _REBUILT = "sklearn.", "skfashion."
 
 @dataclass(frozen=True)
 class Part:
-    """Stands for an object that is saved beside what skops writes."""
+    """Placeholder of an object that is saved separately from the bytes of skops."""
 
     number: int
 
@@ -36,7 +37,7 @@ class Part:
 @saved
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution of `scipy.stats`, as a randomized search has them.
+    """A distribution of `scipy.stats`, as in randomized searches.
 
     skops would set its attributes from the file, and SciPy runs one of them as code.
     """
@@ -79,7 +80,7 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
     ModuleNotFoundError
         If skops is not installed.
     TypeError
-        If it has objects that could not be loaded.
+        If it has objects that could not be loaded again.
     """
     skops = _import_skops()
     parts: list[Any] = []
@@ -116,7 +117,7 @@ def load_scikit_learn(content: np.ndarray, parts: list) -> Any:
     ModuleNotFoundError
         If skops is not installed.
     ValueError
-        If it was written by something else, or holds objects of types that are not trusted.
+        If another program wrote it, or it holds objects of types that are not trusted.
     """
     skops = _import_skops()
 
@@ -135,7 +136,7 @@ def load_scikit_learn(content: np.ndarray, parts: list) -> Any:
 
 
 def _check_archive(data: bytes) -> None:
-    """Check that nothing in the archive grows when it is read."""
+    """Check that no part of the archive grows when it is read."""
     with ZipFile(BytesIO(data)) as archive:
         members = archive.infolist()
         schema = archive.getinfo(_SCHEMA)
@@ -147,7 +148,7 @@ def _check_archive(data: bytes) -> None:
 
 
 def _trusted() -> list[str]:
-    """Return the names of what skops may load besides its defaults: inert parts of estimators."""
+    """Return the types that skops may load besides its defaults: inert parts of estimators."""
     searches = ("HalvingGridSearchCV", "HalvingRandomSearchCV")
     splitters = [
         each
@@ -176,9 +177,9 @@ def _rebuild(value: Any, replace: Callable[[Any], Any], memo: dict[int, tuple]) 
     value : object
         An estimator, a container, or any other value, which is not copied.
     replace : callable
-        ``replace(value)`` returns what to put in its place, or the value itself.
+        ``replace(value)`` returns the replacement, or the value itself.
     memo : dict
-        Results by identity, with the values, which must not be freed meanwhile.
+        Results by identity, with the values, which must not be freed in between.
     """
     if id(value) in memo:
         return memo[id(value)][1]
@@ -202,7 +203,7 @@ def _rebuild_elements(value, rebuild):
         for index, each in enumerate(flat):
             flat[index] = rebuild(each)
         return copy
-    # Scorers and splitters hold estimators, too.
+    # Scorers and splitters also hold estimators.
     if type(value).__module__.startswith(_REBUILT) and hasattr(value, "__dict__"):
         copy = object.__new__(type(value))
         vars(copy).update({name: rebuild(each) for name, each in vars(value).items()})

@@ -1,4 +1,4 @@
-"""Values as JSON: what parameters and fitted attributes consist of, and nothing else.
+"""Values as JSON: only the types of parameters and fitted attributes.
 
 None, truth values, strings, lists and finite numbers are themselves. Every other value is an object
 with one entry, from the name of its type to its content.
@@ -36,12 +36,12 @@ class Writer:
         value : object
             The value.
         name : str
-            Where it is, for the names of arrays and for errors.
+            Place of the value, for the names of arrays and for errors.
 
         Raises
         ------
         TypeError
-            If it is of another type.
+            If it has another type.
         """
         kind = type(value)
         if value is None or kind in (bool, int, str) or (kind is float and isfinite(value)):
@@ -119,7 +119,7 @@ class Writer:
     def _encode_object(self, value, name):
         if is_dataclass(value):
             values = {each.name: getattr(value, each.name) for each in fields(value)}
-            make_dataclass(type(value), values)  # What cannot be loaded is not saved.
+            make_dataclass(type(value), values)  # Values that cannot be loaded are not saved.
         elif isinstance(value, Recipe):
             values = value.get_params()
         else:
@@ -143,12 +143,12 @@ class Reader:
     backbones: Sequence[Backbone]
 
     def decode(self, coded: Any) -> Any:
-        """Return the value that JSON stands for.
+        """Return the value of its JSON.
 
         Raises
         ------
         ValueError, TypeError, LookupError, OverflowError
-            If it stands for none.
+            If there is no such value.
         """
         if isinstance(coded, list):
             return [self.decode(each) for each in coded]

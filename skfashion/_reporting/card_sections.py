@@ -49,7 +49,7 @@ def build_card(
     Parameters
     ----------
     estimator : estimator
-        A fitted estimator of this library, or one of scikit-learn that holds it.
+        A fitted estimator of this library, or one of scikit-learn that contains it.
     steps : list of (str, estimator)
         The estimators in it by name, in the order of the data.
     X, y, class_names, title, file
@@ -60,9 +60,9 @@ def build_card(
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If it holds no estimator of this library, or `X` is given and it is no classifier.
+        If it contains no estimator of this library, or `X` is given and it is not a classifier.
     ValueError
-        If one of `X` and `y` is missing, or they do not fit the estimator.
+        If one of `X` and `y` is missing, or they do not match the estimator.
     """
     parts = [(name, step) for name, step in steps if has_backbone(step)]
     if not parts:
@@ -141,7 +141,7 @@ def _format_classes(estimator: Any, part: Any, class_names: ClassNames | None) -
 
 
 def _format_label(label: Any) -> str:
-    """Return a label as it is written in code."""
+    """Return a label as code."""
     is_number_or_text = isinstance(label, np.generic) and label.dtype.kind not in "mM"
     return repr(label.item() if is_number_or_text else label)
 

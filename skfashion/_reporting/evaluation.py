@@ -19,7 +19,7 @@ SCORE_COLUMNS = ("class", "precision", "recall", "F1", "images", "most often mis
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predicted labels beside true ones, and their scores.
+    """Predicted and true labels, and their scores.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Evaluation:
 
     @property
     def majority_share(self) -> float:
-        """The accuracy of always the same answer."""
+        """The accuracy of a constant prediction of the majority class."""
         return float(self.confusion.sum(axis=1).max() / self.n_images)
 
     @property
@@ -66,7 +66,7 @@ class Evaluation:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """All classes that are true or predicted for an image, sorted."""
+        """All true or predicted classes, sorted."""
         return np.union1d(self.y_true, self.y_pred)
 
     @cached_property
@@ -82,7 +82,7 @@ class Evaluation:
 
     @cached_property
     def confusion(self) -> np.ndarray:
-        """How many images of each class (rows) are predicted as which (columns)."""
+        """Number of images of each class (rows) by predicted class (columns)."""
         true, predicted = self._codes
         n_labels = len(self.labels)
         # scikit-learn's function warns if there is one label.
@@ -139,7 +139,7 @@ def evaluate(
     estimator : estimator
         A fitted classifier.
     X : array-like of shape (n, ...)
-        What it takes.
+        Input of the classifier.
     y : array-like of shape (n,)
         True labels.
     split : ClassSplit, default=None
@@ -151,7 +151,7 @@ def evaluate(
     Raises
     ------
     TypeError, ValueError
-        If lengths differ, labels are of another type than those of `fit`, or no row counts.
+        If lengths differ, labels have another type than in `fit`, or no row is scored.
     """
     known = estimator.classes_ if split is None else split.known
     labels, _ = check_scored_data(X, y, None, known)

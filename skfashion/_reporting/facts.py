@@ -42,14 +42,14 @@ _HISTORY = {
     "val_loss": "validation loss",
     "val_accuracy": "validation accuracy",
 }
-# Parameters with paths, of which only the last part belongs on a page for others.
+# Parameters with paths. A page for others shows only the last part.
 _PATHS = {"weights", "memory", "checkpoint"}
 
 Facts = dict[str, Any]
 
 
 def describe_input(part: Any) -> Facts:
-    """Return what images a fitted estimator of this library takes."""
+    """Return the input of a fitted estimator of this library."""
     height, width, n_channels = part.image_shape_
     black, white = part.pixel_range_
     channels = _CHANNELS.get(n_channels, f"{n_channels} channels")
@@ -67,7 +67,7 @@ def describe_input(part: Any) -> Facts:
 
 
 def describe_network(part: Any) -> Facts:
-    """Return what network a fitted estimator of this library has."""
+    """Return the network of a fitted estimator of this library."""
     state = part._fitted_state()
     body = state.body_state.architecture
     return {
@@ -80,7 +80,7 @@ def describe_network(part: Any) -> Facts:
 
 
 def describe_training(part: Any) -> Facts:
-    """Return how a fitted estimator was trained; nothing if it was not."""
+    """Return the training of a fitted estimator; nothing without training."""
     history, before = getattr(part, "history_", {}), getattr(part, "pretrain_history_", {})
     facts: Facts = {"epochs on the source task": len(before.get("loss", []))} if before else {}
     facts |= _existing(part, _TRAINING)
@@ -93,7 +93,7 @@ def describe_training(part: Any) -> Facts:
 
 
 def changed_parameters(estimator: Any) -> dict[str, str]:
-    """Return the parameters that are not the defaults, as they are written in code."""
+    """Return the parameters that are not the defaults, as code."""
     defaults = signature(type(estimator)).parameters
     values = estimator.get_params(deep=False)
     return {
@@ -104,14 +104,14 @@ def changed_parameters(estimator: Any) -> dict[str, str]:
 
 
 def format_parameter(name: str, value: Any) -> str:
-    """Return the value of a parameter as code. Paths lose their folders."""
+    """Return the value of a parameter as code. Paths are shown without folders."""
     value = getattr(value, "location", value)  # of a joblib.Memory
     is_path = name.rpartition("__")[2] in _PATHS and isinstance(value, str)
     return repr(PurePath(value).name if is_path or isinstance(value, PathLike) else value)
 
 
 def find_versions() -> dict[str, str]:
-    """Return the versions of this library, of what it builds on, and of the system."""
+    """Return the versions of this library, of its dependencies, and of the system."""
     versions = {"skfashion": __version__, "Python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -133,7 +133,7 @@ def format_value(value: Any) -> str:
 
 
 def has_backbone(estimator: Any) -> bool:
-    """Whether an estimator is one of this library, whose facts the functions above return."""
+    """Whether an estimator belongs to this library. The functions above describe it."""
     return hasattr(estimator, "_fitted_state")
 
 
@@ -143,7 +143,7 @@ def is_padded(part: Any) -> bool:
 
 
 def array_shape(part: Any) -> tuple[int, ...]:
-    """Return the shape of an image, or of a row, in the simplest array that an estimator takes."""
+    """Return the shape of an image, or of a row, in the simplest input array of an estimator."""
     if is_padded(part):
         return (part.n_features_in_,)
     shape = part.image_shape_

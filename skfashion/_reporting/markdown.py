@@ -1,4 +1,4 @@
-"""Markdown in which text from elsewhere stays text."""
+"""Markdown that shows external text as plain text."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ _NO_TEXT = {"Cc", "Zl", "Zp"}
 
 
 def escape(text: str) -> str:
-    """Return text as Markdown that shows it in one line, without any effect on the page.
+    """Return text as Markdown that shows it in one line, without an effect on the page.
 
     Line breaks and control characters become spaces. Long text is cut.
     """
@@ -26,7 +26,7 @@ def escape(text: str) -> str:
 
 
 def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; its cells are text that is escaped."""
+    """Return a table of escaped text."""
     lines = [[*map(escape, columns)], ["---"] * len(columns)]
     lines += ([*map(escape, row)] for row in rows)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -22,9 +22,9 @@ class ModelCard:
     title : str
         The title of the page, as text.
     sections : dict of str to str
-        The Markdown of each section by its heading. They may be changed.
+        The Markdown of each section by its heading. It may be changed.
     pictures : dict of str to bytes, default=None
-        The PNG file of each picture by the name that sections link it by.
+        The PNG file of each picture by its name in the links of sections.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class ModelCard:
         Parameters
         ----------
         path : str or path-like
-            The file of the page, by convention with the ending ``.md``.
+            Path of the page, by convention with the ending ``.md``.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class ModelCard:
             file = files.enter_context(open_to_write(path))
             for name, data in self.pictures.items():
                 files.enter_context(open_to_write(path.with_name(names[name]))).write(data)
-            # Labels from names of files may hold bytes that are no text.
+            # Labels from names of files may contain bytes that are not text.
             file.write(f"{page}\n".encode(errors="replace"))
 
     def _repr_markdown_(self) -> str:
@@ -103,7 +103,7 @@ class ModelCard:
         return self._link_pictures({name: as_uri(self.pictures[name]) for name in self.pictures})
 
     def _link_pictures(self, links: dict[str, str]) -> str:
-        """Return the page with links to pictures in place of their names."""
+        """Return the page with links to pictures instead of their names."""
         page = str(self)
         for name, link in links.items():
             page = page.replace(f"]({name})", f"]({link})")

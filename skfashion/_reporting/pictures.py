@@ -1,4 +1,4 @@
-"""Pictures of a report: files in memory, and URIs that hold them."""
+"""Pictures of a report: files in memory, and URIs that contain them."""
 
 import warnings
 from base64 import b64encode
@@ -21,7 +21,7 @@ _PIXELS_PER_INCH = 120
 
 
 def draw_confusion_matrix(evaluation: Evaluation) -> tuple[bytes, int]:
-    """Return a picture as the bytes of a PNG file, and the width in pixels to show it with."""
+    """Return a picture as the bytes of a PNG file, and its displayed width in pixels."""
     from matplotlib.figure import Figure
     from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -40,7 +40,7 @@ def draw_confusion_matrix(evaluation: Evaluation) -> tuple[bytes, int]:
         name.set(ha="right", rotation_mode="anchor")
     file = BytesIO()
     with warnings.catch_warnings():
-        # Fonts lack characters of some scripts. The table has the names as well.
+        # Fonts lack characters of many scripts. The table also has the names.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
     return file.getvalue(), round(side * _PIXELS_PER_INCH)
@@ -55,7 +55,7 @@ def encode_image(pixels: np.ndarray) -> str:
 
 
 def as_uri(data: bytes, kind: str = "png") -> str:
-    """Return the URI that holds a picture, given the bytes of its file."""
+    """Return the URI that contains a picture, given the bytes of its file."""
     return f"data:image/{kind};base64,{b64encode(data).decode()}"
 
 

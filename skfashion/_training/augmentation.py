@@ -73,8 +73,8 @@ def _check_amount(name, amount):
 class Flips:
     """The flipped variants of an image: so few that features of each can be stored.
 
-    Variant 0 is the image as it is. A stack of variants holds variant 0 of every row, then
-    variant 1 of every row, and so on.
+    Variant 0 is the unchanged image. A stack of variants holds variant 0 of every row, then variant
+    1 of every row, and so on.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Flips:
 
     @staticmethod
     def unstack_indices(indices, n_rows):
-        """Return the rows and the variants that indices into a stack stand for."""
+        """Return the rows and the variants of indices into a stack."""
         return indices % n_rows, indices // n_rows
 
 

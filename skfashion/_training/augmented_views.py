@@ -67,7 +67,7 @@ def get_augmenter(augmentation: Augmentation, shape: tuple[int, ...], float_type
 
 
 class Augmenter:
-    """Keras layers that change each image of a batch by random numbers of its own.
+    """Keras layers that change each image of a batch by separate random numbers.
 
     Parameters
     ----------

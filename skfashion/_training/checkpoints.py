@@ -19,7 +19,7 @@ from .phase import Phase, PhaseResult
 from .phase_arrays import phase_key, to_arrays, to_result
 
 # A checkpoint that few other fits can use is saved only if training took ten times as long as
-# writing it, at 500 million bytes a second.
+# writing it. The assumed speed is 500 million bytes a second.
 SECONDS_PER_BYTE = 10 / 500e6
 
 
@@ -49,7 +49,7 @@ class _Checkpoints:
 class LengthCheckpoints(_Checkpoints):
     """The checkpoints of a phase after different numbers of epochs.
 
-    A resumable phase has a checkpoint after each number of epochs that some fit asked for: random
+    A resumable phase has a checkpoint after each number of epochs that a fit ended with. Random
     streams are numbered by epoch, and the optimizer's state is saved with the weights.
     """
 
@@ -59,7 +59,7 @@ class LengthCheckpoints(_Checkpoints):
         Parameters
         ----------
         known : PhaseResult
-            The start, or a checkpoint. It is returned if there is no longer one.
+            The start, or a checkpoint. It is returned if there is no longer checkpoint.
         """
         n_epochs = len(self._phase.epochs)
         longest_first = range(n_epochs, known.n_epochs, -1)
@@ -134,8 +134,8 @@ class EpochCheckpoint(_Checkpoints):
     def save_end(self, result: PhaseResult) -> None:
         """Replace the checkpoint by the result; remove it if a hook ended the phase.
 
-        Where a hook ends a phase may depend on the epochs that it has seen, so the phase has to
-        run as a whole to end there again.
+        The epoch at which a hook ends a phase may depend on the epochs that it has seen. The phase
+        must run from its start to end there again.
         """
         if result.interrupted:
             self._store.remove(self._key)

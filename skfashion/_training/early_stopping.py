@@ -9,7 +9,7 @@ from .._networks.architecture import Weights
 
 @dataclass(frozen=True)
 class EarlyStoppingState:
-    """What is known of the epochs until now.
+    """State after the epochs until now.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class EarlyStopping:
     tol : float
         The least decrease of the validation loss that counts as an improvement.
     state : EarlyStoppingState, optional
-        Where to go on; by default no epoch was seen.
+        State to continue from. By default no epoch was seen.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a trainer is fed: the data of a phase, the plan of an epoch, the tensors of a window."""
+"""Inputs of a trainer: the data of a phase, the plan of an epoch, the tensors of a window."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ class EncodedData:
 
 
 class EpochPlan(NamedTuple):
-    """What an epoch trains on, and when.
+    """Rows of an epoch and their order.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class EpochPlan(NamedTuple):
 
 
 class WindowData(NamedTuple):
-    """Data on the device, and the weights of the frozen part that its inputs must go through."""
+    """Data on the device, and the weights of the frozen part for its inputs."""
 
     inputs: Any
     targets: Any
@@ -96,8 +96,8 @@ class EpochNumbers(NamedTuple):
     dropout : dict of str to tf.Tensor
         The rate of each layer of dropout by its name.
     clip_norm, label_smoothing, average_decay : tf.Tensor
-        The largest norm of gradients, the share of a label that is spread over all classes, and the
-        factor of the old averages in an update.
+        Largest norm of gradients, share of a label that is spread over all classes, and factor of
+        the old averages in an update.
     """
 
     peaks: Any

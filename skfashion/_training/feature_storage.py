@@ -1,4 +1,4 @@
-"""Where a phase takes its inputs from: stored features of the frozen part, or images."""
+"""Storage of a phase's inputs: features of the frozen part, or images."""
 
 from enum import Enum
 
@@ -18,7 +18,7 @@ MOST_OF_FREE_DISK = 0.5
 
 
 class FeatureStorage(Enum):
-    """Where the features of the frozen part are while a phase trains."""
+    """Storage of the frozen part's features during a phase."""
 
     NOTHING_FROZEN = "nothing frozen"
     MEMORY = "kept"

@@ -6,7 +6,7 @@ History = dict[str, list]
 
 
 def append_record(history: History, record: dict) -> History:
-    """Return a history with a further epoch; the one that is given stays as it is."""
+    """Return a history with a further epoch, without changing the given one."""
     return {**history, **{key: [*history.get(key, ()), value] for key, value in record.items()}}
 
 

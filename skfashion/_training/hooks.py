@@ -1,4 +1,4 @@
-"""What a phase tells of its epochs while it trains."""
+"""Reports of a phase on its epochs during training."""
 
 from collections.abc import Callable
 

@@ -40,7 +40,7 @@ class LearningRates:
         default_rate : float
             The optimizer's default learning rate.
         head, body : float, optional
-            Rates that an estimator's parameters give. `None` comes from the recipe.
+            Rates of an estimator's parameters. `None` comes from the recipe.
         """
         head = float(recipe.head_factor * default_rate if head is None else head)
         return cls(

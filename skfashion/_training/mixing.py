@@ -1,8 +1,8 @@
 """Mixed pairs of training images: mixup and CutMix as Keras layers on images and labels.
 
-Keras has layers of these names. Its `MixUp` fails on float64 labels, and mixes by halves where a
-small parameter should mix little. Its `CutMix` draws the parameter of the beta distribution anew
-for each batch, and its labels are off by up to 6 % of the pixels of a small image.
+Keras has layers of these names. Its `MixUp` fails on float64 labels, and mixes by halves for a
+small parameter, which should mix little. Its `CutMix` draws a new parameter of the beta
+distribution for each batch, and its labels are wrong by up to 6 % of the pixels of a small image.
 """
 
 from .._keras.tensorflow import keras, tf
@@ -36,8 +36,8 @@ class MixingLayer(keras.layers.Layer):
     def _draw_beta(self, alpha, n_images, dtype):
         """Draw from a symmetrical beta distribution, as a ratio of gamma distributions.
 
-        Of these the logarithms are drawn: values of small parameters are below what a type can
-        hold. A gamma variable of `alpha` is one of `alpha` + 1 times a power of a uniform one.
+        Their logarithms are drawn, because values of small parameters underflow. A gamma variable
+        of `alpha` is a gamma variable of `alpha` + 1 times a power of a uniform variable.
         """
         options = {"shape": (2, n_images), "dtype": dtype, "seed": self.generator}
         powers = tf.math.log(1 - keras.random.uniform(**options)) / alpha
@@ -128,7 +128,7 @@ class EitherLayer(MixingLayer):
         self._either, self._or = layers
 
     def call(self, images, labels):
-        """Return what one of the layers returns."""
+        """Return the output of one of the layers."""
         draw = keras.random.uniform((), seed=self.generator)
         return tf.cond(
             draw < 0.5, lambda: self._either(images, labels), lambda: self._or(images, labels)

@@ -43,7 +43,7 @@ class PhaseConfig:
     Parameters
     ----------
     freeze_points : tuple of (str or None)
-        The freeze point of each epoch that the schedule has; never empty.
+        The freeze point of each epoch of the schedule; never empty.
     batch_size, optimizer, augmentation, augmentation_views, early_stopping, n_iter_no_change, tol
         As the parameters of `TransferClassifier`, parsed.
     momentum : float
@@ -51,7 +51,7 @@ class PhaseConfig:
     learning_rates : LearningRates
         Rates and their schedule.
     regularization : Regularization
-        What keeps training from memorising images.
+        Regularisation of the training.
     """
 
     freeze_points: tuple[str | None, ...]
@@ -80,7 +80,7 @@ class PhaseConfig:
 
     @property
     def update_spec(self) -> UpdateSpec:
-        """What has to be traced to train so."""
+        """Specification of the traced training function."""
         return UpdateSpec(
             optimizer=self.optimizer,
             momentum=self.momentum,
@@ -93,7 +93,7 @@ class PhaseConfig:
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """What a phase ends with, or starts from.
+    """State at the start or end of a phase.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class PhaseResult:
     optimizer_state : OptimizerState, default=None
         The optimizer's state, if the phase keeps it.
     early_stopping : EarlyStoppingState, default=None
-        What early stopping knows of the epochs.
+        State of early stopping.
     n_epochs : int, default=0
         Epochs of the phase that are over: trained, or left out by early stopping.
     interrupted : bool, default=False
@@ -182,16 +182,16 @@ class Phase:
         Parameters
         ----------
         start : PhaseResult
-            Where to start; its epochs are not trained again. The optimizer starts from its state,
-            if that fits the first freeze point. Otherwise the optimizer is fresh, as it is whenever
-            the freeze point changes.
+            State to start from; its epochs are not trained again. The optimizer starts from its
+            state, if that matches the first freeze point. Otherwise, and after each change of the
+            freeze point, the optimizer is fresh.
         train, validation : EncodedData
             Images to train on, and images to evaluate after each epoch.
         hooks : EpochHooks, optional
-            What to call around each epoch.
+            Functions to call around each epoch.
         save : callable, optional
-            ``save(result)`` saves where the phase stands after an epoch, so that it can start
-            from there. It is not called after the last one.
+            ``save(result)`` saves the state after an epoch, so that a phase can start from there.
+            It is not called after the last one.
 
         Raises
         ------
@@ -252,7 +252,7 @@ class Phase:
         return self.network.name_of_cut(self.config.freeze_points[self._scheduled(epoch)])
 
     def optimizer_key(self, epoch: int) -> tuple:
-        """Return what the optimizer's state after an epoch fits, as `TrainerSpec` does."""
+        """Return the key of the optimizer's state after an epoch, as `TrainerSpec` does."""
         update = self.config.update_spec
         return optimizer_key(self.network.architecture, self.freeze_point(epoch), update)
 
@@ -263,7 +263,7 @@ class Phase:
     def _result(
         self, epoch, history, trainer, early_stopping, takes_best=False, keeps_optimizer=True
     ) -> PhaseResult:
-        """Return where the phase stands after an epoch, with the current or the best weights."""
+        """Return the state after an epoch, with the current or the best weights."""
         get_weights = trainer.weights
         return PhaseResult(
             weights=early_stopping.best_weights(get_weights) if takes_best else get_weights(),
@@ -276,7 +276,7 @@ class Phase:
     def _end_group(
         self, epoch, history, trainer, early_stopping, data: _PreparedData, last_epoch
     ) -> PhaseResult:
-        """Return where the phase stands after the epochs of a freeze point, and check outputs."""
+        """Return the state after the epochs of a freeze point, and check outputs."""
         self._check_outputs(trainer, data.train, early_stopping.best_loss, epoch)
         early_stopping.reset_patience()
         place = last_epoch, history, trainer, early_stopping
@@ -285,13 +285,13 @@ class Phase:
     # -- KeyboardInterrupt -----------------------------------------------------------------
 
     def _keep_start(self, start: PhaseResult, early_stopping) -> PhaseResult | None:
-        """Return what an interruption before the next epoch ends with; `None` for nothing."""
+        """Return the result of an interruption before the next epoch; `None` for nothing."""
         if not (self.keep_last_epoch and start.history):
             return None
         return replace(start, weights=early_stopping.best_weights(lambda: start.weights))
 
     def _keep(self, epoch, history, trainer, early_stopping) -> PhaseResult | None:
-        """Return what an interruption after an epoch ends with; `None` for nothing."""
+        """Return the result of an interruption after an epoch; `None` for nothing."""
         if not self.keep_last_epoch:
             return None
         place = epoch, history, trainer, early_stopping
@@ -321,7 +321,7 @@ class Phase:
         return min(epoch, len(self.config.freeze_points) - 1)
 
     def _prepare_data(self, freeze_point, weights, train, validation, epochs) -> _PreparedData:
-        """Bring the data to the freeze point, if its features are stored."""
+        """Replace the data by features at the freeze point, if these are stored."""
         config = self.config
         flips, augmentation = split_off_flips(config.augmentation)
         sets = [[flips.variant(train.inputs, number) for number in range(len(flips))]]
@@ -357,7 +357,7 @@ class Phase:
         return draw_views(images, augmentation, n_views, seed, self.store)
 
     def _plan(self, epoch, stream, data: _PreparedData) -> EpochPlan:
-        """Draw the order of rows and their variants; say what part of the phase the epoch is."""
+        """Draw the order of rows and their variants, and set the part of the phase."""
         n_rows = len(data.train)
         scheduled, length = self._scheduled(epoch), len(self.config.freeze_points)
         batch_size = self.config.batch_size
@@ -373,8 +373,8 @@ class Phase:
     def _check_outputs(self, trainer: Trainer, train: EncodedData, best_loss, epoch):
         """Check that the weights after the last step, or the best weights, predict at all.
 
-        The loss of an epoch is computed before each step, so it does not show what the last step
-        did. A pass over the rows does. Weights that did not grow need no such pass.
+        The loss of an epoch is computed before each step, so it does not show the effect of the
+        last step. A pass over the rows does. Weights that did not grow need no such pass.
         """
         if best_loss is None:
             if trainer.largest_weight <= LARGE_WEIGHT:

@@ -1,4 +1,4 @@
-"""A phase as arrays of an entry of a store: its key, and where it stands."""
+"""A phase as arrays of a store's entry: its key and its state."""
 
 import json
 from dataclasses import replace
@@ -21,7 +21,7 @@ _BEST_LOSS, _PATIENCE = "best loss", "epochs without improvement"
 def phase_key(
     phase: Phase, weights: Weights, train: EncodedData, validation: EncodedData | None
 ) -> str:
-    """Return a hash of all that changes bits of a phase, but for its length and freeze points.
+    """Return a hash of everything that changes bits of a phase, except length and freeze points.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def phase_key(
 
 
 def to_arrays(result: PhaseResult, start: Weights) -> dict[str, np.ndarray]:
-    """Return what a phase ends with, or stands at, as arrays.
+    """Return the state of a phase as arrays.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def to_result(arrays: dict[str, np.ndarray], phase: Phase, start: Weights) -> Ph
 
 
 def _changed(prefix, weights, start):
-    """Return the weights that are no longer those of the start, by prefixed path."""
+    """Return the weights that changed since the start, by prefixed path."""
     return {prefix + path: array for path, array in weights.items() if array is not start[path]}
 
 

@@ -1,4 +1,4 @@
-"""Pad and crop: each image of a batch is shifted by whole pixels of its own."""
+"""Pad and crop: each image of a batch has a separate shift by whole pixels."""
 
 from math import ceil
 
@@ -31,7 +31,7 @@ class PadAndCrop(keras.layers.Layer):
         return images
 
     def _draw_pixels(self, n_images, side):
-        """Draw a shift for each image; return which pixel comes to each place along an axis."""
+        """Draw a shift for each image; return the source pixel of each position along an axis."""
         # Without rounding, 0.1 * 30 pixels may be a little more than 3.
         largest = min(ceil(round(self._fraction * side, 6)), side - 1)
         shifts = keras.random.randint(

@@ -1,4 +1,4 @@
-"""What keeps training from memorising its images, besides augmentation."""
+"""Regularisation of training, except augmentation."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Mixing:
 
     @property
     def needs_images(self) -> bool:
-        """Whether images are mixed before the frozen part, and not what comes out of it."""
+        """Whether images are mixed before the frozen part, instead of its outputs."""
         return bool(self.cutmix)
 
 
@@ -44,7 +44,7 @@ class Regularization:
     mixing : Mixing
         How pairs of images are mixed.
     batch_norm : {"train", "inference"}
-        What batch normalisation normalises by.
+        Mode of batch normalisation.
     """
 
     dropout: float

@@ -31,7 +31,7 @@ class ScheduleWindow(NamedTuple):
 
     @classmethod
     def from_rates(cls, rates: LearningRates, begin: float, end: float) -> "ScheduleWindow":
-        """Return the window of an epoch that goes from `begin` to `end` in its phase."""
+        """Return the window of an epoch from `begin` to `end` in its phase."""
         falls = (rates.schedule == name for name in ("cosine", "linear"))
         return cls(*(tf.constant(n, tf.float32) for n in (begin, end, rates.warmup, *falls)))
 

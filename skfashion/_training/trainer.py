@@ -1,7 +1,7 @@
 """The trainable part of a network, trained by whole epochs inside one traced function.
 
-A `Trainer` holds TensorFlow variables, so one fit at a time may use it. What a fit leaves in it is
-overwritten before the next one starts.
+A `Trainer` holds TensorFlow variables, so one fit at a time may use it. The next fit overwrites its
+content.
 """
 
 from contextlib import closing, nullcontext
@@ -42,7 +42,7 @@ class Trainer:
     Parameters
     ----------
     spec : TrainerSpec
-        What to build.
+        Specification of the trainer.
     """
 
     def __init__(self, spec: TrainerSpec):
@@ -155,7 +155,7 @@ class Trainer:
         yield from zip(self._state_paths, self._fitted_state, strict=True)
 
     def release(self) -> None:
-        """Drop what belongs to the fit that ends."""
+        """Drop the data of the fit that ends."""
         self._start_weights, self._frozen_weights = {}, []
 
     def weights(self) -> Weights:
@@ -170,7 +170,7 @@ class Trainer:
         return float(largest) if np.isfinite(largest) else np.inf
 
     def optimizer_state(self) -> OptimizerState:
-        """Return a copy of what training goes on from besides weights."""
+        """Return a copy of the state that training continues from, except weights."""
         values = self._optimizer.state() + self._averages.state()
         return OptimizerState(self.spec.optimizer_key, values)
 
@@ -234,7 +234,7 @@ class Trainer:
         if not data.is_resident:
             row_bytes = int(np.prod(self._row_shape)) * tf.as_dtype(self.spec.input_type).size
             most_rows = chunks.WINDOW_BYTES // row_bytes
-        # Features are computed in batches of their own size, which windows should fill.
+        # Features are computed in batches of another size, which windows should fill.
         n_batches = ceil(getattr(data.inputs, "batch_size", 1) / batch_size)
         return lengths.cut(count, n_batches * batch_size, most_rows)
 
@@ -343,7 +343,7 @@ class Trainer:
         self._optimizer.assign_rates(tf.unstack(rates))
 
     def _to_cut(self, x, frozen_weights):
-        """Bring images to the freeze point: through the frozen part, if the trainer runs it."""
+        """Return inputs at the freeze point: images pass the frozen part if the trainer runs it."""
         if not self._runs_front:
             return x
         with merged_batch_norm(self._front, self.spec.architecture.backbone.stages):

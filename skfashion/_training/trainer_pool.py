@@ -1,7 +1,7 @@
 """Idle trainers, each lent to one fit at a time.
 
 A trainer holds variables and traced functions. A second fit with the same specification uses them
-again instead of building and tracing its own.
+again instead of building and tracing others.
 """
 
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""What a trainer is built for, and the optimizer state that fits it."""
+"""The specification of a trainer, and its optimizer state."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class UpdateSpec:
     clips : bool
         Whether gradients are clipped.
     decays : bool
-        Whether kernels decay. If not, the optimizer does what is its default in Keras.
+        Whether kernels decay. If not, the optimizer has its default in Keras.
     averages : bool
         Whether weights are averaged.
     """
@@ -39,7 +39,7 @@ class UpdateSpec:
 
 @dataclass(frozen=True)
 class TrainerSpec:
-    """What determines a traced training function: trainers of equal specifications are alike.
+    """Specification of a traced training function: equal specifications share trainers.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ class TrainerSpec:
     update : UpdateSpec
         How a gradient changes weights.
     batch_norm : {"train", "inference"}
-        What batch normalisation normalises by.
+        Mode of batch normalisation.
     smooths_labels : bool
         Whether labels are smoothed.
     flips : Flips
-        Flipped variants, of which an image is one in each epoch.
+        Flipped variants. Each epoch takes one of an image.
     augmentation : tuple of (name, amount)
         Other random changes, new in every epoch.
     mixing : Mixing
         How pairs of images are mixed.
     from_features : bool
-        Whether the inputs are the frozen part's outputs; else they are images, which go through
+        Whether the inputs are the frozen part's outputs; else they are images, which pass through
         the frozen part in every epoch.
     input_type : str
         Type of the inputs.
@@ -84,7 +84,7 @@ class TrainerSpec:
 
     @property
     def optimizer_key(self) -> tuple:
-        """What an optimizer's state belongs to: it fits all trainers with an equal key."""
+        """Key of an optimizer's state, which is valid for all trainers with an equal key."""
         return optimizer_key(self.architecture, self.freeze_point, self.update)
 
 
@@ -95,7 +95,7 @@ def optimizer_key(architecture: Architecture, freeze_point, update: UpdateSpec) 
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """What training goes on from besides weights, and the `TrainerSpec.optimizer_key` it fits.
+    """State that training continues from, except weights, with its `TrainerSpec.optimizer_key`.
 
     These are the values of the optimizer's variables. If weights are averaged, the weights before
     averaging follow.
@@ -105,7 +105,7 @@ class OptimizerState:
     values: list[np.ndarray]
 
     def fits(self, spec: TrainerSpec) -> bool:
-        """Return whether a trainer can go on from it.
+        """Return whether a trainer can continue from it.
 
         Keys in files of version 0.1 have rates of dropout, which do not matter.
         """

@@ -15,7 +15,7 @@ class WeightAverages:
     Parameters
     ----------
     variables : list of keras.Variable
-        What to average.
+        Variables to average.
 
     References
     ----------
@@ -37,7 +37,7 @@ class WeightAverages:
         return list(self._averages.values())
 
     def state(self) -> list[np.ndarray]:
-        """Return a copy of the values that training goes on from, which are not averaged."""
+        """Return a copy of the values that training continues from, which are not averaged."""
         return [to_numpy(variable) for variable in self._variables]
 
     def start(self, state: list[np.ndarray] | None) -> None:

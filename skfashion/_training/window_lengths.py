@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from math import ceil
 
-# Python sees a signal after a window. A window of this length costs less than a hundredth of its
-# time for the call.
+# Python handles a signal after a window. The call takes less than a hundredth of a window of this
+# length.
 SECONDS = 0.5
 # The first windows of a trainer are short, because TensorFlow optimises a graph in its first call.
 _MOST_GROWTH = 8
@@ -40,7 +40,7 @@ class WindowLengths:
 
     def adapt(self, n_rows: int, seconds: float) -> None:
         """Take into account how long a window took."""
-        # The time of a window that the end of an epoch cut short says little about longer ones.
+        # A window that the end of an epoch shortened does not predict the time of longer windows.
         if seconds < SECONDS and 2 * n_rows < self._n_rows:
             return
         most_rows = _MOST_GROWTH * n_rows

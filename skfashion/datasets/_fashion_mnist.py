@@ -88,15 +88,15 @@ def load_fashion_sample(
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        Which images: the 5,000 training images, the 1,000 test images, or first the training
+        Selection of images: the 5,000 training images, the 1,000 test images, or first the training
         and then the test images.
     return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a `Bunch`.
+        Whether to return ``(data, target)`` instead of a `Bunch`.
     as_frame : bool, default=False
-        Return a pandas DataFrame of flat rows and a Series of labels. It requires
+        Whether to return a pandas DataFrame of flat rows and a Series of labels. It requires
         ``flatten=True``.
     flatten : bool, default=False
-        Return images as flat rows of 784 pixels.
+        Whether to return images as flat rows of 784 pixels.
 
     Returns
     -------
@@ -170,32 +170,32 @@ def fetch_fashion_mnist(
 ) -> Any:
     """Load Fashion-MNIST from this machine, or download it if it is missing (30 MB).
 
-    Files are looked for in `data_home`, then in the folder that the environment variable
-    ``SKFASHION_DATA`` names, then in scikit-learn's data home, then where Debian's package
-    ``dataset-fashion-mnist`` installs them. The sha256 of every file's content is checked.
+    Files are looked for in these folders, in this order: `data_home`, the folder in the environment
+    variable ``SKFASHION_DATA``, scikit-learn's data home, and the folder of Debian's package
+    ``dataset-fashion-mnist``. The sha256 of every file's content is checked.
 
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        Which images: the 60,000 training images, the 10,000 test images, or first the training
-        and then the test images.
+        Selection of images: the 60,000 training images, the 10,000 test images, or first the
+        training and then the test images.
     data_home : str or path-like, default=None
-        Folder to look in first and to download to. `None` downloads to the first of the other
-        folders.
+        First folder of the search, and folder of the download. By default files are downloaded to
+        the first of the other folders.
     download_if_missing : bool, default=True
         Whether to download files that are not found. If `False`, a missing file is an error.
     return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a `Bunch`.
+        Whether to return ``(data, target)`` instead of a `Bunch`.
     as_frame : bool, default=False
-        Return a pandas DataFrame of flat rows and a Series of labels. It requires
+        Whether to return a pandas DataFrame of flat rows and a Series of labels. It requires
         ``flatten=True``.
     flatten : bool, default=False
-        Return images as flat rows of 784 pixels.
+        Whether to return images as flat rows of 784 pixels.
 
     Returns
     -------
     data : Bunch
-        An object with the fields that `load_fashion_sample` lists.
+        An object with the same fields as for `load_fashion_sample`.
     (data, target) : tuple if ``return_X_y=True``
         Only `data` and `target`.
 
@@ -274,7 +274,7 @@ def _make_bunch(
     flatten: bool,
     title: str,
 ) -> Any:
-    """Return a `Bunch`, or data and labels, in the form that the parameters ask for."""
+    """Return a `Bunch`, or data and labels, in the form that the parameters require."""
     names = ("train", "test") if subset == "all" else (subset,)
     images = np.concatenate([parts[name][0] for name in names])
     target = np.concatenate([parts[name][1] for name in names]).astype(np.int64)

@@ -51,31 +51,31 @@ def load_image_folder(
             Trouser/
                 3.png
 
-    Which files are taken:
+    These files are taken:
 
-    - The class of a file is the first-level subfolder that it is in, at any depth. Files directly
-      in `container_path` are left out.
-    - Files whose names end in none of `extensions` are left out, and so are files and folders whose
-      names begin with a dot, and folders named ``__MACOSX``.
+    - The class of a file is its first-level subfolder, at any depth. Files directly in
+      `container_path` are left out.
+    - Files with other endings than `extensions` are left out. So are files and folders with names
+      that begin with a dot, and folders named ``__MACOSX``.
     - Links are followed, to files and to folders. A link to a missing file is taken; `verify`
       reports it. Within a class each folder is read once, and `container_path` is not read again,
-      so that a circle of links ends.
-    - A subfolder without images is no class, and a warning names it.
+      so circular links are safe.
+    - A subfolder without images is not a class, and a warning names it.
 
     Parameters
     ----------
     container_path : str or path-like
         The folder. ``~`` is the user's home folder.
     categories : array-like of shape (n_classes,), default=None
-        Names of the subfolders to load; `None` for all.
+        Names of the subfolders to load. By default all.
     extensions : array-like of shape (n_extensions,), default=None
-        Endings of the files to load, in any case, with or without the dot. `None` stands for
+        Endings of the files to load, in upper or lower case, with or without the dot. By default
         .jpg, .jpeg, .jfif, .png, .webp, .bmp, .tif, .tiff, .gif, .avif, .jp2, .pbm, .pgm, .pnm and
         .ppm.
     verify : bool, default=False
-        Open each file with Pillow and check its header. Pixels are not read.
+        Whether to open each file with Pillow and check its header. Pixels are not read.
     return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a `Bunch`.
+        Whether to return ``(data, target)`` instead of a `Bunch`.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def load_image_folder(
           between folders, on every system;
         - `target`, ndarray of str of shape (n,): the name of each file's class;
         - `target_names`, list of str: the classes, sorted;
-        - `DESCR`, a description: the folder, and how many images each class has.
+        - `DESCR`, a description: the folder, and the number of images of each class.
     (data, target) : tuple if ``return_X_y=True``
         Only `data` and `target`.
 
@@ -100,8 +100,8 @@ def load_image_folder(
         If a folder may not be read.
     ValueError
         If `container_path` is a URL, images are not in subfolders, there are none, or only one
-        subfolder has images. If a category is unknown or has no images, or an extension is no
-        ending. If `verify` finds files that Pillow cannot open; the message names the first five.
+        subfolder has images. If a category is unknown or has no images, or an extension is invalid.
+        If `verify` finds files that Pillow cannot open; the message names the first five.
     ModuleNotFoundError
         If `verify` is set and Pillow is not installed.
 
@@ -223,7 +223,7 @@ def _choose_subfolders(root: Path, categories: Iterable[str] | None) -> list[str
     subfolders = sorted(
         path.name for path in root.iterdir() if not _is_hidden(path.name) and path.is_dir()
     )
-    # Without subfolders, an unknown name is not what is wrong.
+    # Without subfolders, an unknown name is not the cause.
     if categories is None or not subfolders:
         return subfolders
     chosen = list(dict.fromkeys(categories))
@@ -258,7 +258,7 @@ def _walk_files(folder: Path, root: Path | None = None) -> Iterator[Path]:
 
 
 def _identify(folder: Path) -> tuple[int, int]:
-    """Return what the paths of one folder have in common, through links or not."""
+    """Return an identifier of a folder, the same for all paths and links to it."""
     status = folder.stat()
     return status.st_dev, status.st_ino
 

@@ -1,4 +1,4 @@
-"""The axis of freeze depth: where freeze points lie on it, and the names of its ticks."""
+"""The axis of freeze depth: positions of freeze points, and the names of its ticks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

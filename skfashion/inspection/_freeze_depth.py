@@ -133,25 +133,25 @@ class FreezeDepthDisplay:
         search : estimator
             A fitted `GridSearchCV`, `RandomizedSearchCV` or halving search over a
             `TransferClassifier`, alone or at the end of a pipeline, with `freeze_until` among its
-            parameters. Other parameters may vary, too.
+            parameters. Other parameters may also vary.
         X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c), default=None
             Images, or flat rows, to count parameters. A search with ``refit=True`` needs none.
         y : array-like of shape (n,), default=None
             Labels, for the same purpose.
         by : str or list of str, default=None
-            Parameters that distinguish curves, by their names in `search_frame`. `None` takes
+            Parameters that distinguish curves, by their names in `search_frame`. By default
             "backbone" and "pretrain_classes", if they vary.
         over : {"best", "mean"}, default="best"
-            What is shown if candidates of one curve and freeze point differ in other parameters:
-            the candidate with the best score, or the mean over all. Spreads are averaged, too.
+            Reduction of candidates of one curve and freeze point that differ in other parameters:
+            the candidate with the best score, or the mean over all, spreads included.
         ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Where to draw: one Axes that all panels share, or one Axes per panel, that of scores
-            first. `None` makes a new figure.
+            Axes to draw in: one that all panels share, or one per panel, that of scores first. By
+            default a new figure.
         costs : sequence of {"seconds", "parameters"}, default=("seconds", "parameters")
-            Costs to show below the scores: seconds per fit, trainable parameters, both or
-            neither. A cost that is not known has no panel.
+            Costs below the scores: seconds per fit, trainable parameters, both or neither. Unknown
+            costs have no panel.
         std_display_style : {"errorbar", "fill_between"} or None, default="errorbar"
-            How to show the spread of scores: one standard deviation over the folds, up and down.
+            Style of the spread of scores: one standard deviation over the folds, up and down.
         line_kw : dict, default=None
             Style of all curves, for :meth:`matplotlib.axes.Axes.plot`.
         errorbar_kw : dict, default=None
@@ -232,22 +232,22 @@ class FreezeDepthDisplay:
         y : array-like of shape (n,)
             Labels of both tasks.
         freeze_until : list of str, int or None, default=None
-            Freeze points; `None` for all of `freeze_points`: nothing, each stage, the whole body.
+            Freeze points. By default all of `freeze_points`: nothing, each stage, the whole body.
         cv : int, cross-validator or iterable, default=None
-            As in `GridSearchCV`. A number of folds (`None` for 5) gives stratified folds. With a
-            class split only the target rows are split, and all others are in training.
+            Splitter, as in `GridSearchCV`. A number of folds (`None` for 5) gives stratified folds.
+            With a class split only the target rows are split, and all others are training rows.
         scoring : str or callable, default=None
-            As in `GridSearchCV`; `None` for accuracy on the target task.
+            Scorer, as in `GridSearchCV`. By default accuracy on the target task.
         n_jobs : int, default=None
-            As in `GridSearchCV`.
+            Number of parallel jobs, as in `GridSearchCV`.
         ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Where to draw: one Axes that all panels share, or one Axes per panel, that of scores
-            first. `None` makes a new figure.
+            Axes to draw in: one that all panels share, or one per panel, that of scores first. By
+            default a new figure.
         costs : sequence of {"seconds", "parameters"}, default=("seconds", "parameters")
-            Costs to show below the scores: seconds per fit, trainable parameters, both or
-            neither. A cost that is not known has no panel.
+            Costs below the scores: seconds per fit, trainable parameters, both or neither. Unknown
+            costs have no panel.
         std_display_style : {"errorbar", "fill_between"} or None, default="errorbar"
-            How to show the spread of scores: one standard deviation over the folds, up and down.
+            Style of the spread of scores: one standard deviation over the folds, up and down.
         line_kw : dict, default=None
             Style of all curves, for :meth:`matplotlib.axes.Axes.plot`.
         errorbar_kw : dict, default=None
@@ -280,7 +280,7 @@ class FreezeDepthDisplay:
         ... )
         <...>
         """
-        # Fits take minutes, so what the display needs is checked before them.
+        # Fits take minutes, so requirements of the display are checked first.
         _check_dependencies(f"{cls.__name__}.from_estimator")
         search = make_freeze_search(estimator, freeze_until, cv, scoring, n_jobs).fit(X, y)
         return cls.from_search(
@@ -310,13 +310,13 @@ class FreezeDepthDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Where to draw: one Axes that all panels share, or one Axes per panel, that of scores
-            first. `None` makes a new figure.
+            Axes to draw in: one that all panels share, or one per panel, that of scores first. By
+            default a new figure.
         costs : sequence of {"seconds", "parameters"}, default=("seconds", "parameters")
-            Costs to show below the scores: seconds per fit, trainable parameters, both or
-            neither. A cost that is not known has no panel.
+            Costs below the scores: seconds per fit, trainable parameters, both or neither. Unknown
+            costs have no panel.
         std_display_style : {"errorbar", "fill_between"} or None, default="errorbar"
-            How to show the spread of scores: one standard deviation over the folds, up and down.
+            Style of the spread of scores: one standard deviation over the folds, up and down.
         line_kw : dict, default=None
             Style of all curves, for :meth:`matplotlib.axes.Axes.plot`.
         errorbar_kw : dict, default=None
@@ -375,7 +375,7 @@ class FreezeDepthDisplay:
         self.figure_ = self.ax_.get_figure()
 
     def _known_costs(self, costs: Sequence[str]) -> list[str]:
-        """Return the costs of which at least one value is known."""
+        """Return the costs with at least one known value."""
         for cost in costs:
             if cost not in COSTS:
                 raise ValueError(unknown_name_message("costs", cost, COSTS))

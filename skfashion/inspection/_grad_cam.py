@@ -1,4 +1,4 @@
-"""grad_cam: where in an image a classifier sees a class."""
+"""grad_cam: maps of the pixels that are evidence for a class."""
 
 from numbers import Integral
 from typing import Any
@@ -22,11 +22,11 @@ def grad_cam(
     layer: str | int | None = None,
     target: Any = None,
 ) -> np.ndarray:
-    """Return maps of the pixels that speak for a class: Grad-CAM [1]_.
+    """Return maps of the pixels that are evidence for a class: Grad-CAM [1]_.
 
-    The map is a weighted sum of the channels of a layer's output, without what is negative. The
-    weight of a channel is the mean over pixels of the gradient of the class's logit, the score
-    before softmax. The network is in inference mode, as in `predict`.
+    The map is the positive part of a weighted sum of the channels of a layer's output. The weight
+    of a channel is the mean over pixels of the gradient of the class's logit, the score before
+    softmax. The network is in inference mode, as in `predict`.
 
     Parameters
     ----------
@@ -36,28 +36,28 @@ def grad_cam(
     X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
         Images, flat rows, or n paths of files or images of any size.
     layer : str or int, default=None
-        The layer whose output is weighted: the name of a stage or layer with an output of shape
+        The layer with the weighted output: the name of a stage or layer with an output of shape
         (height, width, channels), "features" for the whole body, or a number of stages, as in
-        `freeze_until` (1 is the first stage, -1 all but the last). `None` is the last stage that
-        has such an output.
+        `freeze_until` (1 is the first stage, -1 all but the last). By default the last stage with
+        such an output.
     target : label or array-like of shape (n,), default=None
-        The class that is explained: one of `classes_` for all images, or one for each. `None`
-        explains the predicted classes.
+        The explained class: one of `classes_` for all images, or one for each. By default the
+        predicted classes.
 
     Returns
     -------
     ndarray of shape (n, h, w)
         Maps in the size of the images (`image_shape_`), float32 from 0 to 1. Each map is divided by
         its maximum, so values of different maps cannot be compared. A map is 0 everywhere if no
-        pixel speaks for the class.
+        pixel is evidence for the class.
 
     Raises
     ------
     TypeError
         If there is no `TransferClassifier`.
     ValueError
-        If there is no such layer, its output is no feature map, a label is not in `classes_`, or
-        the number of labels is not that of images.
+        If there is no such layer, its output is not a feature map, a label is not in `classes_`, or
+        the numbers of labels and images differ.
 
     See Also
     --------
@@ -66,10 +66,10 @@ def grad_cam(
     Notes
     -----
     A map has the resolution of the layer. It is enlarged to the image by bilinear interpolation,
-    from edge to edge. The last stage of a deep backbone may have few pixels for small images: at
-    1 x 1 its map is the same everywhere. Choose an earlier stage then, or a larger `input_size`.
-    With ``Recipe(test_time_flips=True)`` the predicted class is that of both mirror images, but
-    the map is of the image as it is.
+    from edge to edge. The last stage of a deep backbone may have few pixels for small images: at 1
+    x 1 its map is constant. Choose an earlier stage then, or a larger `input_size`. With
+    ``Recipe(test_time_flips=True)`` the predicted class is that of both mirror images, but the map
+    is of the image without a flip.
 
     References
     ----------
@@ -103,13 +103,13 @@ def grad_cam(
 
 
 def images_of(classifier: TransferClassifier, X: ArrayLike) -> LazyImages:
-    """Return the images in `X` as the network of a fitted classifier takes them."""
+    """Return the images in `X` as inputs of a fitted classifier's network."""
     rows, _ = check_rows(classifier, X, classifier.image_shape_)
     return classifier._fitted.images(rows)
 
 
 def encode_target(target: Any, classes: np.ndarray, n_images: int) -> np.ndarray:
-    """Return the index of the class that is explained, for each image.
+    """Return the index of the explained class for each image.
 
     Parameters
     ----------

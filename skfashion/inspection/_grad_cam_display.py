@@ -1,4 +1,4 @@
-"""GradCAMDisplay: images with heat maps of the pixels that speak for a class."""
+"""GradCAMDisplay: images with heat maps of the pixels that are evidence for a class."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 class GradCAMDisplay:
-    """Images with heat maps of the pixels that speak for a class: Grad-CAM [1]_.
+    """Images with heat maps of the pixels that are evidence for a class: Grad-CAM [1]_.
 
     It is recommended to use :meth:`from_estimator`. All parameters are stored as attributes.
 
@@ -50,12 +50,12 @@ class GradCAMDisplay:
     confidence : ndarray of shape (n,)
         Probabilities of the predicted labels, from 0 to 1.
     y_true : ndarray of shape (n,), default=None
-        True labels; `None` if they are unknown.
+        True labels; `None` if unknown.
     target : ndarray of shape (n,), default=None
-        Labels that the maps explain; `None` if they are the predicted ones.
+        Labels that the maps explain. By default the predicted ones.
     class_names : dict or sequence of str, default=None
-        Names of labels: a dict, or a sequence in which integer labels are positions. A label
-        without a name is shown itself.
+        Names of labels: a dict, or a sequence in which integer labels are positions. Labels without
+        a name are shown themselves.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class GradCAMDisplay:
         heatmap_kw: Mapping[str, Any] | None = None,
         text_kw: Mapping[str, Any] | None = None,
     ) -> GradCAMDisplay:
-        """Show what a fitted estimator looks at in the first images.
+        """Show the pixels that are evidence for a class, in the first images.
 
         Parameters
         ----------
@@ -139,23 +139,22 @@ class GradCAMDisplay:
         X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
             Images, flat rows, or n paths of files or images of any size.
         y : array-like of shape (n,), default=None
-            True labels; `None` shows none.
+            True labels. By default none are shown.
         layer : str or int, default=None
-            The layer whose output is weighted, as for `grad_cam`. `None` is the last stage that has
-            a feature map.
+            The layer with the weighted output, as for `grad_cam`. By default the last stage with a
+            feature map.
         target : label or array-like of shape (n,), default=None
-            The class that is explained: one of `classes_` for all images, or one for each. `None`
-            explains the predicted classes.
+            The explained class: one of `classes_` for all images, or one for each. By default the
+            predicted classes.
         n_images : int, default=12
-            Maximum number of images; the first ones of `X` are shown.
+            Maximum number of images, from the start of `X`.
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
-            `target_names` of the data sets. `None` shows labels.
+            `target_names` of the data sets. By default labels are shown.
         ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Where to draw: one Axes that the grid fills, or one Axes per panel. `None` makes a
-            new figure.
+            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid; `None` for at most six.
+            Columns of the grid. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         heatmap_kw : dict, default=None
@@ -173,8 +172,8 @@ class GradCAMDisplay:
         TypeError
             If there is no `TransferClassifier`.
         ValueError
-            If `layer` or `target` are not what `grad_cam` takes, `X` and `y` have different
-            lengths, or `n_images` is less than 1.
+            If `layer` or `target` are invalid for `grad_cam`, `X` and `y` have different lengths,
+            or `n_images` is less than 1.
 
         Examples
         --------
@@ -222,10 +221,9 @@ class GradCAMDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Where to draw: one Axes that the grid fills, or one Axes per panel. `None` makes a
-            new figure.
+            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid; `None` for at most six.
+            Columns of the grid. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         heatmap_kw : dict, default=None
@@ -252,7 +250,7 @@ class GradCAMDisplay:
         return self
 
     def _lines(self, index: int) -> list[tuple[str, str]]:
-        """Return what is written below an image: the names of its labels, and their colours."""
+        """Return the text below an image: the names of its labels, and their colours."""
         label = self.y_pred[index]
         true = label if self.y_true is None else self.y_true[index]
         explained = label if self.target is None else self.target[index]

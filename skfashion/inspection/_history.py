@@ -37,7 +37,7 @@ class HistoryDisplay:
         Measures of the target task, one number per epoch: "loss" and "accuracy", and with
         validation data "val_loss" and "val_accuracy"; as `TransferClassifier.history_`.
     pretrain_history : dict of str to list, default=None
-        The same of the source task; `None` or empty without one.
+        The same for the source task; `None` or empty without one.
     freeze_point : str, default=None
         The freeze point between the two tasks; `None` if nothing was frozen.
 
@@ -93,11 +93,11 @@ class HistoryDisplay:
         Parameters
         ----------
         estimator : TransferClassifier
-            A fitted classifier, or a fitted pipeline or search with one at its end; of a search
+            A fitted classifier, or a fitted pipeline or search with one at its end. For a search
             the best estimator is shown. After gradual unfreezing the last freeze point is shown.
         ax : matplotlib Axes or array-like of Axes of shape (2,), default=None
-            Where to draw: one Axes that both panels share, or the panels of loss and accuracy.
-            `None` makes a new figure.
+            Axes to draw in: one that both panels share, or the panels of loss and accuracy. By
+            default a new figure.
         line_kw : dict, default=None
             Style of the curves, for :meth:`matplotlib.axes.Axes.plot`.
         freeze_line_kw : dict, default=None
@@ -140,8 +140,8 @@ class HistoryDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes of shape (2,), default=None
-            Where to draw: one Axes that both panels share, or the panels of loss and accuracy.
-            `None` makes a new figure.
+            Axes to draw in: one that both panels share, or the panels of loss and accuracy. By
+            default a new figure.
         line_kw : dict, default=None
             Style of the curves, for :meth:`matplotlib.axes.Axes.plot`.
         freeze_line_kw : dict, default=None

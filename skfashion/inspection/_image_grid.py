@@ -58,12 +58,12 @@ class ImageGridDisplay:
     confidence : ndarray of shape (n,)
         Probabilities of the predicted labels, from 0 to 1.
     class_names : dict or sequence of str, default=None
-        Names of labels: a dict, or a sequence in which integer labels are positions. A label
-        without a name is shown itself.
+        Names of labels: a dict, or a sequence in which integer labels are positions. Labels without
+        a name are shown themselves.
     title : str, default=None
-        Title above the grid; `None` for no title.
+        Title above the grid. By default there is none.
     file_names : sequence of str of length n, default=None
-        Names of the files that images come from; `None` shows none.
+        Names of the files of images. By default none are shown.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class ImageGridDisplay:
 
     See Also
     --------
-    sklearn.metrics.ConfusionMatrixDisplay : How often each class is predicted as which.
+    sklearn.metrics.ConfusionMatrixDisplay : Counts of predictions by true class.
 
     Examples
     --------
@@ -135,8 +135,8 @@ class ImageGridDisplay:
     ) -> ImageGridDisplay:
         """Show the most confident mistakes of a fitted estimator.
 
-        Rows whose label `fit` saw outside the target task are left out, as in
-        `TransferClassifier.score`. Rows whose label it never saw count as mistakes.
+        Rows with labels that `fit` saw outside the target task are left out, as in
+        `TransferClassifier.score`. Rows with a label that it never saw count as mistakes.
 
         Parameters
         ----------
@@ -151,12 +151,11 @@ class ImageGridDisplay:
             Maximum number of images.
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
-            `target_names` of the data sets. `None` shows labels.
+            `target_names` of the data sets. By default labels are shown.
         ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Where to draw: one Axes that the grid fills, or one Axes per panel. `None` makes a
-            new figure.
+            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid; `None` for at most six.
+            Columns of the grid. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
@@ -165,7 +164,7 @@ class ImageGridDisplay:
         Returns
         -------
         display : ImageGridDisplay
-            The display, drawn. Without a mistake it is an empty panel that says so.
+            The display, drawn. Without a mistake it is an empty panel with a message.
 
         Raises
         ------
@@ -241,23 +240,23 @@ class ImageGridDisplay:
         confidence : array-like of shape (n,)
             Probabilities of the predicted labels, from 0 to 1.
         image_shape : tuple of int, default=None
-            (height, width) or (height, width, channels) that flat rows fold into; `None` for a
-            square, and for files of 224 x 224 pixels.
+            Image shape of flat rows and files: (height, width) or (height, width, channels). By
+            default a square, and for files 224 x 224 pixels.
         pixel_range : tuple of (black, white), default=None
-            The values of `X` that mean black and white; `None` learns them from `X`, as
-            `TransferClassifier` does. Files have pixels from 0 to 255.
+            The values of `X` for black and white. By default they are learned from `X`, as in
+            `TransferClassifier`. Files have pixels from 0 to 255.
         resize : {"crop", "pad", "stretch"}, default="crop"
-            How files and images of different sizes are resized, as for `TransferClassifier`.
+            Conversion of files and images of different sizes to one shape, as for
+            `TransferClassifier`.
         n_images : int, default=12
             Maximum number of images.
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
-            `target_names` of the data sets. `None` shows labels.
+            `target_names` of the data sets. By default labels are shown.
         ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Where to draw: one Axes that the grid fills, or one Axes per panel. `None` makes a
-            new figure.
+            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid; `None` for at most six.
+            Columns of the grid. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
@@ -266,12 +265,12 @@ class ImageGridDisplay:
         Returns
         -------
         display : ImageGridDisplay
-            The display, drawn. Without a mistake it is an empty panel that says so.
+            The display, drawn. Without a mistake it is an empty panel with a message.
 
         Raises
         ------
         ValueError
-            If the arrays have different lengths, `image_shape` does not fit `X`, or `n_images` is
+            If the arrays have different lengths, `image_shape` does not match `X`, or `n_images` is
             less than 1.
 
         Examples
@@ -307,10 +306,9 @@ class ImageGridDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Where to draw: one Axes that the grid fills, or one Axes per panel. `None` makes a
-            new figure.
+            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid; `None` for at most six.
+            Columns of the grid. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
@@ -337,7 +335,7 @@ class ImageGridDisplay:
         return self
 
     def _write_names(self, text_kw: Mapping[str, Any] | None) -> None:
-        """Write the predicted and the true name, and that of the file, below each image."""
+        """Write the predicted and the true name, and the file name, below each image."""
         names = [None] * len(self.images) if self.file_names is None else self.file_names
         for panel, *labels, confidence, file_name in zip(
             self.axes_.flat, self.y_pred, self.y_true, self.confidence, names, strict=False

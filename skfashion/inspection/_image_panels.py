@@ -28,7 +28,7 @@ _MAX_FILE_NAME_LENGTH = 20
 
 
 def check_n_images(n_images: int) -> None:
-    """Check the largest number of images that a display is asked for."""
+    """Check the maximum number of images of a display."""
     if n_images < 1:
         raise ValueError(f"n_images must be at least 1, got {n_images}.")
 
@@ -47,7 +47,7 @@ def to_grey_or_rgb(images: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n, h, w) or (n, h, w, 3)
-        Grey images as they are, or RGB images as uint8.
+        Grey images unchanged, or RGB images as uint8.
     """
     if images.shape[-1] < 3:
         return images[..., 0]
@@ -75,11 +75,11 @@ def make_image_panels(
     images : ndarray of shape (n, h, w) or (n, h, w, 3)
         The images.
     n_columns : int or None
-        Columns; `None` for the fewest rows of at most six images.
+        Columns. `None` gives the fewest rows of at most six images.
     n_lines : int
         Lines of text below each image.
     min_columns : int, default=1
-        Columns that a new figure has room for.
+        Minimum number of columns of a new figure's width.
     title_height : float, default=0.0
         Height of a title, in inches.
 
@@ -157,7 +157,7 @@ def label_name(label: Any, class_names: ClassNames | None) -> str:
 
 
 def shorten_file_name(name: str) -> str:
-    """Return the end of a name, which tells files apart; it fits below an image."""
+    """Return the end of a name, which distinguishes files, short enough for an image."""
     name = name.encode(errors="replace").decode().replace("\n", " ").replace("$", r"\$")
     return name if len(name) <= _MAX_FILE_NAME_LENGTH else "…" + name[1 - _MAX_FILE_NAME_LENGTH :]
 

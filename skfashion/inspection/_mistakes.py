@@ -14,7 +14,7 @@ from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from ._image_panels import to_grey_or_rgb
 
-# Files are shown in this shape where no estimator says another one.
+# Default shape of shown files.
 _SHAPE_OF_FILES = (224, 224, 3)
 
 
@@ -28,7 +28,7 @@ def select_mistakes(
 
 
 def flat_image_shape(X: ArrayLike, image_shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the shape of the images that `X` holds or folds into, `None` for another shape."""
+    """Return the shape of images or flat rows in `X`, `None` for another shape."""
     if images_to_decode(X) is not None:
         return image_shape
     rows, shape = as_rows(X, image_shape)
@@ -52,11 +52,11 @@ def to_visible_images(
     indices : ndarray of shape (n_shown,)
         Rows to return.
     image_shape : tuple of int or None
-        The shape that flat rows fold into, and files are resized to.
+        The image shape of flat rows and of resized files.
     pixel_range : tuple of (black, white), default=None
-        The values that mean black and white; `None` learns them from all of `X`.
+        The values for black and white; `None` learns them from all of `X`.
     resize : {"crop", "pad", "stretch"}, default="crop"
-        How files and images of different sizes become images of one shape.
+        Conversion of files and images of different sizes to one shape.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def to_visible_images(
     Raises
     ------
     ValueError
-        If `image_shape` does not fit `X`.
+        If `image_shape` does not match `X`.
     """
     if (images := images_to_decode(X)) is not None:
         shape = complete_shape(image_shape or _SHAPE_OF_FILES)
@@ -90,7 +90,7 @@ def names_of_files(X: ArrayLike, indices: np.ndarray) -> list[str] | None:
 
 
 def mistakes_title(n_shown: int, n_mistakes: int, n_images: int) -> str:
-    """Return a title that says how many mistakes there are, and how many are shown."""
+    """Return a title with the number of mistakes, and how many are shown."""
     if not n_mistakes:
         return f"No mistake in {n_images:,} images"
     if n_mistakes == 1:

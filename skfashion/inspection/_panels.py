@@ -1,4 +1,4 @@
-"""Panels that displays draw in: in a new figure or in given Axes; and their colours."""
+"""Panels of displays, in a new figure or in given Axes, and their colours."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def make_panels(
     Parameters
     ----------
     ax : matplotlib Axes, array-like of Axes, or None
-        `None` makes a figure. Several Axes are the panels. A single Axes is the panel if one panel
-        is needed; otherwise it is switched off, and its room is divided among the panels.
+        `None` makes a figure. Several Axes are the panels. A single Axes is the only panel, or is
+        switched off and its space divided among the panels.
     shape : tuple of (int, int)
         Rows and columns.
     figsize : tuple of (float, float)
@@ -50,7 +50,7 @@ def make_panels(
     Raises
     ------
     ValueError
-        If the number of Axes is not that of panels, or a single one was divided before.
+        If the numbers of Axes and panels differ, or a single one was divided before.
     """
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def make_panels(
 def _divide(
     ax: Axes, shape: tuple[int, int], height_ratios: Sequence[float] | None, sharex: bool
 ) -> np.ndarray:
-    """Switch off an Axes and fill its room with panels."""
+    """Switch off an Axes and fill its space with panels."""
     if not ax.axison:
         raise ValueError(
             "ax bounds the panels of another display already. Pass ax=display.axes_ to draw into "

@@ -51,7 +51,7 @@ def describe_candidates(candidates: Iterable[Candidate], data: SearchData) -> di
     candidates : iterable of Candidate
         Candidates of a search.
     data : SearchData
-        What is known of the data.
+        The known facts of the data.
 
     Returns
     -------

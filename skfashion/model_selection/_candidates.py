@@ -1,4 +1,4 @@
-"""Candidates of a search as unfitted estimators, and what is known of the data they train on."""
+"""Candidates of a search as unfitted estimators, and the known facts of their data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from .._networks.architecture import Architecture
 
 @dataclass(frozen=True)
 class SearchData:
-    """What is known of the data of a search.
+    """The known facts of the data of a search.
 
     Parameters
     ----------
@@ -44,14 +44,14 @@ class SearchData:
 
     @classmethod
     def before_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
-        """Take the data that a search will be fitted on; `X` and `y` may be `None`."""
+        """Take the data of an unfitted search; `X` and `y` may be `None`."""
         # The output of other pipeline steps is not known, so neither is the classifier's input.
         received = None if changes_images(search.estimator) else X
         return cls(received, None, None if y is None else np.unique(np.asarray(y)))
 
     @classmethod
     def after_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
-        """Take what the best estimator of a fitted search knows, else `X` and `y`."""
+        """Take the facts of the best estimator of a fitted search, else `X` and `y`."""
         best = getattr(search, "best_estimator_", None)
         fitted = None if best is None else find_classifier(best)[0]
         if fitted is None:
@@ -105,8 +105,8 @@ def build_architecture(classifier: TransferClassifier, data: SearchData) -> Arch
     """Return the architecture of a classifier with the dtype left out.
 
     Only layers and the shapes of their weights matter here. An unknown image shape is replaced by
-    the smallest that the backbone takes, an unknown number of classes by 2. "auto" stands for what
-    a fit with many images has.
+    the smallest of the backbone, an unknown number of classes by 2. "auto" is resolved as for many
+    images.
     """
     backbone = known_backbone(classifier)
     split = data.split_for(classifier)
@@ -122,19 +122,19 @@ def build_architecture(classifier: TransferClassifier, data: SearchData) -> Arch
 
 
 def known_backbone(classifier: TransferClassifier) -> Backbone:
-    """Return the backbone of a classifier up to `body_until`, the whole one if that is "auto".
+    """Return the backbone of a classifier up to `body_until`, or all of it if that is "auto".
 
     Raises
     ------
     ValueError
-        If there is no such backbone or stage.
+        If the backbone or stage does not exist.
     """
     backbone, end = get_backbone(classifier.backbone), classifier.body_until
     return end_body_at(backbone, None if end == "auto" else end)
 
 
 def depends_on_rows(classifier: TransferClassifier) -> bool:
-    """Return whether the layers of a classifier depend on the number of images, or on them."""
+    """Return whether the layers of a classifier depend on the images or their number."""
     few, many = (_settings_for(classifier, n_rows) for n_rows in (1, FEW_ROWS + 1))
     return (few.hidden_units, few.body_until) != (many.hidden_units, many.body_until)
 

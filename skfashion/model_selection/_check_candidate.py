@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._backbones.body_end import check_freezes_body
-from .._backbones.freeze_points import resolve_freeze_point, resolve_layer
+from .._backbones.freeze_points import resolve_freeze_point, resolve_layers
 from .._backbones.recipe import check_recipe
 from .._backbones.registry import get_backbone
 from .._backbones.spec import check_weights
@@ -30,7 +30,7 @@ from ._check_folds import SearchFolds
 def invalid_reason(
     search: Any, params: Mapping[str, Any], data: SearchData, folds: SearchFolds
 ) -> str | None:
-    """Return why a candidate would fail or be scored wrongly, `None` if it is valid.
+    """Return the reason why a candidate would fail or be scored wrongly, `None` if it is valid.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def invalid_reason(
     params : dict of str to object
         Parameters of the candidate.
     data : SearchData
-        What is known of the data.
+        The known facts of the data.
     folds : SearchFolds
         Folds and scorers of the search.
 
@@ -94,9 +94,11 @@ def _check_features(features: BackboneFeatures) -> None:
     """Run the checks that `BackboneFeatures.fit` makes before it loads weights."""
     backbone = get_backbone(features.backbone)
     check_weights(features.weights, backbone)
-    layer = resolve_layer(backbone, features.layer)
-    if layer not in ("features", *backbone.stages):
+    open_store(features.memory, features.memory_limit)
+    layers = resolve_layers(backbone, features.layer)
+    names = [layers] if isinstance(layers, str) else layers
+    if len(names) > 1 or names[0] not in ("features", *backbone.stages):
         from .._networks.pooled_features import get_pooled_features
 
         shape = backbone.min_size, backbone.min_size, backbone.channels or 1
-        get_pooled_features(BodyArchitecture(backbone, shape, None, "float32"), layer, "average")
+        get_pooled_features(BodyArchitecture(backbone, shape, None, "float32"), names, "average")

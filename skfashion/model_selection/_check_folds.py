@@ -26,7 +26,7 @@ class SearchFolds:
     labels : list of (ndarray, ndarray) or None
         The distinct labels of the training and the test rows of each fold; `None` if unknown.
     failure : str or None
-        Why there are no folds; `None` if there are, or if they are unknown.
+        Reason for missing folds; `None` if there are folds, or if they are unknown.
     """
 
     cv: Any
@@ -53,7 +53,7 @@ class SearchFolds:
         candidate : Candidate
             A candidate of the search.
         data : SearchData
-            What is known of the data.
+            The known facts of the data.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class SearchFolds:
 
 
 def _short_name(cv: Any) -> str:
-    """Return what to call a splitter in a message, which long lists of rows would fill."""
+    """Return a short name of a splitter for messages, without long lists of rows."""
     if cv is None or isinstance(cv, Integral):
         return repr(cv)
     return "[...]" if isinstance(cv, list | tuple) else f"{type(cv).__name__}(...)"
@@ -126,7 +126,7 @@ def _split_labels(search: Any, X: Any, y: Any) -> list[tuple[np.ndarray, np.ndar
     ValueError
         If the rows cannot be split, or stratified folds would lack a class.
     """
-    # A RandomState inside the splitter must draw for the search what it would have drawn.
+    # A RandomState inside the splitter must draw the same values for the search.
     splitter = check_cv(deepcopy(search.cv), y, classifier=is_classifier(search.estimator))
     if get_routing_for_object(splitter).split.requests.get("groups"):
         return None
@@ -160,7 +160,7 @@ def _find_tasks(candidate: Candidate, data: SearchData) -> tuple[np.ndarray, np.
 
 
 def _list_stock_scorers(scoring: Any) -> list[Any]:
-    """Return the scorers of scikit-learn, which know no tasks, among those of a search."""
+    """Return scikit-learn's scorers, which ignore tasks, among those of a search."""
     if isinstance(scoring, Mapping):
         scorers = list(scoring.values())
     elif isinstance(scoring, list | tuple | set):

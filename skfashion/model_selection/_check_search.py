@@ -25,25 +25,27 @@ def check_search(
 ) -> BaseEstimator:
     """Find the invalid candidates of a search before anything trains.
 
-    Examples of invalid candidates are a stage that the backbone lacks, a freeze point that leaves
-    nothing to train, an output layer kept between tasks with different numbers of classes, a
-    missing file of weights, and a parameter outside its range. A search gives such candidates a
-    score of nan and a warning each, after it has trained others. Folds and scorers are checked,
-    too: a training fold must hold every class, and a scorer of scikit-learn must see no rows
-    outside the target task, which it would count as wrong. `check_search` trains nothing. Layers
-    that are not stages are looked up in a network with random weights.
+    Invalid candidates have, for example, a stage that the backbone lacks, a missing file of
+    weights, or a parameter outside its range. A freeze point may leave nothing to train. An output
+    layer may be kept between tasks with different numbers of classes. A search gives such
+    candidates a score of nan and a warning each, after it has trained others.
+
+    Folds and scorers are checked as well. A training fold must hold every class. A scorer of
+    scikit-learn must not see rows outside the target task, which it would count as wrong.
+    `check_search` trains nothing. Layers that are not stages are looked up in a network with random
+    weights.
 
     Parameters
     ----------
     search : estimator
         A `GridSearchCV`, `RandomizedSearchCV` or halving search over a `TransferClassifier`, alone
-        or at the end of a pipeline. Earlier pipeline steps are checked, too.
+        or at the end of a pipeline. Earlier pipeline steps are checked as well.
     X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c), default=None
-        The images that the search will be fitted on. Given, their shape is checked, unless a
-        pipeline step changes it.
+        Images for the fit of the search. If given, their shape is checked, unless a pipeline step
+        changes it.
     y : array-like of shape (n,), default=None
-        Labels of both tasks. Given, the classes and the folds of ``search.cv`` are checked, except
-        folds that need groups or come from a generator.
+        Labels of both tasks. If given, the classes and the folds of ``search.cv`` are checked,
+        except folds that need groups or come from a generator.
 
     Returns
     -------
@@ -60,8 +62,8 @@ def check_search(
     Warns
     -----
     UserWarning
-        If a randomized search draws from distributions without a fixed `random_state`. The values
-        that it will draw cannot be checked; its lists are.
+        If a randomized search draws from distributions without a fixed `random_state`. Its future
+        values cannot be checked, but its lists are.
 
     See Also
     --------

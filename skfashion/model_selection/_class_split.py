@@ -18,22 +18,22 @@ class ClassSplitCV(BaseCrossValidator):
     """Cross-validator for a class split: it splits the target rows and trains on all others.
 
     Every training fold holds all rows outside the target task, so the estimator pretrains on the
-    same rows in every fold. This leaks nothing, because those rows are never scored. Test folds
+    same rows in every fold. There is no leakage, because those rows are never scored. Test folds
     hold only target rows, so every scorer of scikit-learn works unchanged.
 
     Parameters
     ----------
     cv : int or cross-validator, default=5
-        How to split the target rows. A number gives that many stratified folds.
+        Splitter of the target rows. A number is a number of stratified folds.
     pretrain_classes : array-like of shape (n_source_classes,), default=None
         Labels of the source task.
     target_classes : array-like of shape (n_classes,), default=None
-        Labels of the target task; `None` for all that are not in `pretrain_classes`. One of the
-        two must be given. Give this one for a search over `pretrain_classes`.
+        Labels of the target task. By default all that are not in `pretrain_classes`. One of the two
+        must be given. Set `target_classes` for a search over `pretrain_classes`.
 
     See Also
     --------
-    target_scorer : Makes any scorer leave out source rows, for splitters that know no tasks.
+    target_scorer : Makes any scorer leave out source rows, for other splitters.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class ClassSplitCV(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If the classes do not fit `y`, or a training fold lacks a target class.
+            If the classes do not match `y`, or a training fold lacks a target class.
         """
         X, y, groups = indexable(X, None if y is None else column_or_1d(y), groups)
         target = self._target_rows(y)

@@ -11,6 +11,7 @@ def freeze_points(
     backbone: str | Backbone | Iterable[str | Backbone],
     *,
     head: bool = False,
+    by_point: bool = False,
     prefix: str = "",
     **parameters: Any,
 ) -> list[Any]:
@@ -27,19 +28,22 @@ def freeze_points(
     head : bool, default=False
         Whether to add "dense", which also freezes the head's hidden layer, so that only the
         output layer is trained. It needs `hidden_units` above 0.
+    by_point : bool, default=False
+        Whether to return a grid for each freeze point. A search then fits all candidates of one
+        freeze point before those of the next, deeper one.
     prefix : str, default=""
         Prefix of parameter names, ``"clf__"`` for a classifier that is the step "clf" of a
-        pipeline. Only for several backbones.
+        pipeline. Only for grids.
     **parameters : list or distribution
         Values of other parameters, added to each grid. Names are those of the classifier, without
-        the prefix. Only for several backbones.
+        the prefix. Only for grids.
 
     Returns
     -------
     list
         For one backbone its freeze points: 0 for nothing, the names of all stages except the
-        last, and "features". For several backbones the grids, one dict each, as `GridSearchCV`
-        and the other searches take them.
+        last, and "features". For several backbones, or with `by_point`, the grids, one dict each,
+        as `GridSearchCV` and the other searches take them.
 
     Raises
     ------
@@ -65,23 +69,31 @@ def freeze_points(
     {'backbone': ['densenet121'], 'freeze_until': [0, 'pool1', 'pool2_pool', 'pool3_pool',
      'pool4_pool', 'features'], 'learning_rate': [0.001, 0.01]}
     """
-    if not isinstance(backbone, str | Backbone):
+    is_one = isinstance(backbone, str | Backbone)
+    if by_point or not is_one:
         return [
             {
                 f"{prefix}backbone": [each],
-                f"{prefix}freeze_until": _list_points(each, head),
+                f"{prefix}freeze_until": points,
                 **{f"{prefix}{name}": values for name, values in parameters.items()},
             }
-            for each in backbone
+            for each in ([backbone] if is_one else backbone)
+            for points in _group_points(each, head, by_point)
         ]
     if prefix or parameters:
         given = ", ".join([f"prefix={prefix!r}"] * bool(prefix) + list(parameters))
         raise ValueError(
             f"freeze_points({backbone!r}) lists the points of one backbone, but got {given}, which "
-            f"belongs into a grid. Give a list of backbones, such as [{backbone!r}], for a list of "
-            "grids."
+            f"belongs into a grid. Give a list of backbones, such as [{backbone!r}], or "
+            "by_point=True, for a list of grids."
         )
     return _list_points(backbone, head)
+
+
+def _group_points(backbone: str | Backbone, head: bool, by_point: bool) -> list[list[Any]]:
+    """Return the values of `freeze_until` for each grid."""
+    points = _list_points(backbone, head)
+    return [[point] for point in points] if by_point else [points]
 
 
 def _list_points(backbone: str | Backbone, head: bool) -> list[Any]:

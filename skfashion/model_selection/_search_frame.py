@@ -31,9 +31,9 @@ def search_frame(
         A fitted `GridSearchCV`, `RandomizedSearchCV` or halving search over a
         `TransferClassifier`, alone or at the end of a pipeline.
     X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c), default=None
-        Images, or flat rows; one image is enough. Parameters are counted for images of this
-        shape. A search with ``refit=True`` knows the shape already. With other pipeline steps
-        before the classifier, only such a search does.
+        Images, or flat rows; one image is enough. Parameters are counted for images of this shape.
+        A search with ``refit=True`` has the shape already. With other pipeline steps before the
+        classifier, only such a search has it.
     y : array-like of shape (n,), default=None
         Labels of both tasks, to count parameters of the output layer.
 
@@ -49,15 +49,15 @@ def search_frame(
         - "depth": number of frozen body stages; layers of the head count further;
         - the other parameters that vary, without their prefixes;
         - "n_frozen_params" and "n_trainable_params": nan if the image shape or the classes are
-          not known, or if the images decide which layers there are (``body_until="auto"`` or
+          unknown, or if layers depend on the images (``body_until="auto"`` or
           ``hidden_units="auto"`` with few images and a file of weights);
         - "mean_test_score", "std_test_score", "rank_test_score": with several scorers those of
           the scorer that `refit` names, or of the first, followed by all under their full names;
         - "mean_fit_time" and "std_fit_time": seconds per fit;
         - "iter" and "n_resources": only of a halving search.
 
-        If the estimator has a `memory`, ``frame.attrs["memory"]`` holds its `memory_report`: what
-        was found there and how many seconds that saved.
+        If the estimator has a `memory`, ``frame.attrs["memory"]`` holds its `memory_report`: the
+        results found there, and the saved seconds.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def search_frame(
     1            1        conv1      1              320
     2     features     features      2             9568
     """
-    pandas = _import_pandas()
+    pandas = import_pandas("search_frame")
     check_is_fitted(search, "cv_results_")
     results, data = search.cv_results_, SearchData.after_fit(search, X, y)
     candidates = [Candidate(search, params) for params in results["params"]]
@@ -111,12 +111,13 @@ def search_frame(
     return frame
 
 
-def _import_pandas() -> Any:
+def import_pandas(caller: str) -> Any:
+    """Return pandas, which a function makes a table of."""
     try:
         import pandas
     except ImportError as error:
         raise ImportError(
-            "search_frame makes a table of pandas, which is not installed: pip install pandas, or "
+            f"{caller} makes a table of pandas, which is not installed: pip install pandas, or "
             '"skfashion[plot]".'
         ) from error
     return pandas

@@ -21,8 +21,7 @@ def target_scorer(scoring: str | Callable[..., float]) -> Callable[..., float]:
     Parameters
     ----------
     scoring : str or callable
-        A name that scikit-learn's `scoring` parameters take, or a scorer
-        ``scorer(estimator, X, y)``.
+        A name for scikit-learn's `scoring` parameters, or a scorer ``scorer(estimator, X, y)``.
 
     Returns
     -------
@@ -72,7 +71,7 @@ class _TargetScorer:
         return self._scorer(estimator, _safe_indexing(X, rows), y[rows], **params)
 
     def set_score_request(self, **requests: Any) -> "_TargetScorer":
-        """Set which metadata the wrapped scorer requests, as scikit-learn's scorers do."""
+        """Set the metadata that the wrapped scorer requests, as scikit-learn's scorers do."""
         self._scorer.set_score_request(**requests)
         return self
 

@@ -1,6 +1,7 @@
 """What the displays have in common."""
 
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,16 +13,23 @@ from sklearn.svm import SVC
 from skfashion import TransferClassifier
 from skfashion.inspection import (
     FreezeDepthDisplay,
+    FreezeRankingDisplay,
     GradCAMDisplay,
     HistoryDisplay,
     ImageGridDisplay,
 )
 
 
+@pytest.fixture(scope="session")
+def ranking(make, lt5):
+    return partial(FreezeRankingDisplay.from_estimator, make(), *lt5)
+
+
 @pytest.fixture
-def displays(fitted, fashion_test, search):
+def displays(fitted, fashion_test, search, ranking):
     """A call for each display, which takes `ax`."""
     return {
+        "ranking": ranking,
         "history": lambda **kw: HistoryDisplay.from_estimator(fitted, **kw),
         "grid": lambda **kw: ImageGridDisplay.from_estimator(fitted, *fashion_test, **kw),
         "map": lambda **kw: GradCAMDisplay.from_estimator(fitted, *fashion_test, **kw),
@@ -29,7 +37,7 @@ def displays(fitted, fashion_test, search):
     }
 
 
-DISPLAYS = ["history", "grid", "map", "depth"]
+DISPLAYS = ["history", "grid", "map", "depth", "ranking"]
 
 
 @pytest.mark.parametrize("name", DISPLAYS)

@@ -21,6 +21,18 @@ def test_grids_for_several_backbones():
     assert len(ParameterGrid(grids)) == 2 * (6 + 12)
 
 
+def test_grids_for_each_point_go_from_shallow_to_deep():
+    grids = freeze_points("small_cnn", head=True, by_point=True, epochs=[1, 2])
+    assert grids == [
+        {"backbone": ["small_cnn"], "freeze_until": [point], "epochs": [1, 2]}
+        for point in freeze_points("small_cnn", head=True)
+    ]
+    several = freeze_points(["small_cnn", "vgg16"], by_point=True, prefix="clf__")
+    assert [grid["clf__freeze_until"] for grid in several] == [
+        [point] for name in ("small_cnn", "vgg16") for point in freeze_points(name)
+    ]
+
+
 def test_errors_say_what_to_do():
     with pytest.raises(ValueError, match="Did you mean 'vgg16'"):
         freeze_points("vgg")

@@ -37,7 +37,9 @@ def write_files(folder):
         random_state=0,
     ).fit(X, y)
     pipeline = make_pipeline(
-        BackboneFeatures(layer="conv1", random_state=0), StandardScaler(), LogisticRegression()
+        BackboneFeatures(layer=["conv1", "features"], random_state=0),
+        StandardScaler(),
+        LogisticRegression(),
     ).fit(X, y)
     folder.mkdir(parents=True)
     classifier.save(folder / "classifier.skf")
@@ -65,6 +67,16 @@ def test_what_old_files_hold():
     assert classifier.source_classes_.tolist() == ["coat", "dress"]
     assert classifier.recipe == Recipe(label_smoothing=0.1)
     assert len(classifier.history_["loss"]) == classifier.n_iter_ == 2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+@pytest.mark.parametrize(
+    ("folder", "layer"), [("0.1", "conv1"), ("0.1-layers", ["conv1", "features"])]
+)
+def test_layers_in_old_files(folder, layer):
+    features = load(DATA / folder / "pipeline.skf")[0]
+    assert features.layer == layer
+    assert features.memory is None
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy.stats import loguniform
+from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
@@ -18,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import skfashion._training.checkpoints
-from skfashion import memory_report
+from skfashion import Backbone, TransferClassifier, memory_report
 from skfashion._backbones.registry import get_backbone
 from skfashion.model_selection import ClassSplitCV, check_search, freeze_points, search_frame
 from tests.class_split import GTE5, LT5
@@ -123,6 +124,45 @@ def test_halving_goes_on_where_candidates_stopped(
     assert report["pretrainings_computed"] == 1
     assert report["epochs_found"] == 14 + 2 * (2 * 1 + 1 * 2)
     assert frames[1].attrs["memory"] == report
+
+
+def deep(images):
+    """Each stage takes longer to compute than its output takes to read."""
+    from keras import layers
+
+    x = layers.Conv2D(16, 3, activation="relu", name="entry")(images)
+    for stage in ("first", "second", "third"):
+        x = layers.Conv2D(16, 3, activation="relu", name=stage)(x)
+    return x
+
+
+DEEP = Backbone("deep", build=deep, stages=("first", "second", "third"), min_size=12)
+
+
+def test_grids_by_point_need_room_for_one_freeze_point(make, fashion, tmp_path):
+    """A limit holds the features of one freeze point. Those of the last one used are kept."""
+    X, y = fashion
+    # A seed that is drawn anew for each fit would share nothing.
+    make(backbone=DEEP, epochs=0).fit(X, y).save_backbone_weights(tmp_path / "deep.weights.h5")
+    classifier = TransferClassifier(
+        DEEP, weights=tmp_path / "deep.weights.h5", batch_size=32, pixel_range=(0, 255)
+    )
+    grids = freeze_points(DEEP, by_point=True, epochs=[1, 2])[1:3]
+    points = [point for grid in grids for point in grid["freeze_until"]]
+    mixed = [{"freeze_until": points, "epochs": [epochs]} for epochs in (1, 2)]
+
+    def count_rows(name, grids, limit):
+        folder = str(tmp_path / name)
+        estimator = clone(classifier).set_params(memory=folder, memory_limit=limit)
+        GridSearchCV(estimator, grids, cv=2, refit=False, error_score="raise").fit(X, y)
+        report = memory_report(folder)
+        return report["rows_computed"], report["bytes"]
+
+    rows, size = count_rows("unbounded", mixed, None)
+    assert rows == len(X) * len(points)
+    limit = int(0.9 * size)
+    assert count_rows("by point", grids, limit)[0] == rows
+    assert count_rows("mixed", mixed, limit)[0] > rows
 
 
 def test_a_search_of_yesterday_is_found(make, fashion, tmp_path, monkeypatch):

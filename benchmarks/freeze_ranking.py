@@ -1,0 +1,122 @@
+"""Whether probes or gradients tell, before a search, which freeze point fits best.
+
+Run ``python benchmarks/freeze_ranking.py``; it takes about four hours on two cores, and
+``--backbones vgg16 --draws 1`` a part. Each result is written to a file as soon as it is done, and
+found there by the next run. The environment variable SKFASHION_WEIGHTS may name a folder with files
+of weights; without it the official ImageNet weights are fetched.
+
+Each draw has 50 training images of each of the ten classes of Fashion-MNIST. A fit at each freeze
+point, with the whole body and otherwise default settings, is scored on 2,000 other training images.
+`rank_freeze_points` measures the same points on the rows that train. Kendall's tau compares the
+order of the scores with the order of the probes, and with that of the gradient ratios, smallest
+first: 1 is the same order, -1 the reverse, and 0 is chance. Nothing frozen has no probe, and is
+left out. The last columns are the best points by scores and by probes, and the accuracy that the
+choice by probes loses, in points.
+"""
+
+import argparse
+from functools import partial
+
+import numpy as np
+from _report import print_table
+from _results import Results
+from _weights import weights_of
+from scipy.stats import kendalltau
+from sklearn.model_selection import train_test_split
+
+from skfashion import TransferClassifier
+from skfashion.datasets import fetch_fashion_mnist
+from skfashion.model_selection import freeze_points, rank_freeze_points
+
+BACKBONES = ("vgg16", "mobilenet_v2", "inception_v3")
+# Of the twelve points of InceptionV3 every other one.
+STEPS = {"inception_v3": 2}
+N_IMAGES, N_VALIDATION = 50, 2_000
+
+
+def list_points(backbone):
+    points = freeze_points(backbone)
+    return points[:: STEPS.get(backbone, 1)]
+
+
+def classifier(backbone, seed):
+    return TransferClassifier(
+        backbone, weights=weights_of(backbone), body_until=None, random_state=seed
+    )
+
+
+def rank(backbone, seed, few):
+    """Return what `rank_freeze_points` measures, by freeze point."""
+    frame = rank_freeze_points(classifier(backbone, seed), *few)
+    return {
+        str(point): [probe, ratio]
+        for point, probe, ratio in zip(
+            frame["freeze_until"], frame["mean_probe_score"], frame["gradient_ratio"], strict=True
+        )
+    }
+
+
+def score(backbone, seed, point, few, validation):
+    return classifier(backbone, seed).set_params(freeze_until=point).fit(*few).score(*validation)
+
+
+def compare(backbone, seed, results, train, validation):
+    """Return the rows of both tables for one draw."""
+    X, y = train
+    rows = np.concatenate(
+        [
+            np.random.default_rng([seed, label]).permutation(np.flatnonzero(y == label))[:N_IMAGES]
+            for label in np.unique(y)
+        ]
+    )
+    few = X[rows], y[rows]
+    ranking = results.get((backbone, seed, "ranking"), partial(rank, backbone, seed, few))
+    points = list_points(backbone)
+    scores = [
+        results.get(
+            (backbone, seed, str(point)), partial(score, backbone, seed, point, few, validation)
+        )
+        for point in points
+    ]
+    probes, ratios = np.array([ranking[str(point)] for point in points]).T
+    measured = [
+        [backbone, seed, point, f"{score:.4f}", f"{probe:.4f}", f"{ratio:.3g}"]
+        for point, score, probe, ratio in zip(points, scores, probes, ratios, strict=True)
+    ]
+    frozen = np.array(scores[1:])
+    best, by_probe = int(np.argmax(scores)), 1 + int(np.argmax(probes[1:]))
+    summary = [
+        backbone,
+        seed,
+        f"{kendalltau(frozen, probes[1:]).statistic:+.2f}",
+        f"{kendalltau(frozen, -ratios[1:]).statistic:+.2f}",
+        points[best],
+        points[by_probe],
+        f"{100 * (scores[best] - scores[by_probe]):.1f}",
+    ]
+    return measured, summary
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backbones", nargs="+", choices=BACKBONES, default=BACKBONES)
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--results", default="freeze_ranking.jsonl")
+    options = parser.parse_args()
+    X, y = fetch_fashion_mnist("train", return_X_y=True)
+    X, X_val, y, y_val = train_test_split(X, y, test_size=N_VALIDATION, stratify=y, random_state=0)
+    results = Results(options.results)
+    measured, summaries = [], []
+    for backbone in options.backbones:
+        for seed in range(options.draws):
+            rows, summary = compare(backbone, seed, results, (X, y), (X_val, y_val))
+            measured += rows
+            summaries.append(summary)
+            columns = ["backbone", "draw", "frozen up to", "score", "probe", "gradient ratio"]
+            print_table("each freeze point", columns, measured)
+            columns = ["backbone", "draw", "tau of probes", "tau of ratios", "best", "by probe"]
+            print_table("order of freeze points", [*columns, "loss"], summaries)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""What a pass over the images tells of each freeze point: probes, and gradients."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.model_selection import check_cv
+
+from .._cache.hashing import digest
+from .._data.class_split import encode
+from .._networks.architecture import BodyArchitecture
+from .._networks.loss_gradient import LossGradient
+from .._networks.pooled_features import get_pooled_features
+from .._training.head_probe import LinearProbe
+from .probing import probe_output_layer
+
+if TYPE_CHECKING:
+    from .fit import Fit
+
+# The cost of probes and gradients is flat above this number of rows.
+MOST_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class PointMeasures:
+    """What was measured of a freeze point.
+
+    Parameters
+    ----------
+    freeze_until : str or int
+        The freeze point; 0 for nothing frozen.
+    depth : int
+        Number of frozen stages.
+    n_frozen_params : int
+        Number of frozen parameters.
+    probe_scores : ndarray of shape (n_folds,)
+        Accuracy of a linear probe of the features there, on each fold; nan if nothing is frozen.
+    gradient_ratio : float
+        Norm of the gradient over the norm of the weights, of the weights that are frozen here and
+        not at the point before; nan if there are none.
+    """
+
+    freeze_until: str | int
+    depth: int
+    n_frozen_params: int
+    probe_scores: np.ndarray
+    gradient_ratio: float
+
+
+def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
+    """Return what is measured of each freeze point, from nothing frozen to the whole body.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit that was prepared and not run, with the whole body frozen.
+    cv : int, cross-validator or iterable
+        Folds of the target rows.
+
+    Raises
+    ------
+    ValueError
+        If the folds do not suit the rows of the target task.
+    """
+    weights, _ = fit.start_weights()
+    classes = fit.split.target
+    data = fit.train.of_classes(classes).weighted_by_class(fit.params.class_weight, classes)
+    data = data.sample(MOST_ROWS, fit.streams.integer("rows to compare freeze points on"))
+    return [
+        PointMeasures(
+            freeze_until=point or 0,
+            depth=fit.network.depth_of(point),
+            n_frozen_params=fit.network.count_parameters(point)[0],
+            probe_scores=scores,
+            gradient_ratio=ratio,
+        )
+        for point, scores, ratio in zip(
+            _list_points(fit),
+            _probe_scores(fit, weights, data, cv),
+            _gradient_ratios(fit, weights, data),
+            strict=True,
+        )
+    ]
+
+
+def _list_points(fit) -> list[str | None]:
+    return [None, *fit.network.architecture.backbone.stages[:-1], "features"]
+
+
+# -- Probes ------------------------------------------------------------------------------------
+
+
+def _probe_scores(fit, weights, data, cv) -> list[np.ndarray]:
+    """Return the accuracy of probes at each point, on each fold."""
+    classes = fit.split.target
+    folds = [*check_cv(cv, data.y, classifier=True).split(np.zeros(len(data)), data.y)]
+    targets, features = encode(classes, data.y), _pooled_features(fit, weights, data.X)
+    nothing = np.full(len(folds), np.nan)
+    return [nothing, *(_score(each, targets, data.weight, classes, folds) for each in features)]
+
+
+def _pooled_features(fit, weights, images) -> list[np.ndarray]:
+    """Return the average of each stage's output, from one pass."""
+    network = fit.network.architecture
+    body = BodyArchitecture(
+        network.backbone, network.image_shape, network.input_size, network.dtype
+    )
+    layers = _list_points(fit)[1:]
+    pooled_features = get_pooled_features(body, layers, "average")
+    of_body = {path: weights[path] for path in pooled_features.graph.shapes}
+    if fit.store is None:
+        side_by_side = pooled_features.features(of_body, images)
+    else:
+        hashes = {path: digest(array) for path, array in of_body.items()}
+        side_by_side = pooled_features.shared_features(of_body, hashes, images, fit.store)
+    ends = np.cumsum(pooled_features.widths)
+    return np.split(side_by_side, ends[:-1], axis=1)
+
+
+def _score(features, targets, weights, classes, folds) -> np.ndarray:
+    scores = np.empty(len(folds))
+    for number, (train, test) in enumerate(folds):
+        probe = LinearProbe(features[train], targets[train], weights[train], len(classes))
+        hits = probe.logits(features[test]).argmax(axis=1) == targets[test]
+        scores[number] = np.average(hits, weights=weights[test])
+    return scores
+
+
+# -- Gradients ---------------------------------------------------------------------------------
+
+
+def _gradient_ratios(fit, weights, data) -> list[float]:
+    """Return the ratio of norms of the weights that each point freezes after the one before."""
+    classes, seed = fit.split.target, fit.streams.integer("rows of the probe")
+    weights = probe_output_layer(
+        fit.network, fit.freeze_point, weights, data, classes, fit.store, seed
+    )
+    targets = encode(classes, data.y)
+    gradients = LossGradient(fit.network).compute(weights, data.X, targets, data.weight)
+    ratios, before = [], set[str]()
+    for point in _list_points(fit):
+        frozen = {*fit.network.paths_frozen_at(point)} & {*gradients}
+        ratios.append(_ratio_of_norms(gradients, weights, frozen - before))
+        before = frozen
+    return ratios
+
+
+def _ratio_of_norms(gradients, weights, paths) -> float:
+    norms = (
+        np.sqrt(sum(np.sum(np.square(of_path[path], dtype=float)) for path in paths))
+        for of_path in (gradients, weights)
+    )
+    of_gradient, of_weights = norms
+    return float(of_gradient / of_weights) if of_weights else np.nan

@@ -1,0 +1,106 @@
+"""A table of freeze points before any fit: probes of their features, and gradients."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+
+from .._estimators.transfer_classifier import TransferClassifier
+from ._search_frame import import_pandas
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def rank_freeze_points(
+    estimator: TransferClassifier, X: ArrayLike, y: ArrayLike, *, cv: Any = 3
+) -> "pandas.DataFrame":
+    """Measure each freeze point at the weights that fine-tuning would start from.
+
+    One pass over the images gives the features of all stages. At each stage a linear probe, a
+    logistic regression on the averaged features, is cross-validated. Another pass, forward and
+    backward, with a probe as output layer, gives the ratio of gradient to weights of each stage
+    [1]_. No fit is made, except for pretraining if there are `pretrain_classes`.
+
+    Parameters
+    ----------
+    estimator : TransferClassifier
+        The estimator. It is not changed, and its `freeze_until` is not used. With
+        ``body_until="auto"`` the whole body is measured. Pretraining and features are shared
+        through its `memory`.
+    X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+        Images, flat rows, or n paths of files or images of any size.
+    y : array-like of shape (n,)
+        Labels of both tasks. Only rows of the target task are measured, 2,000 at most.
+    cv : int, cross-validator or iterable, default=3
+        Folds of the target rows for the probes, as in `GridSearchCV`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each freeze point, from nothing frozen to the whole body, with the columns
+
+        - "freeze_until": the value of the parameter, 0 for nothing frozen;
+        - "depth": number of frozen body stages;
+        - "n_frozen_params": number of frozen parameters;
+        - "mean_probe_score" and "std_probe_score": accuracy of the probe over the folds, and its
+          standard deviation; nan for nothing frozen;
+        - "gradient_ratio": norm of the loss's gradient over the norm of the weights, of the stage
+          that this point freezes last; nan for nothing frozen, and for a stage without weights.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed; the extra `plot` installs it.
+    TypeError
+        If the estimator is no `TransferClassifier`.
+    ValueError
+        If parameters, data and folds do not fit together.
+
+    See Also
+    --------
+    freeze_points : Lists the freeze points of a backbone.
+
+    References
+    ----------
+    .. [1] Lee et al.: "Surgical Fine-Tuning Improves Adaptation to Distribution Shifts", ICLR 2023,
+       arXiv:2210.11466.
+
+    Examples
+    --------
+    >>> from skfashion import TransferClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.model_selection import rank_freeze_points
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> clf = TransferClassifier(pretrain_classes=[5, 6, 7, 8, 9], pretrain_epochs=1)
+    >>> frame = rank_freeze_points(clf, X[:200], y[:200])
+    >>> print(frame[["freeze_until", "depth", "n_frozen_params"]])
+      freeze_until  depth  n_frozen_params
+    0            0      0                0
+    1        conv1      1              320
+    2     features      2             9568
+    """
+    pandas = import_pandas("rank_freeze_points")
+    if not isinstance(estimator, TransferClassifier):
+        raise TypeError(
+            f"estimator must be a TransferClassifier, got {type(estimator).__name__}. Of a "
+            "pipeline pass its last step, and the images that this step takes."
+        )
+    classifier = clone(estimator).set_params(freeze_until="features", warm_start=False)
+    if classifier.body_until == "auto":
+        classifier.set_params(body_until=None)
+    classifier._validate_params()
+    from .._estimators.point_measures import measure_freeze_points
+
+    points = measure_freeze_points(classifier._prepare_fit(X, y, None, resumes=False), cv)
+    return pandas.DataFrame(
+        {
+            "freeze_until": pandas.Series([each.freeze_until for each in points], dtype=object),
+            "depth": [each.depth for each in points],
+            "n_frozen_params": [each.n_frozen_params for each in points],
+            "mean_probe_score": [np.mean(each.probe_scores) for each in points],
+            "std_probe_score": [np.std(each.probe_scores) for each in points],
+            "gradient_ratio": [each.gradient_ratio for each in points],
+        }
+    )

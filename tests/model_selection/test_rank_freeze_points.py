@@ -1,0 +1,122 @@
+"""Freeze points before a search: probes and gradients, against scikit-learn and Keras."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skfashion import BackboneFeatures, TransferClassifier, memory_report
+from skfashion._training.head_probe import PRIOR_VARIANCE
+from skfashion.model_selection import freeze_points, rank_freeze_points
+from tests.class_split import GTE5
+from tests.residual import RESIDUAL
+
+FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
+
+
+def test_probes_are_logistic_regressions_on_averaged_features(fashion, body_path):
+    X, y = fashion
+    frame = rank_freeze_points(TransferClassifier(weights=body_path), X, y, cv=FOLDS)
+    assert frame["freeze_until"].tolist() == freeze_points("small_cnn")
+    assert frame["depth"].tolist() == [0, 1, 2]
+    assert frame["n_frozen_params"].tolist() == [0, 320, 9568]
+    assert frame.loc[0, ["mean_probe_score", "std_probe_score"]].isna().all()
+    for _, point in frame[1:].iterrows():
+        features = BackboneFeatures(weights=body_path, layer=point["freeze_until"]).fit_transform(X)
+        probe = make_pipeline(
+            StandardScaler(),
+            LogisticRegression(C=PRIOR_VARIANCE / features.shape[1], max_iter=1000),
+        )
+        scores = cross_val_score(probe, features, y, cv=FOLDS)
+        # A row of 200 may fall on the other side, because features are standardised in float32.
+        assert_allclose(point["mean_probe_score"], scores.mean(), atol=0.006)
+        assert_allclose(point["std_probe_score"], scores.std(), atol=0.006)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "layers"),
+    [
+        ("small_cnn", {"conv1": {"conv1"}, "features": {"conv2"}}),
+        (
+            RESIDUAL,
+            {
+                "stem": {"stem"},
+                "norm": {"norm"},
+                "features": {"conv", "depthwise", "dense_1", "late_norm"},
+            },
+        ),
+    ],
+    ids=["small_cnn", "residual"],
+)
+def test_ratios_are_those_of_a_gradient_tape(fashion, backbone, layers):
+    import keras
+    import tensorflow as tf
+
+    X, y = fashion
+    params = {"backbone": backbone, "random_state": 0, "dtype": "float64"}
+    frame = rank_freeze_points(TransferClassifier(**params), X, y)
+    start = {"freeze_until": 0, "head_init": "probe", "epochs": 0}
+    model = TransferClassifier(**params, **start).fit(X, y).model_
+    with tf.GradientTape() as tape:
+        probabilities = model(X[..., None].astype(float), training=False)
+        losses = keras.losses.sparse_categorical_crossentropy(y, probabilities)
+        loss = keras.ops.mean(losses)
+    variables = model.trainable_variables
+    pairs = [*zip(variables, tape.gradient(loss, variables), strict=True)]
+    ratios = frame.set_index("freeze_until")["gradient_ratio"]
+    assert np.isnan(ratios[0])
+    assert ratios.index[1:].tolist() == [*layers]
+    for point, names in layers.items():
+        frozen = [(v, g) for v, g in pairs if v.path.split("/")[-2] in names]
+        assert {v.path.split("/")[-2] for v, _ in frozen} == names
+        of_gradient, of_weights = (
+            np.sqrt(sum(np.sum(np.square(each[index])) for each in frozen)) for index in (1, 0)
+        )
+        assert_allclose(ratios[point], of_gradient / of_weights, rtol=1e-5)
+
+
+def test_a_class_split_measures_target_rows_at_pretrained_weights(make, fashion, tmp_path):
+    X, y = fashion
+    clf = make(pretrain_classes=GTE5, memory=tmp_path, freeze_until="conv1")
+    frame = rank_freeze_points(clf, X, y)
+    report = memory_report(tmp_path)
+    # The features of all stages, and those that the head takes.
+    assert (report["pretrainings_computed"], report["rows_computed"]) == (1, 2 * (y < 5).sum())
+    assert clf.freeze_until == "conv1"
+    assert not hasattr(clf, "classes_")
+    # What was computed is found: by the fit, and by a transformer with the pretrained body.
+    clf.fit(X, y)
+    assert memory_report(tmp_path)["pretrainings_found"] == 1
+    again = rank_freeze_points(make(pretrain_classes=GTE5), X, y)
+    assert_array_equal(again.iloc[:, 1:].to_numpy(float), frame.iloc[:, 1:].to_numpy(float))
+    random = rank_freeze_points(make(), X[y < 5], y[y < 5])
+    assert random["gradient_ratio"][2] != frame["gradient_ratio"][2]
+
+
+def test_weights_of_classes_count(make, fashion):
+    X, y = fashion
+    scores = [
+        rank_freeze_points(make(class_weight=weight), X, y)["mean_probe_score"][2]
+        for weight in (None, {0: 100.0})
+    ]
+    assert scores[0] != scores[1]
+
+
+def test_the_whole_body_is_measured(make, fashion, body_path):
+    X, y = fashion
+    assert len(rank_freeze_points(make(body_until="auto", weights=body_path), X, y)) == 3
+    assert len(rank_freeze_points(make(body_until="conv1"), X, y)) == 2
+
+
+def test_errors_say_what_to_do(make, fashion):
+    X, y = fashion
+    with pytest.raises(TypeError, match=r"must be a TransferClassifier, got SVC\. Of a pipeline"):
+        rank_freeze_points(SVC(), X, y)
+    with pytest.raises(ValueError, match="n_splits=30 cannot be greater"):
+        rank_freeze_points(make(), X, y, cv=30)
+    with pytest.raises(ValueError, match="'epochs' parameter"):
+        rank_freeze_points(make(epochs=-1), X, y)
