@@ -34,6 +34,7 @@ OPTIONAL_IMPORTS = {
     "distributed.py": {"dask": "dask", "distributed": "dask"},
     "inspection/_freeze_depth.py": {"matplotlib": "plot", "pandas": "plot"},
     "inspection/_freeze_panels.py": {"matplotlib": "plot"},
+    "inspection/_freeze_ranking.py": {"matplotlib": "plot", "pandas": "plot"},
     "inspection/_grad_cam_display.py": {"matplotlib": "plot"},
     "inspection/_history.py": {"matplotlib": "plot"},
     "inspection/_image_grid.py": {"matplotlib": "plot"},

@@ -12,10 +12,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import skfashion
-from skfashion import TransferClassifier, datasets
+from skfashion import BackboneFeatures, TransferClassifier, datasets
 from tests.class_split import first_of_each
 from tests.residual import RESIDUAL
 
@@ -78,6 +81,10 @@ PRESUPPOSED_ON = {
     },
     "saving.rst": {"backbone": lambda: RESIDUAL},
     "sharing.rst": {
+        "BackboneFeatures": lambda: BackboneFeatures,
+        "LogisticRegression": lambda: LogisticRegression,
+        "StandardScaler": lambda: StandardScaler,
+        "make_pipeline": lambda: make_pipeline,
         "TransferClassifier": lambda: TransferClassifier,
         "skfashion": lambda: skfashion,
     },
