@@ -43,9 +43,8 @@ check: .venv/lint
 
 # Hours: the quick ones come first. SKFASHION_WEIGHTS may name a folder with files of weights.
 BENCHMARKS := repeated_fits memory_growth dropout_grid prediction_and_memory training_speed where_time_goes growth \
-	shared_backbone feature_grid grid_speed cluster_search shared_workers large_inputs image_files augmentation_views freeze_ranking few_images \
-	transfer_gain \
-	reference_protocol other_domains few_labels frontier report_table
+	shared_backbone feature_grid grid_speed cluster_search shared_workers large_inputs image_files augmentation_views \
+	freeze_ranking few_images transfer_gain reference_protocol other_domains few_labels frontier report_table
 
 bench: .venv/bench
 	cd benchmarks && for script in $(BENCHMARKS); do ../$(BIN)/python $$script.py || exit 1; done

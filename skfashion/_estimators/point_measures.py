@@ -105,7 +105,7 @@ def _pooled_features(fit, weights, images) -> list[np.ndarray]:
     body = BodyArchitecture(
         network.backbone, network.image_shape, network.input_size, network.dtype
     )
-    layers = _list_points(fit)[1:]
+    layers = [*network.backbone.stages[:-1], "features"]
     pooled_features = get_pooled_features(body, layers, "average")
     of_body = {path: weights[path] for path in pooled_features.graph.shapes}
     if fit.store is None:

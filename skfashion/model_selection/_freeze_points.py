@@ -69,17 +69,24 @@ def freeze_points(
     {'backbone': ['densenet121'], 'freeze_until': [0, 'pool1', 'pool2_pool', 'pool3_pool',
      'pool4_pool', 'features'], 'learning_rate': [0.001, 0.01]}
     """
-    is_one = isinstance(backbone, str | Backbone)
-    if by_point or not is_one:
-        return [
-            {
-                f"{prefix}backbone": [each],
-                f"{prefix}freeze_until": points,
-                **{f"{prefix}{name}": values for name, values in parameters.items()},
-            }
-            for each in ([backbone] if is_one else backbone)
-            for points in _group_points(each, head, by_point)
-        ]
+    if isinstance(backbone, str | Backbone):
+        if not by_point:
+            _check_no_grid(backbone, prefix, parameters)
+            return _list_points(backbone, head)
+        backbone = [backbone]
+    return [
+        {
+            f"{prefix}backbone": [each],
+            f"{prefix}freeze_until": points,
+            **{f"{prefix}{name}": values for name, values in parameters.items()},
+        }
+        for each in backbone
+        for points in _group_points(each, head, by_point)
+    ]
+
+
+def _check_no_grid(backbone: str | Backbone, prefix: str, parameters: dict[str, Any]) -> None:
+    """Check that nothing is given that belongs to grids only."""
     if prefix or parameters:
         given = ", ".join([f"prefix={prefix!r}"] * bool(prefix) + list(parameters))
         raise ValueError(
@@ -87,7 +94,6 @@ def freeze_points(
             f"belongs into a grid. Give a list of backbones, such as [{backbone!r}], or "
             "by_point=True, for a list of grids."
         )
-    return _list_points(backbone, head)
 
 
 def _group_points(backbone: str | Backbone, head: bool, by_point: bool) -> list[list[Any]]:
