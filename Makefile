@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: demo quick test test-slow test-lowest lint check bench docs clean
+.PHONY: demo quick test test-slow test-lowest lint check bench docs notebook clean
 
 demo: .venv/demo
 	$(BIN)/python examples/demo/class_split.py $(if $(FULL),--full)
@@ -53,6 +53,10 @@ bench: .venv/bench
 docs: .venv/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+# Runs the notebook, and stores its outputs in it.
+notebook: .venv/test
+	$(BIN)/jupyter execute --inplace examples/notebooks/reference_protocol.ipynb
 
 clean:
 	rm -rf .venv .venv-lowest build dist demo-output docs/_build docs/auto_examples docs/api/generated
