@@ -1,5 +1,6 @@
 """The wheel and the sdist: contents, size, metadata, and the tests with an installed wheel."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -96,9 +97,20 @@ def test_suite_passes_with_the_installed_wheel(built, tmp_path):
     zipfile.ZipFile(wheel).extractall(site_packages)
     (site_packages / "requirements.pth").write_text(sysconfig.get_path("purelib"))
     python = Path(sysconfig.get_path("scripts", "venv", paths)) / "python"
-    show = [python, "-c", "import skfashion; print(skfashion.__file__)"]
-    shown = subprocess.run(show, cwd=copy, check=True, capture_output=True, text=True).stdout
-    assert Path(shown).is_relative_to(site_packages)
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PART_OF_THE_SUITE]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    # The path may lead to the source tree.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def run(*arguments):
+        return subprocess.run(
+            [python, *arguments],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    shown = run("-c", "import skfashion; print(skfashion.__file__)")
+    assert Path(shown.stdout).is_relative_to(site_packages), shown.stderr
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *PART_OF_THE_SUITE)
     assert not done.returncode, done.stdout[-4000:]
