@@ -70,11 +70,7 @@ def summarize_fit(classifier: Any) -> dict[str, str]:
         "parameters": f"{frozen:,} frozen, {trainable:,} trainable",
     }
     phases = {"pretraining": classifier.pretrain_history_, "fine-tuning": classifier.history_}
-    return lines | {
-        name: text
-        for name, text in zip(phases, map(_describe_phase, phases.values()), strict=True)
-        if text
-    }
+    return lines | {name: _describe_phase(history) for name, history in phases.items() if history}
 
 
 def _join_labels(labels: np.ndarray) -> str:
@@ -84,9 +80,7 @@ def _join_labels(labels: np.ndarray) -> str:
 
 def _describe_phase(history: Mapping[str, list]) -> str:
     """Return the number of epochs of a phase, and the accuracies of the last one."""
-    n_epochs = len(history.get("loss", ()))
-    if not n_epochs:
-        return ""
+    n_epochs = len(history["loss"])
     measures = {"accuracy": "training", "val_accuracy": "validation"}
     scores = [
         f"{kind} accuracy {history[name][-1]:.3f}"
