@@ -14,7 +14,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import skfashion
+
 ROOT = Path(__file__).parent.parent
+PACKAGE = Path(skfashion.__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
@@ -47,6 +50,7 @@ NEEDS = {
     "TransferClassifier": {"tensorflow"},
     "BackboneFeatures": {"tensorflow"},
     "FreezeDepthDisplay": {"matplotlib", "pandas"},
+    "FreezeRankingDisplay": {"matplotlib", "pandas"},
     "GradCAMDisplay": {"matplotlib"},
     "HistoryDisplay": {"matplotlib"},
     "ImageGridDisplay": {"matplotlib"},
@@ -136,12 +140,11 @@ def walk_at_run_time(node: ast.AST):
 
 
 def test_modules_import_only_what_dependencies_or_a_named_extra_hold():
-    package = ROOT / "skfashion"
     found = {}
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(PACKAGE.rglob("*.py")):
         optional = imports_of(ast.parse(path.read_text())) - importable_with()
         if optional:
-            found[path.relative_to(package).as_posix()] = optional
+            found[path.relative_to(PACKAGE).as_posix()] = optional
     assert found == {name: set(packages) for name, packages in OPTIONAL_IMPORTS.items()}
 
 
@@ -208,9 +211,9 @@ def test_pages_have_code():
     assert {"distributed", "ray"} <= code_needs(code_blocks(ROOT / "docs" / "distributed.rst"))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "skfashion").rglob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
 def test_docstrings_run_with_the_extras_of_the_install_page_and_of_their_module(path):
-    name = path.relative_to(ROOT / "skfashion").as_posix()
+    name = path.relative_to(PACKAGE).as_posix()
     extras = {"tensorflow", "plot", *OPTIONAL_IMPORTS.get(name, {}).values()}
     examples = re.findall(r"^ *(?:>>>|\.\.\.) (.*)$", path.read_text(), flags=re.MULTILINE)
     assert not code_needs("\n".join(examples)) - importable_with(*sorted(extras))

@@ -305,6 +305,7 @@ def require_official_weights(backbone: Backbone) -> OfficialWeights:
     if backbone.official is None:
         raise ValueError(
             f'weights="imagenet": backbone {backbone.name!r} has no official weights. Pass the '
-            "path of a file, as weights=PATH, or None."
+            "path of a file, as weights=PATH, or None, or choose a backbone that has official "
+            'weights, such as "mobilenet_v2".'
         )
     return backbone.official

@@ -204,10 +204,18 @@ def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
         raise ValueError(
             f"The target task needs at least two classes, got {len(target)} class: "
             f"{_format_labels(target)}; y has the classes {_format_labels(labels)}. Rows of sample "
-            "weight zero do not count."
+            f"weight zero do not count. {_remedy_for_few_classes(labels, target_classes)}"
         )
     ignored = np.setdiff1d(labels, np.union1d(source, target))
     return ClassSplit(source, target, ignored)
+
+
+def _remedy_for_few_classes(labels: np.ndarray, target_classes) -> str:
+    if len(labels) < 2:
+        return "Pass rows of two or more classes."
+    if target_classes is not None:
+        return "Name more classes in target_classes."
+    return "Leave two or more classes out of pretrain_classes."
 
 
 def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) -> ClassSplit:
@@ -272,10 +280,20 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
         raise ValueError(
             f"{parameter} names labels that y lacks: "
             f"{_format_labels(sorted(missing, key=str))}; y has the classes "
-            f"{_format_labels(labels)}. Each fold must hold every class of both tasks; labels are "
-            f"compared with their type. {META_ESTIMATOR_REMEDY}"
+            f"{_format_labels(labels)}. {_compare_types(missing, labels, parameter)}Each fold must "
+            f"hold every class of both tasks; labels are compared with their type. "
+            f"{META_ESTIMATOR_REMEDY}"
         )
     return labels[[label in wanted for label in labels.tolist()]]
+
+
+def _compare_types(missing: set, labels: np.ndarray, parameter: str) -> str:
+    """Return a sentence on text beside numbers, which are never equal, or nothing."""
+    are_text = [{isinstance(label, str) for label in part} for part in (missing, labels.tolist())]
+    if are_text not in ([{True}, {False}], [{False}, {True}]):
+        return ""
+    kinds = ["text" if each == {True} else "numbers" for each in are_text]
+    return f"{parameter} has {kinds[0]} and y has {kinds[1]}: convert one of them. "
 
 
 def _format_labels(labels, most: int = 30) -> str:

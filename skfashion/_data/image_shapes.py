@@ -36,16 +36,17 @@ def as_rows(X, known_shape=None):
     Raises
     ------
     ValueError
-        If `X` is not an array, has more than four dimensions, or its channels do not seem to
+        If `X` is not an array, has one or more than four dimensions, or its channels do not seem to
         come last.
     """
     X = as_array(X)
-    if X.ndim <= 2:
+    if X.ndim in (0, 2):  # scikit-learn has an error for a scalar
         return X, None
-    if X.ndim > 4:
+    if not 2 < X.ndim <= 4:
+        remedy = " Reshape your data: one flat row is X.reshape(1, -1)." if X.ndim == 1 else ""
         raise ValueError(
             "X must be images of shape (n, h, w) or (n, h, w, c), or flat rows of shape "
-            f"(n, h*w*c), got an array of shape {X.shape}."
+            f"(n, h*w*c), got an array of shape {X.shape}.{remedy}"
         )
     X = np.asanyarray(X)
     n, height, width = X.shape[:3]

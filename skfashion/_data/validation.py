@@ -173,6 +173,7 @@ def check_training_data(
     shape : tuple of (h, w, c) or None
         Shape of the images in `X`; `None` for flat rows.
     """
+    check_not_swapped(X, y, suffix)
     rows, shape = check_rows(estimator, X, image_shape, f"X{suffix}")
     y = check_labels(y, f"y{suffix}", warn=True)
     with errors_name(f"X{suffix} and y{suffix}"):
@@ -181,6 +182,23 @@ def check_training_data(
     if sample_weight is not None:
         weight = check_weights_of_rows(sample_weight, rows, f"sample_weight{suffix}")
     return LabelledData.of_positive_weight(rows, y, weight), shape
+
+
+def check_not_swapped(X, y, suffix: str = "") -> None:
+    """Check that `X` and `y`, as arrays, are not each other.
+
+    Raises
+    ------
+    ValueError
+        If `X` has the shape of labels, and `y` that of images.
+    """
+    shape_of_X: tuple[int, ...] = getattr(X, "shape", ())
+    shape_of_y: tuple[int, ...] = getattr(y, "shape", ())
+    if len(shape_of_X) == 1 and len(shape_of_y) > 1 and shape_of_y[1] > 1:
+        raise ValueError(
+            f"X{suffix} has shape {shape_of_X} and y{suffix} has shape {shape_of_y}, so they seem "
+            f"to be swapped. Pass images as X{suffix} and labels as y{suffix}."
+        )
 
 
 def check_weights_of_rows(sample_weight, rows, name: str = "sample_weight") -> np.ndarray:
@@ -226,6 +244,7 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
     with errors_name(name):
         if y is None:
             raise ValueError("fit requires y to be passed, but the target y is None.")
+        _check_one_dimension(y, name)
         y = column_or_1d(y, input_name=name, warn=warn)
         _check_no_label_is_missing(y, name)
         assert_all_finite(y, input_name=name)
@@ -237,6 +256,16 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
                 f"{y.dtype}."
             )
     return y
+
+
+def _check_one_dimension(y, name: str) -> None:
+    """Check that there is one label a row, as one-hot rows do not have."""
+    shape: tuple[int, ...] = getattr(y, "shape", ())
+    if len(shape) > 1 and shape[1] > 1:
+        raise ValueError(
+            f"{name} must be a 1d array with one label for each row, got an array of shape "
+            f"{shape}. Labels of one-hot rows are {name}.argmax(axis=1)."
+        )
 
 
 def _check_no_label_is_missing(y: np.ndarray, name: str) -> None:
@@ -274,13 +303,14 @@ def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndar
     TypeError, ValueError
         If lengths differ, labels are of another type than those of `fit`, or weights are invalid.
     """
+    check_not_swapped(X, y)
     with errors_name("X"):
         n_rows = _num_samples(X)
     y = check_labels(y)
     if KINDS_OF_LABELS[y.dtype.kind] != KINDS_OF_LABELS[classes.dtype.kind]:
         raise ValueError(
             f"y has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
-            "Labels are compared with their type."
+            "Labels are compared with their type: convert those of y."
         )
     if n_rows != len(y):
         raise ValueError(f"X and y must have the same length, got {n_rows} and {len(y)} rows.")

@@ -29,6 +29,7 @@ from .._interrupts import interrupts_deferred
 from .fit_progress import CallbackSupportMixin, FitProgress
 from .fitted_model_estimator import FittedModelEstimator
 from .fitted_network import FittedNetwork, FittedState
+from .fitted_summary import SummarizedAttributes, summarize_fit
 from .meta_estimators import refuse_class_split_inside
 
 if TYPE_CHECKING:  # this module imports TensorFlow
@@ -272,6 +273,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
             "_fitted": network,
             "_model": None,
         }
+
+    def _get_fitted_attr_html(self, doc_link=""):
+        attributes = super()._get_fitted_attr_html(doc_link)
+        return SummarizedAttributes(attributes, summarize_fit(self))
 
     # -- Prediction ------------------------------------------------------------------------
 

@@ -31,7 +31,10 @@ class FittedModelEstimator(BackboneEstimator):
     def __getattr__(self, name: str) -> Any:
         # model_ is not a property, because inspect.getmembers reads all properties of the class.
         if name != "model_" or "_fitted" not in vars(self):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            remedy = " before fit. Call fit first." if name == "model_" else ""
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}{remedy}"
+            )
         if self._model is None:
             self._model = self._fitted.build_model()
         return self._model

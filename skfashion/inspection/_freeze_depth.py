@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
@@ -15,9 +14,20 @@ from .._messages import unknown_name_message
 from ..model_selection import search_frame
 from ._depth_axis import DepthAxis
 from ._freeze_curves import make_curves
-from ._freeze_panels import COSTS, draw_best, draw_cost, draw_lines, draw_spread, label_panels
+from ._freeze_marks import find_marked_points, find_scratch_score
+from ._freeze_panels import (
+    draw_cost,
+    draw_lines,
+    draw_rings,
+    draw_scratch_line,
+    draw_spread,
+    known_costs,
+    label_panels,
+    make_depth_panels,
+    places_side_by_side,
+)
 from ._freeze_search import make_freeze_search, score_name
-from ._panels import COLORS, MARKERS, make_panels
+from ._panels import COLORS, MARKERS
 
 if TYPE_CHECKING:
     import pandas
@@ -49,6 +59,8 @@ class FreezeDepthDisplay:
         Name of the score.
     n_splits : int, default=None
         Number of folds; `None` if unknown.
+    scratch_score : float, default=None
+        Score without pretraining and frozen layers; `None` if unknown.
 
     Attributes
     ----------
@@ -66,6 +78,11 @@ class FreezeDepthDisplay:
         Their spread, with ``std_display_style="fill_between"``.
     best_ : matplotlib Line2D
         The ring around the best score.
+    cheapest_ : matplotlib Line2D or None
+        The square around the point with the fewest trainable parameters within one standard
+        deviation of the best; `None` if it is the best.
+    scratch_line_ : matplotlib Line2D or None
+        The line at the score from scratch.
     cost_lines_ : dict of str to list of matplotlib Line2D
         The curves of each cost.
 
@@ -99,12 +116,14 @@ class FreezeDepthDisplay:
         place_label: str = "frozen up to",
         score_name: str = "score",
         n_splits: int | None = None,
+        scratch_score: float | None = None,
     ) -> None:
         self.curves = curves
         self.place_names = place_names
         self.place_label = place_label
         self.score_name = score_name
         self.n_splits = n_splits
+        self.scratch_score = scratch_score
 
     @classmethod
     def from_search(
@@ -193,6 +212,7 @@ class FreezeDepthDisplay:
             place_label=axis.label,
             score_name=score_name(search.scoring, search.refit),
             n_splits=search.n_splits_,
+            scratch_score=find_scratch_score(search, frame),
         )
         return display.plot(
             ax,
@@ -337,9 +357,14 @@ class FreezeDepthDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         if std_display_style is not None and std_display_style not in _SPREADS:
             raise ValueError(unknown_name_message("std_display_style", std_display_style, _SPREADS))
-        costs = self._known_costs(costs)
-        self._make_panels(ax, len(costs))
-        curves, places = list(self.curves.values()), self._places_side_by_side()
+        costs = known_costs(costs, self.curves.values())
+        curves = list(self.curves.values())
+        places, marked = places_side_by_side(curves), find_marked_points(curves)
+        labels = [*self.curves, *marked, *([] if self.scratch_score is None else ["from scratch"])]
+        names = list(self.place_names.values())
+        self.axes_ = make_depth_panels(ax, len(costs), labels, names)
+        self.ax_ = self.axes_[0]
+        self.figure_ = self.ax_.get_figure()
         styles = [
             {"color": color, "marker": marker, "markersize": 5, **(line_kw or {})}
             for _, color, marker in zip(curves, cycle(COLORS), cycle(MARKERS), strict=False)
@@ -353,45 +378,18 @@ class FreezeDepthDisplay:
             spread = draw_spread(self.ax_, std_display_style, curves, places, self.lines_, kw or {})
         self.errorbars_ = spread if std_display_style == "errorbar" else None
         self.fill_between_ = spread if std_display_style == "fill_between" else None
-        self.best_ = draw_best(self.ax_, curves, places)
+        rings = draw_rings(self.ax_, marked, curves, places)
+        self.best_, self.cheapest_ = rings[0], rings[1] if len(rings) > 1 else None
+        self.scratch_line_ = draw_scratch_line(self.ax_, self.scratch_score)
         self.cost_lines_ = {
             cost: draw_cost(panel, cost, curves, places, styles)
             for panel, cost in zip(self.axes_[1:], costs, strict=True)
         }
         folds = {None: "", 1: ", 1 fold"}.get(self.n_splits, f", {self.n_splits} folds")
         self.ax_.set_ylabel(f"{self.score_name}{folds}")
-        label_panels(self.axes_, [*self.lines_, self.best_], self.place_names, self.place_label)
+        lines = [*self.lines_, *rings, *filter(None, [self.scratch_line_])]
+        label_panels(self.axes_, lines, self.place_names, self.place_label)
         return self
-
-    def _make_panels(self, ax: AxesLike | None, n_costs: int) -> None:
-        """Make a panel for scores, and a lower one for each cost."""
-        heights = [3.0, *[1.0] * n_costs]
-        figsize = (8.0 if len(self.place_names) > 8 else 6.4, 3.2 + 1.2 * n_costs)
-        panels = make_panels(
-            ax, (len(heights), 1), figsize=figsize, height_ratios=heights, sharex=True
-        )
-        self.axes_ = panels.ravel()
-        self.ax_ = self.axes_[0]
-        self.figure_ = self.ax_.get_figure()
-
-    def _known_costs(self, costs: Sequence[str]) -> list[str]:
-        """Return the costs with at least one known value."""
-        for cost in costs:
-            if cost not in COSTS:
-                raise ValueError(unknown_name_message("costs", cost, COSTS))
-        return [
-            cost
-            for cost in costs
-            if any(curve[COSTS[cost].column].notna().any() for curve in self.curves.values())
-        ]
-
-    def _places_side_by_side(self) -> list[pandas.Series]:
-        """Return the places of each curve's points, shifted a little so that none hides another."""
-        curves = list(self.curves.values())
-        gaps = np.diff(np.unique(np.concatenate([curve["place"] for curve in curves])))
-        step = min(0.1, 0.5 / len(curves)) * min(gaps, default=0)
-        first = -step * (len(curves) - 1) / 2
-        return [curve["place"] + first + number * step for number, curve in enumerate(curves)]
 
 
 def _check_dependencies(caller: str) -> None:

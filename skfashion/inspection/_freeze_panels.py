@@ -1,22 +1,40 @@
-"""Draw curves over freeze depth: scores, their spread, the best of them, and costs."""
+"""Draw curves over freeze depth: scores, their spread, rings around points, and costs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._panels import QUIET, tidy
+from .._messages import unknown_name_message
+from ._freeze_marks import Point
+from ._panels import (
+    CHARACTER_WIDTH,
+    NO_SPACING,
+    QUIET,
+    Spacing,
+    font_size,
+    line_length,
+    make_panels,
+    size_in_points,
+    tidy,
+    wrap_text,
+)
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
+    from ._panels import AxesLike
+
 # A linear axis would flatten costs that differ by more than this factor.
 _MAX_LINEAR_RATIO = 100
 _MAX_NAME_LENGTH = 22
+_LINE = 1.6  # height of a line, as a multiple of the font's size
+_LEGEND_HANDLE = 40  # points
+_ROTATED_NAMES = 40  # points
 
 
 class Cost(NamedTuple):
@@ -30,6 +48,41 @@ COSTS = {
     "seconds": Cost("mean_fit_time", "seconds per fit"),
     "parameters": Cost("n_trainable_params", "trainable parameters"),
 }
+
+
+def known_costs(costs: Sequence[str], curves: Iterable[pandas.DataFrame]) -> list[str]:
+    """Return the costs with at least one known value.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    for cost in costs:
+        if cost not in COSTS:
+            raise ValueError(unknown_name_message("costs", cost, COSTS))
+    frames = list(curves)
+    return [
+        cost for cost in costs if any(each[COSTS[cost].column].notna().any() for each in frames)
+    ]
+
+
+def make_depth_panels(
+    ax: AxesLike | None, n_costs: int, labels: Sequence[str], names: Sequence[str]
+) -> np.ndarray:
+    """Return a panel for scores and a lower one for each cost.
+
+    A single Axes has space for a legend with these labels, and for the names of freeze points.
+    """
+    heights = [3.0, *[1.0] * n_costs]
+    return make_panels(
+        ax,
+        (len(heights), 1),
+        figsize=(8.0 if len(names) > 8 else 6.4, 3.2 + 1.2 * n_costs),
+        height_ratios=heights,
+        sharex=True,
+        spacing=legend_and_titles(ax, labels, names),
+    ).ravel()
 
 
 def draw_lines(
@@ -86,28 +139,34 @@ def draw_spread(
     return spread
 
 
-def draw_best(
-    panel: Axes, curves: Sequence[pandas.DataFrame], places: Sequence[pandas.Series]
-) -> Line2D:
-    """Draw a ring around the best score of the last round, labelled with its freeze point."""
-    last = max(curve["iter"].max() for curve in curves)
-    scores = [curve["mean_test_score"].where(curve["iter"] == last) for curve in curves]
-    number = int(np.nanargmax([score.max() for score in scores]))
-    row = scores[number].idxmax()
-    score, point = curves[number].loc[row, ["mean_test_score", "freeze_point"]]
-    frozen = "nothing frozen" if point == "nothing" else f"frozen up to {point}"
-    (ring,) = panel.plot(
-        places[number][row],
-        score,
-        linestyle="none",
-        marker="o",
-        markersize=13,
-        markerfacecolor="none",
-        markeredgecolor=QUIET,
-        markeredgewidth=1.5,
-        label=f"best: {score:.3f}, {frozen}",
-    )
-    return ring
+def draw_scratch_line(panel: Axes, score: float | None) -> Line2D | None:
+    """Draw a line at the score from scratch, if it is known."""
+    if score is None:
+        return None
+    return panel.axhline(score, color=QUIET, linestyle="--", label=f"from scratch: {score:.3f}")
+
+
+def draw_rings(
+    panel: Axes,
+    points: Mapping[str, Point],
+    curves: Sequence[pandas.DataFrame],
+    places: Sequence[pandas.Series],
+) -> list[Line2D]:
+    """Draw a ring or a square around points of the curves, by their labels."""
+    return [
+        panel.plot(
+            places[point.curve][point.row],
+            curves[point.curve].loc[point.row, "mean_test_score"],
+            linestyle="none",
+            marker=marker,
+            markersize=13,
+            markerfacecolor="none",
+            markeredgecolor=QUIET,
+            markeredgewidth=1.5,
+            label=label,
+        )[0]
+        for (label, point), marker in zip(points.items(), "os", strict=False)
+    ]
 
 
 def draw_cost(
@@ -118,7 +177,7 @@ def draw_cost(
     styles: Sequence[Mapping[str, Any]],
 ) -> list[Line2D]:
     """Draw a cost of each curve, on a logarithmic axis if costs differ much."""
-    from matplotlib.ticker import EngFormatter
+    from matplotlib.ticker import EngFormatter, StrMethodFormatter
 
     column, title = COSTS[cost]
     lines = draw_lines(panel, column, curves, places, styles)
@@ -129,9 +188,20 @@ def draw_cost(
         panel.margins(y=0.15)
     else:
         panel.set_ylim(0, 1.15 * most if most else 1)
-    panel.yaxis.set_major_formatter(EngFormatter(sep=""))
-    panel.set_title(title, loc="left", size="medium")
+    is_time = cost == "seconds"  # "200m" would be read as minutes
+    panel.yaxis.set_major_formatter(
+        StrMethodFormatter("{x:g}") if is_time else EngFormatter(sep="")
+    )
+    panel.set_title(title, loc="left", size=font_size(panel))
     return lines
+
+
+def places_side_by_side(curves: Sequence[pandas.DataFrame]) -> list[pandas.Series]:
+    """Return the places of each curve's points, shifted a little so that none hides another."""
+    gaps = np.diff(np.unique(np.concatenate([curve["place"] for curve in curves])))
+    step = min(0.1, 0.5 / len(curves)) * min(gaps, default=0)
+    first = -step * (len(curves) - 1) / 2
+    return [curve["place"] + first + number * step for number, curve in enumerate(curves)]
 
 
 def label_panels(
@@ -145,16 +215,19 @@ def label_panels(
         tidy(panel)
     for panel in panels[:-1]:
         panel.tick_params(axis="x", bottom=False)
+    for line in legend_lines:
+        line.set_label(_wrap_label(str(line.get_label()), panels[0]))
     panels[0].legend(
         handles=list(legend_lines),
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=2 if len(legend_lines) < 7 else 3,
+        ncols=_legend_columns(panels[0], legend_lines),
+        fontsize=font_size(panels[0]),
         frameon=False,
         borderaxespad=0,
     )
     names = [_shorten_start(name) for name in place_names.values()]
-    crowded = len(names) > 6 or sum(map(len, names)) > 50
+    crowded = _are_crowded(names, panels[-1])
     panels[-1].set_xticks(
         list(place_names),
         names,
@@ -163,6 +236,32 @@ def label_panels(
         rotation_mode="anchor" if crowded else "default",
     )
     panels[-1].set_xlabel(place_label)
+
+
+def legend_and_titles(ax: Any, labels: Sequence[str], names: Sequence[str]) -> Spacing:
+    """Return the space of text in a single Axes: a legend, titles, and names of freeze points."""
+    if not hasattr(ax, "get_window_extent"):
+        return NO_SPACING
+    size = font_size(ax)
+    n_lines = sum(1 + _wrap_label(label, ax).count("\n") for label in labels)
+    below = _ROTATED_NAMES if _are_crowded([*map(_shorten_start, names)], ax) else 0
+    return Spacing(_LINE * size * n_lines, _LINE * size, below)
+
+
+def _wrap_label(label: str, ax: Any) -> str:
+    return wrap_text(label, line_length(ax, margin=_LEGEND_HANDLE))
+
+
+def _legend_columns(panel: Axes, lines: Sequence[Line2D]) -> int:
+    """Return the number of columns of a legend that fit into the width of a panel."""
+    longest = max(len(str(line.get_label())) for line in lines)
+    width = _LEGEND_HANDLE + CHARACTER_WIDTH * font_size(panel) * longest
+    return max(1, min(2 if len(lines) < 7 else 3, int(size_in_points(panel)[0] / width)))
+
+
+def _are_crowded(names: Sequence[str], ax: Any) -> bool:
+    """Return whether names of freeze points overlap unless they are rotated."""
+    return len(names) > 6 or sum(map(len, names)) > min(50, line_length(ax))
 
 
 def _shorten_start(name: str) -> str:

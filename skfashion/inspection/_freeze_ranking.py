@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 
 from ..model_selection import rank_freeze_points
-from ._freeze_panels import label_panels
-from ._panels import COLORS, MARKERS, make_panels
+from ._freeze_panels import label_panels, legend_and_titles
+from ._panels import COLORS, MARKERS, font_size, line_length, make_panels, shorten_middle
 
 if TYPE_CHECKING:
     import pandas
@@ -145,8 +145,17 @@ class FreezeRankingDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         ranking = self.ranking
         places = range(len(ranking))
+        points = ("nothing" if point == 0 else str(point) for point in ranking["freeze_until"])
+        names = {float(place): name for place, name in zip(places, points, strict=True)}
         figsize = 8.0 if len(ranking) > 8 else 6.4, 4.8
-        panels = make_panels(ax, (2, 1), figsize=figsize, height_ratios=[2.0, 1.0], sharex=True)
+        panels = make_panels(
+            ax,
+            (2, 1),
+            figsize=figsize,
+            height_ratios=[2.0, 1.0],
+            sharex=True,
+            spacing=legend_and_titles(ax, ["linear probe"], list(names.values())),
+        )
         self.axes_ = panels.ravel()
         self.ax_, lower = self.axes_
         self.figure_ = self.ax_.get_figure()
@@ -157,9 +166,9 @@ class FreezeRankingDisplay:
         self.errorbar_ = self.ax_.errorbar(places, mean, std, **{**base, **(errorbar_kw or {})})
         (self.ratio_line_,) = lower.plot(places, ranking["gradient_ratio"], **style)
         self.ax_.set_ylabel("accuracy")
-        lower.set_title("gradient / weights of the last frozen stage", loc="left", size="medium")
+        title = "gradient / weights of the last frozen stage"
+        size = font_size(lower)
+        lower.set_title(shorten_middle(title, line_length(lower)), loc="left", size=size)
         lower.set_ylim(bottom=0)
-        points = ("nothing" if point == 0 else str(point) for point in ranking["freeze_until"])
-        names = {float(place): name for place, name in zip(places, points, strict=True)}
         label_panels(self.axes_, [self.line_], names, "frozen up to")
         return self

@@ -23,7 +23,7 @@ from ._image_panels import (
     label_name,
     make_image_panels,
     to_grey_or_rgb,
-    write_lines,
+    write_names,
 )
 from ._panels import COLORS, QUIET
 
@@ -238,27 +238,27 @@ class GradCAMDisplay:
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         lines = [self._lines(index) for index in range(len(self.images))]
-        n_lines = max(map(len, lines), default=0)
-        self.axes_ = make_image_panels(ax, self.images, n_columns, n_lines=n_lines)
+        self.axes_ = make_image_panels(ax, self.images, n_columns, names=lines)
         self.figure_ = self.axes_[0, 0].get_figure()
         grey = self.images @ _LUMA if np.ndim(self.images) == 4 else self.images
         self.images_ = draw_images(self.axes_, grey, imshow_kw)
         style = {"cmap": "inferno", "vmin": 0, "vmax": 1, "alpha": 0.55, **(heatmap_kw or {})}
         self.heatmaps_ = draw_images(self.axes_, self.heatmaps, style)
-        for panel, text in zip(self.axes_.flat, lines, strict=False):
-            write_lines(panel, text, text_kw)
+        write_names(self.axes_, lines, text_kw, is_new_figure=ax is None)
         return self
 
-    def _lines(self, index: int) -> list[tuple[str, str]]:
+    def _lines(self, index: int) -> list[tuple[str, str | None]]:
         """Return the text below an image: the names of its labels, and their colours."""
         label = self.y_pred[index]
         true = label if self.y_true is None else self.y_true[index]
         explained = label if self.target is None else self.target[index]
         predicted = label_name(label, self.class_names)
-        color = "black" if true == label else COLORS[1]
-        lines = [(f"{predicted} ({format_percent(self.confidence[index])})", color)]
+        color = None if true == label else COLORS[1]
+        lines: list[tuple[str, str | None]] = [
+            (f"{predicted} ({format_percent(self.confidence[index])})", color)
+        ]
         if self.y_true is not None:
-            lines.append((f"is {label_name(true, self.class_names)}", "black"))
+            lines.append((f"is {label_name(true, self.class_names)}", None))
         if explained != label:
             lines.append((f"map of {label_name(explained, self.class_names)}", QUIET))
         return lines

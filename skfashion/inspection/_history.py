@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._estimators.find_classifier import fitted_classifier
-from ._panels import COLORS, QUIET, make_panels, tidy
+from ._panels import (
+    COLORS,
+    QUIET,
+    Spacing,
+    font_size,
+    line_length,
+    make_panels,
+    shorten_middle,
+    size_in_points,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +31,9 @@ if TYPE_CHECKING:
 
 History = Mapping[str, list[Any]]
 
+_LINE = 13  # points
+_TICK_WIDTH = 25  # points
+_ROUND_STEPS = (1, 2, 5)
 _STYLES: dict[str, dict[str, Any]] = {
     "training": {"color": COLORS[0], "marker": "o", "markersize": 4},
     "validation": {"color": COLORS[1], "marker": "s", "markersize": 4, "linestyle": "--"},
@@ -28,6 +42,8 @@ _STYLES: dict[str, dict[str, Any]] = {
 
 class HistoryDisplay:
     """Loss and accuracy of a fit, on the source task and then on the target task.
+
+    The axis counts the epochs of each task from 1.
 
     It is recommended to use :meth:`from_estimator`. All parameters are stored as attributes.
 
@@ -164,7 +180,9 @@ class HistoryDisplay:
             raise ValueError(
                 "No epoch was run, so there is no history to show. Fit with epochs of at least 1."
             )
-        panels = make_panels(ax, (2, 1), figsize=(6.4, 4.8), sharex=True)
+        # The legend and the names of the tasks are above the panels.
+        spacing = Spacing(above=3.5 * _LINE, between=_LINE)
+        panels = make_panels(ax, (2, 1), figsize=(6.4, 4.8), sharex=True, spacing=spacing)
         self.axes_ = panels.ravel()
         self.figure_ = self.axes_[0].get_figure()
         first_epochs = (1, 1 + n_source)
@@ -174,54 +192,95 @@ class HistoryDisplay:
             for first, phase in zip(first_epochs, phases, strict=True)
             for line in _draw_curves(panel, phase, measure, first, line_kw or {})
         ]
-        self._mark_phases(n_source, n_target, freeze_line_kw or {})
-        self._label(n_source + n_target)
+        n_lines = self._mark_phases(n_source, n_target, freeze_line_kw or {})
+        self._label(n_source, n_target, n_lines)
         return self
 
-    def _mark_phases(self, n_source: int, n_target: int, freeze_line_kw: Mapping[str, Any]) -> None:
-        """Shade the source task, and draw and name the line between the tasks."""
-        boundary = n_source + 0.5
+    def _mark_phases(self, n_source: int, n_target: int, freeze_line_kw: Mapping[str, Any]) -> int:
+        """Shade the source task, name both tasks, and draw the line between them.
+
+        Returns
+        -------
+        int
+            The number of lines of the names.
+        """
+        boundary, end = n_source + 0.5, n_source + n_target + 0.5
         style = {"color": QUIET, "linestyle": ":", "linewidth": 1.5, **freeze_line_kw}
         self.freeze_lines_ = [panel.axvline(boundary, **style) for panel in self.axes_]
         for panel in self.axes_:
-            panel.axvspan(0.5, boundary, color="0.96", zorder=0, linewidth=0)
-        if n_source:
-            self._write_above("source task", 0.5, "left")
-        if n_target:
-            frozen = f"frozen up to {self.freeze_point}" if self.freeze_point else "nothing frozen"
-            # The name starts at the line if it fits there, else it ends at the right edge.
-            fits = n_target >= n_source
-            self._write_above(
-                f"target task, {frozen}",
-                boundary if fits else n_source + n_target + 0.5,
-                "left" if fits else "right",
-            )
+            panel.axvspan(0.5, boundary, color="0.5", alpha=0.08, zorder=0, linewidth=0)
+        frozen = f"frozen up to {self.freeze_point}" if self.freeze_point else "nothing frozen"
+        source, target = "source task", f"target task, {frozen}"
+        if not n_source or not n_target:
+            name = source if n_source else target
+            self._write_above(name, 0.5, "left", line=0)
+            return 1
+        length = line_length(self.axes_[0])
+        needs_source, needs_target = (
+            len(name) / length * (n_source + n_target) for name in (source, target)
+        )
+        if needs_source <= n_source and needs_target <= n_target:
+            self._write_above(source, 0.5, "left", line=0)
+            self._write_above(target, boundary, "left", line=0)
+            return 1
+        n_lines = 1 if needs_source + needs_target < n_source + n_target else 2
+        self._write_above(source, 0.5, "left", line=n_lines - 1)
+        self._write_above(target, end, "right", line=0)
+        return n_lines
 
-    def _write_above(self, text: str, epoch: float, align: str) -> None:
+    def _write_above(self, text: str, epoch: float, align: str, line: int) -> None:
         panel = self.axes_[0]
         panel.annotate(
-            text,
+            shorten_middle(text, line_length(panel)),
             (epoch, 1),
-            xytext=(0, 4),
+            xytext=(0, 4 + _LINE * line),
             xycoords=panel.get_xaxis_transform(),
             textcoords="offset points",
             ha=align,
+            size=font_size(panel),
             color=QUIET,
         )
 
-    def _label(self, n_epochs: int) -> None:
-        from matplotlib.ticker import MaxNLocator
+    def _label(self, n_source: int, n_target: int, n_lines: int) -> None:
+        from matplotlib.transforms import ScaledTranslation
 
         loss, accuracy = self.axes_
         for panel in self.axes_:
             tidy(panel)
         loss.set_ylabel("loss")
+        n_epochs = n_source + n_target
         accuracy.set(ylabel="accuracy", xlabel="epoch", xlim=(0.5, n_epochs + 0.5))
-        accuracy.xaxis.set_major_locator(
-            MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
+        step = _round_step(n_epochs, int(size_in_points(accuracy)[0] / _TICK_WIDTH))
+        epochs = [_ticks(n_source, step), _ticks(n_target, step)]
+        accuracy.set_xticks(
+            [*epochs[0], *(n_source + epoch for epoch in epochs[1])],
+            [str(epoch) for phase in epochs for epoch in phase],
         )
         handles = {line.get_label(): line for line in self.lines_}
-        loss.legend(handles.values(), handles.keys(), frameon=False)
+        above = ScaledTranslation(0, (4 + _LINE * n_lines) / 72, self.figure_.dpi_scale_trans)
+        loss.legend(
+            handles.values(),
+            handles.keys(),
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            bbox_transform=loss.transAxes + above,
+            ncols=len(handles),
+            fontsize=font_size(loss),
+            frameon=False,
+            borderpad=0,
+            borderaxespad=0,
+        )
+
+
+def _round_step(n_epochs: int, n_ticks: int) -> int:
+    """Return the smallest round number of epochs between ticks for at most `n_ticks` ticks."""
+    steps = (step * 10**power for power in count() for step in _ROUND_STEPS)
+    return next(step for step in steps if n_epochs <= step * max(n_ticks, 1))
+
+
+def _ticks(n_epochs: int, step: int) -> list[int]:
+    """Return the multiples of a step among the epochs of a phase, or the last epoch."""
+    return [*range(step, n_epochs + 1, step)] or [n_epochs][:n_epochs]
 
 
 def _draw_curves(

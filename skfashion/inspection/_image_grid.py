@@ -22,23 +22,23 @@ from ._image_panels import (
     label_name,
     make_image_panels,
     shorten_file_name,
-    write_lines,
+    write_names,
 )
 from ._mistakes import (
+    describe_left_out,
     flat_image_shape,
     mistakes_title,
     names_of_files,
     select_mistakes,
     to_visible_images,
 )
-from ._panels import COLORS, QUIET
+from ._panels import COLORS, QUIET, font_size, line_length, wrap_text
 
 if TYPE_CHECKING:
     from ._panels import AxesLike
 
-# Room for the title above the grid.
+# Smallest width of a new figure, for the title.
 _TITLE_COLUMNS = 4
-_TITLE_HEIGHT = 0.35  # inches
 
 
 class ImageGridDisplay:
@@ -192,7 +192,7 @@ class ImageGridDisplay:
         rows = np.flatnonzero(classifier._fitted.split.scored_rows(labels))
         X = _safe_indexing(X, rows)
         probabilities = estimator.predict_proba(X)
-        return cls.from_predictions(
+        display = cls._of_mistakes(
             X,
             labels[rows],
             classifier.classes_[probabilities.argmax(axis=1)],
@@ -203,11 +203,9 @@ class ImageGridDisplay:
             resize=classifier.resize,
             n_images=n_images,
             class_names=class_names,
-            ax=ax,
-            n_columns=n_columns,
-            imshow_kw=imshow_kw,
-            text_kw=text_kw,
+            left_out=describe_left_out(len(labels) - len(rows), classifier._fitted.split),
         )
+        return display.plot(ax, n_columns=n_columns, imshow_kw=imshow_kw, text_kw=text_kw)
 
     @classmethod
     def from_predictions(
@@ -278,20 +276,48 @@ class ImageGridDisplay:
         See :class:`ImageGridDisplay`.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
+        display = cls._of_mistakes(
+            X,
+            y_true,
+            y_pred,
+            confidence,
+            image_shape=image_shape,
+            pixel_range=pixel_range,
+            resize=resize,
+            n_images=n_images,
+            class_names=class_names,
+        )
+        return display.plot(ax, n_columns=n_columns, imshow_kw=imshow_kw, text_kw=text_kw)
+
+    @classmethod
+    def _of_mistakes(
+        cls,
+        X: ArrayLike,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        confidence: ArrayLike,
+        *,
+        image_shape: tuple[int, ...] | None,
+        pixel_range: tuple[float, float] | None,
+        resize: str,
+        n_images: int,
+        class_names: ClassNames | None,
+        left_out: str | None = None,
+    ) -> ImageGridDisplay:
+        """Return the display of the most confident mistakes, not drawn yet."""
         check_n_images(n_images)
         true, predicted, sure = (column_or_1d(each) for each in (y_true, y_pred, confidence))
         check_consistent_length(X, true, predicted, sure)
         shown, n_mistakes = select_mistakes(true, predicted, sure, n_images)
-        display = cls(
+        return cls(
             images=to_visible_images(X, shown, image_shape, pixel_range, resize),
             y_true=true[shown],
             y_pred=predicted[shown],
             confidence=sure[shown],
             class_names=class_names,
-            title=mistakes_title(len(shown), n_mistakes, len(true)),
+            title=mistakes_title(len(shown), n_mistakes, len(true), left_out),
             file_names=names_of_files(X, shown),
         )
-        return display.plot(ax, n_columns=n_columns, imshow_kw=imshow_kw, text_kw=text_kw)
 
     def plot(
         self,
@@ -320,34 +346,38 @@ class ImageGridDisplay:
             The display itself.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
+        names = [self._lines(index) for index in range(len(self.images))]
         self.axes_ = make_image_panels(
             ax,
             self.images,
             n_columns,
-            n_lines=2 if self.file_names is None else 3,
+            names=names,
             min_columns=_TITLE_COLUMNS,
-            title_height=_TITLE_HEIGHT,
+            title_lines=len(self._title_for(ax).splitlines()),
         )
         self.figure_ = self.axes_[0, 0].get_figure()
         self.images_ = draw_images(self.axes_, self.images, imshow_kw)
-        self._write_names(text_kw)
+        write_names(self.axes_, names, text_kw, is_new_figure=ax is None)
         self.title_ = self._write_title(ax)
         return self
 
-    def _write_names(self, text_kw: Mapping[str, Any] | None) -> None:
-        """Write the predicted and the true name, and the file name, below each image."""
-        names = [None] * len(self.images) if self.file_names is None else self.file_names
-        for panel, *labels, confidence, file_name in zip(
-            self.axes_.flat, self.y_pred, self.y_true, self.confidence, names, strict=False
-        ):
-            predicted, true = (label_name(label, self.class_names) for label in labels)
-            lines = [
-                (f"{predicted} ({format_percent(confidence)})", COLORS[1]),
-                (f"is {true}", "black"),
-            ]
-            if file_name is not None:
-                lines.append((shorten_file_name(file_name), QUIET))
-            write_lines(panel, lines, text_kw)
+    def _lines(self, index: int) -> list[tuple[str, str | None]]:
+        """Return the text below an image: both names and the file name, and their colours."""
+        predicted, true = (
+            label_name(labels[index], self.class_names) for labels in (self.y_pred, self.y_true)
+        )
+        lines: list[tuple[str, str | None]] = [
+            (f"{predicted} ({format_percent(self.confidence[index])})", COLORS[1]),
+            (f"is {true}", None),
+        ]
+        if self.file_names is not None:
+            lines.append((shorten_file_name(self.file_names[index]), QUIET))
+        return lines
+
+    def _title_for(self, ax: Any) -> str:
+        """Return the title, in lines that fit into a single Axes."""
+        title = self.title or ""
+        return wrap_text(title, line_length(ax)) if hasattr(ax, "set_title") else title
 
     def _write_title(self, ax: Any) -> Any:
         """Write the title, unless the caller passed one Axes per panel."""
@@ -355,9 +385,12 @@ class ImageGridDisplay:
             return None
         if not len(self.images):
             panel = self.axes_[0, 0]
-            return panel.text(
-                0.5, 0.5, self.title, ha="center", va="center", transform=panel.transAxes
-            )
+            style = {"ha": "center", "va": "center", "size": font_size(panel)}
+            title = self._title_for(panel)
+            return panel.text(0.5, 0.5, title, transform=panel.transAxes, **style)
         if ax is None:
             return self.figure_.suptitle(self.title, size="medium")
-        return ax.set_title(self.title, size="medium") if hasattr(ax, "set_title") else None
+        if not hasattr(ax, "set_title"):
+            return None
+        # In the space above the images: the Axes may be at the edge of the figure.
+        return ax.set_title(self._title_for(ax), size=font_size(ax), y=1, pad=0, va="top")

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from .._data.class_names import ClassNames, name_of_label
 from .._data.pixel_range import WHITE
-from ._panels import make_panels
+from ._panels import (
+    CHARACTER_WIDTH,
+    Spacing,
+    make_panels,
+    shorten_middle,
+    size_in_points,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from ._panels import AxesLike
+
+# Texts below an image, and their colours.
+Lines: TypeAlias = Sequence[tuple[str, str | None]]
 
 N_IMAGES = 12
 _MAX_COLUMNS = 6
 _SIDE = 1.45  # inches
 _MARGIN_BELOW = 0.1  # inches
 _LINE_HEIGHT = 0.15  # inches
-_POINTS_OF_LINE = 11
+_FONT_SIZE, _SMALLEST_FONT_SIZE = 8.0, 5.0
+_LINE_POINTS = 1.4  # height of a line, as a multiple of the font's size
+_SPACE_BELOW_IMAGE = 3  # points
+_TITLE_LINE = 14  # points
 _MAX_NAME_LENGTH = 15
 _MAX_FILE_NAME_LENGTH = 20
 
@@ -62,9 +72,9 @@ def make_image_panels(
     images: np.ndarray,
     n_columns: int | None,
     *,
-    n_lines: int,
+    names: Sequence[Lines],
     min_columns: int = 1,
-    title_height: float = 0.0,
+    title_lines: int = 0,
 ) -> np.ndarray:
     """Return a grid of panels without axes, one for each image.
 
@@ -75,27 +85,49 @@ def make_image_panels(
     images : ndarray of shape (n, h, w) or (n, h, w, 3)
         The images.
     n_columns : int or None
-        Columns. `None` gives the fewest rows of at most six images.
-    n_lines : int
+        Columns. `None` gives the fewest rows of at most six images, or the largest images in one
+        Axes that is divided.
+    names : list of list of (str, str or None)
         Lines of text below each image.
     min_columns : int, default=1
         Minimum number of columns of a new figure's width.
-    title_height : float, default=0.0
-        Height of a title, in inches.
+    title_lines : int, default=0
+        Lines of a title above the images.
 
     Returns
     -------
     ndarray of matplotlib Axes, of shape (n_rows, n_columns)
         The panels.
     """
-    n_rows, n_columns = _grid_shape(len(images), n_columns)
     height, width = np.shape(images)[1:3]
+    n_lines = max(map(len, names), default=2)
+    text_height = _SPACE_BELOW_IMAGE + _LINE_POINTS * _FONT_SIZE * n_lines
+    title_height = _TITLE_LINE * title_lines
+    if n_columns is None and len(images) and hasattr(ax, "get_window_extent"):
+        n_columns = _columns_of_largest_images(
+            len(images), height / width, ax, text_height, title_height
+        )
+    n_rows, n_columns = _grid_shape(len(images), n_columns)
     row_height = _SIDE * height / width + _MARGIN_BELOW + _LINE_HEIGHT * n_lines
-    figsize = (_SIDE * max(n_columns, min_columns), row_height * n_rows + title_height)
-    panels = make_panels(ax, (n_rows, n_columns), figsize=figsize)
+    figsize = (_SIDE * max(n_columns, min_columns), row_height * n_rows + title_height / 72)
+    spacing = Spacing(title_height, text_height, text_height)
+    panels = make_panels(ax, (n_rows, n_columns), figsize=figsize, spacing=spacing)
     for panel in panels.flat:
         panel.set_axis_off()
     return panels
+
+
+def _columns_of_largest_images(
+    n_images: int, aspect: float, ax: Any, text_height: float, title_height: float
+) -> int:
+    """Return the number of columns with the largest images, and text below each, in an Axes."""
+    width, height = size_in_points(ax)
+
+    def side(n_columns: int) -> float:
+        row_height = (height - title_height) / ceil(n_images / n_columns)
+        return min(width / n_columns, (row_height - text_height) / aspect)
+
+    return max(range(1, n_images + 1), key=lambda number: (side(number), number))
 
 
 def _grid_shape(n_images: int, n_columns: int | None) -> tuple[int, int]:
@@ -117,23 +149,46 @@ def draw_images(
 # -- Names -------------------------------------------------------------------------------------
 
 
-def write_lines(
-    panel: Axes, lines: Sequence[tuple[str, str]], text_kw: Mapping[str, Any] | None
+def write_names(
+    panels: np.ndarray,
+    names: Sequence[Lines],
+    text_kw: Mapping[str, Any] | None,
+    *,
+    is_new_figure: bool,
 ) -> None:
-    """Write lines, each a text and its colour, below an image."""
-    for number, (text, color) in enumerate(lines):
-        panel.annotate(
-            text,
-            (0.5, 0),
-            xytext=(0, -3 - _POINTS_OF_LINE * number),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            **{"ha": "center", "va": "top", "size": 8, "color": color, **(text_kw or {})},
-        )
+    """Write lines below each image, all in one size, shortened to the width of a panel.
+
+    Parameters
+    ----------
+    panels : ndarray of matplotlib Axes
+        The panels.
+    names : list of list of (str, str or None)
+        Lines below each image: texts and their colours, `None` for the colour of the style.
+    text_kw : dict or None
+        Style of the text.
+    is_new_figure : bool
+        Whether the figure has room for names of full size.
+    """
+    size, length = _FONT_SIZE, None
+    longest = max((len(text) for lines in names for text, _ in lines), default=0)
+    if longest and not is_new_figure:
+        width = size_in_points(panels.flat[0])[0] / CHARACTER_WIDTH
+        size = min(max(width / longest, _SMALLEST_FONT_SIZE), _FONT_SIZE)
+        length = int(width / size)
+    for panel, lines in zip(panels.flat, names, strict=False):
+        for number, (text, color) in enumerate(lines):
+            panel.annotate(
+                text if length is None else shorten_middle(text, length),
+                (0.5, 0),
+                xytext=(0, -_SPACE_BELOW_IMAGE - _LINE_POINTS * size * number),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                **{"ha": "center", "va": "top", "size": size, "color": color, **(text_kw or {})},
+            )
 
 
 def label_name(label: Any, class_names: ClassNames | None) -> str:
-    """Return the name of a label, shortened to fit below an image.
+    """Return the name of a label, shortened in its middle to fit below an image.
 
     Parameters
     ----------
@@ -153,7 +208,7 @@ def label_name(label: Any, class_names: ClassNames | None) -> str:
         If `class_names` is a sequence and the label is not an integer.
     """
     name = name_of_label(label, class_names)
-    return name if len(name) <= _MAX_NAME_LENGTH else name[: _MAX_NAME_LENGTH - 1] + "…"
+    return shorten_middle(name.replace("$", r"\$"), _MAX_NAME_LENGTH)
 
 
 def shorten_file_name(name: str) -> str:

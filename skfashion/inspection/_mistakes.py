@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
+from .._data.class_split import ClassSplit
 from .._data.decoded_rows import DecodedRows
 from .._data.image_decoding import ImageDecoder
 from .._data.image_list import images_to_decode, is_path
@@ -89,12 +90,45 @@ def names_of_files(X: ArrayLike, indices: np.ndarray) -> list[str] | None:
     return [Path(images[index]).name for index in indices]
 
 
-def mistakes_title(n_shown: int, n_mistakes: int, n_images: int) -> str:
-    """Return a title with the number of mistakes, and how many are shown."""
+def mistakes_title(
+    n_shown: int, n_mistakes: int, n_images: int, left_out: str | None = None
+) -> str:
+    """Return a title with the number of mistakes, and how many are shown.
+
+    Parameters
+    ----------
+    n_shown, n_mistakes, n_images : int
+        Numbers of images.
+    left_out : str, default=None
+        The images of other tasks, as `describe_left_out` names them; `None` without a class split.
+
+    Returns
+    -------
+    str
+        The title, of two lines if images are left out.
+    """
+    kind = "image" if left_out is None else "target-task image"
+    images = f"{n_images:,} {kind}{'' if n_images == 1 else 's'}"
     if not n_mistakes:
-        return f"No mistake in {n_images:,} images"
-    if n_mistakes == 1:
-        return f"The only mistake in {n_images:,} images"
-    if n_shown == n_mistakes:
-        return f"All {n_mistakes} mistakes in {n_images:,} images"
-    return f"The {n_shown} most confident of {n_mistakes:,} mistakes in {n_images:,} images"
+        title = f"No mistakes among {images}"
+    elif n_mistakes == 1:
+        title = f"The only mistake among {images}"
+    elif n_shown == n_mistakes:
+        title = f"All {n_mistakes} mistakes among {images}"
+    else:
+        title = f"The {n_shown} most confident of {n_mistakes:,} mistakes among {images}"
+    return f"{title},\n{left_out} left out" if left_out else title
+
+
+def describe_left_out(n_left_out: int, split: ClassSplit) -> str | None:
+    """Return the number of images outside the target task as text.
+
+    The text is empty for no such image. Without classes outside the target task it is `None`.
+    """
+    if not len(split.left_out):
+        return None
+    if not n_left_out:
+        return ""
+    kind = "images of other classes" if len(split.ignored) else "source-class images"
+    name = kind.replace("images", "image") if n_left_out == 1 else kind
+    return f"{n_left_out:,} {name}"

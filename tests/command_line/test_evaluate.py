@@ -108,7 +108,7 @@ def test_the_page_has_scores_model_and_versions(text, model, upside_down):
     clf = skfashion.load(model)
     assert f"{clf.score(X, y):.3f}" in page.texts_in("strong")
     n_mistakes = int((clf.predict(X) != y).sum())
-    assert f"The 12 most confident of {n_mistakes} mistakes in 24 images." in page.texts_in("p")
+    assert f"The 12 most confident of {n_mistakes} mistakes among 24 images." in page.texts_in("p")
     assert repr(clf) in page.texts_in("pre")
     facts = dict(zip(page.texts_in("dt"), page.texts_in("dd"), strict=True))
     assert facts["skfashion"] == skfashion.__version__
@@ -130,7 +130,7 @@ def test_a_page_without_mistakes(model, tmp_path):
     )
     write_report(tmp_path / "page.html", right, clf, "model.skf", "photos")
     page = Page((tmp_path / "page.html").read_text())
-    assert "No mistake in 2 images." in page.texts_in("p")
+    assert "No mistakes among 2 images." in page.texts_in("p")
     assert "1.000" in page.texts_in("strong")
 
 

@@ -51,12 +51,23 @@ def test_labels_may_be_strings():
         ([4], None, r"at least two classes, got \[4\]; .* pretrain_classes=None"),
         ([0, 1, 2, 3, 4], None, "names every class that y has"),
         ([0, 1, 2, 3], None, r"The target task needs at least two classes, got 1 class: \[4\]"),
+        ([0, 1, 2, 3], None, r"Leave two or more classes out of pretrain_classes\.$"),
+        ([0, 1], [2], r"Name more classes in target_classes\.$"),
+        (["0", "1"], None, r"pretrain_classes has text and y has numbers: convert one of them\."),
         ([[0, 1]], None, "pretrain_classes must be a flat list of labels"),
     ],
 )
 def test_labels_that_y_cannot_be_split_into(pretrain, target, message):
     with pytest.raises(ValueError, match=message):
         split_classes(Y, pretrain, target)
+
+
+def test_text_that_y_lacks_is_not_taken_for_another_type():
+    with pytest.raises(ValueError, match="lacks") as raised:
+        split_classes(np.array(["cat", "dog", "ant", "bee"]), ["cat", "cow"])
+    assert "convert" not in str(raised.value)
+    with pytest.raises(ValueError, match="has numbers and y has text: convert one"):
+        split_classes(np.array(["cat", "dog", "ant", "bee"]), [0, 1])
 
 
 def test_a_first_batch_may_lack_target_classes():

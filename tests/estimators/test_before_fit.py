@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -70,6 +71,28 @@ def test_the_notebook_representation_builds_no_model(fresh, wrap):
         assert "n_frozen_params_" in html
     assert fresh._model is None
     assert "model_" in dir(fresh)
+
+
+def test_the_notebook_representation_shows_the_fit_at_a_glance(fresh):
+    html = fresh._repr_html_()
+    for title, text in {
+        "source task": "5, 6, 7, 8, 9",
+        "target task": "0, 1, 2, 3, 4",
+        "frozen up to": "features",
+        "parameters": f"{fresh.n_frozen_params_:,} frozen, {fresh.n_trainable_params_:,} trainable",
+        "fine-tuning": f"2 epochs, training accuracy {fresh.history_['accuracy'][-1]:.3f}",
+    }.items():
+        assert f'<td class="param">{title}</td><td>{text}</td>' in html
+    assert "Fit at a glance" not in TransferClassifier()._repr_html_()
+
+
+def test_the_summary_escapes_names_and_shortens_long_lists(fresh):
+    fresh.classes_ = np.array([f"<b>{number}" for number in range(20)])
+    fresh.source_classes_ = np.array([])
+    html = fresh._repr_html_()
+    assert "no pretraining" in html
+    assert "&lt;b&gt;11, … (20 classes)</td>" in html
+    assert "<b>1" not in html
 
 
 def test_the_representation_of_a_search_builds_no_model(fresh):

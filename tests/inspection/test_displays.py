@@ -48,7 +48,10 @@ def test_a_figure_of_its_own_or_the_room_that_is_given(displays, name):
     room = left.get_position()
     display = displays[name](ax=left)
     assert display.figure_ is figure
-    assert display.axes_.shape == own.axes_.shape
+    if name in ("grid", "map"):  # as many columns as give the largest images
+        assert display.axes_.size == own.axes_.size
+    else:
+        assert display.axes_.shape == own.axes_.shape
     assert not left.axison
     assert not right.has_data()
     figure.draw_without_rendering()

@@ -24,8 +24,9 @@ def test_the_most_confident_mistakes_of_the_target_task(fitted, fashion_test):
     assert_allclose(display.confidence, probabilities.max(axis=1)[worst])
     for image, expected in zip(display.images_, X[worst], strict=True):
         assert_array_equal(image.get_array(), expected)
-    assert (
-        display.title_.get_text() == f"The 5 most confident of {len(wrong)} mistakes in 50 images"
+    assert display.title_.get_text() == (
+        f"The 5 most confident of {len(wrong)} mistakes among 50 target-task images,\n"
+        "50 source-class images left out"
     )
 
 
@@ -78,7 +79,7 @@ def test_colours_and_names():
     ]
     assert display.axes_[0, 0].texts[0].get_color() == "green"
     assert display.images_[0].get_interpolation() == "nearest"
-    assert display.title_.get_text() == "All 3 mistakes in 4 images"
+    assert display.title_.get_text() == "All 3 mistakes among 4 images"
 
 
 def test_labels_never_seen_are_mistakes(fitted, fashion_test):
@@ -92,7 +93,7 @@ def test_no_mistake_is_a_picture_that_says_so(fashion_test):
     X, y = fashion_test
     for images in (X, X / 255):
         display = ImageGridDisplay.from_predictions(images, y, y, np.ones(len(y)))
-        assert texts(display.axes_[0, 0]) == ["No mistake in 100 images"]
+        assert texts(display.axes_[0, 0]) == ["No mistakes among 100 images"]
         assert not display.images_
 
 
