@@ -157,7 +157,8 @@ def _row_heights(
 def size_in_points(ax: Axes) -> tuple[float, float]:
     """Return width and height of an Axes, in points."""
     extent = ax.get_window_extent()
-    scale = 72 / ax.get_figure().dpi  # type: ignore[union-attr]
+    figure: Any = ax.get_figure()
+    scale = 72 / figure.dpi
     return extent.width * scale, extent.height * scale
 
 
