@@ -67,7 +67,7 @@ ENDS_IN_STAGE = Backbone("ends_in_stage", build=with_relu, stages=("only",), min
             r"has 'only' and 'features', which are one output of backbone 'ends_in_stage'",
         ),
     ],
-    ids=str,
+    ids=lambda each: str(each if isinstance(each, str) else each["layer"]),
 )
 def test_bad_lists(fashion, params, message):
     with pytest.raises(ValueError, match=message):
