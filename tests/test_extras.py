@@ -106,11 +106,24 @@ packages_distributions = cache(metadata.packages_distributions)
 def importable_with(*extras: str) -> frozenset:
     """Return the top-level packages that can be imported then."""
     installed = installed_with(*extras)
-    return frozenset(
+    importable = {
         package
         for package, names in packages_distributions().items()
         if installed & {canonicalize_name(name) for name in names}
-    ) | {"skfashion"}
+    }
+    # A distribution that is not installed here is taken to have a package of its name.
+    absent = {name.replace("-", "_") for name in installed if not is_installed(name)}
+    return frozenset({"skfashion", *importable, *absent})
+
+
+@cache
+def is_installed(distribution: str) -> bool:
+    """Return whether this environment has a distribution."""
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 # -- What code imports -------------------------------------------------------------------------

@@ -152,7 +152,12 @@ class Fit:
 
     def run(self) -> FittedState:
         """Pretrain, if there is a source task, and fine-tune on the target task."""
-        weights, pretrain_history = self.start_weights()
+        pretrain_history: History = {}
+        if self.split.pretrains:
+            pretrained = self.pretrain()
+            pretrain_history, weights = pretrained.history, self.transfer(pretrained.weights)
+        else:
+            weights = self.initial_weights(self.network)
         is_judged = self.settings.judges and self.n_epochs > 0
         if self.settings.probes:
             weights = self.probe(weights, all_rows=self.settings.judges and not is_judged)
@@ -191,13 +196,6 @@ class Fit:
         return self.settings.fine_tuning.epochs
 
     # -- Steps -----------------------------------------------------------------------------
-
-    def start_weights(self) -> tuple[Weights, History]:
-        """Return the weights that the target task starts from, and the history of pretraining."""
-        if not self.split.pretrains:
-            return self.initial_weights(self.network), {}
-        pretrained = self.pretrain()
-        return self.transfer(pretrained.weights), pretrained.history
 
     def initial_weights(self, network: Network) -> Weights:
         """Draw weights; the body's come from a file where one is given.

@@ -62,7 +62,10 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
     ValueError
         If the folds do not suit the rows of the target task.
     """
-    weights, _ = fit.start_weights()
+    if fit.split.pretrains:
+        weights = fit.transfer(fit.pretrain().weights)
+    else:
+        weights = fit.initial_weights(fit.network)
     classes = fit.split.target
     data = fit.train.of_classes(classes).weighted_by_class(fit.params.class_weight, classes)
     data = data.sample(MOST_ROWS, fit.streams.integer("rows to compare freeze points on"))
