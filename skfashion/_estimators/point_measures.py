@@ -1,4 +1,4 @@
-"""What a pass over the images tells of each freeze point: probes, and gradients."""
+"""Measures of each freeze point before any fine-tuning: linear probes and gradient ratios."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ MOST_ROWS = 2_000
 
 @dataclass(frozen=True)
 class PointMeasures:
-    """What was measured of a freeze point.
+    """Measures of a freeze point.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ class PointMeasures:
     probe_scores : ndarray of shape (n_folds,)
         Accuracy of a linear probe of the features there, on each fold; nan if nothing is frozen.
     gradient_ratio : float
-        Norm of the gradient over the norm of the weights, of the weights that are frozen here and
-        not at the point before; nan if there are none.
+        Norm of the gradient over the norm of the weights, for the weights that are frozen here and
+        not at the previous point; nan if there are none.
     """
 
     freeze_until: str | int
@@ -48,7 +48,7 @@ class PointMeasures:
 
 
 def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
-    """Return what is measured of each freeze point, from nothing frozen to the whole body.
+    """Return the measures of each freeze point, from nothing frozen to the whole body.
 
     Parameters
     ----------
@@ -143,15 +143,11 @@ def _gradient_ratios(fit, weights, data) -> list[float]:
     ratios, before = [], set[str]()
     for point in _list_points(fit):
         frozen = {*fit.network.paths_frozen_at(point)} & {*gradients}
-        ratios.append(_ratio_of_norms(gradients, weights, frozen - before))
+        of_gradient, of_weights = (_norm(each, frozen - before) for each in (gradients, weights))
+        ratios.append(of_gradient / of_weights if of_weights else np.nan)
         before = frozen
     return ratios
 
 
-def _ratio_of_norms(gradients, weights, paths) -> float:
-    norms = (
-        np.sqrt(sum(np.sum(np.square(of_path[path], dtype=float)) for path in paths))
-        for of_path in (gradients, weights)
-    )
-    of_gradient, of_weights = norms
-    return float(of_gradient / of_weights) if of_weights else np.nan
+def _norm(arrays, paths) -> float:
+    return float(np.sqrt(sum(np.sum(np.square(arrays[path], dtype=float)) for path in paths)))

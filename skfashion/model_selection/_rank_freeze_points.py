@@ -1,4 +1,4 @@
-"""A table of freeze points before any fit: probes of their features, and gradients."""
+"""A table of freeze points before any fit: linear probes and gradient ratios."""
 
 from typing import TYPE_CHECKING, Any
 
