@@ -1,6 +1,6 @@
 """A grid over layers of a frozen VGG16 and a classifier's penalty, in passes through the network.
 
-Run ``python benchmarks/feature_grid.py``; it takes about 20 minutes on two cores. The grid has 4
+Run ``python benchmarks/feature_grid.py``; it takes about 26 minutes on two cores. The grid has 4
 layers x 3 values of C x 3 folds of 3,000 images, enlarged to 64 pixels a side. `BackboneFeatures`
 with `memory` is compared with the `memory` of scikit-learn's `Pipeline` around the same features.
 In each round both sides run in turn, and each starts with an empty folder. A pass is every image
