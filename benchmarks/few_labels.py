@@ -23,6 +23,7 @@ and is scored on the first 2,000 test images. Nothing was chosen on these. The m
 import argparse
 
 import numpy as np
+from _draws import draw_rows
 from _few_labels_peers import fastai_recipe, keras_recipe, tuned_probe
 from _report import print_table
 from _results import Results
@@ -34,14 +35,6 @@ from skfashion.datasets import fetch_fashion_mnist
 BACKBONES = ("vgg16", "inception_v3", "mobilenet_v2")
 SIZES = (10, 50, 200)
 N_TEST = 2_000
-
-
-def draw_rows(y, n_of_each, seed):
-    """Return the rows of a draw; a smaller draw is the beginning of a larger one."""
-    rng = np.random.default_rng(seed)
-    return np.concatenate(
-        [rng.permutation(np.flatnonzero(y == label))[:n_of_each] for label in np.unique(y)]
-    )
 
 
 def ours(backbone, seed, train, test, **params):

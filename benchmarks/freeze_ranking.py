@@ -18,6 +18,7 @@ import argparse
 from functools import partial
 
 import numpy as np
+from _draws import draw_rows
 from _report import print_table
 from _results import Results
 from _weights import weights_of
@@ -62,14 +63,8 @@ def score(backbone, seed, point, few, validation):
 
 def compare(backbone, seed, results, train, validation):
     """Return the rows of both tables for one draw."""
-    X, y = train
-    rows = np.concatenate(
-        [
-            np.random.default_rng([seed, label]).permutation(np.flatnonzero(y == label))[:N_IMAGES]
-            for label in np.unique(y)
-        ]
-    )
-    few = X[rows], y[rows]
+    rows = draw_rows(train[1], N_IMAGES, seed)
+    few = tuple(part[rows] for part in train)
     ranking = results.get((backbone, seed, "ranking"), partial(rank, backbone, seed, few))
     points = list_points(backbone)
     scores = [

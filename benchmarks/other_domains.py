@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import skimage.data
+from _draws import draw_rows
 from _report import print_table
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -63,9 +64,7 @@ def draw(X, y, n_images, seed):
     """Return `n_images` images of each class; `None` for all."""
     if n_images is None:
         return X, y
-    rng = np.random.default_rng(seed)
-    rows = [rng.permutation(np.flatnonzero(y == label))[:n_images] for label in np.unique(y)]
-    rows = np.concatenate(rows)
+    rows = draw_rows(y, n_images, seed)
     return X[rows], y[rows]
 
 

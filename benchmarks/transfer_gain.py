@@ -20,6 +20,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from _draws import draw_rows
 from _report import DIRECTIONS, print_table
 from _results import Results
 from sklearn.base import clone
@@ -118,15 +119,6 @@ class Source:
         return path
 
 
-def draw(train, classes, size, seed):
-    """Return `size` random images of each class."""
-    X, y = train
-    rng = np.random.default_rng(seed)
-    rows = [rng.permutation(np.flatnonzero(y == label))[:size] for label in classes]
-    rows = np.concatenate(rows)
-    return X[rows], y[rows]
-
-
 def fit(network, side, candidate, few, seed, weights, searches):
     """Return a fitted estimator. `searches` says whether transfer searches its freeze point."""
     regularization, updates = candidate
@@ -153,7 +145,8 @@ def run(network, side, candidate, direction, size, seed, source, train, test, se
     """Return accuracy and freeze point of one fit."""
     target = DIRECTIONS[direction][1]
     weights = source.weights(network, direction, seed % 100) if side == "transfer" else None
-    few = draw(train, target, size, seed)
+    rows = draw_rows(train[1], size, seed, target)
+    few = tuple(part[rows] for part in train)
     clf = fit(network, side, candidate, few, seed, weights, searches)
     of_target = np.isin(test[1], target)
     return {

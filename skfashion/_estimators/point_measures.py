@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from .._cache.hashing import digest
 from .._data.class_split import encode
 from .._networks.architecture import BodyArchitecture
 from .._networks.loss_gradient import LossGradient
 from .._networks.pooled_features import get_pooled_features
 from .._training.head_probe import LinearProbe
+from .fitted_features import FeatureSharing
 from .probing import probe_output_layer
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _pooled_features(fit, weights, images) -> list[np.ndarray]:
     if fit.store is None:
         side_by_side = pooled_features.features(of_body, images)
     else:
-        hashes = {path: digest(array) for path, array in of_body.items()}
+        hashes = FeatureSharing.of(fit.store, of_body).hashes
         side_by_side = pooled_features.shared_features(of_body, hashes, images, fit.store)
     ends = np.cumsum(pooled_features.widths)
     return np.split(side_by_side, ends[:-1], axis=1)
