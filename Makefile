@@ -47,7 +47,7 @@ BENCHMARKS := repeated_fits memory_growth dropout_grid prediction_and_memory tra
 	freeze_ranking few_images transfer_gain reference_protocol other_domains few_labels frontier report_table
 
 bench: .venv/bench
-	cd benchmarks && for script in $(BENCHMARKS); do ../$(BIN)/python $$script.py || exit 1; done
+	$(BIN)/python benchmarks/record.py $(BENCHMARKS)
 
 # The build needs no network. It runs the gallery's examples.
 docs: .venv/docs

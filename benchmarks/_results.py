@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+# Kept with the code: what benchmarks printed, and results by cell.
+RESULTS = Path(__file__).parent / "results"
+
 
 class Results:
     """Results by cell, in a file with a line of JSON for each.

@@ -21,12 +21,13 @@ and is scored on the first 2,000 test images. Nothing was chosen on these. The m
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 from _draws import draw_rows
 from _few_labels_peers import fastai_recipe, keras_recipe, tuned_probe
 from _report import print_table
-from _results import Results
+from _results import RESULTS, Results
 from _weights import weights_of
 
 from skfashion import TransferClassifier
@@ -67,7 +68,7 @@ def main():
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--results", default="few_labels.jsonl")
+    parser.add_argument("--results", type=Path, default=RESULTS / "few_labels.jsonl")
     options = parser.parse_args()
     X, y = fetch_fashion_mnist("train", return_X_y=True)
     test = [part[:N_TEST] for part in fetch_fashion_mnist("test", return_X_y=True)]

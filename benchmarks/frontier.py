@@ -17,12 +17,13 @@ their functions, is left out.
 """
 
 import argparse
+from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
 from _plain_keras import as_floats, epoch_clock, small_resnet
 from _report import print_table
-from _results import Results
+from _results import RESULTS, Results
 
 from skfashion import Recipe, TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
@@ -169,7 +170,7 @@ def main():
     parser.add_argument("--speed-images", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--checkpoint", default="frontier")
-    parser.add_argument("--results", default="frontier.jsonl")
+    parser.add_argument("--results", type=Path, default=RESULTS / "frontier.jsonl")
     options = parser.parse_args()
     train = [part[: options.images] for part in fetch_fashion_mnist("train", return_X_y=True)]
     test = fetch_fashion_mnist("test", return_X_y=True)

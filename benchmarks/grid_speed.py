@@ -6,6 +6,7 @@ same 6,000 source and 6,000 target images, in turn, and starts with nothing stor
 
 - cuts: 5 freeze points x 2 learning rates x 3 folds of the target rows;
 - deep: the same, from conv2 on;
+- distinct: deep without `features`, which cuts at the same tensor as conv2;
 - heads: 3 freeze points x 4 learning rates x 2 heads x 3 folds of all rows, so that each fold
   pretrains on other rows.
 
@@ -38,6 +39,7 @@ GRIDS = {
         "learning_rate": RATES,
     },
     "deep": {"freeze_until": ["conv2", "features", "dense"], "learning_rate": RATES},
+    "distinct": {"freeze_until": ["conv2", "dense"], "learning_rate": RATES},
     "heads": {
         "freeze_until": ["conv2", "features", "dense"],
         "learning_rate": [0.0003, 0.0005, 0.001, 0.002],

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from _report import GTE5, print_table
-from _results import Results
+from _results import RESULTS, Results
 from _weights import weights_of
 from sklearn.model_selection import train_test_split
 
@@ -169,7 +169,7 @@ def main():
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     parser.add_argument("--images", type=int, help="only the first images, to try the script")
     parser.add_argument("--checkpoint", type=Path, default=Path("report_table"))
-    parser.add_argument("--results", default="report_table.jsonl")
+    parser.add_argument("--results", type=Path, default=RESULTS / "report_table.jsonl")
     options = parser.parse_args()
     data, results = Data.load(options.images), Results(options.results)
     columns = ["backbone", "training", "side", "frozen to", "augmentation", "epochs"]
@@ -180,8 +180,8 @@ def main():
         for step in options.steps:
             if PLANS[backbone].params(step) is not None:
                 rows.append(run.row(step))
-                title = f"{len(data.train[0]):,} training images, accuracy, {os.cpu_count()} cores"
-                print_table(title, columns, rows)
+    title = f"{len(data.train[0]):,} training images, accuracy, {os.cpu_count()} cores"
+    print_table(title, columns, rows)
 
 
 if __name__ == "__main__":

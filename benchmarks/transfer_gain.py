@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from _draws import draw_rows
 from _report import DIRECTIONS, print_table
-from _results import Results
+from _results import RESULTS, Results
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -207,7 +207,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--choose", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path("transfer_gain"))
-    parser.add_argument("--results", default="transfer_gain.jsonl")
+    parser.add_argument("--results", type=Path, default=RESULTS / "transfer_gain.jsonl")
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     train = fetch_fashion_mnist("train", return_X_y=True)

@@ -1,0 +1,122 @@
+"""Tables of measurements are what benchmarks printed.
+
+`benchmarks/record.py` keeps their output in `benchmarks/results/`. Pages include tables from there,
+so that they cannot differ. README cannot include files: its tables are compared.
+"""
+
+import re
+
+import pytest
+
+from .pages import PAGES, ROOT
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "docs").exists(), reason="a source distribution has no pages"
+)
+
+RESULTS = ROOT / "benchmarks" / "results"
+README, *GUIDE = PAGES
+
+# Tables of figures that no benchmark measures, by page and section, and where they are from.
+NOT_MEASURED = {
+    ("backbones.rst", "Features for other classifiers"): "test_backbone_features.py checks them",
+    ("class_split.rst", "The small CNN"): "the sizes of its layers",
+    ("comparison.rst", "Moving from skorch"): "values of parameters",
+    ("images.rst", "Forms and pixel values"): "the rules for pixel values",
+}
+# These were typed before outputs were kept. `benchmarks/record.py` prints them anew.
+NOT_KEPT = {
+    ("backbones.rst", "Accuracy on all of Fashion-MNIST"): "report_table",
+    ("backbones.rst", "Accuracy on other domains"): "other_domains",
+    ("class_split.rst", "Published figures"): "reference_protocol",
+    ("class_split.rst", "When transfer pays"): "few_images",
+    ("defaults.rst", "Accuracy with few images"): "few_labels",
+    ("defaults.rst", "Cost of the defaults"): "default_cost",
+    ("distributed.rst", "Cost of a cluster"): "cluster_search",
+    ("images.rst", "Images larger than memory"): "large_inputs",
+    ("photographs.rst", "Beside other libraries"): "image_files",
+    ("speed.rst", "Speed of a fit"): "training_speed",
+    ("speed.rst", "Speed of a search"): "grid_speed",
+    ("speed.rst", "Repeated fits"): "repeated_fits",
+    ("speed.rst", "Memory of a search"): "memory_growth",
+    ("speed.rst", "Prediction, memory, import"): "prediction_and_memory",
+    ("speed.rst", "Profile of a training step"): "where_time_goes",
+}
+NOT_KEPT_IN_README = {"reference_protocol", "report_table"}
+
+_RULE = re.compile(r"^ *=+(  +=+)+$")
+_TITLE = re.compile(r"^(=+|-+|~+)$")
+_INCLUDE = re.compile(
+    r"^\.\. include:: \.\./benchmarks/results/(?P<file>\S+)\n"
+    r"   :start-after: (?P<begin>.+)\n(?:   :end-before: (?P<end>.+)\n)?",
+    re.MULTILINE,
+)
+_FIGURE = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+def find_typed_tables(page):
+    """Return the section and the body of each simple table that is typed on a page."""
+    lines, section, rules = page.read_text().splitlines(), None, []
+    for number, line in enumerate(lines):
+        above = lines[number - 1]
+        if _TITLE.match(line) and above.strip() and not _TITLE.match(above):
+            section = above
+        if _RULE.match(line):
+            rules.append(number)
+        if len(rules) == 3:
+            yield section, "\n".join(lines[rules[1] + 1 : number])
+            rules = []
+
+
+def has_measurements(table):
+    return re.search(r"\d\.\d|\d (?:s|MB|%)(?:\W|$)|  \d\d+(?:\W|$)", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.name)
+def test_tables_of_figures_are_included_from_an_output(page):
+    typed = {section for section, body in find_typed_tables(page) if has_measurements(body)}
+    listed = {
+        section
+        for table in (NOT_MEASURED, NOT_KEPT)
+        for name, section in table
+        if name == page.name
+    }
+    assert typed == listed
+
+
+@pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.name)
+def test_included_outputs_have_the_table(page):
+    text = page.read_text()
+    includes = list(_INCLUDE.finditer(text))
+    assert len(includes) == text.count("benchmarks/results/")
+    for include in includes:
+        lines = (RESULTS / include["file"]).read_text().splitlines()
+        begin = lines.index(include["begin"])
+        assert _RULE.match(lines[begin + 1])
+        if include["end"]:
+            assert include["end"] in lines[begin:]
+
+
+def find_readme_tables():
+    """Return the benchmark and the rows of each table of figures in README.
+
+    A comment above a table names the benchmark.
+    """
+    blocks = re.findall(r"<!-- figures: (\w+) -->\n((?:\|.*\n)+)", README.read_text())
+    return {name: table.splitlines()[2:] for name, table in blocks}
+
+
+def test_each_table_of_figures_in_readme_names_its_benchmark():
+    tables = re.findall(r"(?:^\|.*\n)+", README.read_text(), re.MULTILINE)
+    with_figures = [table for table in tables if has_measurements(table)]
+    assert len(with_figures) == len(find_readme_tables())
+    kept = {name for name in find_readme_tables() if (RESULTS / f"{name}.txt").exists()}
+    assert find_readme_tables().keys() - kept == NOT_KEPT_IN_README
+
+
+def test_readme_has_the_figures_of_the_outputs():
+    for name, rows in find_readme_tables().items():
+        if name not in NOT_KEPT_IN_README:
+            printed = set(_FIGURE.findall((RESULTS / f"{name}.txt").read_text()))
+            for row in rows:
+                assert set(_FIGURE.findall(row)) <= printed, row
