@@ -134,7 +134,7 @@ TESTS = {
         "_networks/frozen_part.py": (
             "networks/test_frozen_part.py",
             *MEMORY,
-            "networks/test_stage_features.py",
+            "estimators/test_body_choice.py",
             "training/test_feature_storage.py",
         ),
         "_training/checkpoints.py": (

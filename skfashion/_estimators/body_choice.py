@@ -1,16 +1,21 @@
 """The end of the body: the stage with features that separate the classes best."""
 
+from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
 
+from .._cache.store import Store
 from .._data.class_split import encode
 from .._data.labelled_data import LabelledData
 from .._networks.architecture import BodyArchitecture, Weights
 from .._networks.body import get_body
-from .._networks.stage_features import get_stage_features
 from .._random_streams import RandomStreams
 from .._training.head_probe import MOST_ROWS_TO_COMPARE, cross_validated_loss
+from .stage_features import compute_stage_features
+
+# Keras' addition to the variance in LayerNormalization.
+_EPSILON = 1e-3
 
 
 def choose_body_end(
@@ -20,6 +25,7 @@ def choose_body_end(
     data: LabelledData,
     classes: np.ndarray,
     streams: RandomStreams,
+    store: Store | None,
 ) -> str | None:
     """Return the stage with the lowest cross-validated loss of a linear probe.
 
@@ -37,6 +43,8 @@ def choose_body_end(
         Labels of the target task.
     streams : RandomStreams
         Seeds.
+    store : Store or None
+        Where features are shared.
 
     Returns
     -------
@@ -50,12 +58,11 @@ def choose_body_end(
     targets = encode(classes, data.y)
     if np.bincount(targets)[np.unique(targets)].min() < 2:
         return None
-    features = get_stage_features(architecture).features(weights, data.X)
+    features = compute_head_inputs(architecture, ends, weights, data.X, store)
     seed = streams.integer("folds to compare stages on")
     losses = {
         stage: cross_validated_loss(vectors, targets, data.weight, len(classes), seed)
         for stage, vectors in features.items()
-        if stage in ends
     }
     return min(losses, key=losses.__getitem__)
 
@@ -72,3 +79,34 @@ def _possible_ends(architecture, freeze_until) -> list[str]:
     else:
         ends = stages
     return ends or stages[-1:]
+
+
+def compute_head_inputs(
+    architecture: BodyArchitecture,
+    stages: Sequence[str],
+    weights: Weights,
+    images,
+    store: Store | None,
+) -> dict[str, np.ndarray]:
+    """Return the input vectors of a head after each stage.
+
+    Parameters
+    ----------
+    architecture, weights, store
+        As for `choose_body_end`.
+    stages : sequence of str
+        Names of stages.
+    images : LazyImages of shape (n, h, w, c)
+        The images.
+    """
+    of_head = architecture.backbone.pooling
+    normalizes = of_head == "normalized_average"
+    pooling = "average" if normalizes else of_head
+    features = compute_stage_features(architecture, stages, pooling, weights, images, store)
+    return dict(zip(stages, map(_normalize, features) if normalizes else features, strict=True))
+
+
+def _normalize(vectors):
+    """Return vectors as Keras' LayerNormalization returns them, without scale and center."""
+    mean, variance = (of(vectors, axis=1, keepdims=True) for of in (np.mean, np.var))
+    return (vectors - mean) / np.sqrt(variance + _EPSILON)

@@ -114,18 +114,15 @@ class Fit:
         check_head_init(estimator)
         float_type = "float64" if estimator.dtype == "float64" else "float32"
         train, validation = to_images(train, validation, image_format, float_type)
+        store = open_memory(estimator, split.pretrains)
         settings = start_settings(
-            estimator, image_format, split, train, validation, streams, is_partial, previous
+            estimator, image_format, split, train, validation, streams, store, is_partial, previous
         )
         backbone = settings.backbone(estimator)
         freeze_until = choose_freeze_until(estimator, backbone, split.pretrains)
         check_freezes_body(backbone, settings.whole_backbone(estimator), freeze_until)
         architecture = Architecture.from_params(
-            estimator,
-            backbone,
-            image_format.image_shape,
-            settings.hidden_units,
-            len(split.target),
+            estimator, backbone, image_format.image_shape, settings.hidden_units, len(split.target)
         )
         warn_if_head_is_large(architecture)
         network = get_network(architecture)
@@ -142,7 +139,7 @@ class Fit:
             freeze_point=freeze_point,
             recipe=fine_tuning_recipe(estimator, backbone, settings, split.pretrains, is_partial),
             streams=streams,
-            store=open_memory(estimator, split.pretrains),
+            store=store,
             checkpoint=open_checkpoint(estimator, network, first, is_partial),
             progress=progress,
             is_partial=is_partial,
@@ -334,10 +331,10 @@ class Fit:
         schedule = unfreeze_schedule(points, point, self.settings.fine_tuning.epochs, *gradual)
         if schedule[-1] != point and not self.is_partial:
             warn_user(
-                f"epochs={len(schedule)} end before all is unfrozen that freeze_until="
-                f"{params.freeze_until!r} leaves to train: that takes "
-                f"{epochs_until_unfrozen(points, *gradual)}, with head_epochs={gradual[0]} and "
-                f"epochs_per_stage={gradual[1]}."
+                f"epochs={len(schedule)} is too few to unfreeze down to freeze_until="
+                f"{params.freeze_until!r}: that takes {epochs_until_unfrozen(points, *gradual)} "
+                f"epochs with head_epochs={gradual[0]} and epochs_per_stage={gradual[1]}. Raise "
+                "epochs, or lower head_epochs or epochs_per_stage."
             )
         return schedule
 
@@ -365,7 +362,7 @@ class Fit:
         same_backbone = fitted.architecture.backbone == self.network.architecture.backbone
         if not same_backbone or before.shapes != self.network.shapes:
             raise ValueError(
-                "Training goes on with the network of the first fit, but backbone, body_until, "
+                "Training continues with the network of the first fit, but backbone, body_until, "
                 "input_size or hidden_units were changed since. Set warm_start=False, or fit a new "
                 "estimator."
             )

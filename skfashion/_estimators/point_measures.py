@@ -9,10 +9,9 @@ from sklearn.model_selection import check_cv
 from .._data.class_split import encode
 from .._networks.architecture import BodyArchitecture
 from .._networks.loss_gradient import LossGradient
-from .._networks.pooled_features import get_pooled_features
 from .._training.head_probe import LinearProbe
-from .fitted_features import FeatureSharing
 from .probing import probe_output_layer
+from .stage_features import compute_stage_features
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -109,15 +108,7 @@ def _pooled_features(fit, weights, images) -> list[np.ndarray]:
         network.backbone, network.image_shape, network.input_size, network.dtype
     )
     layers = [*network.backbone.stages[:-1], "features"]
-    pooled_features = get_pooled_features(body, layers, "average")
-    of_body = {path: weights[path] for path in pooled_features.graph.shapes}
-    if fit.store is None:
-        side_by_side = pooled_features.features(of_body, images)
-    else:
-        hashes = FeatureSharing.of(fit.store, of_body).hashes
-        side_by_side = pooled_features.shared_features(of_body, hashes, images, fit.store)
-    ends = np.cumsum(pooled_features.widths)
-    return np.split(side_by_side, ends[:-1], axis=1)
+    return compute_stage_features(body, layers, "average", weights, images, fit.store)
 
 
 def _score(features, targets, weights, classes, folds) -> np.ndarray:

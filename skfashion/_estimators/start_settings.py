@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from .._cache.store import Store
 from .._data.class_split import ClassSplit
 from .._data.labelled_data import LabelledData
 from .._data.lazy_images import ImageFormat
@@ -21,6 +22,7 @@ def start_settings(
     train: LabelledData,
     validation: LabelledData | None,
     streams: RandomStreams,
+    store: Store | None,
     is_partial: bool,
     previous: FitSettings | None,
 ) -> FitSettings:
@@ -38,6 +40,8 @@ def start_settings(
         Images to train on, and images to evaluate, which may be `None`.
     streams : RandomStreams
         Seeds.
+    store : Store or None
+        Where features are shared.
     is_partial : bool
         Whether this is a call of `partial_fit`.
     previous : FitSettings or None
@@ -56,5 +60,5 @@ def start_settings(
     rows, _ = split_task_rows(
         params, settings, "fine-tune", train, validation, split.target, streams
     )
-    end = choose_body_end(body, weights, params.freeze_until, rows, split.target, streams)
+    end = choose_body_end(body, weights, params.freeze_until, rows, split.target, streams, store)
     return replace(settings, body_until=end)

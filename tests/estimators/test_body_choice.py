@@ -1,4 +1,4 @@
-"""What a head would take after each stage: the network's features, stage by stage."""
+"""The features that the end of a body is chosen by: those of a network that ends there."""
 
 from dataclasses import replace
 
@@ -7,16 +7,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from skfashion._backbones.body_end import end_body_at
+from skfashion._estimators.body_choice import compute_head_inputs
 from skfashion._networks.architecture import Architecture, BodyArchitecture
+from skfashion._networks.body import get_body
 from skfashion._networks.frozen_part import FrozenPart
 from skfashion._networks.network import get_network
-from skfashion._networks.stage_features import get_stage_features
 from skfashion._random_streams import RandomStreams
 from tests.residual import RESIDUAL
-
-
-def architecture(backbone, dtype="float32"):
-    return BodyArchitecture(backbone, (12, 12, 1), None, dtype)
 
 
 def network_features(backbone, weights, images, dtype):
@@ -33,11 +30,11 @@ def network_features(backbone, weights, images, dtype):
 @pytest.mark.parametrize("pooling", ["average", "normalized_average"])
 def test_they_are_those_of_a_network_that_ends_there(pooling, dtype):
     backbone = replace(RESIDUAL, pooling=pooling)
-    body = get_stage_features(architecture(backbone, dtype))
-    weights = body.graph.initial_weights(RandomStreams(0))
+    body = BodyArchitecture(backbone, (12, 12, 1), None, dtype)
+    weights = get_body(body).initial_weights(RandomStreams(0))
     # More than a batch, and not whole batches.
     images = np.random.default_rng(0).uniform(0, 255, (150, 12, 12, 1)).astype(dtype)
-    features = body.features(weights, images)
+    features = compute_head_inputs(body, backbone.stages, weights, images, None)
     assert list(features) == [*backbone.stages]
     for stage, vectors in features.items():
         assert vectors.dtype == dtype
@@ -48,15 +45,3 @@ def test_they_are_those_of_a_network_that_ends_there(pooling, dtype):
         assert_allclose(vectors, expected, rtol=1e-5, atol=1e-5)
     one, _, other = features.values()
     assert not np.allclose(one, other)
-
-
-def test_one_stage_alone():
-    backbone = replace(RESIDUAL, stages=("late_norm",))
-    body = get_stage_features(architecture(backbone))
-    weights = body.graph.initial_weights(RandomStreams(0))
-    images = np.random.default_rng(0).uniform(0, 255, (5, 12, 12, 1)).astype("float32")
-    features = body.features(weights, images)
-    every = get_stage_features(architecture(RESIDUAL)).features(weights, images)
-    assert list(features) == ["late_norm"]
-    # Batch normalisation is merged with convolutions that are no stages.
-    assert_allclose(features["late_norm"], every["late_norm"], rtol=1e-6)
