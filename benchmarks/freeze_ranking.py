@@ -10,8 +10,9 @@ point, with the whole body and otherwise default settings, is scored on 2,000 ot
 `rank_freeze_points` measures the same points on the rows that train. Kendall's tau compares the
 order of the scores with the order of the probes, and with that of the gradient ratios, smallest
 first: 1 is the same order, -1 the reverse, and 0 is chance. Nothing frozen has no probe, and is
-left out. The last columns are the best points by scores and by probes, and the accuracy that the
-choice by probes loses, in points.
+left out. The last columns are the best points by scores and by probes, and what two choices lose
+beside the best score, in points: the best probe, and the best of the points that are recommended
+for a search.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from sklearn.model_selection import train_test_split
 from skfashion import TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
 from skfashion.model_selection import freeze_points, rank_freeze_points
+from skfashion.model_selection._rank_freeze_points import recommend_points
 
 BACKBONES = ("vgg16", "mobilenet_v2", "inception_v3")
 # Of the twelve points of InceptionV3 every other one.
@@ -86,7 +88,8 @@ def compare(backbone, seed, results, train, validation):
         for point, score, probe, ratio in zip(points, scores, probes, ratios, strict=True)
     ]
     frozen = np.array(scores[1:])
-    best, by_probe = int(np.argmax(scores)), 1 + int(np.argmax(probes[1:]))
+    best, by_probe = int(np.argmax(scores)), int(np.nanargmax(probes))
+    of_recommended = np.max(np.array(scores)[recommend_points(probes)])
     summary = [
         backbone,
         seed,
@@ -95,6 +98,7 @@ def compare(backbone, seed, results, train, validation):
         points[best],
         points[by_probe],
         f"{100 * (scores[best] - scores[by_probe]):.1f}",
+        f"{100 * (scores[best] - of_recommended):.1f}",
     ]
     return measured, summary
 
@@ -116,8 +120,9 @@ def main():
             summaries.append(summary)
     columns = ["backbone", "draw", "frozen up to", "score", "probe", "gradient ratio"]
     print_table("each freeze point", columns, measured)
-    columns = ["backbone", "draw", "tau of probes", "tau of ratios", "best", "by probe"]
-    print_table("order of freeze points", [*columns, "loss"], summaries)
+    columns = ["backbone", "draw", "tau of probes", "tau of ratios", "best", "best probe"]
+    columns += ["loss of best probe", "loss of recommended"]
+    print_table("order of freeze points", columns, summaries)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 
     from .._estimators.transfer_classifier import TransferClassifier
     from ._panels import AxesLike
+
+_PROBE, _RECOMMENDED = "linear probe", "recommended for a search"
+_CIRCLES = {
+    "color": COLORS[1],
+    "linestyle": "none",
+    "marker": "o",
+    "markersize": 11,
+    "fillstyle": "none",
+}
 
 
 class FreezeRankingDisplay:
@@ -41,6 +51,8 @@ class FreezeRankingDisplay:
         The accuracy of the probes.
     errorbar_ : matplotlib ErrorbarContainer
         One standard deviation over the folds, up and down.
+    recommended_line_ : matplotlib Line2D
+        Circles around the points that are recommended for a search.
     ratio_line_ : matplotlib Line2D
         The ratios.
 
@@ -154,21 +166,27 @@ class FreezeRankingDisplay:
             figsize=figsize,
             height_ratios=[2.0, 1.0],
             sharex=True,
-            spacing=legend_and_titles(ax, ["linear probe"], list(names.values())),
+            spacing=legend_and_titles(ax, [_PROBE, _RECOMMENDED], list(names.values())),
         )
         self.axes_ = panels.ravel()
         self.ax_, lower = self.axes_
         self.figure_ = self.ax_.get_figure()
         style = {"color": COLORS[0], "marker": MARKERS[0], "markersize": 5, **(line_kw or {})}
         mean, std = ranking["mean_probe_score"], ranking["std_probe_score"]
-        (self.line_,) = self.ax_.plot(places, mean, label="linear probe", **style)
+        (self.line_,) = self.ax_.plot(places, mean, label=_PROBE, **style)
         base = {"color": self.line_.get_color(), "linestyle": "none", "capsize": 3}
         self.errorbar_ = self.ax_.errorbar(places, mean, std, **{**base, **(errorbar_kw or {})})
+        # Nothing frozen has no probe, so its circle is at the bottom.
+        heights = mean.fillna(mean.min())[ranking["recommended"]]
+        (self.recommended_line_,) = self.ax_.plot(
+            np.flatnonzero(ranking["recommended"]), heights, label=_RECOMMENDED, **_CIRCLES
+        )
         (self.ratio_line_,) = lower.plot(places, ranking["gradient_ratio"], **style)
         self.ax_.set_ylabel("accuracy")
         title = "gradient / weights of the last frozen stage"
         size = font_size(lower)
         lower.set_title(shorten_middle(title, line_length(lower)), loc="left", size=size)
         lower.set_ylim(bottom=0)
-        label_panels(self.axes_, [self.line_], names, "frozen up to")
+        lines = [self.line_, self.recommended_line_]
+        label_panels(self.axes_, lines, names, "frozen up to")
         return self

@@ -12,6 +12,8 @@ from ._search_frame import import_pandas
 if TYPE_CHECKING:
     import pandas
 
+MOST_RECOMMENDED = 4
+
 
 def rank_freeze_points(
     estimator: TransferClassifier, X: ArrayLike, y: ArrayLike, *, cv: Any = 3
@@ -47,7 +49,9 @@ def rank_freeze_points(
         - "mean_probe_score" and "std_probe_score": accuracy of the probe over the folds, and its
           standard deviation; nan for nothing frozen;
         - "gradient_ratio": norm of the loss's gradient over the norm of the weights, of the stage
-          that this point freezes last; nan for nothing frozen, and for a stage without weights.
+          that this point freezes last; nan for nothing frozen, and for a stage without weights;
+        - "recommended": whether a search should try this point. Four points at most are
+          recommended, at equal distances from nothing frozen to the best probe.
 
     Raises
     ------
@@ -84,8 +88,8 @@ def rank_freeze_points(
     pandas = import_pandas("rank_freeze_points")
     if not isinstance(estimator, TransferClassifier):
         raise TypeError(
-            f"estimator must be a TransferClassifier, got {type(estimator).__name__}. Of a "
-            "pipeline pass its last step, and the images that this step takes."
+            f"estimator must be a TransferClassifier, got {type(estimator).__name__}. For a "
+            "pipeline, pass its last step, and the images that this step takes."
         )
     classifier = clone(estimator).set_params(freeze_until="features", warm_start=False)
     if classifier.body_until == "auto":
@@ -103,4 +107,14 @@ def rank_freeze_points(
             "std_probe_score": [np.std(each.probe_scores) for each in points],
             "gradient_ratio": [each.gradient_ratio for each in points],
         }
-    )
+    ).assign(recommended=lambda frame: recommend_points(frame["mean_probe_score"]))
+
+
+def recommend_points(probe_scores: ArrayLike) -> np.ndarray:
+    """Return whether each point is recommended: a few from the first to the best probe."""
+    probe_scores = np.asarray(probe_scores)
+    best = int(np.nanargmax(probe_scores))
+    n_points = min(MOST_RECOMMENDED, best + 1)
+    recommended = np.zeros(len(probe_scores), dtype=bool)
+    recommended[np.linspace(0, best, n_points).round().astype(int)] = True
+    return recommended

@@ -19,7 +19,11 @@ def test_what_was_measured_is_drawn(make, lt5):
     assert np.isclose(high - low, 2 * frame["std_probe_score"][1])
     display.figure_.draw_without_rendering()
     assert tick_names(display.axes_[1]) == ["nothing", "conv1", "features"]
-    assert legend(display.ax_) == ["linear probe"]
+    assert legend(display.ax_) == ["linear probe", "recommended for a search"]
+    circles = display.recommended_line_
+    assert_array_equal(circles.get_xdata(), np.flatnonzero(frame["recommended"]))
+    assert_array_equal(circles.get_ydata()[1:], frame["mean_probe_score"][frame["recommended"]][1:])
+    assert circles.get_ydata()[0] == frame["mean_probe_score"].min()
     assert display.axes_[1].get_ylim()[0] == 0
 
 

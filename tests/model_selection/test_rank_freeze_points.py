@@ -12,6 +12,7 @@ from sklearn.svm import SVC
 from skfashion import BackboneFeatures, TransferClassifier, memory_report
 from skfashion._training.head_probe import PRIOR_VARIANCE
 from skfashion.model_selection import freeze_points, rank_freeze_points
+from skfashion.model_selection._rank_freeze_points import recommend_points
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
 
@@ -25,6 +26,7 @@ def test_probes_are_logistic_regressions_on_averaged_features(fashion, body_path
     assert frame["depth"].tolist() == [0, 1, 2]
     assert frame["n_frozen_params"].tolist() == [0, 320, 9568]
     assert frame.loc[0, ["mean_probe_score", "std_probe_score"]].isna().all()
+    assert_array_equal(frame["recommended"], recommend_points(frame["mean_probe_score"]))
     for _, point in frame[1:].iterrows():
         features = BackboneFeatures(weights=body_path, layer=point["freeze_until"]).fit_transform(X)
         probe = make_pipeline(
@@ -112,9 +114,24 @@ def test_the_whole_body_is_measured(make, fashion, body_path):
     assert len(rank_freeze_points(make(body_until="conv1"), X, y)) == 2
 
 
+@pytest.mark.parametrize(
+    ("probes", "recommended"),
+    [
+        ([np.nan, 0.5], [0, 1]),
+        ([np.nan, 0.9, 0.8, 0.7], [0, 1]),
+        ([np.nan, 0.5, 0.8, 0.7], [0, 1, 2]),
+        ([np.nan, 0.5, 0.6, 0.7, 0.7], [0, 1, 2, 3]),
+        ([np.nan, 0.5, 0.6, 0.7, 0.8], [0, 1, 3, 4]),
+        ([np.nan, *np.linspace(0.1, 0.9, 9), 0.5], [0, 3, 6, 9]),
+    ],
+)
+def test_a_few_points_up_to_the_best_probe_are_recommended(probes, recommended):
+    assert np.flatnonzero(recommend_points(probes)).tolist() == recommended
+
+
 def test_errors_say_what_to_do(make, fashion):
     X, y = fashion
-    with pytest.raises(TypeError, match=r"must be a TransferClassifier, got SVC\. Of a pipeline"):
+    with pytest.raises(TypeError, match=r"must be a TransferClassifier, got SVC\. For a pipeline"):
         rank_freeze_points(SVC(), X, y)
     with pytest.raises(ValueError, match="n_splits=30 cannot be greater"):
         rank_freeze_points(make(), X, y, cv=30)
