@@ -1,6 +1,7 @@
 """BackboneFeatures with `memory`: one pass for all layers, and the bits of no memory at all."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -366,6 +367,30 @@ def test_other_weights_are_another_table(fashion, tmp_path):
         fitted = BackboneFeatures(random_state=seed, memory=tmp_path).fit(X)
         alone = BackboneFeatures(random_state=seed).fit(X)
         assert_array_equal(fitted.transform(X), alone.transform(X))
+    assert counts(tmp_path) == (0, 80)
+
+
+@pytest.mark.parametrize("layer", ["first", "second"])
+def test_another_configuration_of_a_layer_is_another_table(fashion, tmp_path, layer):
+    """Each is the first layer of the images, or of a stage."""
+
+    def build(images, activation):
+        from keras import layers
+
+        activations = {"first": "relu", "second": "relu"} | {layer: activation}
+        x = images
+        for name, each in activations.items():
+            x = layers.Conv2D(16, 3, activation=each, name=name)(x)
+        return layers.Conv2D(16, 3, name="third")(x)
+
+    X, stages = fashion[0][:40], ("first", "second", "third")
+    bodies = [
+        Backbone("body", build=partial(build, activation=each), stages=stages, min_size=14)
+        for each in ("relu", "tanh")
+    ]
+    for body in bodies:
+        alone = features(X, backbone=body)
+        assert_array_equal(features(X, tmp_path, backbone=body), alone)
     assert counts(tmp_path) == (0, 80)
 
 
