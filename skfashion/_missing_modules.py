@@ -17,9 +17,9 @@ class _MissingModules(MetaPathFinder):
             # The caller searched another folder, as pytest does for packages not yet imported.
             return
         raise ModuleNotFoundError(
-            f"skfashion has no module {fullname!r}. A pickle that asks for it was written by "
-            "another version of skfashion. Load it with that version, or fit the estimator again; "
-            "weights go from one version to another by save_backbone_weights.",
+            f"skfashion has no module {fullname!r}. A pickle that refers to it was written by "
+            "another version of skfashion. Load it with that version, or fit the estimator again. "
+            "To move weights to another version, use save_backbone_weights.",
             name=fullname,
         )
 

@@ -71,7 +71,7 @@ def resolve_layer(backbone: Backbone, layer: str | int) -> str:
     """
     name = resolve_freeze_point(backbone, layer, "layer")
     if name is None:
-        raise ValueError(f"layer={layer} is no stage: count from 1, or give a name.")
+        raise ValueError(f"layer={layer} is not a stage: count from 1, or give a name.")
     return name
 
 

@@ -243,7 +243,7 @@ def check_recipe(params) -> None:
     if recipe.cutmix and params.augmentation_views:
         raise ValueError(
             f"recipe has cutmix={recipe.cutmix!r}, which mixes images before the frozen part, but "
-            f"augmentation_views={params.augmentation_views!r} stores what comes out of that. Set "
+            f"augmentation_views={params.augmentation_views!r} stores the output of that part. Set "
             "augmentation_views=None, or mixup in place of cutmix."
         )
 

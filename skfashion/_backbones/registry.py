@@ -67,7 +67,7 @@ def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
     known = _BACKBONES.get(backbone.name)
     if known in BUILT_IN:
         raise ValueError(
-            f"There is a backbone {backbone.name!r} that ships with skfashion. Use another name."
+            f"Backbone {backbone.name!r} ships with skfashion. Use another name for your backbone."
         )
     if (
         known is not None
@@ -75,7 +75,8 @@ def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
         and _definition(known.build) != _definition(backbone.build)
     ):
         raise ValueError(
-            f"There is another backbone {backbone.name!r}. Use another name, or overwrite=True."
+            f"Another backbone {backbone.name!r} is registered. Use another name, or set "
+            "overwrite=True."
         )
     _BACKBONES[backbone.name] = backbone
 

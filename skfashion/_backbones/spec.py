@@ -191,7 +191,7 @@ class Backbone:
             )
         if self.hidden_units < 0:
             raise ValueError(
-                f"hidden_units={self.hidden_units} is no width. Give a number of units, or 0 for "
+                f"hidden_units={self.hidden_units} is negative. Give a number of units, or 0 for "
                 "no hidden layer."
             )
         points = (*self.stages, "features")

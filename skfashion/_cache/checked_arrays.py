@@ -42,7 +42,7 @@ def read_arrays(path: Path, context: str) -> dict[str, np.ndarray]:
         If its content or its context differs from the written one.
     """
     if path.exists() and not path.is_file():  # a pipe would block
-        raise ValueError(f"{path} is no file")
+        raise ValueError(f"{path} is not a file")
     with path.open("rb") as file:
         checksum, content = file.read(_CHECKSUM_BYTES), file.read()
     if checksum != _checksum(content, context):
@@ -50,7 +50,7 @@ def read_arrays(path: Path, context: str) -> dict[str, np.ndarray]:
     try:
         return safetensors.numpy.load(content)
     except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is not what this library writes: {error}") from error
+        raise ValueError(f"{path} was not written by this library: {error}") from error
 
 
 def _checksum(content, context) -> bytes:

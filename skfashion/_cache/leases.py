@@ -131,7 +131,7 @@ def _wait(lock: Callable[[], bool], path: Path, number: int, kind: str) -> bool:
         if renewal != last_renewal:
             last_renewal, heard_at = renewal, time.monotonic()
         elif time.monotonic() - heard_at > MOST_SILENCE:
-            logger.info("no longer waiting: the other process has stopped for %g s", MOST_SILENCE)
+            logger.info("no longer waiting: the other process was inactive for %g s", MOST_SILENCE)
             return False
         time.sleep(_POLL_AFTER)
     return True
@@ -167,6 +167,6 @@ def _warn_that_nothing_locks(folder: Path, error: str) -> None:
     """Warn once a process and folder."""
     warn_user(
         f"memory={str(folder.parents[2])!r} is on a file system that cannot lock files ({error}). "
-        "Processes that miss the same thing at the same time each compute it; results are the "
+        "Processes that miss the same entry at the same time each compute it; results are the "
         "same. To compute it once, give a folder on a file system with locks."
     )

@@ -50,8 +50,8 @@ def _parse_limit(limit):
         n_bytes = 0
     if n_bytes < 1:
         raise ValueError(
-            f"memory_limit={limit!r} is no number of bytes above 0. Give an int, or a str such as "
-            '"500M" or "20G".'
+            f"memory_limit={limit!r} is not a number of bytes above 0. Give an int, or a str such "
+            'as "500M" or "20G".'
         )
     return n_bytes
 

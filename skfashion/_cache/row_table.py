@@ -206,7 +206,7 @@ class RowTable:
         try:
             n_rows = len(_read_index(path.with_suffix(_INDEX), self._context)["hashes"])
             if path.stat().st_size != n_rows * self.row_bytes:
-                raise ValueError(f"{path} has not the size of {n_rows} rows")
+                raise ValueError(f"{path} does not have the size of {n_rows} rows")
             offset = n_rows * self._begins[part] * self.dtype.itemsize
             shape = n_rows, *self._part_shapes[part]
             features = np.memmap(path, self.dtype, "r", offset, shape)

@@ -56,7 +56,7 @@ def _add_fit(commands: Any) -> None:
         default="auto",
         type=_epochs,
         metavar="N",
-        help="passes over the images (default: by their number)",
+        help="passes over the images (default: depends on their number)",
     )
     _add_fit_details(fit)
 
@@ -66,7 +66,7 @@ def _add_fit_details(fit: argparse.ArgumentParser) -> None:
         "--input-size",
         type=_positive,
         metavar="PIXELS",
-        help="side that images are resized to (default: by the backbone)",
+        help="side that images are resized to (default: depends on the backbone)",
     )
     fit.add_argument(
         "--test-size",
@@ -81,7 +81,7 @@ def _add_fit_details(fit: argparse.ArgumentParser) -> None:
         default=0,
         type=_seed,
         metavar="N",
-        help="seed of all that is random (default: %(default)s)",
+        help="seed of all random numbers (default: %(default)s)",
     )
     fit.add_argument(
         "--checkpoint",
@@ -106,7 +106,9 @@ def _add_evaluate(commands: Any) -> None:
         commands, "evaluate", run_evaluate, "measure a classifier on a folder of images"
     )
     evaluate.add_argument("model", metavar="MODEL", help="a file that fit or skfashion.save wrote")
-    evaluate.add_argument("photos", metavar="PHOTOS", help=f"{_PHOTOS}; none that fit has seen")
+    evaluate.add_argument(
+        "photos", metavar="PHOTOS", help=f"{_PHOTOS}; use images that fit did not train on"
+    )
     evaluate.add_argument("--report", metavar="PAGE", help=_REPORT)
 
 

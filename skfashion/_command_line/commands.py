@@ -91,8 +91,8 @@ def run_evaluate(options: Namespace) -> int:
     evaluation = evaluate_files(model, X, y)
     if unknown := evaluation.unknown_names:
         warnings.warn(
-            f"{options.model} does not know the classes {', '.join(unknown)}: all images of these "
-            "count as mistakes.",
+            f"{options.model} does not predict the classes {', '.join(unknown)}: all images of "
+            "these count as mistakes.",
             stacklevel=1,
         )
     print(f"Accuracy on {evaluation.n_images:,} images: {evaluation.accuracy:.3f}\n")
@@ -113,7 +113,9 @@ def _check_output(path: str) -> None:
     if Path(path).expanduser().is_dir():
         raise IsADirectoryError(f"{path} is a folder. Name a file in it.")
     if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{path}: the folder {str(folder)!r} may not be written to.")
+        raise PermissionError(
+            f"{path}: the folder {str(folder)!r} is not writable. Name a file in another folder."
+        )
 
 
 def _check_report(path: str | None, model: str) -> None:
@@ -131,7 +133,7 @@ def _check_rich() -> None:
         import rich  # noqa: F401
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "fit shows its progress by the package rich, which is not installed: run "
+            "fit shows its progress with the package rich, which is not installed: run "
             '`pip install "skfashion[cli]"`.',
             name=error.name,
         ) from error
@@ -156,8 +158,8 @@ def _split_rows(y: np.ndarray, test_size: float, seed: int) -> Sequence[np.ndarr
         (label, fewest), *_ = reversed(Counter(y.tolist()).most_common())
         raise ValueError(
             f"--test-size={test_size} cannot hold out files of each class: there are {len(y)} "
-            f"files of {len(set(y))} classes, {fewest} of them of {label!r}, and each class needs "
-            "a file to train on and one to hold out. Add files, set another share, or set "
+            f"files of {len(set(y))} classes, {fewest} of them of {label!r}. Each class needs a "
+            "file to train on and one to hold out. Add files, set another share, or set "
             "--test-size=0."
         ) from error
 

@@ -55,8 +55,8 @@ def evaluate_files(model: Any, files: np.ndarray, y: np.ndarray) -> FileEvaluati
     source = np.asarray(getattr(model, "source_classes_", [])).astype(str)
     if not np.isin(y, known).any():
         raise ValueError(
-            f"No image is of a class to predict, {', '.join(known)}: their subfolders are "
-            f"{', '.join(np.unique(y))}. Name the subfolders as the classes."
+            f"No image is of a class that the model predicts, {', '.join(known)}: the subfolders "
+            f"are {', '.join(np.unique(y))}. Name the subfolders after the classes."
         )
     rows = np.flatnonzero(~np.isin(y, np.setdiff1d(source, known)))
     probabilities = model.predict_proba(files[rows])

@@ -34,7 +34,7 @@ def name_of_label(label: Any, class_names: ClassNames | None) -> str:
     if not isinstance(label, Integral):
         raise ValueError(
             "class_names must be a dict of label to name, or a sequence in which integer "
-            f"labels are positions; it is a {type(class_names).__name__}, and there is a label "
-            f"{str(label)!r}. Pass a dict."
+            f"labels are positions. It is a {type(class_names).__name__}, but the label "
+            f"{str(label)!r} is not an integer. Pass a dict."
         )
     return str(class_names[int(label)] if 0 <= int(label) < len(class_names) else label)

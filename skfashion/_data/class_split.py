@@ -11,8 +11,8 @@ from .named_errors import errors_name
 MOST_WEIGHT = 1e15
 META_ESTIMATOR_REMEDY = (
     "Inside a meta-estimator that encodes, binarises or re-scores y (voting, stacking, bagging, "
-    "boosting, calibration, one-vs-rest) use pretrain_classes=None: pretrain once in a separate "
-    "fit, call save_backbone_weights(path), and pass weights=path."
+    "boosting, calibration, one-vs-rest) use pretrain_classes=None. To pretrain, fit once "
+    "separately, call save_backbone_weights(path), and pass weights=path."
 )
 
 
@@ -86,7 +86,7 @@ class ClassSplit:
         if output_layer == "keep" and self.pretrains and n_source != n_target:
             raise ValueError(
                 'output_layer="keep" takes the output layer over to the target task, so both '
-                f"tasks need the same number of classes; the source task has {n_source}, the "
+                f"tasks need the same number of classes. The source task has {n_source}, the "
                 f'target task {n_target}. Use output_layer="new".'
             )
 
@@ -109,8 +109,8 @@ class ClassSplit:
         for label, weight in class_weight.items():
             if not isinstance(weight, Real) or not 0 <= float(weight) <= MOST_WEIGHT:
                 raise ValueError(
-                    f"class_weight[{label!r}] must be a number from 0 and finite, at most "
-                    f"{MOST_WEIGHT:g}, got {weight!r}."
+                    f"class_weight[{label!r}] must be a number from 0 to {MOST_WEIGHT:g}, got "
+                    f"{weight!r}."
                 )
 
     def check_validation_labels(self, y_val: np.ndarray) -> None:
@@ -146,7 +146,7 @@ class ClassSplit:
         """
         if target_classes is not None and set(target_classes) != set(self.target.tolist()):
             raise ValueError(
-                "Training goes on with the classes of the first fit, "
+                "Training continues with the classes of the first fit, "
                 f"{_format_labels(self.target)}, but target_classes="
                 f"{_format_labels(target_classes)}. Fit a new estimator for other classes."
             )
@@ -155,7 +155,7 @@ class ClassSplit:
         missing = np.setdiff1d(self.target, labels)
         if len(new) or (all_classes and len(missing)):
             raise ValueError(
-                "Training goes on with the classes of the first fit, "
+                "Training continues with the classes of the first fit, "
                 f"{_format_labels(self.target)}, but y has the classes {_format_labels(labels)}. "
                 "Fit a new estimator for other classes."
             )

@@ -111,7 +111,7 @@ def find_fault(path) -> Exception | None:
         if stat.S_ISDIR(status.st_mode):
             return ValueError("it is a folder")
         if not stat.S_ISREG(status.st_mode):
-            return ValueError("it is no regular file")
+            return ValueError("it is not a regular file")
         if not status.st_size:
             return ValueError("it is empty")
         with open_image(path) as image:
@@ -136,7 +136,7 @@ def _without_path(error: Exception) -> Exception:
     """Return an error that states the fault without the name of the file."""
     image = import_pillow()
     if isinstance(error, image.UnidentifiedImageError):
-        return ValueError(f"it is no image of the formats {', '.join(FORMATS)}")
+        return ValueError(f"it is not an image of the formats {', '.join(FORMATS)}")
     if isinstance(error, image.DecompressionBombError | image.DecompressionBombWarning):
         return ValueError("it has more pixels than Pillow's limit, MAX_IMAGE_PIXELS")
     return error

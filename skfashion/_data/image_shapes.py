@@ -100,7 +100,7 @@ def find_image_shape(shape, n_features: int, image_shape) -> tuple[int, int, int
     if image_shape is not None and complete_shape(image_shape) != shape:
         raise ValueError(
             f"image_shape={tuple(image_shape)} is not the shape of the images in X, {shape}. "
-            "Leave image_shape out: it says how flat rows fold."
+            "Leave image_shape out: it is the shape of images in flat rows."
         )
     return shape
 
@@ -127,9 +127,9 @@ def fold_shape(n_features: int, image_shape=None) -> tuple[int, int, int]:
         shape = complete_shape(image_shape)
         if int(np.prod(shape)) != n_features:
             raise ValueError(
-                f"image_shape={tuple(image_shape)} multiplies up to {int(np.prod(shape))} "
-                f"numbers an image, but the rows of X have {n_features}. Give the height, width "
-                "and, for colour, channels whose product that is."
+                f"image_shape={tuple(image_shape)} has the product {int(np.prod(shape))}, but the "
+                f"rows of X have {n_features} numbers. Give a height, a width and, for colour, a "
+                f"number of channels with the product {n_features}."
             )
         return shape
     for channels in (1, 3):
@@ -158,8 +158,8 @@ def warn_if_ambiguous(n_features: int, folded: tuple[int, int, int]) -> None:
     if channels == 3 and oblong is not None:
         warn_user(
             f"Rows of {n_features} values are read as RGB images of shape {folded}, but may be "
-            f"grey images of shape {oblong}, or of {oblong[::-1]}. Set image_shape to what they "
-            "are."
+            f"grey images of shape {oblong}, or of {oblong[::-1]}. Set image_shape to the shape of "
+            "the images."
         )
     if channels == 1 and side * side != n_features and n_features >= FEWEST_PIXELS:
         example = (

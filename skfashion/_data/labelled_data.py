@@ -127,7 +127,8 @@ class LabelledData:
         if len(weight) and not weight.any():
             raise ValueError(
                 f"class_weight={class_weight} leaves no row of the task with the classes "
-                f"{classes.tolist()} a weight above zero."
+                f"{classes.tolist()} a weight above zero. Set the weight of one of these classes "
+                "to a number above zero."
             )
         return replace(self, weight=weight)
 

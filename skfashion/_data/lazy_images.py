@@ -82,7 +82,7 @@ class ImageFormat:
         declared = check_pixel_range(pixel_range)
         if declared not in (None, self.pixel_range):
             raise ValueError(
-                "Training goes on with the pixel range of the first fit, "
+                "Training continues with the pixel range of the first fit, "
                 f"{self.pixel_range}, but pixel_range={pixel_range!r}. Fit a new estimator for "
                 "another range."
             )

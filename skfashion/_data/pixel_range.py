@@ -92,7 +92,8 @@ def learn_pixel_range(rows: RowSubset) -> Range:
     low, high = rows.extremes
     if not isfinite(high - low):
         raise ValueError(
-            f"X has values from {low:g} to {high:g}, which are too far apart for black and white."
+            f"X has values from {low:g} to {high:g}, which are too far apart for black and white. "
+            "Scale X, for example to values from 0 to 1."
         )
     if low >= 0 and high <= 1:
         return 0.0, 1.0

@@ -111,7 +111,7 @@ def _check_numbers(rows: np.ndarray) -> None:
         kind = type(rows.flat[0]).__name__ if rows.dtype == object else rows.dtype
         raise ValueError(
             f"X must hold numbers of at most 64 bits, but it holds values of type {kind}. Leave "
-            "out what is no pixels, and convert numbers: X.astype(float)."
+            "out values that are not pixels, and convert numbers: X.astype(float)."
         )
 
 

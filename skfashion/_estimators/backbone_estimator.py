@@ -114,8 +114,8 @@ class BackboneEstimator(BaseEstimator):
         if left_out := vars(self).keys() - vars(restored).keys():
             warn_user(
                 f"skfashion.save leaves out the attributes {sorted(left_out)} of "
-                f"{type(self).__name__}: files hold parameters and what fit learns, but no "
-                "callbacks and no requests of metadata. Set them again after loading."
+                f"{type(self).__name__}: files hold parameters and fitted attributes, but no "
+                "callbacks and no metadata requests. Set them again after loading."
             )
         return {**values, "fingerprint": state and state.body_state.fingerprint()}
 

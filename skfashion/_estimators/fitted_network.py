@@ -124,4 +124,4 @@ class FittedState:
             If the network has another number of outputs.
         """
         if self.network.architecture.n_classes != len(self.network.split.target):
-            raise ValueError("the network has another number of outputs than there are labels")
+            raise ValueError("the number of outputs of the network is not the number of labels")

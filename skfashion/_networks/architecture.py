@@ -49,15 +49,16 @@ class BodyArchitecture:
         size, min_size, takes = self.input_size, self.backbone.min_size, self.backbone.channels
         if size is not None and size < min_size:
             raise ValueError(
-                f"input_size={size} is smaller than what backbone {self.backbone.name!r} takes, "
-                f"{min_size} pixels a side. Give at least that, or None."
+                f"input_size={size} is smaller than the smallest images that backbone "
+                f"{self.backbone.name!r} takes, {min_size} pixels a side. Give at least that, or "
+                "None."
             )
         channels = self.image_shape[2]
         if takes is not None and channels not in (1, takes):
             these = "1 channel" if takes == 1 else f"1 channel or {takes}"
             raise ValueError(
                 f"Backbone {self.backbone.name!r} takes images with {these}, but those in X have "
-                f"{channels}. Convert them to grey, or drop what is no colour."
+                f"{channels}. Convert them to grey, or drop the channels that are not colours."
             )
 
     @property

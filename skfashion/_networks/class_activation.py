@@ -59,7 +59,7 @@ def _resolve_feature_map(network: Network, layer) -> str:
         if _is_feature_map(output):
             return layer
         found = (
-            f"layer={layer!r} has an output of shape {tuple(output.shape[1:])}, which is no "
+            f"layer={layer!r} has an output of shape {tuple(output.shape[1:])}, which is not a "
             f"feature map of shape (height, width, channels). Backbone {backbone.name!r}"
         )
     if stages:

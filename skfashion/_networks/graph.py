@@ -208,7 +208,7 @@ class Graph:
         if beyond := [layer.name for layer in after_last_stage if layer.weights]:
             raise ValueError(
                 f"Backbone {backbone.name!r} has layers with weights after its last stage, "
-                f"{backbone.stages[-1]!r}: {beyond}. The last stage closes the body."
+                f"{backbone.stages[-1]!r}: {beyond}. Add the last of these layers to stages."
             )
 
     def _check_weights(self, assigned):
@@ -255,8 +255,8 @@ class Graph:
         except NotImplementedError as error:
             raise ValueError(
                 "memory and checkpoint recognise a backbone by the configuration of its layers, "
-                f"but backbone {self.architecture.backbone.name!r} has one that does not tell it. "
-                "Give its class a get_config method, or set memory=None and checkpoint=None."
+                f"but backbone {self.architecture.backbone.name!r} has a layer without one. Give "
+                "its class a get_config method, or set memory=None and checkpoint=None."
             ) from error
 
     @property

@@ -134,7 +134,7 @@ def check_readable(path: Path, content: BytesIO | None, shapes: Shapes, n_bytes:
         If it is not HDF5, cannot be read, takes too long, or ends the child process.
     """
     if _read_signature(path, content) != _SIGNATURE:
-        raise OSError("it is no HDF5 file")
+        raise OSError("it is not an HDF5 file")
     description = _describe(path, shapes)
     # The executable of a frozen application is not Python.
     if description in _known or getattr(sys, "frozen", False):

@@ -29,7 +29,7 @@ def warn_if_head_is_large(architecture: Architecture) -> None:
         height, width = architecture.body_size
         warn_user(
             f"The head has {n_parameters:,} parameters, because backbone "
-            f"{architecture.backbone.name!r} hands on its whole feature map of images of "
+            f"{architecture.backbone.name!r} flattens the whole feature map of images of "
             f"{height} x {width} pixels. Set a smaller input_size, such as input_size=64, or use "
             'a pretrained backbone, such as backbone="mobilenet_v2", which averages it.'
         )

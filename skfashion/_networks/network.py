@@ -217,8 +217,8 @@ class Network(StagedGraph):
             tensor = self._tensor_at(point)
             if tensor is self.model.outputs[0]:
                 raise ValueError(
-                    f"freeze_until={point!r} leaves nothing to train: freeze up to a layer in "
-                    "front of the output layer."
+                    f"freeze_until={point!r} leaves nothing to train: freeze up to a layer "
+                    "before the output layer."
                 )
             self._cuts[point] = self._split_after(self.move_on(tensor), point)
         return self._cuts[point]
@@ -256,8 +256,8 @@ class Network(StagedGraph):
             return front, keras.Model(tensor, self.model.outputs[0], name="back")
         except ValueError as error:
             raise ValueError(
-                f"freeze_until={point!r} is no freeze point: other paths through the network go "
-                f"round it. Use one of {list(self.architecture.backbone.stages)}."
+                f"freeze_until={point!r} is not a freeze point: other paths of the network bypass "
+                f"this layer. Use one of {list(self.architecture.backbone.stages)}."
             ) from error
 
 

@@ -84,8 +84,8 @@ def _fetch(official: OfficialWeights, kept: Path, expected: str | None, why: str
                 if official.file_hash is None and expected is not None:
                     record = _record_path(kept).name
                     problem += (
-                        f", which is in {record} since the first use of the file. To trust the new "
-                        f"one, delete {record} and {kept.name} in that folder"
+                        f", which was recorded in {record} at the first use of the file. To trust "
+                        f"the new one, delete {record} and {kept.name} in that folder"
                     )
                 raise OSError(f"the file {problem}")
             fetched.replace(kept)

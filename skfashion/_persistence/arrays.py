@@ -53,6 +53,6 @@ def _check(dtype: str, shape) -> None:
     if not _JSON_TYPE.fullmatch(dtype):
         raise ValueError(f"arrays of type {dtype!r} cannot be saved")
     if not all(type(side) is int and side >= 0 for side in shape):
-        raise ValueError(f"{shape} is no shape of an array")
+        raise ValueError(f"{shape} is not a shape of an array")
     if prod(shape) * np.dtype(dtype).itemsize > _MOST_BYTES:
         raise ValueError(f"an array of {dtype!r} and shape {shape} is too large for JSON")

@@ -42,8 +42,9 @@ def write_document(path: Path, document: dict, arrays: dict[str, np.ndarray]) ->
     n_header = int.from_bytes(content[:_LENGTH_BYTES], "little")
     if n_header > MOST_HEADER_BYTES:
         raise ValueError(
-            f"All but the weights takes {n_header / 1e6:.1f} MB as JSON, and a file holds at most "
-            f"{MOST_HEADER_BYTES / 1e6:.1f} MB of it. Shorten the histories, lists or names."
+            f"Everything except the weights takes {n_header / 1e6:.1f} MB as JSON, and a file "
+            f"holds at most {MOST_HEADER_BYTES / 1e6:.1f} MB of it. Shorten the histories, lists "
+            "or names."
         )
     # The checksum covers every byte of the file, with zeros in place of the checksum itself.
     begin = content.index(_checksum_entry(_BLANK)) + len(_checksum_entry("")) - 1

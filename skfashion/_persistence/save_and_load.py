@@ -164,7 +164,7 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
 
 def _check_format(document: Any) -> None:
     if not isinstance(document, dict) or type(document.get("format")) is not int:
-        raise ValueError("it has no number of a format")
+        raise ValueError("it has no format number")
     if document["format"] != FORMAT:
         raise ValueError(
             f"it has format {document['format']}, written by skfashion "
@@ -177,4 +177,4 @@ def _in_one_line(error: Exception) -> str:
     text = shorten(str(error), _MOST_CHARACTERS) or type(error).__name__
     if isinstance(error, ValueError):
         return text
-    return f"its content has not the form that save writes ({type(error).__name__}: {text})"
+    return f"its content does not have the form that save writes ({type(error).__name__}: {text})"

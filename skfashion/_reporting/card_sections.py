@@ -100,8 +100,8 @@ def _evaluate(estimator, part, X, y, class_names) -> Evaluation | None:
         return None
     if not hasattr(estimator, "classes_"):
         raise TypeError(
-            f"X and y are scored with a classifier, but {type(estimator).__name__} is none. Leave "
-            "them out, or pass a pipeline that ends with a classifier."
+            f"X and y are scored with a classifier, but {type(estimator).__name__} is not one. "
+            "Leave them out, or pass a pipeline that ends with a classifier."
         )
     check_matplotlib_support("A model card with scores")
     split = part._fitted.split if hasattr(part, "source_classes_") else None
@@ -175,7 +175,7 @@ def _format_evaluation(evaluation: Evaluation) -> str:
         lines.append(f"{evaluation.n_left_out:,} others are of classes outside the target task.")
     if unknown := evaluation.unknown_names:
         names = ", ".join(map(escape, unknown))
-        lines.append(f"The model does not know {names}: all images of these count as mistakes.")
+        lines.append(f"The model does not predict {names}: all images of these count as mistakes.")
     facts = {
         "accuracy": f"{evaluation.accuracy:.3f} ({evaluation.n_right:,} of {n_images:,})",
         "F1, mean of the classes": f"{evaluation.mean_f1:.3f}",

@@ -65,7 +65,7 @@ def _check_amount(name, amount):
     elif not isinstance(amount, Real) or not 0 < float(amount) <= largest:
         raise ValueError(
             f"augmentation[{name!r}] must be a number above 0 and at most {largest:g}, "
-            f"got {amount!r}. Leave the name out for none of it."
+            f"got {amount!r}. Remove the name to switch this augmentation off."
         )
 
 

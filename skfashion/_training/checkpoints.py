@@ -126,7 +126,7 @@ class EpochCheckpoint(_Checkpoints):
             warn_user(
                 f"checkpoint={self._store.location!r} has to be a folder with room for "
                 f"{n_bytes / 1e6:.1f} MB, but epoch {result.n_epochs} of {self._phase.name} could "
-                "not be saved there. The fit goes on. If it is interrupted, it resumes from the "
+                "not be saved there. The fit continues. If it is interrupted, it resumes from the "
                 "last epoch that was saved. Free disk space, or give another folder."
             )
         self._fails = not is_saved

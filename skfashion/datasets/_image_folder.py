@@ -209,8 +209,8 @@ def _check_extensions(extensions: Iterable[str] | None) -> tuple[str, ...]:
     for ending in extensions:
         if not isinstance(ending, str) or not re.fullmatch(r"\.?\w[\w.]*", ending):
             raise ValueError(
-                f"extensions has {ending!r}, which is no ending of a file's name. Give letters and "
-                'digits, with or without the dot, such as [".png"].'
+                f"extensions has {ending!r}, which is not an ending of a file name. Give letters "
+                'and digits, with or without the dot, such as [".png"].'
             )
         endings.append(f".{ending.lower().removeprefix('.')}")
     if not endings:
@@ -305,9 +305,9 @@ def _check_subfolders(root: Path, classes: set[str], chosen: list[str], named: b
                 "them out, or name the endings of their images as extensions=[...]."
             )
         warn_user(
-            f"Subfolders of {str(root)!r} have no images, and are no classes: {empty}. Name the "
-            "subfolders to load as categories=[...], or the endings as extensions=[...], or remove "
-            "the empty ones."
+            f"Subfolders of {str(root)!r} have no images, so they are not classes: {empty}. Name "
+            "the subfolders to load as categories=[...], or the endings as extensions=[...], or "
+            "remove the empty ones."
         )
 
 

@@ -151,7 +151,7 @@ class ClassSplitCV(BaseCrossValidator):
         """Return a mask of the rows of the target task."""
         if y is None or (self.pretrain_classes is None and self.target_classes is None):
             raise ValueError(
-                "ClassSplitCV needs y, and pretrain_classes or target_classes, to know the rows of "
+                "ClassSplitCV needs y, and pretrain_classes or target_classes, to find the rows of "
                 f"the target task; got pretrain_classes={self.pretrain_classes!r}, "
                 f"target_classes={self.target_classes!r}{', y=None' if y is None else ''}."
             )

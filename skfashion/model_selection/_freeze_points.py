@@ -91,7 +91,7 @@ def _check_no_grid(backbone: str | Backbone, prefix: str, parameters: dict[str, 
         given = ", ".join([f"prefix={prefix!r}"] * bool(prefix) + list(parameters))
         raise ValueError(
             f"freeze_points({backbone!r}) lists the points of one backbone, but got {given}, which "
-            f"belongs into a grid. Give a list of backbones, such as [{backbone!r}], or "
+            f"only grids take. Give a list of backbones, such as [{backbone!r}], or "
             "by_point=True, for a list of grids."
         )
 

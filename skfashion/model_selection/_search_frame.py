@@ -117,8 +117,8 @@ def import_pandas(caller: str) -> Any:
         import pandas
     except ImportError as error:
         raise ImportError(
-            f"{caller} makes a table of pandas, which is not installed: pip install pandas, or "
-            '"skfashion[plot]".'
+            f"{caller} returns a table of pandas, which is not installed: run `pip install "
+            'pandas` or `pip install "skfashion[plot]"`.'
         ) from error
     return pandas
 

@@ -68,7 +68,7 @@ def test_constraints_hold(make, lt5, weights_of):
 @pytest.mark.parametrize("point", ["conv", "depthwise"])
 def test_a_branch_is_no_freeze_point(make, lt5, point):
     with pytest.raises(
-        ValueError, match=rf"freeze_until='{point}' is no freeze point: other paths"
+        ValueError, match=rf"freeze_until='{point}' is not a freeze point: other paths"
     ):
         make(backbone=RESIDUAL, freeze_until=point).fit(*lt5)
 
@@ -268,11 +268,13 @@ def test_register_refuses(registered):
         register_backbone("vgg16")
     register_backbone(RESIDUAL)
     other = replace(RESIDUAL, build=_backbones.get_backbone("small_cnn").build, stages=("conv1",))
-    with pytest.raises(ValueError, match=r"another backbone 'residual'.* overwrite=True"):
+    with pytest.raises(
+        ValueError, match=r"Another backbone 'residual' is registered.* overwrite=True"
+    ):
         register_backbone(other)
     register_backbone(other, overwrite=True)
     assert _backbones.get_backbone("residual") is other
-    with pytest.raises(ValueError, match="'vgg16' that ships with skfashion"):
+    with pytest.raises(ValueError, match="Backbone 'vgg16' ships with skfashion"):
         register_backbone(replace(RESIDUAL, name="vgg16"), overwrite=True)
 
 

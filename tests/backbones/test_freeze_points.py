@@ -46,7 +46,7 @@ def test_a_bool_is_no_number():
 def test_a_layer_is_counted_from_one():
     assert resolve_layer(VGG16, 1) == "block1_pool"
     assert resolve_layer(VGG16, "block2_conv1") == "block2_conv1"
-    with pytest.raises(ValueError, match="layer=0 is no stage: count from 1"):
+    with pytest.raises(ValueError, match="layer=0 is not a stage: count from 1"):
         resolve_layer(VGG16, 0)
 
 

@@ -240,7 +240,9 @@ def test_joblib_memory_and_clearing(make, fashion, tmp_path):
 
 @pytest.mark.parametrize("limit", ["much", "", "0G", "-1G", "infG"])
 def test_a_limit_that_is_no_number(make, fashion, tmp_path, limit):
-    with pytest.raises(ValueError, match=f"memory_limit='{limit}' is no number of bytes above 0"):
+    with pytest.raises(
+        ValueError, match=f"memory_limit='{limit}' is not a number of bytes above 0"
+    ):
         make(memory=tmp_path, memory_limit=limit).fit(*fashion)
 
 
@@ -341,5 +343,5 @@ def scaled(images):
 def test_layers_that_do_not_tell_their_configuration(make, fashion, tmp_path):
     backbone = Backbone("scaled", build=scaled, stages=("conv",), min_size=8)
     make(backbone=backbone, **TRANSFER).fit(*fashion)
-    with pytest.raises(ValueError, match=r"'scaled' has one that does not tell it.*get_config"):
+    with pytest.raises(ValueError, match=r"'scaled' has a layer without one.*get_config"):
         make(backbone=backbone, **TRANSFER, memory=tmp_path).fit(*fashion)

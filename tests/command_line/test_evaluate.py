@@ -147,7 +147,7 @@ def test_classes_that_the_model_lacks_are_named(run, model, tmp_path):
     photos = write_photos(tmp_path / "photos", 2, labels=(PLAIN, "other"))
     code, _, errors = run("evaluate", model, photos)
     assert (code, len(errors)) == (0, 1)
-    assert errors[0].startswith(f"skfashion: warning: {model} does not know the classes other: ")
+    assert errors[0].startswith(f"skfashion: warning: {model} does not predict the classes other: ")
 
 
 def test_labels_that_are_numbers_are_compared_by_name_and_source_classes_left_out(tmp_path):
@@ -160,7 +160,7 @@ def test_labels_that_are_numbers_are_compared_by_name_and_source_classes_left_ou
     assert sorted(set(evaluation.y_true)) == ["0", "1"]
     assert evaluation.accuracy == clf.score(files, names.astype(int))
     assert_array_equal(evaluation.confidence, clf.predict_proba(files[:8]).max(axis=1))
-    with pytest.raises(ValueError, match="No image is of a class to predict, 0, 1"):
+    with pytest.raises(ValueError, match="No image is of a class that the model predicts, 0, 1"):
         evaluate_files(clf, files[8:], names[8:])
 
 
@@ -175,7 +175,7 @@ def test_subfolders_of_other_names_are_an_error(run, model, tmp_path):
     photos = write_photos(tmp_path / "photos", 2, labels=("one", "two"))
     code, lines, errors = run("evaluate", model, photos)
     assert (code, lines, len(errors)) == (1, [], 1)
-    assert "their subfolders are one, two. Name the subfolders as the classes." in errors[0]
+    assert "the subfolders are one, two. Name the subfolders after the classes." in errors[0]
 
 
 def test_a_report_does_not_replace_the_model(run, model, photos):

@@ -128,7 +128,7 @@ def test_wrong_usage_is_code_2(options, message, run, photos, tmp_path):
         (
             ["--test-size", "0.01"],
             "--test-size=0.01 cannot hold out files of each class: there are 24 files of 2 "
-            "classes, 12 of them of 'plain', and each class needs a file to train on and one to "
+            "classes, 12 of them of 'plain'. Each class needs a file to train on and one to "
             "hold out. Add files, set another share, or set --test-size=0.",
         ),
     ],

@@ -43,7 +43,7 @@ def test_bad_files_are_named_and_the_others_predicted(run, model, photos, tmp_pa
     png = (photos / PLAIN / "<i>0.png").read_bytes()
     bad = {
         "cut.png": (png[: len(png) // 2], "image file is truncated"),
-        "text.png": (b"text", "it is no image of the formats"),
+        "text.png": (b"text", "it is not an image of the formats"),
         "empty.png": (b"", "it is empty"),
     }
     for name, (content, _) in bad.items():

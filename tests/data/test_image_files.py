@@ -30,8 +30,11 @@ def bomb_header(width, height):
 
 FAULTS = {
     "empty": (b"", "it is empty"),
-    "text": (b"no image at all", "no image of the formats JPEG, PNG"),
-    "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image of the formats"),
+    "text": (b"no image at all", "not an image of the formats JPEG, PNG"),
+    "postscript": (
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        "not an image of the formats",
+    ),
     "bomb": (bomb_header(50_000, 50_000), "more pixels than Pillow's limit"),
     "large": (bomb_header(10_000, 10_000), "more .*pixels.* than Pillow's limit"),
 }
@@ -60,7 +63,7 @@ def test_what_is_no_file(tmp_path, good):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(ValueError, match="no regular file"):
+    with pytest.raises(ValueError, match="not a regular file"):
         check_image_headers([tmp_path / "pipe.png"])
 
 

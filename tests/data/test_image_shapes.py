@@ -56,7 +56,7 @@ def test_a_row_always_fits_into_its_image(n_features):
 
 
 def test_a_row_of_another_length_than_image_shape():
-    with pytest.raises(ValueError, match=r"multiplies up to 12 numbers .* rows of X have 13"):
+    with pytest.raises(ValueError, match=r"has the product 12, .* rows of X have 13 numbers"):
         fold_shape(13, (3, 4))
 
 

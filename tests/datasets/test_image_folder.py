@@ -141,7 +141,7 @@ def test_circles_of_links_end(folder):
         "all": ".",
     }.items():
         (folder / name).symlink_to(folder / target, target_is_directory=True)
-    with pytest.warns(UserWarning, match=r"no classes: \['all'\]"):
+    with pytest.warns(UserWarning, match=r"not classes: \['all'\]"):
         found = loaded(folder)
     assert found == [
         *("bag/1.png", "bag/2.png", "bag/a/x.png", "bag/b/y.png"),
@@ -208,7 +208,7 @@ def test_an_extension_that_is_not_among_the_usual_ones(folder):
 
 @pytest.mark.parametrize("extension", ["", ".", "*.png", "a/b", 3])
 def test_what_is_no_extension(folder, extension):
-    with pytest.raises(ValueError, match=r"extensions has .*no ending.*\[\"\.png\"\]"):
+    with pytest.raises(ValueError, match=r"extensions has .*not an ending.*\[\"\.png\"\]"):
         load_image_folder(folder, extensions=[".jpg", extension])
 
 
@@ -269,7 +269,7 @@ def test_one_class(folder):
 def test_a_subfolder_without_images(folder):
     (folder / "hat").mkdir()
     (folder / "hat" / "1.heic").write_bytes(b"x")
-    with pytest.warns(UserWarning, match=r"no classes: \['hat'\]\. Name the subf") as record:
+    with pytest.warns(UserWarning, match=r"not classes: \['hat'\]\. Name the subf") as record:
         bunch = load_image_folder(folder)
     assert record[0].filename == __file__
     assert bunch.target_names == ["bag", "shoe"]
@@ -294,7 +294,10 @@ def test_verify_names_the_first_broken_files_with_reasons(folder):
     assert len(named) == 5
     assert rest == "..."
     for fault, name, reason in zip(
-        named, ("0large.ppm", "1.png", "2.png"), ("more pixels", "empty", "no image"), strict=False
+        named,
+        ("0large.ppm", "1.png", "2.png"),
+        ("more pixels", "empty", "not an image"),
+        strict=False,
     ):
         assert f"{name}': it " in fault
         assert reason in fault

@@ -120,7 +120,7 @@ def test_copies(fashion):
     [
         ({"layer": "conv"}, r"layer='conv' is not one of \['conv1', 'conv2', .* Did you mean"),
         ({"layer": 3}, "layer=3 is out of range: backbone 'small_cnn' has 2 stages"),
-        ({"layer": 0}, "layer=0 is no stage"),
+        ({"layer": 0}, "layer=0 is not a stage"),
         ({"backbone": "vgg"}, "backbone='vgg' is not one of .* Did you mean 'vgg16'"),
         ({"backbone": "vgg16", "input_size": 16}, "input_size=16 is smaller than .*'vgg16'.* 32"),
     ],

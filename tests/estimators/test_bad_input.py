@@ -119,7 +119,7 @@ def test_parameters(make, params, message):
 @pytest.mark.parametrize(
     ("image_shape", "message"),
     [
-        ((9, 9), r"image_shape=\(9, 9\) multiplies up to 81 numbers .* rows of X have 72"),
+        ((9, 9), r"image_shape=\(9, 9\) has the product 81, .* rows of X have 72 numbers"),
         ((72,), r"must be \(height, width\) or \(height, width, channels\)"),
         ((9.0, 8), "in whole pixels"),
         ((-9, -8), "in whole pixels"),

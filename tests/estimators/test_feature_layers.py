@@ -56,7 +56,7 @@ ENDS_IN_STAGE = Backbone("ends_in_stage", build=with_relu, stages=("only",), min
         ({"layer": ()}, r"layer=\(\) names no layer"),
         ({"layer": ["conv1", "conv"]}, r"layer='conv' is not one of .* Did you mean"),
         ({"layer": ["conv1", 3]}, "layer=3 is out of range"),
-        ({"layer": [0]}, "layer=0 is no stage"),
+        ({"layer": [0]}, "layer=0 is not a stage"),
         ({"layer": [True]}, "layer=True is neither a name nor a number"),
         ({"layer": ["conv1", None]}, "must be a list of names and numbers of stages, got None"),
         ({"layer": ["conv1", ["conv2"]]}, r"got \['conv2'\] in it"),

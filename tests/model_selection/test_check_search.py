@@ -62,7 +62,7 @@ def test_what_can_be_passes(grid, fashion):
             "1 of 2 .*only optimizer='sgd'",
         ),
         ({"augmentation": ["flipp"]}, "Did you mean 'flip'"),
-        ({"memory": ["m"], "memory_limit": ["much"]}, "is no number of bytes"),
+        ({"memory": ["m"], "memory_limit": ["much"]}, "is not a number of bytes"),
         ({"epoch": [1]}, "Invalid parameter 'epoch'"),
         ({"output_layer": ["keep", "new"], "pretrain_classes": [[8, 9]]}, "1 of 2 .*\n.*the same"),
         ({"pretrain_classes": [GTE5, [9, 10]]}, r"1 of 2 .*\n.*labels that y lacks: \[10\]"),
@@ -170,7 +170,7 @@ def test_other_steps_and_classifiers_of_a_grid():
     }
     with pytest.raises(ValueError, match="12 of 16 candidates") as caught:
         check_search(GridSearchCV(pipe, grid))
-    for reason in ("layer=0 is no stage", "layer='pool' is not one of", "'C' parameter"):
+    for reason in ("layer=0 is not a stage", "layer='pool' is not one of", "'C' parameter"):
         assert reason in str(caught.value)
     either = Pipeline([("clf", SVC())])
     check_search(GridSearchCV(either, {"clf": [SVC(), TransferClassifier()]}))

@@ -213,11 +213,11 @@ def vectors(images):
             vectors,
             ("conv", "dense_body"),
             "dense_body",
-            r"layer='dense_body' has an output of shape \(4,\), which is no feature map .*\. "
+            r"layer='dense_body' has an output of shape \(4,\), which is not a feature map .*\. "
             r"Backbone 'it' has these stages with one: \['conv'\]\.",
         ),
         (vectors, ("conv", "dense_body"), -3, r"layer=-3 is out of range"),
-        (vectors, ("conv", "dense_body"), 0, r"layer=0 is no stage: count from 1"),
+        (vectors, ("conv", "dense_body"), 0, r"layer=0 is not a stage: count from 1"),
         (
             vectors,
             ("conv", "dense_body"),

@@ -153,7 +153,7 @@ def test_features_alone_and_two_networks(images):
     tables = Page(str(model_card(union.fit(X)))).tables
     steps = [dict(table[1:]).get("step") for table in tables if len(table[0]) == 2]
     assert steps[:2] == ["left", "right"]
-    with pytest.raises(TypeError, match="FeatureUnion is none"):
+    with pytest.raises(TypeError, match="FeatureUnion is not one"):
         model_card(union, X, y)
 
 
@@ -228,7 +228,7 @@ def test_labels_of_any_type(labels, images, make):
 def test_classes_that_the_model_does_not_know_are_named(hostile):
     clf, X, labels = hostile
     text = clf.card(X, np.where(labels == "accuracy", "*new*", labels)).sections["Evaluation"]
-    assert r"does not know \*new\*: all images of these count as mistakes." in text
+    assert r"does not predict \*new\*: all images of these count as mistakes." in text
 
 
 # -- Invalid input -----------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def assert_same(weights_of):
     ],
     ids=str,
 )
-@pytest.mark.filterwarnings("ignore:epochs=.* end before all")
+@pytest.mark.filterwarnings("ignore:epochs=.* is too few to unfreeze")
 def test_going_on_has_the_bits_of_a_straight_run(make, fashion, tmp_path, params, assert_same):
     params = {"pretrain_classes": GTE5, "feature_dropout": 0.5, **params}
     straight = make(**params, epochs=4).fit(*fashion)

@@ -139,7 +139,7 @@ def params_and_data(small, lt5, residual_path):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.filterwarnings("ignore:epochs=.* end before all")
+@pytest.mark.filterwarnings("ignore:epochs=.* is too few to unfreeze")
 def test_it_has_the_bits_of_a_fit_without_interruptions(make, params_and_data, tmp_path, name):
     params, data = params_and_data(name)
     expected, n_epochs = fit_and_count(make(**params), data)
@@ -215,7 +215,7 @@ def test_a_finished_fit_is_found_as_a_whole(make, small, tmp_path):
     ],
     ids=str,
 )
-@pytest.mark.filterwarnings("ignore:epochs=.* end before all")
+@pytest.mark.filterwarnings("ignore:epochs=.* is too few to unfreeze")
 def test_another_fit_starts_anew(make, small, tmp_path, change):
     interrupt(make(epochs=4, checkpoint=tmp_path), small, 2)
     params = {"epochs": 4, **change}

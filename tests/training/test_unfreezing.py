@@ -16,7 +16,7 @@ BODY = ["conv1/kernel", "conv2/kernel"]
 def test_the_head_comes_first(make, fashion, weights_of):
     params = {"pretrain_classes": GTE5, "freeze_until": None, "epochs": 3}
     before = weights_of(make(**{**params, "epochs": 0}).fit(*fashion))
-    with pytest.warns(UserWarning, match="end before all is unfrozen"):
+    with pytest.warns(UserWarning, match="is too few to unfreeze down to freeze_until="):
         head = make(head_epochs=3, **params).fit(*fashion)
     both = make(head_epochs=2, **params).fit(*fashion)
     head_weights, both_weights = weights_of(head), weights_of(both)
@@ -70,7 +70,7 @@ def test_plan_of_freeze_points(make, lt5, monkeypatch, params, expected):
     [({"head_epochs": 4}, "features"), ({"head_epochs": 3, "epochs_per_stage": 2}, "conv1")],
 )
 def test_a_plan_that_ends_too_early_draws_a_warning(make, lt5, params, point):
-    with pytest.warns(UserWarning, match=r"epochs=4 end before all is unfrozen .* takes [56]"):
+    with pytest.warns(UserWarning, match=r"epochs=4 is too few to unfreeze .* takes [56] epochs"):
         clf = make(freeze_until=0, epochs=4, **params).fit(*lt5)
     assert clf.freeze_point_ == point
     assert clf.n_frozen_params_ == {"features": 9568, "conv1": 320}[point]

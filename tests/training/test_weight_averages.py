@@ -107,7 +107,7 @@ def test_partial_fit_begins_averages_anew_when_they_are_turned_on(make, lt5, wei
     assert np.abs(averaged["dense/kernel"] - plain["dense/kernel"]).max() > 1e-5
 
 
-@pytest.mark.filterwarnings("ignore:epochs=.* end before all")
+@pytest.mark.filterwarnings("ignore:epochs=.* is too few to unfreeze")
 def test_a_further_stage_starts_from_the_averages(make, fashion, assert_same, tmp_path):
     """The optimizer starts afresh there, so a fit in two parts is the same."""
     params = {"pretrain_classes": GTE5, "freeze_until": "conv1", **AVERAGED, "random_state": 0}
