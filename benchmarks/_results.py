@@ -18,6 +18,10 @@ class Results:
         lines = self._path.read_text().splitlines() if self._path.exists() else []
         self._cells = {tuple(cell): result for cell, result in map(json.loads, lines)}
 
+    def has(self, cell):
+        """Return whether the file has the result of a cell."""
+        return cell in self._cells
+
     def get(self, cell, compute):
         """Return the result of a cell; compute it, and write it down, if the file has none."""
         if cell not in self._cells:

@@ -107,6 +107,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backbones", nargs="+", choices=BACKBONES, default=BACKBONES)
     parser.add_argument("--draws", nargs="+", type=int, default=(0, 1, 2))
+    parser.add_argument("--finished", action="store_true", help="only draws that were measured")
     parser.add_argument("--results", type=Path, default=RESULTS / "freeze_ranking.jsonl")
     options = parser.parse_args()
     X, y = fetch_fashion_mnist("train", return_X_y=True)
@@ -114,7 +115,9 @@ def main():
     results = Results(options.results)
     measured, summaries = [], []
     for backbone in options.backbones:
-        for seed in options.draws:
+        last = str(list_points(backbone)[-1])
+        finished = [seed for seed in options.draws if results.has((backbone, seed, last))]
+        for seed in finished if options.finished else options.draws:
             rows, summary = compare(backbone, seed, results, (X, y), (X_val, y_val))
             measured += rows
             summaries.append(summary)

@@ -88,7 +88,7 @@ def test_tables_of_figures_are_included_from_an_output(page):
 def test_included_outputs_have_the_table(page):
     text = page.read_text()
     includes = list(_INCLUDE.finditer(text))
-    assert len(includes) == text.count("benchmarks/results/")
+    assert len(includes) == text.count(":: ../benchmarks/results/")
     for include in includes:
         lines = (RESULTS / include["file"]).read_text().splitlines()
         begin = lines.index(include["begin"])
