@@ -1,6 +1,6 @@
 """Augmentation with a frozen VGG16: four stored views of an image against new ones in each epoch.
 
-Run ``python benchmarks/augmentation_views.py``; it takes about twenty minutes on two cores.
+Run ``python benchmarks/augmentation_views.py``; it takes about half an hour on two cores.
 SKFASHION_WEIGHTS may name a folder with files of weights; without it the official ImageNet weights
 are fetched. Both sides train a head for 20 epochs on 2,000 images of Fashion-MNIST at 64 pixels,
 with flips, shifts and zooms, and are scored on 2,000 test images. They take turns. A fit with K

@@ -47,6 +47,7 @@ def record(name, options):
             print(line, end="", flush=True)
             lines.append(line)
     if process.returncode == 0:
+        RESULTS.mkdir(exist_ok=True)
         new = RESULTS / f"{name}.txt.new"
         new.write_text("".join(lines))
         new.replace(RESULTS / f"{name}.txt")
