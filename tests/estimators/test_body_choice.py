@@ -1,10 +1,11 @@
-"""The features that the end of a body is chosen by: those of a network that ends there."""
+"""The features that the end of a body is chosen by: those of a network that ends there, shared."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from skfashion._backbones.body_end import end_body_at
 from skfashion._estimators.body_choice import compute_head_inputs
@@ -14,6 +15,7 @@ from skfashion._networks.frozen_part import FrozenPart
 from skfashion._networks.network import get_network
 from skfashion._random_streams import RandomStreams
 from tests.residual import RESIDUAL
+from tests.workflows.test_feature_sharing import WITH_VECTOR, counts, features
 
 
 def network_features(backbone, weights, images, dtype):
@@ -45,3 +47,20 @@ def test_they_are_those_of_a_network_that_ends_there(pooling, dtype):
         assert_allclose(vectors, expected, rtol=1e-5, atol=1e-5)
     one, _, other = features.values()
     assert not np.allclose(one, other)
+
+
+def test_the_end_of_the_body_is_chosen_by_features_that_are_shared(make, lt5, tmp_path):
+    X, y = lt5
+    path = tmp_path / "body.weights.h5"
+    make(backbone=WITH_VECTOR, epochs=0).fit(X, y).save_backbone_weights(path)
+    params = {"backbone": WITH_VECTOR, "weights": path, "head_init": "probe", "epochs": 0}
+    clf = make(**params, body_until="auto", hidden_units="auto", freeze_until="features")
+    expected = clone(clf).fit(X, y)
+    memory = tmp_path / "memory"
+    first = clf.set_params(memory=memory).fit(X, y)
+    computed = counts(memory)[1]
+    again = clone(clf).set_params(learning_rate=0.002).fit(X, y)
+    features(X, memory, weights=path, layer=["third", 1])
+    assert computed == counts(memory)[1] > 0
+    assert first.body_until_ == again.body_until_ == expected.body_until_
+    assert_array_equal(first.predict_proba(X), expected.predict_proba(X))

@@ -65,6 +65,7 @@ def displays():
                     "mean_probe_score": [np.nan, 0.8, 0.7],
                     "std_probe_score": [np.nan, 0.1, 0.1],
                     "gradient_ratio": [np.nan, 0.6, 0.1],
+                    "recommended": [True, True, False],
                 }
             )
         ),

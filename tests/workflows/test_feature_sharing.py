@@ -8,7 +8,6 @@ import pytest
 from joblib import parallel_config
 from numpy.testing import assert_array_equal
 from PIL import Image
-from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -72,23 +71,6 @@ def test_a_grid_computes_each_image_once(lt5, tmp_path):
     # There is a file for the training rows of the first fold, and one for its other rows.
     assert len([*tmp_path.rglob("*.features")]) == 2 * len(backbones)
     assert_array_equal(search(None).cv_results_["mean_test_score"], scores)
-
-
-def test_the_end_of_the_body_is_chosen_by_features_that_are_shared(make, lt5, tmp_path):
-    X, y = lt5
-    path = tmp_path / "body.weights.h5"
-    make(backbone=WITH_VECTOR, epochs=0).fit(X, y).save_backbone_weights(path)
-    params = {"backbone": WITH_VECTOR, "weights": path, "head_init": "probe", "epochs": 0}
-    clf = make(**params, body_until="auto", hidden_units="auto", freeze_until="features")
-    expected = clone(clf).fit(X, y)
-    memory = tmp_path / "memory"
-    first = clf.set_params(memory=memory).fit(X, y)
-    computed = counts(memory)[1]
-    again = clone(clf).set_params(learning_rate=0.002).fit(X, y)
-    features(X, memory, weights=path, layer=["third", 1])
-    assert computed == counts(memory)[1] > 0
-    assert first.body_until_ == again.body_until_ == expected.body_until_
-    assert_array_equal(first.predict_proba(X), expected.predict_proba(X))
 
 
 @pytest.mark.parametrize(
