@@ -49,6 +49,19 @@ def test_they_are_those_of_a_network_that_ends_there(pooling, dtype):
     assert not np.allclose(one, other)
 
 
+def test_one_stage_alone():
+    def late_features(backbone):
+        body = BodyArchitecture(backbone, (12, 12, 1), None, "float32")
+        weights = get_body(body).initial_weights(RandomStreams(0))
+        images = np.random.default_rng(0).uniform(0, 255, (5, 12, 12, 1)).astype("float32")
+        return compute_head_inputs(body, backbone.stages, weights, images, None)
+
+    alone = late_features(replace(RESIDUAL, stages=("late_norm",)))
+    assert list(alone) == ["late_norm"]
+    # Batch normalisation is merged with convolutions that are no stages.
+    assert_allclose(alone["late_norm"], late_features(RESIDUAL)["late_norm"], rtol=1e-6)
+
+
 def test_the_end_of_the_body_is_chosen_by_features_that_are_shared(make, lt5, tmp_path):
     X, y = lt5
     path = tmp_path / "body.weights.h5"
