@@ -37,7 +37,7 @@ SETTINGS = {
     },
     "small_cnn": {"batch_size": 128},
 }
-EPOCHS = (4, 8, 16, 32)
+EPOCHS = (5, 10, 20, 40)
 # What both sides of the comparison with Keras train with.
 SPEED_BATCH, SPEED_EPOCHS = 256, 3
 DECAY, SMOOTHING = 0.05, 0.1
