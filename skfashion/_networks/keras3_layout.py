@@ -83,7 +83,7 @@ def pair_keras3(arrays: dict[str, Any], graph: Graph) -> LayerPairs:
     best = sorted(prefixes or {""}, key=lambda prefix: (-count_fitting(prefix), prefix))
     if len(best) > 1 and count_fitting(best[0]) == count_fitting(best[1]) == len(layers):
         raise WeightMismatch(
-            f"it is in the file more than once, in {best[0]!r} and in {best[1]!r}."
+            f"the file has such a body more than once, in {best[0]!r} and in {best[1]!r}"
         )
     prefix = best[0]
     yield from zip(layers, arrays_below(prefix), strict=True)

@@ -69,7 +69,8 @@ def load_body_weights(weights, graph: Graph) -> Weights:
     except WeightMismatch as mismatch:
         raise ValueError(
             f"weights={str(path)!r} does not fit the body of backbone {backbone.name!r} on images "
-            f"of shape {graph.architecture.image_shape}: {mismatch}"
+            f"of shape {graph.architecture.image_shape}: {mismatch}. Give a file of this network "
+            f"alone, or set backbone to the network of the file."
         ) from None
     except InvalidWeight as error:
         raise ValueError(

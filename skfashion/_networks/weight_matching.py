@@ -92,8 +92,8 @@ def _name_of(spec: WeightSpec) -> str:
 
 def _mismatch(spec: WeightSpec, found: str) -> WeightMismatch:
     return WeightMismatch(
-        f"layer {spec.layer!r} is the first that differs, whose {_name_of(spec)} has the shape "
-        f"{spec.shape}; in the file there is {found}."
+        f"layer {spec.layer!r} is the first that differs. Its {_name_of(spec)} has the shape "
+        f"{spec.shape}, the file has {found}"
     )
 
 
@@ -135,8 +135,7 @@ def refuse_convolutions(layers: Iterable[LayerArrays]) -> None:
     for arrays in layers:
         if any(len(array.shape) == 4 for array in arrays):
             raise WeightMismatch(
-                "all of its layers are in the file, but the file has further convolutions after "
-                "them: it is of another network."
+                "the file has all of its layers, and further convolutions after them"
             )
 
 

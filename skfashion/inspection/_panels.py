@@ -100,8 +100,8 @@ def make_panels(
     given = np.asarray(ax, dtype=object).ravel()
     if len(given) != n_panels:
         raise ValueError(
-            f"ax must be one matplotlib Axes or as many as there are panels, {n_panels}, got "
-            f"{len(given)}."
+            f"ax must be one matplotlib Axes, or {n_panels}, one for each panel, got {len(given)}. "
+            f"Pass one, which is divided."
         )
     return given.reshape(shape)
 
@@ -116,8 +116,8 @@ def _divide(
     """Switch off an Axes and fill its space with panels."""
     if not ax.axison:
         raise ValueError(
-            "ax bounds the panels of another display already. Pass ax=display.axes_ to draw into "
-            "these, or other axes."
+            "ax must not hold the panels of another display, got such Axes. Pass that display's "
+            "`axes_` to draw into its panels, or a new Axes."
         )
     ax.set_axis_off()
     figure: Any = ax.get_figure()

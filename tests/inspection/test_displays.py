@@ -59,7 +59,7 @@ def test_a_figure_of_its_own_or_the_room_that_is_given(displays, name):
         x, y = panel.get_position().corners().mean(axis=0)
         assert room.x0 < x < room.x1
         assert room.y0 < y < room.y1
-    with pytest.raises(ValueError, match="bounds the panels of another display already"):
+    with pytest.raises(ValueError, match="must not hold the panels of another display"):
         displays[name](ax=left)
 
 
@@ -70,7 +70,7 @@ def test_panels_that_are_given_are_drawn_in(displays, name):
     display = displays[name](ax=panels)
     assert display.axes_.ravel().tolist() == panels.tolist()
     assert display.figure_ is figure
-    with pytest.raises(ValueError, match=r"as many as there are panels, \d+, got 1\."):
+    with pytest.raises(ValueError, match=r"Axes, or \d+, one for each panel, got 1\."):
         displays[name](ax=panels[:1])
 
 
