@@ -28,7 +28,7 @@ from _results import RESULTS, Results
 from _weights import weights_of
 from sklearn.model_selection import train_test_split
 
-from skfashion import TransferClassifier
+from skfashion import Recipe, TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
 
 COMMON = {"batch_size": 128, "random_state": 0, "verbose": 1}
@@ -54,6 +54,8 @@ class Plan:
 
 
 HEAD_ONLY = {"freeze_until": "features", "epochs": 300}
+# Options for long training. The backbone's recipe has the rates and their schedule.
+REGULARIZED = Recipe(weight_decay=0.05, label_smoothing=0.1, average=0.1, test_time_flips=True)
 
 PLANS = {
     "vgg16": Plan(
@@ -64,7 +66,12 @@ PLANS = {
     ),
     "inception_v3": Plan(
         published=0.95,
-        fine_tuned={"freeze_until": None, "epochs": 8, "augmentation": ("flip", "erase")},
+        fine_tuned={
+            "freeze_until": None,
+            "epochs": 10,
+            "augmentation": ("flip", "erase"),
+            "recipe": REGULARIZED,
+        },
         head_only=HEAD_ONLY,
         scratch={"freeze_until": None, "epochs": 8},
     ),
@@ -73,7 +80,12 @@ PLANS = {
         pretraining={"epochs": 3},
         fine_tuned={"freeze_until": None, "epochs": 10, "augmentation": ("flip",)},
         head_only=HEAD_ONLY,
-        scratch={"freeze_until": None, "epochs": 11},
+        scratch={
+            "freeze_until": None,
+            "epochs": 16,
+            "augmentation": ("flip", "crop"),
+            "recipe": REGULARIZED,
+        },
     ),
 }
 PRETRAINING = "pretraining"
