@@ -240,11 +240,16 @@ def check_recipe(params) -> None:
             f"recipe has momentum={recipe.momentum!r}, which only optimizer='sgd' takes, but "
             f"optimizer={params.optimizer!r}. Set optimizer='sgd', or momentum=None."
         )
+    _check_mixing(recipe, params)
+
+
+def _check_mixing(recipe, params):
     if recipe.cutmix and params.augmentation_views:
         raise ValueError(
             f"recipe has cutmix={recipe.cutmix!r}, which mixes images before the frozen part, but "
             f"augmentation_views={params.augmentation_views!r} stores the output of that part. Set "
-            "augmentation_views=None, or mixup in place of cutmix."
+            "augmentation_views=None, or mixup in place of cutmix: "
+            "recipe=Recipe(cutmix=0, mixup=0.2)."
         )
 
 
@@ -270,5 +275,7 @@ def resolve_recipe(params, default: Recipe, phase: str, open_ended: bool = False
     if open_ended:
         default = combine_recipes(Recipe(schedule="constant", warmup=0.0), default)
     recipe = combine_recipes(given, *by_user, default)
+    if phase == "fine-tune":
+        _check_mixing(recipe, params)
     # A backbone's recipe is written for any optimizer.
     return recipe if params.optimizer == "sgd" else recipe.set_params(momentum=0.0)

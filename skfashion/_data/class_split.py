@@ -144,7 +144,9 @@ class ClassSplit:
         ValueError
             For a label that the first fit did not see, or a missing target class.
         """
-        if target_classes is not None and set(target_classes) != set(self.target.tolist()):
+        if target_classes is not None and _to_set(target_classes, "target_classes") != {
+            *self.target.tolist()
+        }:
             raise ValueError(
                 "Training continues with the classes of the first fit, "
                 f"{_format_labels(self.target)}, but target_classes="
@@ -244,7 +246,9 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
         raise ValueError("classes must be passed on the first call to partial_fit.")
     with errors_name("classes"):
         target = np.unique(np.asarray(classes))
-    if target_classes is not None and set(target.tolist()) != set(target_classes):
+    if target_classes is not None and _to_set(target_classes, "target_classes") != {
+        *target.tolist()
+    }:
         raise ValueError(
             f"classes={_format_labels(target)} and target_classes="
             f"{_format_labels(target_classes)} both name the target task and differ. Leave "
@@ -271,10 +275,7 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
     """Return the wanted ones of the sorted `labels`, after a check that none is missing."""
     if wanted is None:
         return labels[:0]
-    try:
-        wanted = set(wanted)
-    except TypeError:
-        raise ValueError(f"{parameter} must be a flat list of labels, got {wanted!r}.") from None
+    wanted = _to_set(wanted, parameter)
     missing = wanted.difference(labels.tolist())
     if missing:
         raise ValueError(
@@ -285,6 +286,13 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
             f"{META_ESTIMATOR_REMEDY}"
         )
     return labels[[label in wanted for label in labels.tolist()]]
+
+
+def _to_set(labels, parameter: str) -> set:
+    try:
+        return set(labels)
+    except TypeError:
+        raise ValueError(f"{parameter} must be a flat list of labels, got {labels!r}.") from None
 
 
 def _compare_types(missing: set, labels: np.ndarray, parameter: str) -> str:

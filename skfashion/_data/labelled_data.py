@@ -1,6 +1,8 @@
 """Validated images with labels and sample weights, and the splits that a fit makes of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -99,13 +101,31 @@ class LabelledData:
             ) from error
         return self.take(training), self.take(validation)
 
-    def weighted_by_class(self, class_weight, classes) -> "LabelledData":
-        """Multiply the sample weights by the class weights.
+    def class_weights(self, class_weight) -> Mapping[Any, float] | None:
+        """Return the weight of each class.
 
         Parameters
         ----------
         class_weight : dict, "balanced" or None
-            As in scikit-learn. Labels of other tasks are ignored.
+            As in scikit-learn. "balanced" gives each class of these rows the same sum of weights.
+        """
+        if class_weight is None or isinstance(class_weight, Mapping):
+            return class_weight
+        present = np.unique(self.y)
+        if not len(present):
+            return None
+        weights = compute_class_weight(
+            class_weight, classes=present, y=self.y, sample_weight=self.weight
+        )
+        return dict(zip(present.tolist(), weights, strict=True))
+
+    def weighted_by_class(self, class_weights, classes) -> "LabelledData":
+        """Multiply the sample weights by the class weights.
+
+        Parameters
+        ----------
+        class_weights : dict or None
+            Weights by label. Labels that it lacks have 1, and those of other tasks are ignored.
         classes : ndarray of shape (n_classes,)
             Labels of the task.
 
@@ -114,19 +134,14 @@ class LabelledData:
         ValueError
             If no row has a weight above zero.
         """
-        if class_weight is None:
+        if class_weights is None:
             return self
         present = np.unique(self.y)
-        if isinstance(class_weight, dict):
-            per_class = np.array([class_weight.get(label, 1.0) for label in present.tolist()])
-        else:
-            per_class = compute_class_weight(
-                class_weight, classes=present, y=self.y, sample_weight=self.weight
-            )
+        per_class = np.array([class_weights.get(label, 1.0) for label in present.tolist()])
         weight = self.weight * per_class[encode(present, self.y)]
         if len(weight) and not weight.any():
             raise ValueError(
-                f"class_weight={class_weight} leaves no row of the task with the classes "
+                f"class_weight={class_weights} leaves no row of the task with the classes "
                 f"{classes.tolist()} a weight above zero. Set the weight of one of these classes "
                 "to a number above zero."
             )
@@ -138,13 +153,13 @@ def to_images(
 ) -> tuple[LabelledData, LabelledData | None]:
     """Return the data with images in place of rows; both sets have one type."""
 
-    def convert(data):
-        return replace(data, X=image_format.lazy_images(data.rows, float_type))
+    def convert(data, name):
+        return replace(data, X=image_format.lazy_images(data.rows, float_type, name))
 
-    images = convert(train)
+    images = convert(train, "X")
     if validation is None:
         return images, None
-    evaluated = convert(validation)
+    evaluated = convert(validation, "X_val")
     if images.X.dtype != evaluated.X.dtype:
         common = np.dtype(float_type)
         images, evaluated = (

@@ -18,6 +18,7 @@ from .pixel_range import (
     check_range_of_decoded,
     learn_pixel_range,
     range_of_decoded,
+    scale_to_white,
     warn_if_outside,
 )
 from .row_subset import RowSubset
@@ -100,7 +101,7 @@ class ImageFormat:
         if not rows.is_decoded:
             check_finite_when_scaled(rows, self.pixel_range)
 
-    def lazy_images(self, rows: RowSubset, float_type: str) -> "LazyImages":
+    def lazy_images(self, rows: RowSubset, float_type: str, name: str = "X") -> "LazyImages":
         """Return images as the network takes them.
 
         uint8 data stays uint8; all other types become `float_type`. Pixels far outside the
@@ -112,6 +113,8 @@ class ImageFormat:
             Validated rows.
         float_type : str
             Type of images that are not uint8.
+        name : str, default="X"
+            Name of the rows, for the warning.
 
         Raises
         ------
@@ -125,7 +128,7 @@ class ImageFormat:
             return LazyImages(image_format, rows, np.dtype(np.uint8))
         self.check_values(rows)
         if not rows.is_decoded:
-            warn_if_outside(rows, self.pixel_range)
+            warn_if_outside(rows, self.pixel_range, name)
         return LazyImages(image_format, rows, np.dtype(float_type))
 
 
@@ -187,7 +190,7 @@ class LazyImages:
         return replace(self, rows=self.rows.take(indices))
 
     def _scale(self, rows: np.ndarray) -> np.ndarray:
-        black, white = self.image_format.pixel_range
-        scaled = np.subtract(rows, black, dtype=np.float64)
-        scaled *= WHITE / (white - black if white != black else 1.0)
+        pixel_range = self.image_format.pixel_range
+        scaled = np.subtract(rows, pixel_range[0], dtype=np.float64)
+        scaled *= scale_to_white(pixel_range)
         return scaled.astype(self.dtype, copy=False)

@@ -49,6 +49,12 @@ def check_pixel_range(pixel_range) -> Range | None:
     return black, white
 
 
+def scale_to_white(pixel_range: Range) -> float:
+    """Return the factor from differences of pixel values to the scale from 0 to 255."""
+    black, white = pixel_range
+    return WHITE / (white - black if white != black else 1.0)
+
+
 def range_of_decoded(pixel_range: Range) -> Range:
     """Return the range of images that are decoded, in the direction of another range."""
     black, white = pixel_range
@@ -182,13 +188,14 @@ def check_finite_when_scaled(rows: RowSubset, pixel_range: Range) -> None:
         )
 
 
-def warn_if_outside(rows: RowSubset, pixel_range: Range) -> None:
+def warn_if_outside(rows: RowSubset, pixel_range: Range, name: str = "X") -> None:
     """Warn about pixels far outside the range, and about pixels of another plausible range."""
     if len(rows) and (_lies_outside(rows, pixel_range) or _has_other_unit(rows, pixel_range)):
         least, most = rows.extremes
+        remedy = "Scale X as in fit." if name == "X" else f"Scale {name} as X."
         warn_user(
-            f"X has pixel values from {least:g} to {most:g}, but the estimator reads the range "
-            f"{pixel_range[0]:g} to {pixel_range[1]:g} as black to white. Scale X as in fit."
+            f"{name} has pixel values from {least:g} to {most:g}, but the estimator reads the "
+            f"range {pixel_range[0]:g} to {pixel_range[1]:g} as black to white. {remedy}"
         )
 
 

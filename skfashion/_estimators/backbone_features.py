@@ -21,7 +21,7 @@ from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
-from .._data.validation import check_rows
+from .._data.validation import check_rows, input_kept_on_failure
 from .._networks.architecture import BodyArchitecture
 from .._random_streams import RandomStreams
 from .backbone_estimator import BackboneEstimator
@@ -182,26 +182,29 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         from .._networks.pooled_features import get_pooled_features
         from .._networks.weight_files import load_body_weights
 
-        rows, shape = check_rows(self, X)
-        image_format = ImageFormat.learn(RowSubset(rows), shape, self.image_shape, self.pixel_range)
-        backbone = get_backbone(self.backbone)
-        architecture = BodyArchitecture(
-            backbone, image_format.image_shape, self.input_size, self.dtype
-        )
-        spec = architecture, resolve_layers(backbone, self.layer), self.pooling
-        store = open_memory(self)
-        pooled_features = get_pooled_features(*spec)
-        if store is not None:
-            pooled_features.graph.check_recognised()
-        if self.weights is None:
-            weights = pooled_features.graph.initial_weights(RandomStreams(self.random_state))
-        else:
-            weights = load_body_weights(self.weights, pooled_features.graph)
-        kept = {path: weights[path] for path in pooled_features.paths}
-        self._set_fitted_state(
-            FittedFeatures(image_format, *spec, kept, pooled_features.n_features),
-            None if store is None else FeatureSharing.of(store, weights),
-        )
+        with input_kept_on_failure(self):
+            rows, shape = check_rows(self, X)
+            image_format = ImageFormat.learn(
+                RowSubset(rows), shape, self.image_shape, self.pixel_range
+            )
+            backbone = get_backbone(self.backbone)
+            architecture = BodyArchitecture(
+                backbone, image_format.image_shape, self.input_size, self.dtype
+            )
+            spec = architecture, resolve_layers(backbone, self.layer), self.pooling
+            store = open_memory(self)
+            pooled_features = get_pooled_features(*spec)
+            if store is not None:
+                pooled_features.graph.check_recognised()
+            if self.weights is None:
+                weights = pooled_features.graph.initial_weights(RandomStreams(self.random_state))
+            else:
+                weights = load_body_weights(self.weights, pooled_features.graph)
+            kept = {path: weights[path] for path in pooled_features.paths}
+            self._set_fitted_state(
+                FittedFeatures(image_format, *spec, kept, pooled_features.n_features),
+                None if store is None else FeatureSharing.of(store, weights),
+            )
         return self
 
     def _set_fitted_state(

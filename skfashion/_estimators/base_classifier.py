@@ -77,8 +77,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
 
         Ctrl-C ends a first fit, or a further one with `warm_start`, with a `ConvergenceWarning` and
         the last whole epoch on the target task. In other cases `KeyboardInterrupt` is raised, and
-        nothing changes: without such an epoch, in an estimator that was fitted, and inside
-        searches.
+        nothing changes: without such an epoch, while held-out rows compare fine-tuning with the
+        probe, in an estimator that was fitted, and inside searches.
 
         Parameters
         ----------
@@ -130,7 +130,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Later calls ignore source rows. The optimizer keeps its state between calls, unlike with
         `warm_start`. Learning rates are constant unless `schedule` or `warmup` is given, as a
         parameter or in `recipe`. These, and averages of weights, then extend over `epochs` calls.
-        `epochs` calls with the same rows give the same weights as one `fit`.
+        `epochs` calls with the same rows give the same weights as one `fit` whose rates are
+        constant and whose output layer starts at random.
 
         Parameters
         ----------

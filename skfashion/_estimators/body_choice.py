@@ -76,8 +76,11 @@ def _possible_ends(architecture, freeze_until) -> list[str]:
     elif freeze_until in layers:
         index = layers.index(freeze_until)
         ends = [stage for stage in stages if layers.index(stage) >= index]
-    else:
+    elif freeze_until in (None, "auto", "features"):
         ends = stages
+    else:
+        # A layer of the head; or no layer, which the network rejects and lists all of its stages.
+        ends = []
     return ends or stages[-1:]
 
 

@@ -23,21 +23,6 @@ FEWEST_ROWS_TO_JUDGE = 10
 HIDDEN_LAYERS = "dense", "dropout"
 
 
-def check_head_init(params) -> None:
-    """Check that the output layer is not both kept and started from a probe.
-
-    Raises
-    ------
-    ValueError
-        If it is.
-    """
-    if params.head_init == "probe" and params.output_layer == "keep":
-        raise ValueError(
-            'head_init="probe" starts the output layer from a probe, but output_layer="keep" '
-            'takes it over from pretraining. Set output_layer="new", or head_init="auto".'
-        )
-
-
 def auto_batch_size(n_rows: int) -> int:
     """Return the power of two for a number of rows."""
     size, largest = BATCH_SIZES
@@ -155,7 +140,7 @@ class FitSettings:
         if hidden_units == "auto":
             hidden_units = 0 if few_images and probes else backbone.hidden_units
             if params.freeze_until in HIDDEN_LAYERS:
-                hidden_units = HIDDEN_UNITS
+                hidden_units = backbone.hidden_units or HIDDEN_UNITS
         body_until = params.body_until
         if body_until == "auto" and not (few_images and probes and not hidden_units):
             body_until = None

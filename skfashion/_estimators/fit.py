@@ -22,16 +22,17 @@ from .._training.history import History, concatenate_histories
 from .._training.phase import Phase, PhaseResult
 from .._training.trainer_spec import OptimizerState
 from .._training.unfreezing import epochs_until_unfrozen, unfreeze_schedule
-from .defaults import FitSettings, check_head_init
+from .defaults import FitSettings
 from .fit_progress import FitProgress
 from .fitted_network import FittedNetwork, FittedState
 from .interruption import keeps_last_epoch
 from .judging import is_worse
+from .option_checks import check_training_options
 from .phase_config import fine_tuning_config, fine_tuning_recipe, pretraining_config
 from .probing import probe_output_layer
 from .start_settings import start_settings
 from .stores import open_checkpoint, open_memory
-from .task_rows import split_task_rows
+from .task_rows import split_task_rows, weight_task_rows
 
 OUTPUT_LAYER = "output/"
 
@@ -111,7 +112,7 @@ class Fit:
         streams = RandomStreams(estimator.random_state)
         split.check_output_layer(estimator.output_layer)
         split.check_class_weight(estimator.class_weight)
-        check_head_init(estimator)
+        check_training_options(estimator, is_partial)
         float_type = "float64" if estimator.dtype == "float64" else "float32"
         train, validation = to_images(train, validation, image_format, float_type)
         store = open_memory(estimator, split.pretrains)
@@ -179,7 +180,8 @@ class Fit:
             schedule = (self.freeze_point,) * max(1, self.n_epochs)
             result = self.fine_tune(weights, schedule, range(self.n_epochs), n_before)
         history = concatenate_histories(fitted.history_, result.history)
-        return self._fitted_state(result, history, fitted.pretrain_history_, schedule[-1])
+        state = self._fitted_state(result, history, fitted.pretrain_history_, schedule[-1])
+        return replace(state, kept_probe=fitted.kept_probe_ and not result.history)
 
     @property
     def n_epochs(self) -> int:
@@ -234,8 +236,7 @@ class Fit:
         """
         classes = self.split.target
         if all_rows:
-            train = self.train.of_classes(classes)
-            train = train.weighted_by_class(self.params.class_weight, classes)
+            train = weight_task_rows(self.params, self.train, classes)
         else:
             train, _ = self._train_and_validation("fine-tune", classes)
         point, seed = self.freeze_point, self.streams.integer("rows of the probe")

@@ -10,7 +10,7 @@ from .._cache.store import Store
 from .._data.class_split import ClassSplit
 from .._data.lazy_images import ImageFormat, LazyImages
 from .._data.row_subset import RowSubset
-from .._networks.architecture import Architecture, BodyArchitecture, Weights
+from .._networks.architecture import Architecture, Weights
 from .._persistence.backbones import BodyState
 from .._persistence.saved_classes import saved
 from .defaults import FitSettings
@@ -110,8 +110,7 @@ class FittedState:
     @property
     def body_state(self) -> BodyState:
         """The body, for its fingerprint."""
-        whole = self.network.architecture
-        body = BodyArchitecture(whole.backbone, whole.image_shape, whole.input_size, whole.dtype)
+        body = self.network.architecture.body()
         weights, image_format = self.network.weights, self.network.image_format
         return BodyState(body, "features", "average", weights, image_format)
 

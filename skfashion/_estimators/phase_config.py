@@ -1,7 +1,7 @@
 """How the phases of a fit train: parameters and recipes, resolved."""
 
 from .._backbones.freeze_points import has_kept_weights
-from .._backbones.recipe import Recipe, check_recipe, combine_recipes, resolve_recipe
+from .._backbones.recipe import Recipe, combine_recipes, resolve_recipe
 from .._backbones.spec import Backbone
 from .._training.augmentation import parse_augmentation
 from .._training.learning_rates import LearningRates
@@ -52,9 +52,8 @@ def fine_tuning_recipe(
     Raises
     ------
     ValueError
-        If an option of the user's recipe is out of its range.
+        If the backbone's recipe has `cutmix`, and features of augmented images are stored.
     """
-    check_recipe(params)
     kept = has_kept_weights(params, pretrains)
     default = backbone.fine_tuning if kept else backbone.from_scratch
     if settings.few_images and settings.probes:
@@ -72,16 +71,17 @@ def fine_tuning_config(params, recipe: Recipe, settings: FitSettings, freeze_poi
 
 
 def _to_config(params, recipe, rates: LearningRates, batch_size, freeze_points) -> PhaseConfig:
+    # The key of a stored phase holds these values, which are equal for numbers of any type.
     return PhaseConfig(
         freeze_points=freeze_points,
-        batch_size=batch_size,
+        batch_size=int(batch_size),
         optimizer=params.optimizer,
         momentum=float(recipe.momentum),
         learning_rates=rates,
         regularization=Regularization.from_params(params, recipe),
         augmentation=parse_augmentation(params.augmentation),
-        augmentation_views=params.augmentation_views,
-        early_stopping=params.early_stopping,
-        n_iter_no_change=params.n_iter_no_change,
-        tol=params.tol,
+        augmentation_views=params.augmentation_views and int(params.augmentation_views),
+        early_stopping=bool(params.early_stopping),
+        n_iter_no_change=int(params.n_iter_no_change),
+        tol=float(params.tol),
     )

@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.model_selection import check_cv
 
 from .._data.class_split import encode
-from .._networks.architecture import BodyArchitecture
 from .._networks.loss_gradient import LossGradient
 from .._training.head_probe import LinearProbe
 from .probing import probe_output_layer
 from .stage_features import compute_stage_features
+from .task_rows import weight_task_rows
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -66,8 +66,10 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
     else:
         weights = fit.initial_weights(fit.network)
     classes = fit.split.target
-    data = fit.train.of_classes(classes).weighted_by_class(fit.params.class_weight, classes)
-    data = data.sample(MOST_ROWS, fit.streams.integer("rows to compare freeze points on"))
+    data = weight_task_rows(fit.params, fit.train, classes)
+    folds = check_cv(cv, data.y, classifier=True).split(np.zeros(len(data)), data.y)
+    sample = data.sample(MOST_ROWS, fit.streams.integer("rows to compare freeze points on"))
+    folds = [_positions(sample, data, fold) for fold in folds]
     return [
         PointMeasures(
             freeze_until=point or 0,
@@ -78,11 +80,16 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
         )
         for point, scores, ratio in zip(
             _list_points(fit),
-            _probe_scores(fit, weights, data, cv),
-            _gradient_ratios(fit, weights, data),
+            _probe_scores(fit, weights, sample, folds),
+            _gradient_ratios(fit, weights, sample),
             strict=True,
         )
     ]
+
+
+def _positions(sample, data, fold) -> tuple[np.ndarray, ...]:
+    """Return where the training and the test rows of a fold are in a sample of the data."""
+    return tuple(np.flatnonzero(np.isin(sample.index, data.index[rows])) for rows in fold)
 
 
 def _list_points(fit) -> list[str | None]:
@@ -92,10 +99,9 @@ def _list_points(fit) -> list[str | None]:
 # -- Probes ------------------------------------------------------------------------------------
 
 
-def _probe_scores(fit, weights, data, cv) -> list[np.ndarray]:
+def _probe_scores(fit, weights, data, folds) -> list[np.ndarray]:
     """Return the accuracy of probes at each point, on each fold."""
     classes = fit.split.target
-    folds = [*check_cv(cv, data.y, classifier=True).split(np.zeros(len(data)), data.y)]
     targets, features = encode(classes, data.y), _pooled_features(fit, weights, data.X)
     nothing = np.full(len(folds), np.nan)
     return [nothing, *(_score(each, targets, data.weight, classes, folds) for each in features)]
@@ -103,11 +109,8 @@ def _probe_scores(fit, weights, data, cv) -> list[np.ndarray]:
 
 def _pooled_features(fit, weights, images) -> list[np.ndarray]:
     """Return the average of each stage's output, from one pass."""
-    network = fit.network.architecture
-    body = BodyArchitecture(
-        network.backbone, network.image_shape, network.input_size, network.dtype
-    )
-    layers = [*network.backbone.stages[:-1], "features"]
+    body = fit.network.architecture.body()
+    layers = [*body.backbone.stages[:-1], "features"]
     return compute_stage_features(body, layers, "average", weights, images, fit.store)
 
 

@@ -32,27 +32,6 @@ def open_memory(params, pretrains: bool = False) -> Store | None:
     return store
 
 
-def check_checkpoint(params) -> None:
-    """Check that a fit which was interrupted could be recognised.
-
-    Parameters
-    ----------
-    params : TransferClassifier
-        The estimator.
-
-    Raises
-    ------
-    ValueError
-        If every fit draws other random numbers.
-    """
-    if params.checkpoint is not None and params.random_state is None:
-        raise ValueError(
-            f"checkpoint={params.checkpoint!r} resumes fits with equal random numbers, but "
-            "random_state=None draws others in each fit. Set random_state to an int, or "
-            "checkpoint=None."
-        )
-
-
 def open_checkpoint(
     params, network: "Network", freeze_point: str | None, is_partial: bool
 ) -> Store | None:
@@ -72,11 +51,10 @@ def open_checkpoint(
     Raises
     ------
     ValueError
-        With ``random_state=None``, or if a file with the weights that train cannot be written.
+        If a file with the weights that train cannot be written.
     """
     if params.checkpoint is None or is_partial:
         return None
-    check_checkpoint(params)
     _, n_parameters = network.count_parameters(freeze_point)
     n_bytes = n_parameters * np.dtype(network.architecture.float_type).itemsize
     store = Store(params.checkpoint)

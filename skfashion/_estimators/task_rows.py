@@ -36,8 +36,11 @@ def split_task_rows(
     streams : RandomStreams
         Seeds.
     """
-    train = train.of_classes(classes).weighted_by_class(params.class_weight, classes)
-    validation = validation and validation.of_classes(classes)
+    train = train.of_classes(classes)
+    class_weights = train.class_weights(params.class_weight)
+    train = train.weighted_by_class(class_weights, classes)
+    if validation:
+        validation = validation.of_classes(classes).weighted_by_class(class_weights, classes)
     judges = phase == "fine-tune" and settings.judges and settings.fine_tunes
     if validation or not (params.early_stopping or judges):
         return train, validation or None
@@ -46,4 +49,26 @@ def split_task_rows(
         # At least a row of each class, so that there is a stratified split.
         n_least = len(classes)
         fraction = max(min(fraction, MOST_JUDGING_ROWS / len(train)), n_least / len(train))
-    return train.hold_out(fraction, streams.integer("validation split", phase))
+        fraction = min(fraction, 1 - n_least / len(train))
+    train, validation = train.hold_out(fraction, streams.integer("validation split", phase))
+    if not validation.weight.any():
+        raise ValueError(
+            f"class_weight={params.class_weight} leaves no held-out row a weight above zero. Raise "
+            f"validation_fraction={params.validation_fraction}, or pass X_val and y_val with rows "
+            "of the classes that have a weight."
+        )
+    return train, validation
+
+
+def weight_task_rows(params, data: LabelledData, classes: np.ndarray) -> LabelledData:
+    """Return all rows of a task, with sample weights times class weights.
+
+    Parameters
+    ----------
+    params, classes
+        As for `split_task_rows`.
+    data : LabelledData
+        Rows of both tasks.
+    """
+    rows = data.of_classes(classes)
+    return rows.weighted_by_class(rows.class_weights(params.class_weight), classes)

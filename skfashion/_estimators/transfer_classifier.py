@@ -126,7 +126,8 @@ class TransferClassifier(BaseTransferClassifier):
     tol : float, default=1e-4
         Smallest decrease of the validation loss that counts as an improvement.
     class_weight : dict or "balanced", default=None
-        Weights of the classes of both tasks. "balanced" is computed for each phase.
+        Weights of the classes of both tasks, also of validation images. "balanced" is computed for
+        each phase, on its rows to train on.
     warm_start : bool, default=False
         Whether a further `fit` continues from the fitted weights: `epochs` more, with a fresh
         optimizer and without pretraining. `freeze_until` may change in between.

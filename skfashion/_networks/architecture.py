@@ -61,6 +61,11 @@ class BodyArchitecture:
                 f"{channels}. Convert them to grey, or drop the channels that are not colours."
             )
 
+    def body(self, backbone: Backbone | None = None) -> "BodyArchitecture":
+        """Return the specification of the body alone, or of another backbone's on such images."""
+        backbone = backbone or self.backbone
+        return BodyArchitecture(backbone, self.image_shape, self.input_size, self.dtype)
+
     @property
     def body_size(self) -> tuple[int, int]:
         """Height and width of the images after resizing, in pixels."""

@@ -1,5 +1,6 @@
 """The Keras model that users get from a fitted classifier."""
 
+from .._data.pixel_range import scale_to_white
 from .._keras.fused_batch_norm import use_keras_batch_normalization
 from .._keras.global_state import fresh_keras_state
 from .._keras.normalization_constants import embed_normalization_constants
@@ -35,8 +36,7 @@ def build_fitted_model(
         A model that shares nothing with the process's network.
     """
     check_runtime()
-    black, white = pixel_range
-    scale = 255.0 / (white - black if white != black else 1.0)
+    black, scale = pixel_range[0], scale_to_white(pixel_range)
     model = Network(architecture).model
     use_keras_batch_normalization(model)
     embed_normalization_constants(model)

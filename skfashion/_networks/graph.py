@@ -58,7 +58,7 @@ def add_head(x, architecture: Architecture):
     return layers.Dense(architecture.n_classes, name="output", dtype=architecture.float_type)(x)
 
 
-def pool_for_head(x, backbone: Backbone, prefix: str = ""):
+def pool_for_head(x, backbone: Backbone):
     """Return features as the input vector of a head, by the backbone's pooling.
 
     Parameters
@@ -67,16 +67,14 @@ def pool_for_head(x, backbone: Backbone, prefix: str = ""):
         Features of the body, or of one of its stages.
     backbone : Backbone
         The backbone.
-    prefix : str, default=""
-        Prefix of the names of the layers.
     """
     normalizes = backbone.pooling == "normalized_average"
     pooling = "average" if normalizes else backbone.pooling
-    x = pool(x, pooling, prefix + pooling)
+    x = pool(x, pooling, pooling)
     if not normalizes:
         return x
     # It has no weights, so it belongs to the frozen part when the whole body is frozen.
-    return keras.layers.LayerNormalization(center=False, scale=False, name=prefix + "normalize")(x)
+    return keras.layers.LayerNormalization(center=False, scale=False, name="normalize")(x)
 
 
 def pool(x, pooling: str, name: str | None = None):

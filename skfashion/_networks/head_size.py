@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._messages import warn_user
-from .architecture import Architecture, BodyArchitecture
+from .architecture import Architecture
 from .body import get_body
 
 # With gradients and the two moments of Adam, heads of more parameters take over 320 MB.
@@ -17,13 +17,7 @@ def warn_if_head_is_large(architecture: Architecture) -> None:
     """
     if architecture.backbone.pooling != "flatten":
         return
-    body = BodyArchitecture(
-        architecture.backbone,
-        architecture.image_shape,
-        architecture.input_size,
-        architecture.dtype,
-    )
-    n_features = int(np.prod(get_body(body).body.outputs[0].shape[1:]))
+    n_features = int(np.prod(get_body(architecture.body()).body.outputs[0].shape[1:]))
     n_parameters = n_features * (architecture.hidden_units or architecture.n_classes)
     if n_parameters > MANY_PARAMETERS:
         height, width = architecture.body_size

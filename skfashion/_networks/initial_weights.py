@@ -2,7 +2,7 @@
 
 from .._backbones.spec import Backbone
 from .._random_streams import RandomStreams
-from .architecture import BodyArchitecture, Weights
+from .architecture import Weights
 from .body import get_body
 from .graph import Graph
 from .network import Network
@@ -41,8 +41,4 @@ def whole_body(network: Network, whole_backbone: Backbone) -> Graph:
     architecture = network.architecture
     if architecture.backbone == whole_backbone:
         return network
-    return get_body(
-        BodyArchitecture(
-            whole_backbone, architecture.image_shape, architecture.input_size, architecture.dtype
-        )
-    )
+    return get_body(architecture.body(whole_backbone))

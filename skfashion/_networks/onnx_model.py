@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from .._data.pixel_range import scale_to_white
 from .._keras.global_state import fresh_keras_state
 from .._keras.normalization_constants import embed_normalization_constants
 from .._keras.portable_operations import use_portable_operations
@@ -89,11 +90,8 @@ def write_onnx(
 def _build_model(architecture, weights, input_spec, pixel_range, *, test_time_flips):
     """Return a Keras model from input images to probabilities."""
     shape, dtype = input_spec
-    black, white = pixel_range
     images = keras.Input(shape, name="images", dtype=dtype)
-    x = (keras.ops.cast(images, "float32") - black) * (
-        255.0 / (white - black if white != black else 1.0)
-    )
+    x = (keras.ops.cast(images, "float32") - pixel_range[0]) * scale_to_white(pixel_range)
     padding = int(np.prod(architecture.image_shape) - np.prod(shape))
     if padding:
         x = keras.ops.pad(x, ((0, 0), (0, padding)))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
 
+import numpy as np
+
 from .._messages import unknown_name_message
 
 # Axes of a batch of images.
@@ -40,7 +42,7 @@ def parse_augmentation(augmentation) -> Augmentation:
     if isinstance(augmentation, str):
         augmentation = [augmentation]
     if not isinstance(augmentation, Mapping):
-        augmentation = dict.fromkeys(augmentation)
+        augmentation = dict.fromkeys(map(str, augmentation))
     for name, amount in augmentation.items():
         if name not in _AMOUNTS:
             raise ValueError(unknown_name_message("augmentation", name, _AMOUNTS))
@@ -58,14 +60,19 @@ def _to_float(amount):
 
 
 def _check_amount(name, amount):
-    largest = _AMOUNTS[name][1]
+    default, largest = _AMOUNTS[name]
     if largest is None:
         if amount not in _FLIP_AXES:
             raise ValueError(unknown_name_message(f"augmentation[{name!r}]", amount, _FLIP_AXES))
-    elif not isinstance(amount, Real) or not 0 < float(amount) <= largest:
+    elif (
+        isinstance(amount, bool | np.bool_)
+        or not isinstance(amount, Real)
+        or not 0 < float(amount) <= largest
+    ):
         raise ValueError(
-            f"augmentation[{name!r}] must be a number above 0 and at most {largest:g}, "
-            f"got {amount!r}. Remove the name to switch this augmentation off."
+            f"augmentation[{name!r}] must be a number above 0 and at most {largest:g}, got "
+            f"{amount!r}. Give None for the default, {default}, or remove the name to switch this "
+            "augmentation off."
         )
 
 

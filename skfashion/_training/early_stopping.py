@@ -31,9 +31,8 @@ class EarlyStopping:
 
     Parameters
     ----------
-    n_iter_no_change : float or None
-        Epochs without improvement before training stops, infinite to keep the best epoch of all;
-        `None` turns early stopping off.
+    n_iter_no_change : int or None
+        Epochs without improvement before training stops; `None` turns early stopping off.
     tol : float
         The least decrease of the validation loss that counts as an improvement.
     state : EarlyStoppingState, optional
@@ -42,7 +41,7 @@ class EarlyStopping:
 
     def __init__(
         self,
-        n_iter_no_change: float | None,
+        n_iter_no_change: int | None,
         tol: float,
         state: EarlyStoppingState | None = None,
     ):

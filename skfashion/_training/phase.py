@@ -67,7 +67,7 @@ class PhaseConfig:
     tol: float
 
     @property
-    def patience(self) -> float | None:
+    def patience(self) -> int | None:
         """Epochs without improvement before the phase stops; `None` if weights are not compared."""
         return self.n_iter_no_change if self.early_stopping else None
 

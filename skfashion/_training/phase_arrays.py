@@ -42,6 +42,8 @@ def phase_key(
         environment_fingerprint(),
         phase.name,
         phase.network.config,
+        # Rates decay over stages, which are no part of Keras' configuration.
+        phase.network.architecture.backbone.stages,
         replace(phase.config, freeze_points=()),
         phase.streams.root,
         *(part for path in sorted(weights) for part in (path, weights[path])),

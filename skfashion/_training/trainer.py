@@ -166,7 +166,9 @@ class Trainer:
     @property
     def largest_weight(self) -> float:
         """The largest absolute value of a weight that trains; infinite if one is not a number."""
-        largest = tf.reduce_max([tf.reduce_max(tf.abs(v.value)) for v in self._fitted_trainable])
+        # One at a time: layers may have weights of different types.
+        each = [float(tf.reduce_max(tf.abs(v.value))) for v in self._fitted_trainable]
+        largest = np.max(each)
         return float(largest) if np.isfinite(largest) else np.inf
 
     def optimizer_state(self) -> OptimizerState:

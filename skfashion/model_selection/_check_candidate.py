@@ -6,17 +6,14 @@ from typing import Any
 
 from .._backbones.body_end import check_freezes_body
 from .._backbones.freeze_points import resolve_freeze_point, resolve_layers
-from .._backbones.recipe import check_recipe
 from .._backbones.registry import get_backbone
 from .._backbones.spec import check_weights
 from .._cache.memory import open_store
 from .._estimators.backbone_features import BackboneFeatures
-from .._estimators.defaults import check_head_init
 from .._estimators.find_classifier import iterate_parts
-from .._estimators.stores import check_checkpoint
+from .._estimators.option_checks import check_training_options
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import BodyArchitecture
-from .._training.augmentation import parse_augmentation
 from ._candidates import (
     Candidate,
     SearchData,
@@ -67,11 +64,8 @@ def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
     """Run the checks that `TransferClassifier.fit` makes before it trains."""
     whole, backbone = get_backbone(classifier.backbone), known_backbone(classifier)
     check_weights(classifier.weights, whole)
-    check_head_init(classifier)
-    parse_augmentation(classifier.augmentation)
-    check_recipe(classifier)
+    check_training_options(classifier, is_partial=False)
     open_store(classifier.memory, classifier.memory_limit)
-    check_checkpoint(classifier)
     split = data.split_for(classifier)
     if split is not None:
         split.check_output_layer(classifier.output_layer)

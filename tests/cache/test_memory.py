@@ -205,6 +205,15 @@ def test_what_is_too_large_is_not_kept(make, fashion, tmp_path):
     assert memory_report(tmp_path)["bytes"] <= 1000
 
 
+def test_a_limit_evicts_no_checkpoint_in_the_same_folder(make, fashion, tmp_path):
+    make(**TRANSFER, checkpoint=tmp_path).fit(*fashion)
+    checkpoints = {*tmp_path.rglob("entries/*")}
+    limit = memory_report(tmp_path)["bytes"]
+    make(**TRANSFER, random_state=1, memory=tmp_path, memory_limit=limit).fit(*fashion)
+    assert [*tmp_path.rglob("rows/*/*")]
+    assert {*tmp_path.rglob("entries/*")} >= checkpoints
+
+
 def test_fine_tuning_is_kept_if_writing_takes_a_tenth_of_its_time(make, lt5, tmp_path):
     make(hidden_units=4, epochs=5, memory=tmp_path).fit(*lt5)
     assert len([*tmp_path.rglob("entries/*")]) == 1
@@ -313,6 +322,19 @@ def test_an_edited_backbone_is_another_one(make, fashion, tmp_path):
 
     for strides in (1, 2, 2):
         make(**TRANSFER, backbone=body(strides), memory=tmp_path).fit(*fashion)
+    assert counts(tmp_path)["pretrainings_computed"] == 2
+
+
+def test_stages_have_a_part_in_the_rates_of_layers(make, fashion, tmp_path):
+    def build(images):
+        from keras import layers
+
+        first = layers.Conv2D(4, 3, name="first")(images)
+        return layers.Conv2D(4, 3, name="second")(first)
+
+    for stages in (("first", "second"), ("second",)):
+        backbone = Backbone("own", build=build, stages=stages, min_size=8)
+        make(**TRANSFER, backbone=backbone, layer_decay=0.1, memory=tmp_path).fit(*fashion)
     assert counts(tmp_path)["pretrainings_computed"] == 2
 
 

@@ -51,8 +51,11 @@ def test_class_weights_multiply_sample_weights():
 
 
 def test_balanced_weights_give_each_class_the_same_sum():
-    weight = make_data([0, 1, 1, 1], [2, 1, 1, 2]).weighted_by_class("balanced", [0, 1]).weight
+    data = make_data([0, 1, 1, 1], [2, 1, 1, 2])
+    weight = data.weighted_by_class(data.class_weights("balanced"), [0, 1]).weight
     assert_allclose(weight[0], weight[1:].sum())
+    assert data.class_weights({0: 3}) == {0: 3}
+    assert make_data([]).class_weights("balanced") is None
 
 
 def test_class_weights_leave_a_row():

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-from skfashion import TransferClassifier
+from skfashion import BackboneFeatures, TransferClassifier
 
 IMAGES = np.zeros((6, 9, 8), np.uint8)
 LABELS = [0, 1, 2, 0, 1, 2]
@@ -83,7 +83,12 @@ def test_object_arrays(make):
         ({"image_shape": (3, 3)}, r"image_shape=\(3, 3\) is not the shape .* \(9, 8, 1\)"),
         ({"augmentation": "flipp"}, r"augmentation='flipp' is not one of .* mean 'flip'\?"),
         ({"augmentation": {"rotate": 400}}, "must be a number above 0 and at most 180, got 400"),
+        (
+            {"augmentation": {"shift": True}},
+            r"at most 1, got True\. Give None for the default, 0\.1",
+        ),
         ({"augmentation": {"flip": "sideways"}}, "'sideways' is not one of"),
+        ({"augmentation": [["flip"], "zoom"]}, r"augmentation=\"\['flip'\]\" is not one of"),
         ({"class_weight": {0: 1, 9: 1}}, r"class_weight names labels that y lacks: \[9\]"),
         ({"pretrain_classes": [[0, 1]]}, r"pretrain_classes must be a flat list of labels"),
         ({"weights": "imagenet"}, "backbone 'small_cnn' has no official weights"),
@@ -269,3 +274,27 @@ def test_failed_first_fit_leaves_an_unfitted_estimator(make):
         clf.fit(IMAGES, LABELS)
     with pytest.raises(NotFittedError):
         clf.predict(IMAGES)
+
+
+def test_nested_labels_of_a_further_fit(make):
+    clf = make(epochs=0, warm_start=True).fit(IMAGES, LABELS)
+    with pytest.raises(ValueError, match="target_classes must be a flat list of labels"):
+        clf.set_params(target_classes=[[0, 1]]).fit(IMAGES, LABELS)
+    with pytest.raises(ValueError, match="target_classes must be a flat list of labels"):
+        make(target_classes=[[0, 1]]).partial_fit(IMAGES, LABELS, classes=[0, 1])
+
+
+def test_warnings_name_validation_data(make):
+    images = np.linspace(0, 1, IMAGES.size).reshape(IMAGES.shape)
+    with pytest.warns(UserWarning, match=r"^X_val has pixel values .* Scale X_val as X\."):
+        make(epochs=1).fit(images, LABELS, X_val=255 * images, y_val=LABELS)
+
+
+def test_a_failed_fit_leaves_a_fitted_transformer(fashion, tmp_path):
+    X, _ = fashion
+    features = BackboneFeatures(random_state=0).fit(X)
+    expected = features.transform(X[:2])
+    features.set_params(weights=tmp_path / "none.weights.h5")
+    with pytest.raises(FileNotFoundError):
+        features.fit(X[:, ::2, ::2])
+    assert_array_equal(features.transform(X[:2]), expected)

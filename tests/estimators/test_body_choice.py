@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
+from skfashion import Recipe
 from skfashion._backbones.body_end import end_body_at
 from skfashion._estimators.body_choice import compute_head_inputs
 from skfashion._networks.architecture import Architecture, BodyArchitecture
@@ -77,3 +78,23 @@ def test_the_end_of_the_body_is_chosen_by_features_that_are_shared(make, lt5, tm
     assert computed == counts(memory)[1] > 0
     assert first.body_until_ == again.body_until_ == expected.body_until_
     assert_array_equal(first.predict_proba(X), expected.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"freeze_until": "secnd"}, r"mean 'second'\?.* 2 is 'second'"),
+        ({"augmentation": "flpi"}, "augmentation='flpi' is not one of"),
+        ({"recipe": Recipe(mixup=-1.0)}, "'mixup' parameter"),
+        ({"checkpoint": "folder", "random_state": None}, "Set random_state to an int"),
+    ],
+    ids=["freeze_until", "augmentation", "recipe", "checkpoint"],
+)
+def test_errors_come_before_images_pass_through_the_body(make, lt5, tmp_path, params, message):
+    path = tmp_path / "body.weights.h5"
+    make(backbone=WITH_VECTOR, epochs=0).fit(*lt5).save_backbone_weights(path)
+    clf = make(backbone=WITH_VECTOR, weights=path, head_init="probe", memory=tmp_path / "memory")
+    clf.set_params(body_until="auto", hidden_units="auto", epochs="auto", **params)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*lt5)
+    assert counts(tmp_path / "memory")[1] == 0

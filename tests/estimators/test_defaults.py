@@ -300,3 +300,12 @@ def test_memory_tells_lengths_apart(lt5, short, tmp_path):
     TransferClassifier(**params).fit(*lt5)
     TransferClassifier(batch_size=50, **params).fit(*lt5)
     assert memory_report(tmp_path)["epochs_found"] == 0
+
+
+def test_memory_knows_equal_numbers_of_numpy(make, fashion, tmp_path):
+    plain = {"batch_size": 32, "early_stopping": True, "n_iter_no_change": 3, "tol": 1e-4}
+    types = np.int64, np.bool_, np.int16, np.float64
+    of_numpy = {name: of(value) for of, (name, value) in zip(types, plain.items(), strict=True)}
+    for params in (plain, of_numpy):
+        make(**params, pretrain_classes=GTE5, memory=tmp_path).fit(*fashion)
+    assert memory_report(tmp_path)["pretrainings_found"] == 1

@@ -190,13 +190,16 @@ def test_rows_of_the_source_task_do_not_reach_it(probed, fashion):
 
 def test_weights_that_training_ruined_are_not_kept(probed, lt5, expected_proba):
     X, y = lt5
-    rates = {"learning_rate": 10.0, "body_learning_rate": 10.0, "clip_norm": 100.0}
+    rates = {"learning_rate": 3.0, "body_learning_rate": 3.0, "clip_norm": 100.0}
     clf = probed(freeze_until=None, **rates).fit(X, y)
     assert clf.kept_probe_
     assert clf.n_iter_ > 0
     assert min(clf.history_["val_loss"]) > 2
     # No row is held out any more.
     assert_allclose(clf.predict_proba(X), expected_proba(X, y), atol=ATOL)
+    assert clf.set_params(warm_start=True, epochs=0).fit(X, y).kept_probe_
+    slow = {"learning_rate": 1e-3, "body_learning_rate": 1e-3}
+    assert not clf.set_params(epochs=1, **slow).fit(X, y).kept_probe_
     given = probed(freeze_until=None, epochs=1, head_init="probe", **rates).fit(X, y)
     assert not given.kept_probe_
     assert not np.allclose(given.predict_proba(X), expected_proba(X, y), atol=0.1)

@@ -238,3 +238,14 @@ def test_a_large_input_is_predicted_without_a_copy(make, lt5, tmp_path):
     np.save(path, np.tile(X, (5, 1, 1)))
     mapped = np.load(path, mmap_mode="r")
     assert_array_equal(clf.predict_proba(mapped), np.tile(clf.predict_proba(X), (5, 1)))
+
+
+def test_a_backbone_with_cutmix_takes_no_stored_views(make, fashion):
+    small_cnn = get_backbone("small_cnn")
+    backbone = replace(small_cnn, fine_tuning=Recipe(cutmix=1.0))
+    params = {"backbone": backbone, "augmentation": "flip", "augmentation_views": 2}
+    with pytest.raises(ValueError, match=r"cutmix=1\.0, which mixes images .* mixup in place"):
+        make(**params, pretrain_classes=GTE5).fit(*fashion)
+    # Only fine-tuning takes stored views, so the recipe of pretraining may have it.
+    pretraining = replace(small_cnn, from_scratch=Recipe(cutmix=1.0), fine_tuning=Recipe())
+    make(**{**params, "backbone": pretraining}, pretrain_classes=GTE5).fit(*fashion)

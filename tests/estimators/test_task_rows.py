@@ -1,9 +1,10 @@
-"""How many rows judge fine-tuning: a fraction, but no more than a limit, and one of each class."""
+"""The rows of a task: how many judge fine-tuning, and how classes weigh."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from skfashion._data.labelled_data import LabelledData
 from skfashion._estimators import task_rows
@@ -15,7 +16,14 @@ ROWS = LabelledData.of_positive_weight(np.arange(100)[:, None], np.arange(100) %
 
 @pytest.mark.parametrize(
     ("fraction", "most", "expected"),
-    [(0.2, 1000, 20), (0.2, 30, 20), (0.5, 30, 30), (0.5, 3, 5), (0.01, 1000, 5)],
+    [
+        (0.2, 1000, 20),
+        (0.2, 30, 20),
+        (0.5, 30, 30),
+        (0.5, 3, 5),
+        (0.01, 1000, 5),
+        (0.97, 1000, 95),
+    ],
 )
 def test_rows_that_judge(monkeypatch, fraction, most, expected):
     monkeypatch.setattr(task_rows, "MOST_JUDGING_ROWS", most)
@@ -35,3 +43,30 @@ def test_rows_that_judge(monkeypatch, fraction, most, expected):
         ("fine-tune", {"fine_tunes": False}),
     ):
         assert split(phase, **settings) == (ROWS, None)
+
+
+def split_to_stop_early(class_weight, train, validation=None, fraction=0.2):
+    params = SimpleNamespace(
+        class_weight=class_weight, early_stopping=True, validation_fraction=fraction
+    )
+    settings = SimpleNamespace(judges=False, fine_tunes=True)
+    return task_rows.split_task_rows(
+        params, settings, "fine-tune", train, validation, CLASSES, RandomStreams(0)
+    )
+
+
+@pytest.mark.parametrize("class_weight", [{0: 20.0, 3: 0.5}, "balanced"])
+def test_given_validation_rows_weigh_as_rows_that_are_held_out(class_weight):
+    train = ROWS.take(np.flatnonzero((ROWS.y > 0) | (ROWS.index % 2 == 0)))
+    _, held_out = split_to_stop_early(class_weight, train)
+    given = ROWS.take(held_out.index)
+    assert len(set(held_out.weight)) > 1
+    assert_allclose(split_to_stop_early(class_weight, train, given)[1].weight, held_out.weight)
+
+
+def test_a_row_that_is_held_out_has_a_weight():
+    rare = ROWS.take(np.flatnonzero((ROWS.y > 0) | (ROWS.index < 6)))
+    assert (split_to_stop_early(None, rare, fraction=0.07)[1].y > 0).all()
+    only_rare = dict.fromkeys(range(1, 5), 0.0)
+    with pytest.raises(ValueError, match=r"no held-out row a weight .* validation_fraction=0\.07"):
+        split_to_stop_early(only_rare, rare, fraction=0.07)

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import PredefinedSplit, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skfashion import BackboneFeatures, TransferClassifier, memory_report
+from skfashion._data.labelled_data import LabelledData
+from skfashion._estimators import point_measures
 from skfashion._training.head_probe import PRIOR_VARIANCE
 from skfashion.model_selection import freeze_points, rank_freeze_points
 from skfashion.model_selection._rank_freeze_points import recommend_points
@@ -137,3 +139,17 @@ def test_errors_say_what_to_do(make, fashion):
         rank_freeze_points(make(), X, y, cv=30)
     with pytest.raises(ValueError, match="'epochs' parameter"):
         rank_freeze_points(make(epochs=-1), X, y)
+
+
+def test_folds_are_those_of_all_rows(make, fashion, monkeypatch):
+    X, y = fashion
+    monkeypatch.setattr(point_measures, "MOST_ROWS", 60)
+    halves = np.arange(len(y)) // 100
+    frame = rank_freeze_points(make(), X, y, cv=PredefinedSplit(halves))
+    assert frame["mean_probe_score"][1:].notna().all()
+    data = LabelledData.of_positive_weight(X.reshape(len(X), -1), y, np.ones(len(y)))
+    sample = data.sample(60, 0)
+    train, test = point_measures._positions(sample, data, (np.arange(100), np.arange(100, 200)))
+    assert (halves[sample.index[train]] == 0).all()
+    assert (halves[sample.index[test]] == 1).all()
+    assert len(train) + len(test) == 60

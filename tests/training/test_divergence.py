@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skfashion import TransferClassifier
+from skfashion import Backbone, TransferClassifier
 from skfashion._training import phase
 
 DIVERGED = "Training diverged: the loss is .* Lower them"
@@ -54,3 +54,14 @@ def test_large_weights_that_predict_well_are_no_divergence(lt5, monkeypatch):
     expected = fit(lt5, epochs=2).predict_proba(lt5[0])
     monkeypatch.setattr(phase, "LARGE_WEIGHT", 0.0)
     np.testing.assert_array_equal(fit(lt5, epochs=2).predict_proba(lt5[0]), expected)
+
+
+def test_weights_of_two_types_are_compared(lt5):
+    def build(images):
+        from keras import layers
+
+        return layers.Conv2D(4, 3, dtype="float32", name="conv")(images)
+
+    backbone = Backbone("own", build=build, stages=("conv",), min_size=8)
+    clf = fit(lt5, backbone=backbone, dtype="float64", epochs=1)
+    assert np.isfinite(clf.history_["loss"]).all()
