@@ -4,6 +4,7 @@ from . import _missing_modules  # noqa: F401  It explains pickles of other versi
 from ._backbones.recipe import Recipe
 from ._backbones.registry import list_backbones, register_backbone
 from ._backbones.spec import Backbone, OfficialWeights
+from ._cache import source_code as _source_code  # noqa: F401  It reads the state of modules now.
 from ._cache.memory import clear_memory, memory_report
 from ._estimators.backbone_features import BackboneFeatures
 from ._estimators.card import model_card

@@ -8,6 +8,8 @@ import numpy as np
 import safetensors.numpy
 
 _CHECKSUM_BYTES = 4
+# Between the name and the type of an array that is written as bytes. It is in no path of a weight.
+_AS_BYTES = "//"
 
 
 def write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray], context: str) -> None:
@@ -25,7 +27,7 @@ def write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray], context: str) ->
     """
     # safetensors writes the raw memory of an array.
     content = safetensors.numpy.save(
-        {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        dict(_to_readable(name, np.asarray(array, order="C")) for name, array in arrays.items())
     )
     file.write(_checksum(content, context))
     file.write(content)
@@ -48,9 +50,27 @@ def read_arrays(path: Path, context: str) -> dict[str, np.ndarray]:
     if checksum != _checksum(content, context):
         raise ValueError(f"{path} does not match its checksum")
     try:
-        return safetensors.numpy.load(content)
-    except safetensors.SafetensorError as error:
+        loaded = safetensors.numpy.load(content)
+        return dict(_from_readable(name, array) for name, array in loaded.items())
+    # A type that is not known is a KeyError, or a TypeError.
+    except (safetensors.SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"{path} was not written by this library: {error}") from error
+
+
+def _to_readable(name: str, array: np.ndarray) -> tuple[str, np.ndarray]:
+    """Return an array, and its name, so that safetensors can read it.
+
+    It cannot read types that another library adds to NumPy, such as bfloat16.
+    """
+    if array.dtype.isbuiltin != 2:
+        return name, array
+    return f"{name}{_AS_BYTES}{array.dtype.name}", array[..., None].view(np.uint8)
+
+
+def _from_readable(name: str, array: np.ndarray) -> tuple[str, np.ndarray]:
+    """Return what `_to_readable` was called with."""
+    name, _, dtype = name.partition(_AS_BYTES)
+    return (name, array.view(dtype)[..., 0]) if dtype else (name, array)
 
 
 def _checksum(content, context) -> bytes:

@@ -9,8 +9,8 @@ import numpy as np
 
 from .._keras.tensorflow import keras, tf
 from .hashing import digest
+from .source_code import hash_running_code
 
-_PACKAGE = Path(__file__).parent.parent
 # Environment variables that change how the libraries compute. Those that only change printed output
 # are left out.
 _SETTINGS = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "NVIDIA_", "OMP_", "MKL_")
@@ -23,7 +23,7 @@ _PROCESSOR_LINES = ("model name", "flags", "cache size", "Features", "CPU ")
 def environment_fingerprint() -> str:
     """Return a hash of this process's code, libraries, their settings, threads and processor."""
     return digest(
-        hash_code(_PACKAGE),
+        hash_running_code(),
         keras.__version__,
         tf.version.VERSION,
         tf.version.GIT_VERSION,
@@ -43,17 +43,6 @@ def environment_fingerprint() -> str:
         ],
         platform.machine(),
         *_describe_processor(),
-    )
-
-
-def hash_code(package: Path) -> str:
-    """Return a hash of all modules of a package, sub-packages included.
-
-    The version number is no substitute: it may stay while modules change.
-    """
-    modules = sorted(package.rglob("*.py"))
-    return digest(
-        *(part for path in modules for part in (path.relative_to(package), path.read_bytes()))
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,16 @@ from .hashing import digest, hash_rows
 from .row_table import RowTable
 from .store import Store
 
+# Pillow's names of the libraries that decode the formats of images.
+_CODECS = ("jpg", "libjpeg_turbo", "jpg_2000", "zlib", "libtiff", "webp", "avif")
+
 
 def hash_images(images: ArraySource, store: Store) -> np.ndarray:
     """Return the hash of each image, of shape (n, 2): that of `hash_rows`.
 
     An image is identified by its pixels, independent of its file. A file with stored bytes is not
-    decoded. Views of images have separate hashes.
+    decoded. If it changes after this, its later decoding is an error. Views of images have separate
+    hashes.
 
     Parameters
     ----------
@@ -31,16 +36,21 @@ def hash_images(images: ArraySource, store: Store) -> np.ndarray:
         return images.hashes
     if not isinstance(images, LazyImages) or not images.rows.is_from_files or images.mirrored:
         return hash_rows(images)
-    paths, table = images.rows.sources, RowTable(store, _key_of_pixels(images), (2,), "<u8")
-    of_files = _hash_files(paths)
-    hashes = np.empty_like(of_files)
-    is_missing = np.ones(len(paths), bool)
+    decoded: Any = images.rows.array
+    # The files of rows that are decoded may have changed since.
+    undecoded = decoded.find_undecoded(images.rows.indices)
+    files = images.take(undecoded).rows
+    decoded.require_unchanged(files.indices)
+    of_files = _hash_files(files.sources)
+    table = RowTable(store, _key_of_pixels(images), (2,), "<u8")
+    hashes = np.empty((len(images), 2), of_files.dtype)
+    is_missing = np.ones(len(images), bool)
     for found, of_pixels in table.read(of_files):
-        hashes[found] = of_pixels
-        is_missing[found] = False
+        hashes[undecoded[found]] = of_pixels
+        is_missing[undecoded[found]] = False
     missing = np.flatnonzero(is_missing)
     hashes[missing] = hash_rows(images.take(missing))
-    table.add(of_files, hashes, missing)
+    table.add(of_files, hashes[undecoded], np.flatnonzero(is_missing[undecoded]))
     return hashes
 
 
@@ -48,7 +58,7 @@ def _key_of_pixels(images: LazyImages) -> str:
     """Return a hash of everything besides a file's bytes that determines the pixels of an image."""
     from PIL import __version__, features
 
-    versions = __version__, features.version("libjpeg_turbo"), environment_fingerprint()
+    versions = __version__, *map(features.version, _CODECS), environment_fingerprint()
     how = images.rows.decoder, images.image_format, images.dtype
     return digest("pixels of files", *versions, *how)
 

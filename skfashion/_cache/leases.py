@@ -22,8 +22,9 @@ from .._messages import warn_user
 
 # Kinds of leases, in the order of names: a phase holds its lease while it computes features.
 PHASE, ROWS = "phase", "rows"
-# Lock files of each kind, and of each part of a kind.
-N_LOCKS = 64
+# Most lock files of each kind, and of each part of a kind. A phase holds its lease while it trains,
+# so phases that share a lock file would wait for long.
+N_LOCKS = {PHASE: 4096, ROWS: 64}
 # The holder of a lease shows this often, in seconds, that its process runs, for at most a day.
 RENEW_AFTER, RENEW_FOR = 10.0, 86_400.0
 # A holder that has not shown it for this long is stopped or hangs, and is not waited for.
@@ -72,8 +73,8 @@ def hold_lease(
         Whether to compute now: false only without `wait`, if another process or thread computes
         one of the parts.
     """
-    number = int(key, 16) % N_LOCKS
-    paths = [folder / f"{kind}-{number:02}-{part}.lock" for part in sorted(parts)]
+    number = int(key, 16) % N_LOCKS[kind]
+    paths = [folder / f"{kind}-{number:04}-{part}.lock" for part in sorted(parts)]
     before = _held.name
     if paths[0].name <= before:
         yield True
@@ -123,7 +124,11 @@ def _lock(path: Path, kind: str, wait: bool, stack: ExitStack, locked: list[Path
 def _wait(lock: Callable[[], bool], path: Path, number: int, kind: str) -> bool:
     """Wait until a file can be locked; return false if its holder is silent for too long."""
     what = {PHASE: "the same training", ROWS: "the same features"}[kind]
-    logger.info("waiting for another process that computes %s: %s is locked", what, path)
+    logger.info(
+        "waiting for another process that computes %s, or others with the same lock: %s is locked",
+        what,
+        path,
+    )
     last_renewal, heard_at = None, time.monotonic()
     while not lock():
         # Clocks of machines differ, so times of files are compared with each other only.

@@ -112,7 +112,10 @@ def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
 
 
 def clear_memory(memory: str | PathLike | Memory) -> None:
-    """Remove the files of the estimators' `memory` from a folder, and no others.
+    """Remove the files of the estimators' `memory` and `checkpoint` from a folder, and no others.
+
+    They are in numbered folders in the sub-folder `skfashion`, which may be a link. Files that a
+    running fit adds meanwhile may stay.
 
     Parameters
     ----------
@@ -123,6 +126,8 @@ def clear_memory(memory: str | PathLike | Memory) -> None:
     ------
     ValueError
         If `memory` names no folder.
+    OSError
+        If a file cannot be removed.
 
     Examples
     --------

@@ -81,8 +81,8 @@ class RowTable:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the features of the rows that the table has, block by block.
 
-        Damaged rows are left out, and their file is removed. So are the rows of a file that another
-        process has removed.
+        Damaged rows are left out, and their file is removed. The rows of a file that another
+        process has removed, or that cannot be opened now, are left out. One file is open at a time.
 
         Parameters
         ----------
@@ -103,11 +103,9 @@ class RowTable:
             Their features, of shape (m, width) for a part.
         """
         paths, file_of, position_of, checksums = self._find(hashes, part)
-        files = [None] * len(paths)
         for number in np.unique(file_of[file_of >= 0]):
-            files[number] = self._open(paths[number], part)
-            if files[number] is None:
-                file_of[file_of == number] = -1
+            mark_as_used(paths[number])  # or files might be evicted before they are read
+        open_file = lru_cache(maxsize=1)(lambda number: self._open(paths[number], part))
         found = np.flatnonzero(file_of >= 0)
         # File by file, each is read from front to back.
         found = found[np.argsort(file_of[found], kind="stable")]
@@ -115,18 +113,24 @@ class RowTable:
         for block in chunk_rows(len(found), self._bytes_of(shape), block_bytes, batch_size):
             indices = found[block]
             features = np.empty((len(indices), *shape), self.dtype)
+            is_read = np.ones(len(indices), bool)
             new_file_at = np.flatnonzero(np.diff(file_of[indices])) + 1
-            rows_by_file = np.split(indices, new_file_at)
-            for rows, out in zip(rows_by_file, np.split(features, new_file_at), strict=True):
-                # NumPy buffers `out` unless it may clip. No position is outside: see `_open`.
-                file = files[file_of[rows[0]]]
-                np.take(file, position_of[rows], axis=0, out=out, mode="clip")
+            by_file = (np.split(array, new_file_at) for array in (indices, features, is_read))
+            for rows, out, of_file in zip(*by_file, strict=True):
+                file = open_file(file_of[rows[0]])
+                if file is None:
+                    of_file[:] = False
+                else:
+                    # NumPy buffers `out` unless it may clip. No position is outside: see `_open`.
+                    np.take(file, position_of[rows], axis=0, out=out, mode="clip")
             is_intact = _compute_checksums(features) == checksums[indices]
-            if not is_intact.all():
-                for number in np.unique(file_of[indices[~is_intact]]):
-                    remove_unit(paths[number])
-                indices, features = indices[is_intact], features[is_intact]
-            yield indices, features
+            for number in np.unique(file_of[indices[is_read & ~is_intact]]):
+                remove_unit(paths[number])
+            is_found = is_read & is_intact
+            if not is_found.all():
+                indices, features = indices[is_found], features[is_found]
+            if len(indices):
+                yield indices, features
 
     def add(self, hashes: np.ndarray, features: np.ndarray, indices: np.ndarray) -> None:
         """Keep the features of the rows at these indices, if they have room and are enough."""
@@ -193,28 +197,36 @@ class RowTable:
         return [*indexes], file_of, position_of, checksums
 
     def _read_indexes(self):
-        """Yield the path of each file of features, and its index; remove damaged ones."""
+        """Yield the path of each file of features, and its index; remove damaged ones.
+
+        An index that cannot be read now, as when too many files are open, is left out and stays.
+        """
         for path in sorted(walk_files(self._folder)):
             if path.suffix == _INDEX:
                 try:
                     yield path.with_suffix(_FEATURES), _read_index(path, self._context)
-                except (OSError, ValueError):
+                except (FileNotFoundError, ValueError):
                     remove_unit(path)
+                except OSError:
+                    continue
 
     def _open(self, path, part):
-        """Map a part of a file into memory; remove the file and return `None` if it is damaged."""
+        """Map a part of a file into memory; return `None` if that fails.
+
+        A damaged file is removed. One that cannot be opened now stays.
+        """
         try:
             n_rows = len(_read_index(path.with_suffix(_INDEX), self._context)["hashes"])
             if path.stat().st_size != n_rows * self.row_bytes:
                 raise ValueError(f"{path} does not have the size of {n_rows} rows")
             offset = n_rows * self._begins[part] * self.dtype.itemsize
             shape = n_rows, *self._part_shapes[part]
-            features = np.memmap(path, self.dtype, "r", offset, shape)
-        except (OSError, ValueError):
+            return np.memmap(path, self.dtype, "r", offset, shape)
+        except (FileNotFoundError, ValueError):
             remove_unit(path)
-            return None
-        mark_as_used(path)
-        return features
+        except OSError:
+            pass
+        return None
 
 
 @lru_cache(maxsize=1024)

@@ -17,7 +17,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from errno import ENOSPC
+from errno import ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY
 from pathlib import Path
 from tempfile import TemporaryFile
 from uuid import uuid4
@@ -30,7 +30,9 @@ from .leases import hold_lease
 
 FOLDER = "skfashion"
 # A folder of another format is not read.
-_FORMAT = "2"
+_FORMAT = 2
+# Keys of entries that a fit with `checkpoint` wrote begin with this.
+CHECKPOINT = "checkpoint-"
 _ENTRY = ".entry"
 _UNFINISHED = ".unfinished"
 _LOG = "log.jsonl"
@@ -50,13 +52,13 @@ class Store:
     location : path-like
         The user's folder, in which ``~`` is the home folder. Files are in a sub-folder of it.
     limit : int or None
-        Bytes that the files may take. `None` allows half of the sum of the disk's free bytes and
-        the bytes that the files take already.
+        Bytes that the files may take, without checkpoints, which a limit never evicts. `None`
+        allows all files half of the sum of the disk's free bytes and the bytes that they take.
     """
 
     def __init__(self, location, limit: int | None = None):
         # A str, so that estimators can be unpickled on other systems.
-        self._folder = str(Path(location).expanduser().resolve() / FOLDER / _FORMAT)
+        self._folder = str(Path(location).expanduser().resolve() / FOLDER / str(_FORMAT))
         self.limit = limit
 
     @property
@@ -129,9 +131,10 @@ class Store:
         keep : Path, default=None
             A file whose unit stays, because the new one replaces it.
         """
-        units = self._units()
+        units, limit = self._units(), self.limit
+        if limit is not None:
+            units = [unit for unit in units if not unit[2].name.startswith(CHECKPOINT)]
         taken = sum(size for _, size, _ in units)
-        limit = self.limit
         if limit is None:
             free = self._free_bytes()
             if free is None:
@@ -179,8 +182,14 @@ class Store:
         return sum(size for _, size, _ in self._units())
 
     def clear(self) -> None:
-        """Remove everything, including files of other formats."""
-        shutil.rmtree(self.folder.parent, ignore_errors=True)
+        """Remove the folders of this and of earlier formats, and nothing else.
+
+        Files that other processes add meanwhile may stay.
+        """
+        parent = self.folder.parent
+        for number in range(1, _FORMAT + 1):
+            _remove_folder(parent / str(number))
+        _remove_if_empty(parent)
 
     # -- Log -------------------------------------------------------------------------------
 
@@ -265,6 +274,29 @@ def remove_unit(path: Path) -> None:
     with suppress(OSError):
         for file in unit.parent.glob(f"{unit.name}.*"):
             file.unlink(missing_ok=True)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder and its files, except files that other processes add meanwhile."""
+    for parent, _, names in os.walk(folder, topdown=False, onerror=_raise_unless_changed):
+        for name in names:
+            Path(parent, name).unlink(missing_ok=True)
+        _remove_if_empty(Path(parent))
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove a folder that has no files and is no link."""
+    try:
+        if not folder.is_symlink():
+            folder.rmdir()
+    except OSError as error:
+        _raise_unless_changed(error)
+
+
+def _raise_unless_changed(error: OSError) -> None:
+    """Raise an error, unless a folder is not there or has files."""
+    if error.errno not in (ENOENT, ENOTDIR, ENOTEMPTY):
+        raise error
 
 
 def _parse_numbers(record: str) -> dict[str, float]:

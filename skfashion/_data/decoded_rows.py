@@ -4,6 +4,7 @@ import mmap
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -40,6 +41,8 @@ class DecodedRows:
         self.images, self.decoder = images, decoder
         self.shape = len(images), int(np.prod(decoder.shape))
         self._is_decoded = np.zeros(len(images), bool)
+        # Size and time of the last change of each file that must not change; -1 for others.
+        self._required = np.full((len(images), 2), -1, np.int64)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -67,6 +70,26 @@ class DecodedRows:
         found = self._buffer[indices]
         self._release_pages()
         return found
+
+    def find_undecoded(self, indices: np.ndarray | None) -> np.ndarray:
+        """Return the positions, among these indices, of the rows that are not decoded yet.
+
+        Parameters
+        ----------
+        indices : ndarray of int of shape (n,) or None
+            Indices of rows; `None` for all.
+        """
+        return np.flatnonzero(~self._is_decoded[slice(None) if indices is None else indices])
+
+    def require_unchanged(self, rows: np.ndarray) -> None:
+        """Make it an error to decode the files of these rows if they change after this call."""
+        for row in rows[self._required[rows, 0] < 0]:
+            self._required[row] = _size_and_time(self.images[row])
+
+    def _check_unchanged(self, row: int) -> None:
+        required = tuple(self._required[row])
+        if required != (-1, -1) and required != _size_and_time(self.images[row]):
+            raise ValueError("it changed during this call: repeat the call")
 
     def _release_pages(self) -> None:
         """Give pages of a temporary file back: they stay in the file."""
@@ -99,6 +122,7 @@ class DecodedRows:
             image = self.images[rows[position]]
             try:
                 decoded[position] = self.decoder.decode(image).reshape(-1)
+                self._check_unchanged(rows[position])
             # Decoders raise errors of many types for damaged files.
             except Exception as error:
                 faults[image if is_path(image) else f"image {rows[position]}"] = error
@@ -110,3 +134,8 @@ class DecodedRows:
         if faults:
             raise unreadable_files(faults, len(self)) from next(iter(faults.values()))
         return decoded
+
+
+def _size_and_time(path) -> tuple[int, int]:
+    status = Path(path).stat()
+    return status.st_size, status.st_mtime_ns

@@ -169,7 +169,7 @@ class TransferClassifier(BaseTransferClassifier):
         bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
         Largest size of the cache folder, in bytes or as a str such as "20G". The least recently
-        used files are evicted first. By default half of the free space.
+        used files are evicted first. Checkpoints do not count. By default half of the free space.
     checkpoint : str or path-like, default=None
         Folder in which `fit` saves each phase after every epoch. The same fit, run again after an
         interruption, resumes from the last saved epoch, with bit-identical results

@@ -66,7 +66,8 @@ def write_onnx(
     """
     import onnx
 
-    path = Path(path).expanduser()
+    # A link is followed; otherwise it would be replaced.
+    path = Path(path).expanduser().resolve()
     _check_path(path)
     check_runtime()
     architecture = replace(architecture, dtype="float32")

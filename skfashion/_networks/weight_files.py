@@ -135,7 +135,8 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
     ValueError
         If the name has another ending.
     """
-    path = Path(path).expanduser()
+    # A link is followed; otherwise it would be replaced.
+    path = Path(path).expanduser().resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .._cache.hashing import digest
 from .._cache.leases import PHASE
-from .._cache.store import Store
+from .._cache.store import CHECKPOINT, Store
 from .._messages import warn_user
 from .epoch_data import EncodedData
 from .hooks import EpochHooks
@@ -110,7 +110,7 @@ class EpochCheckpoint(_Checkpoints):
 
     def __init__(self, store: Store, phase: Phase, start: PhaseResult, key: str):
         schedule = phase.config.freeze_points, phase.epochs, phase.epochs_before
-        super().__init__(store, phase, start, digest(key, *schedule))
+        super().__init__(store, phase, start, CHECKPOINT + digest(key, *schedule))
         self._fails = False
 
     def find(self) -> PhaseResult:

@@ -1,14 +1,18 @@
 """Results of other code are never found again."""
 
+import os
 import platform
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import skfashion
-from skfashion._cache import fingerprint
-from skfashion._cache.fingerprint import environment_fingerprint, hash_code
+from skfashion._cache import fingerprint, source_code
+from skfashion._cache.fingerprint import environment_fingerprint
+from skfashion._cache.source_code import hash_code, hash_running_code, stat_modules
 
 PACKAGE = Path(skfashion.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
@@ -66,10 +70,46 @@ def test_a_module_that_moves_comes_or_goes_counts(copied):
     assert after != before
 
 
+def imported_from(monkeypatch, package):
+    """Let the library have the modules of another folder, as if they had been imported now."""
+    monkeypatch.setattr(source_code, "_PACKAGE", package)
+    monkeypatch.setattr(source_code, "_AT_IMPORT", stat_modules(package))
+
+
 def test_the_fingerprint_is_that_of_the_whole_package(monkeypatch, copied):
-    assert fingerprint._PACKAGE == PACKAGE
+    assert source_code._PACKAGE == PACKAGE
     before = environment_fingerprint.__wrapped__()
-    monkeypatch.setattr(fingerprint, "_PACKAGE", copied)
+    imported_from(monkeypatch, copied)
     assert environment_fingerprint.__wrapped__() == before
-    monkeypatch.setattr(fingerprint, "_PACKAGE", copied / "_cache")
+    imported_from(monkeypatch, copied / "_cache")
     assert environment_fingerprint.__wrapped__() != before
+
+
+@pytest.mark.parametrize("change", ["content", "time", "new module"])
+def test_code_that_changed_after_its_import_shares_no_results(monkeypatch, copied, change):
+    imported_from(monkeypatch, copied)
+    before = environment_fingerprint.__wrapped__()
+    module, new = copied / "_networks" / "pooled_pass.py", copied / "_networks" / "new.py"
+    content = module.read_text()
+    if change == "content":
+        module.write_text(f"{content}# a new version\n")
+    elif change == "time":
+        os.utime(module, (1, 1))
+    else:
+        new.write_text("")
+    try:
+        with pytest.warns(UserWarning, match="files of skfashion changed .* Restart Python"):
+            hashes = {before, *(environment_fingerprint.__wrapped__() for _ in range(2))}
+        assert len(hashes) == 3
+    finally:
+        module.write_text(content)
+        new.unlink(missing_ok=True)
+    # An upgrade is known to processes that start later.
+    imported_from(monkeypatch, copied)
+    assert hash_running_code() == hash_code(copied)
+
+
+def test_the_state_of_modules_is_read_when_the_library_is_imported():
+    program = "import sys, skfashion; print('skfashion._cache.source_code' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "True\n"

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from skfashion._cache.hashing import hash_rows
 from skfashion._cache.image_hashes import hash_images
@@ -62,6 +62,42 @@ def test_a_file_with_other_pixels_is_decoded(store, paths):
     images = lazy(paths)
     assert np.array_equal(hash_images(images, store)[4], hash_rows(255 - PIXELS[4:5])[0])
     assert np.flatnonzero(is_decoded(images)).tolist() == [4]
+
+
+def invert(paths):
+    for path, image in zip(paths, PIXELS, strict=False):
+        Image.fromarray(255 - image).save(path)
+
+
+def test_files_that_changed_after_decoding_do_not_enter_the_store(store, paths):
+    decoded = lazy(paths)
+    decoded[:]
+    invert(paths)
+    # The pixels of this call are still those that it decoded.
+    assert np.array_equal(hash_images(decoded, store), hash_rows(PIXELS))
+    assert np.array_equal(hash_images(lazy(paths), store), hash_rows(255 - PIXELS))
+    assert np.array_equal(hash_images(decoded, store), hash_rows(PIXELS))
+
+
+def test_a_file_that_changes_after_its_hash_is_not_decoded(store, paths):
+    hash_images(lazy(paths), store)
+    images = lazy(paths)
+    hash_images(images.take(np.arange(20)[::-1]), store)
+    assert not is_decoded(images).any()
+    invert(paths[:3])
+    assert np.array_equal(images[3:], PIXELS[3:])
+    with pytest.raises(ValueError, match=r"3 of 20 .*0\.png'?: it changed during this call"):
+        images[:]
+
+
+@pytest.mark.parametrize("library", ["libjpeg_turbo", "zlib", "libtiff", "webp", "avif"])
+def test_versions_of_decoders_belong_to_the_key(store, paths, monkeypatch, library):
+    hash_images(lazy(paths), store)
+    version = features.version
+    monkeypatch.setattr(features, "version", lambda name: version(name) * (1 + (name == library)))
+    images = lazy(paths)
+    hash_images(images, store)
+    assert is_decoded(images).all()
 
 
 @pytest.mark.parametrize("options", [{"resize": "pad"}, {"reduced": False}])

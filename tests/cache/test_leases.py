@@ -114,12 +114,19 @@ def test_who_does_not_wait_logs_nothing(store, caplog):
 
 
 def test_keys_share_a_bounded_number_of_files(store):
-    for number in range(3 * leases.N_LOCKS):
-        with store.lease(PHASE, f"{number:040x}") as free:
+    for number in range(3 * leases.N_LOCKS[ROWS]):
+        with store.lease(ROWS, f"{number:040x}") as free:
             assert free
-    assert len(lock_files(store)) == leases.N_LOCKS
-    with held_by_another_thread(store, PHASE, "1"):
-        assert not is_free(store, PHASE, f"{leases.N_LOCKS + 1:x}")
+    assert len(lock_files(store)) == leases.N_LOCKS[ROWS]
+    for kind in PHASE, ROWS:
+        with held_by_another_thread(store, kind, "1"):
+            assert not is_free(store, kind, f"{leases.N_LOCKS[kind] + 1:x}")
+
+
+def test_trainings_seldom_share_a_lock(store):
+    with held_by_another_thread(store, PHASE, "0"):
+        assert all(is_free(store, PHASE, f"{number:x}") for number in range(64, 4096, 64))
+    assert len(lock_files(store)) == 4096 / 64
 
 
 # -- No deadlock -------------------------------------------------------------------------------
@@ -157,7 +164,7 @@ def test_a_thread_that_holds_a_lease_waits_for_later_ones_only(store):
 
 def test_threads_that_take_leases_in_any_order_all_end(store, monkeypatch):
     monkeypatch.setattr(leases, "_POLL_AFTER", 0.001)
-    monkeypatch.setattr(leases, "N_LOCKS", 3)
+    monkeypatch.setattr(leases, "N_LOCKS", {PHASE: 3, ROWS: 3})
 
     def work(seed):
         draw = random.Random(seed)

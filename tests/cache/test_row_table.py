@@ -1,7 +1,13 @@
+import errno
+import os
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from skfashion._cache import row_table
 from skfashion._cache.hashing import hash_rows
 from skfashion._cache.row_table import RowTable
 from skfashion._cache.store import Store
@@ -139,6 +145,48 @@ def test_a_row_with_a_flipped_bit_counts_as_missing_and_is_replaced(
     assert files(tmp_path) == []
     table.add(HASHES, FEATURES, np.arange(50))
     assert sorted(read_all(table, HASHES)[0]) == [*range(50)]
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("opens", ["features", "index"])
+def test_an_intact_file_that_cannot_be_opened_now_stays(table, monkeypatch, opens, error):
+    table.add(HASHES, FEATURES, np.arange(50))
+    row_table._read_index.cache_clear()
+
+    def fail(*args):
+        raise OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patch:
+        if opens == "features":
+            patch.setattr(np, "memmap", fail)
+        else:
+            patch.setattr(row_table, "read_arrays", fail)
+        assert [*table.read(HASHES)] == []
+    found, _ = read_all(table, HASHES)
+    assert_array_equal([found[index] for index in range(50)], FEATURES[:50])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no list of open files")
+def test_a_read_holds_few_files_open(table):
+    for start in range(0, 96, 16):
+        table.add(HASHES, FEATURES, np.arange(start, start + 16))
+
+    def count_open():
+        return len([*Path("/proc/self/fd").iterdir()])
+
+    before = count_open()
+    most = max(count_open() for _ in table.read(HASHES, 10 * table.row_bytes))
+    assert most <= before + 1
+    assert count_open() == before
+
+
+def test_files_that_will_be_read_are_used_last(table, tmp_path):
+    for start in range(0, 96, 16):
+        table.add(HASHES, FEATURES, np.arange(start, start + 16))
+    for path in tmp_path.rglob("*.features"):
+        os.utime(path, (1, 1))
+    next(table.read(HASHES, 10 * table.row_bytes))
+    assert all(path.stat().st_mtime > 1 for path in tmp_path.rglob("*.features"))
 
 
 def test_the_files_of_another_table_do_not_count(table, tmp_path):

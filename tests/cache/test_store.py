@@ -10,14 +10,16 @@ import time
 from types import SimpleNamespace
 from zlib import crc32
 
+import ml_dtypes
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from skfashion import clear_memory, memory_report
 from skfashion._cache.fingerprint import environment_fingerprint
 from skfashion._cache.hashing import digest, hash_rows
 from skfashion._cache.row_table import RowTable
-from skfashion._cache.store import Store, open_to_write
+from skfashion._cache.store import CHECKPOINT, Store, open_to_write
 
 
 def test_an_entry_comes_back_as_it_was_saved(tmp_path):
@@ -34,6 +36,23 @@ def test_an_entry_comes_back_as_it_was_saved(tmp_path):
         assert loaded[name].dtype == array.dtype
         assert loaded[name].shape == array.shape
     assert Store(tmp_path).load("other") is None
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.int4])
+def test_types_that_another_library_adds_come_back_with_their_bits(tmp_path, dtype):
+    arrays = {
+        "weight/a": np.arange(-3, 3).reshape(2, 3).astype(dtype),
+        "number": np.array(1).astype(dtype),
+        "empty": np.zeros((0, 2), dtype),
+        "weight/b": np.arange(3, dtype="float32"),
+    }
+    assert Store(tmp_path).save("key", arrays)
+    loaded = Store(tmp_path).load("key")
+    assert loaded.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert loaded[name].dtype == array.dtype
+        assert loaded[name].shape == array.shape
+        assert loaded[name].tobytes() == array.tobytes()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -134,6 +153,66 @@ def test_half_of_the_disk_is_the_limit_by_default(tmp_path, monkeypatch):
     assert store.load("key")
     assert store.make_room(n_bytes + 2)
     assert store.load("key") is None
+
+
+def test_a_limit_neither_counts_nor_evicts_checkpoints(tmp_path):
+    checkpoint = CHECKPOINT + "a"
+    Store(tmp_path).save(checkpoint, {"w": np.zeros(5000)})
+    store = Store(tmp_path, limit=10_000)
+    assert store.save("a", {"x": np.zeros(1000)})
+    assert store.load("a") is not None
+    assert store.save("b", {"x": np.zeros(1000)})
+    assert store.load("a") is None
+    assert store.load(checkpoint) is not None
+    assert store.n_bytes > 40_000
+
+
+# -- Clearing ------------------------------------------------------------------------------------
+
+
+def test_clearing_leaves_files_of_others_in_a_folder_of_this_name(tmp_path):
+    (tmp_path / "skfashion" / "skfashion").mkdir(parents=True)
+    others = [tmp_path / "skfashion" / "README.md", tmp_path / "skfashion/skfashion/__init__.py"]
+    for path in others:
+        path.write_text("x")
+    clear_memory(tmp_path)
+    store = Store(tmp_path)
+    store.save("key", {"x": np.zeros(3)})
+    clear_memory(tmp_path)
+    assert not store.folder.exists()
+    assert all(path.exists() for path in others)
+
+
+def test_clearing_removes_an_empty_folder(tmp_path):
+    clear_memory(tmp_path)
+    Store(tmp_path).save("key", {"x": np.zeros(3)})
+    clear_memory(tmp_path)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_clearing_follows_a_link_and_keeps_it(tmp_path):
+    disk, folder = tmp_path / "disk", tmp_path / "folder"
+    for path in disk, folder:
+        path.mkdir()
+    (folder / "skfashion").symlink_to(disk)
+    store = Store(folder)
+    store.save("key", {"x": np.zeros(3)})
+    assert memory_report(folder)["bytes"] > 0
+    clear_memory(folder)
+    assert [*disk.iterdir()] == []
+    assert store.save("key", {"x": np.zeros(3)})
+    assert store.load("key") is not None
+
+
+def test_clearing_reports_what_it_cannot_remove(tmp_path, monkeypatch):
+    Store(tmp_path).save("key", {"x": np.zeros(3)})
+
+    def fail(path, missing_ok=False):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.unlink", fail)
+    with pytest.raises(PermissionError):
+        clear_memory(tmp_path)
 
 
 WRITE = """

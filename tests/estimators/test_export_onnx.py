@@ -261,3 +261,12 @@ def test_every_backbone(name, tmp_path):
     expected = clf.predict_proba(X)
     assert np.ptp(expected[:, 0]) > 1e-3
     assert_allclose(run(export(clf, tmp_path), X), expected, atol=1e-5)
+
+
+def test_a_link_is_followed(tmp_path):
+    path, link = tmp_path / "first.onnx", tmp_path / "latest.onnx"
+    path.touch()
+    link.symlink_to(path)
+    export_onnx(quick().fit(GREY, LABELS), link)
+    assert link.is_symlink()
+    assert path.stat().st_size > 0

@@ -347,6 +347,16 @@ def test_path_to_save_to(fitted, tmp_path):
         fitted.save_backbone_weights(tmp_path / "none" / "body.weights.h5")
 
 
+@pytest.mark.parametrize("suffix", [".weights.h5", ".safetensors"])
+def test_a_link_to_save_to_is_followed(fitted, tmp_path, suffix):
+    target, link = tmp_path / f"target{suffix}", tmp_path / f"link{suffix}"
+    target.write_text("old")
+    link.symlink_to(target)
+    fitted.save_backbone_weights(link)
+    assert link.is_symlink()
+    assert target.read_bytes() != b"old"
+
+
 def test_home_is_a_folder_to_save_to(fitted, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     fitted.save_backbone_weights("~/body.weights.h5")

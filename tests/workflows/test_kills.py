@@ -18,6 +18,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skfashion import TransferClassifier, memory_report
+from skfashion._cache.leases import N_LOCKS, PHASE
 from skfashion._cache.store import Store
 from skfashion.datasets import load_fashion_sample
 from tests.class_split import GTE5, first_of_each, halve
@@ -116,8 +117,9 @@ import sys, time
 from contextlib import ExitStack
 from skfashion._cache.leases import N_LOCKS, PHASE
 from skfashion._cache.store import Store
+N_LOCKS[PHASE] = 64
 with ExitStack() as stack:
-    for number in range(N_LOCKS):
+    for number in range(N_LOCKS[PHASE]):
         stack.enter_context(Store(sys.argv[1]).lease(PHASE, f"{number:x}"))
     print("held", flush=True)
     time.sleep(600)
@@ -152,7 +154,8 @@ def wait_for_line(caplog, beginning):
     raise AssertionError(f"no line {beginning!r} in {caplog.messages}")
 
 
-def test_a_fit_goes_on_when_the_holder_of_a_lease_is_killed(make, tmp_path, caplog):
+def test_a_fit_goes_on_when_the_holder_of_a_lease_is_killed(make, tmp_path, caplog, monkeypatch):
+    monkeypatch.setitem(N_LOCKS, PHASE, 64)
     X, y = load_data()
     params = {**PARAMS, "random_state": 0}
     expected = make(**params).fit(X, y)
