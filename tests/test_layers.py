@@ -12,7 +12,15 @@ import skfashion
 PACKAGE = Path(skfashion.__file__).parent
 # From the bottom to the top. Parts of one layer may import each other.
 LAYERS = [
-    {"_interrupts", "_messages", "_missing_modules", "_random_streams", "_version", "_keras"},
+    {
+        "_atomic_files",
+        "_interrupts",
+        "_messages",
+        "_missing_modules",
+        "_random_streams",
+        "_version",
+        "_keras",
+    },
     {"_data", "_backbones"},
     {"_cache"},
     {"_networks"},
@@ -25,7 +33,7 @@ LAYERS = [
     {"_command_line", "__main__"},
 ]
 # Only the package's __init__ and FRONT import them. They import no other parts than these.
-APART = {"datasets": {"_messages", "_data"}, "distributed": set()}
+APART = {"datasets": {"_atomic_files", "_messages", "_data"}, "distributed": set()}
 FRONT = {"", "_command_line"}
 
 

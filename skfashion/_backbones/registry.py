@@ -10,7 +10,7 @@ from .catalog import BUILT_IN
 from .spec import Backbone
 
 _BACKBONES = {backbone.name: backbone for backbone in BUILT_IN}
-# Backbones that other processes registered and that arrived with an estimator, the last by name.
+# Backbones that are not registered here and that arrived with an estimator, the last by name.
 _UNPICKLED: dict[str, Backbone] = {}
 
 
@@ -88,9 +88,9 @@ def _definition(build):
 
 
 def pack_registered() -> tuple[bytes, ...]:
-    """Pickle each registered backbone, functions of the main module included."""
+    """Pickle each backbone that has a name here, functions of the main module included."""
     packed = []
-    for backbone in _BACKBONES.values():
+    for backbone in (_UNPICKLED | _BACKBONES).values():
         # One that cannot be pickled may not be needed in the other process.
         with suppress(Exception):
             if backbone not in BUILT_IN:
@@ -101,8 +101,15 @@ def pack_registered() -> tuple[bytes, ...]:
 def register_unpickled(packed: bytes) -> None:
     """Register a backbone from another process, unless this one lacks a module it needs."""
     with suppress(Exception):
-        backbone = pickle.loads(packed)
-        _UNPICKLED[backbone.name] = backbone
+        keep_unregistered(pickle.loads(packed))
+
+
+def keep_unregistered(backbone: Backbone) -> None:
+    """Keep a backbone that arrived with an estimator, so that `get_backbone` finds its name.
+
+    A registered backbone of this name has priority.
+    """
+    _UNPICKLED[backbone.name] = backbone
 
 
 def get_backbone(backbone: str | Backbone) -> Backbone:

@@ -9,11 +9,12 @@ from zlib import crc32
 
 import numpy as np
 
+from .._atomic_files import open_to_write
 from .._data import chunks
 from .._data.chunks import chunk_rows
 from .checked_arrays import read_arrays, write_arrays
 from .leases import ROWS
-from .store import Store, mark_as_used, open_to_write, remove_unit, walk_files
+from .store import Store, mark_as_used, remove_unit, walk_files
 
 _FEATURES, _INDEX = ".features", ".index"
 # To open a file takes about as long as to compute the features of this number of images.

@@ -16,15 +16,15 @@ import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from errno import ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY
 from pathlib import Path
 from tempfile import TemporaryFile
-from uuid import uuid4
 from zlib import crc32
 
 import numpy as np
 
+from .._atomic_files import UNFINISHED, open_to_write
 from .checked_arrays import read_arrays, write_arrays
 from .leases import hold_lease
 
@@ -34,7 +34,6 @@ _FORMAT = 2
 # Keys of entries that a fit with `checkpoint` wrote begin with this.
 CHECKPOINT = "checkpoint-"
 _ENTRY = ".entry"
-_UNFINISHED = ".unfinished"
 _LOG = "log.jsonl"
 _LOCKS = "locks"
 _MAX_LOG_BYTES = 2**20
@@ -167,7 +166,7 @@ class Store:
         for path in walk_files(self.folder):
             with suppress(OSError):
                 status = path.stat()
-                if path.suffix == _UNFINISHED:
+                if path.suffix == UNFINISHED:
                     if time.time() - status.st_mtime > _ABANDONED_AFTER:
                         path.unlink()
                 elif path.parent not in (self.folder, self.folder / _LOCKS):
@@ -226,40 +225,6 @@ def walk_files(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder and its sub-folders, without those that vanish in between."""
     for parent, _, names in os.walk(folder):
         yield from (Path(parent, name) for name in names)
-
-
-@contextmanager
-def open_to_write(path: Path):
-    """Open a file to write; it gets its name when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{uuid4().hex}{_UNFINISHED}")
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def write_file(path: Path, content: bytes | bytearray) -> None:
-    """Write a user's file. A write that fails or is interrupted leaves the old file, or none.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; the message names the file and its size.
-    """
-    try:
-        with open_to_write(path) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"path={str(path)!r} could not be written: {error.strerror}. The file takes "
-            f"{len(content):,} bytes. Free disk space, or give another folder",
-        ) from error
 
 
 def mark_as_used(path: Path) -> None:

@@ -1,6 +1,7 @@
 """The arguments of the command line."""
 
 import argparse
+from os.path import expanduser
 from typing import Any
 
 from .._backbones.registry import list_backbones
@@ -8,6 +9,7 @@ from .._version import __version__
 from .commands import run_evaluate, run_fit, run_predict
 
 _PHOTOS = "a folder with a subfolder for each class"
+_MODEL = "a file that fit or skfashion.save wrote"
 _REPORT = "write an HTML page with scores, confusion matrix and worst mistakes"
 
 
@@ -26,9 +28,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_fit(commands: Any) -> None:
     fit = _add_command(commands, "fit", run_fit, "train a classifier on a folder of images")
-    fit.add_argument("photos", metavar="PHOTOS", help=_PHOTOS)
-    fit.add_argument(
-        "--out", required=True, metavar="MODEL", help="the file to write, such as model.skf"
+    _add_path(fit, "photos", metavar="PHOTOS", help=_PHOTOS)
+    _add_path(
+        fit, "--out", required=True, metavar="MODEL", help="the file to write, such as model.skf"
     )
     fit.add_argument(
         "--backbone",
@@ -83,21 +85,22 @@ def _add_fit_details(fit: argparse.ArgumentParser) -> None:
         metavar="N",
         help="seed of all random numbers (default: %(default)s)",
     )
-    fit.add_argument(
+    _add_path(
+        fit,
         "--checkpoint",
         metavar="FOLDER",
         help="save each epoch there; the same command resumes after an interruption",
     )
-    fit.add_argument("--report", metavar="PAGE", help=f"{_REPORT} on held-out files")
+    _add_path(fit, "--report", metavar="PAGE", help=f"{_REPORT} on held-out files")
 
 
 def _add_predict(commands: Any) -> None:
     predict = _add_command(
         commands, "predict", run_predict, "print the class of images as CSV: file,label,probability"
     )
-    predict.add_argument("model", metavar="MODEL", help="a file that fit or skfashion.save wrote")
-    predict.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="files, and folders, which are searched"
+    _add_path(predict, "model", metavar="MODEL", help=_MODEL)
+    _add_path(
+        predict, "images", nargs="+", metavar="IMAGE", help="files, and folders, which are searched"
     )
 
 
@@ -105,17 +108,28 @@ def _add_evaluate(commands: Any) -> None:
     evaluate = _add_command(
         commands, "evaluate", run_evaluate, "measure a classifier on a folder of images"
     )
-    evaluate.add_argument("model", metavar="MODEL", help="a file that fit or skfashion.save wrote")
-    evaluate.add_argument(
-        "photos", metavar="PHOTOS", help=f"{_PHOTOS}; use images that fit did not train on"
+    _add_path(evaluate, "model", metavar="MODEL", help=_MODEL)
+    _add_path(
+        evaluate,
+        "photos",
+        metavar="PHOTOS",
+        help=f"{_PHOTOS}; use images that fit did not train on",
     )
-    evaluate.add_argument("--report", metavar="PAGE", help=_REPORT)
+    _add_path(evaluate, "--report", metavar="PAGE", help=_REPORT)
 
 
 def _add_command(commands: Any, name: str, run: Any, purpose: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:])
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_path(command: argparse.ArgumentParser, name: str, **options: Any) -> None:
+    """Add an argument for a path, or for several.
+
+    Shells expand ``~`` at the start of a word, and not in ``--out=~/model.skf``.
+    """
+    command.add_argument(name, type=expanduser, **options)
 
 
 # -- Values ------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ def run_fit(options: Namespace) -> int:
     if options.report and not options.test_size:
         raise ValueError("--report needs held-out files, but --test-size is 0. Set --test-size.")
     X, y = load_image_folder(options.photos, return_X_y=True)
+    check_image_headers(X.tolist())
     train, test = _split_rows(y, options.test_size, options.random_state)
     clf = TransferClassifier(
         options.backbone,
@@ -95,7 +96,10 @@ def run_evaluate(options: Namespace) -> int:
             "these count as mistakes.",
             stacklevel=1,
         )
-    print(f"Accuracy on {evaluation.n_images:,} images: {evaluation.accuracy:.3f}\n")
+    print(f"Accuracy on {evaluation.n_images:,} images: {evaluation.accuracy:.3f}")
+    if evaluation.n_left_out:
+        print(evaluation.describe_left_out())
+    print()
     print(evaluation.format_scores())
     if options.report:
         _write_report(options, evaluation, model, options.model)
@@ -107,10 +111,10 @@ def run_evaluate(options: Namespace) -> int:
 
 def _check_output(path: str) -> None:
     """Check, before anything takes time, that a file can be written."""
-    folder = Path(path).expanduser().absolute().parent
+    folder = Path(path).absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {str(folder)!r}. Make it first.")
-    if Path(path).expanduser().is_dir():
+    if Path(path).is_dir():
         raise IsADirectoryError(f"{path} is a folder. Name a file in it.")
     if not os.access(folder, os.W_OK):
         raise PermissionError(
@@ -123,7 +127,7 @@ def _check_report(path: str | None, model: str) -> None:
     if path is None:
         return
     _check_output(path)
-    if Path(path).expanduser().resolve() == Path(model).expanduser().resolve():
+    if Path(path).resolve() == Path(model).resolve():
         raise ValueError(f"--report={path} is the file of the model. Name another file.")
     check_matplotlib_support("--report")
 
@@ -140,7 +144,7 @@ def _check_rich() -> None:
 
 
 def _write_report(options: Namespace, evaluation: FileEvaluation, model: Any, name: str) -> None:
-    write_report(Path(options.report).expanduser(), evaluation, model, name, options.photos)
+    write_report(Path(options.report), evaluation, model, name, options.photos)
     print(f"Report: {options.report}")
 
 
@@ -153,7 +157,11 @@ def _split_rows(y: np.ndarray, test_size: float, seed: int) -> Sequence[np.ndarr
     if not test_size:
         return rows, rows[:0]
     try:
-        return train_test_split(rows, test_size=test_size, stratify=y, random_state=seed)
+        train, test = train_test_split(rows, test_size=test_size, stratify=y, random_state=seed)
+        # A stratified split may leave a small class out of one part.
+        if not set(y) == set(y[train]) == set(y[test]):
+            raise ValueError("A part lacks a class.")
+        return train, test
     except ValueError as error:
         (label, fewest), *_ = reversed(Counter(y.tolist()).most_common())
         raise ValueError(

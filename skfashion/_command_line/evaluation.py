@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .._estimators.find_classifier import fitted_classifier
 from .._reporting.evaluation import Evaluation
 
 
@@ -52,18 +53,27 @@ def evaluate_files(model: Any, files: np.ndarray, y: np.ndarray) -> FileEvaluati
         If a file cannot be read, or no image is of a class to predict.
     """
     known = np.asarray(model.classes_).astype(str)
-    source = np.asarray(getattr(model, "source_classes_", [])).astype(str)
     if not np.isin(y, known).any():
         raise ValueError(
             f"No image is of a class that the model predicts, {', '.join(known)}: the subfolders "
             f"are {', '.join(np.unique(y))}. Name the subfolders after the classes."
         )
-    rows = np.flatnonzero(~np.isin(y, np.setdiff1d(source, known)))
+    rows = np.flatnonzero(~np.isin(y, np.setdiff1d(_find_left_out(model), known)))
     probabilities = model.predict_proba(files[rows])
     return FileEvaluation(
         y_true=y[rows],
         y_pred=known[probabilities.argmax(axis=1)],
         known_labels=known,
+        n_left_out=len(y) - len(rows),
         files=files[rows],
         confidence=probabilities.max(axis=1),
     )
+
+
+def _find_left_out(model) -> np.ndarray:
+    """Return the names of the classes outside the target task; none for models without tasks."""
+    try:
+        split = fitted_classifier(model)._fitted.split
+    except TypeError:
+        return np.array([], str)
+    return split.left_out.astype(str)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from .._cache.store import write_file
+from .._atomic_files import write_file
 from .._estimators.find_classifier import fitted_steps
 from .._reporting.evaluation import SCORE_COLUMNS
 from .._reporting.facts import (
@@ -61,7 +61,7 @@ def write_report(
         scores=_format_scores(evaluation),
         confusion=as_uri(confusion),
         width=width,
-        mistakes=_format_mistakes(evaluation, folder, getattr(model, "resize", "crop")),
+        mistakes=_format_mistakes(evaluation, folder, _find_resize(model)),
         model=_format_facts({"file": model_name, **_describe_model(model)}),
         parameters=escape(model.__repr__(N_CHAR_MAX=10_000)),
         data=_format_facts(_describe_data(evaluation, folder)),
@@ -94,6 +94,12 @@ def _format_scores(evaluation: FileEvaluation) -> str:
 
 def _format_row(cells: Iterable[str], tag: str = "td") -> str:
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _find_resize(model) -> str:
+    """Return how the estimator that takes the files resizes them."""
+    ways = [step.resize for _, step in fitted_steps(model) if hasattr(step, "resize")]
+    return ways[0] if ways else "crop"
 
 
 def _format_mistakes(evaluation: FileEvaluation, folder: str, resize: str) -> str:
@@ -146,5 +152,6 @@ def _describe_data(evaluation: FileEvaluation, folder: str) -> dict[str, Any]:
     return {
         "folder": folder,
         "images": evaluation.n_images,
+        "images outside the target task": evaluation.n_left_out,
         "classes": len(set(evaluation.y_true.tolist())),
     }

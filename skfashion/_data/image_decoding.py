@@ -11,13 +11,24 @@ import numpy as np
 from .image_files import import_pillow, open_image
 
 RESIZES = ("crop", "pad", "stretch")
+# Formats that Pillow decodes in a reduced size.
+_REDUCIBLE = ("JPEG", "MPO")
 # A reduced image is at least this many times as large as its target size.
 _LEAST_REDUCTION = 2
 _ORIENTATION = 0x0112
 # These values of the tag exchange width and height.
 _TURNED = (5, 6, 7, 8)
+# Pillow's name of the operation that makes pixels upright, by value of the tag.
+_TRANSPOSITIONS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 _WHITE = (255, 255, 255, 255)
-_GREY = ("1", "L", "I;16", "I;16L", "I;16B")
 
 
 @dataclass(frozen=True)
@@ -47,8 +58,8 @@ class ImageDecoder:
         ----------
         source : str, path-like, PIL.Image.Image or ndarray of uint8
             A file, or an image in memory. Transparent pixels are laid over white, 16 bits become 8
-            by division by 257, and the EXIF orientation is applied. Otherwise modes are
-            converted as Pillow does.
+            by division by 257, and the EXIF orientation is applied, if it can be read. Otherwise
+            modes are converted as Pillow does.
 
         Raises
         ------
@@ -57,15 +68,15 @@ class ImageDecoder:
         """
         is_file = isinstance(source, str | os.PathLike)
         with open_image(source) if is_file else nullcontext(as_pillow_image(source)) as image:
-            is_turned = image.getexif().get(_ORIENTATION) in _TURNED
-            if is_file and self.reduced:
-                self._reduce(image, is_turned)
+            if is_file and self.reduced and image.format in _REDUCIBLE:
+                self._reduce(image)
             upright = _apply_orientation(image)
             colours = to_mode(upright, "L" if self.shape[2] == 1 else "RGB")
             return np.asarray(self._fit(colours)).reshape(self.shape)
 
-    def _reduce(self, image, is_turned: bool) -> None:
-        """Choose the size that a JPEG file is decoded in; other formats ignore it."""
+    def _reduce(self, image) -> None:
+        """Choose the size that a JPEG file is decoded in."""
+        is_turned = _read_orientation(image) in _TURNED
         height, width = self.shape[1::-1] if is_turned else self.shape[:2]
         scale_x, scale_y = width / image.width, height / image.height
         if self.resize != "stretch":
@@ -140,16 +151,15 @@ def equal_images(images) -> np.ndarray | None:
     upright = [_apply_orientation(image) for image in images]
     if len({image.size for image in upright}) > 1:
         return None
-    are_grey = all(image.mode in _GREY and not image.has_transparency_data for image in upright)
+    are_grey = all(_is_grey(image) and not image.has_transparency_data for image in upright)
     mode = "L" if are_grey else "RGB"
     return np.stack([np.asarray(to_mode(image, mode)) for image in upright])
 
 
 def to_mode(image, mode: str) -> Any:
     """Return a Pillow image in mode "L" or "RGB", of 8 bits."""
-    if image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint32)
-        image = import_pillow().fromarray(((values + 128) // 257).astype(np.uint8))
+    if _has_16_bits(image):
+        image = _to_8_bits(image)
     if image.mode in ("I", "F"):
         raise ValueError(
             f"an image of 32-bit pixels (mode {image.mode}) has no defined black and white: save "
@@ -162,9 +172,49 @@ def to_mode(image, mode: str) -> Any:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _apply_orientation(image) -> Any:
-    from PIL import ImageOps
+def _is_grey(image) -> bool:
+    return image.mode in ("1", "L") or _has_16_bits(image)
 
-    # `exif_transpose` copies an image that is upright already.
-    is_upright = image.getexif().get(_ORIENTATION, 1) == 1
-    return image if is_upright else ImageOps.exif_transpose(image)
+
+def _has_16_bits(image) -> bool:
+    """Whether an image is grey, with values up to 65,535."""
+    # Pillow scales PGM files of more than 8 bits to 16 bits, and opens them in a mode of 32 bits.
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+
+
+def _to_8_bits(image) -> Any:
+    """Return a grey image of 16 bits in mode "L", or "LA" if it has a transparent value."""
+    values = np.asarray(image).astype(np.uint32)
+    grey = import_pillow().fromarray(((values + 128) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        is_opaque = values != image.info["transparency"]
+        grey.putalpha(import_pillow().fromarray(255 * is_opaque.astype(np.uint8)))
+    return grey
+
+
+def _apply_orientation(image) -> Any:
+    """Return an image that is upright.
+
+    `PIL.ImageOps.exif_transpose` also writes the other EXIF tags, and fails if one is invalid.
+    """
+    # Pillow turns TIFF files when it loads them, and removes the tag.
+    image.load()
+    transposition = _TRANSPOSITIONS.get(_read_orientation(image))
+    if transposition is None:
+        return image
+    upright = image.transpose(import_pillow().Transpose[transposition])
+    # The number of bits depends on the format.
+    upright.format = image.format
+    return upright
+
+
+def _read_orientation(image) -> Any:
+    """Return the value of the orientation tag, 1 if it is missing or cannot be read.
+
+    A PNG image must be loaded: otherwise `getexif` loads it, and errors of its pixels are lost.
+    """
+    try:
+        return image.getexif().get(_ORIENTATION, 1)
+    # The parsers of damaged EXIF data raise errors of many types.
+    except Exception:
+        return 1

@@ -50,7 +50,7 @@ def read_images(estimator, X, image_shape=None) -> np.ndarray | DecodedRows | No
             if array is not None:
                 return array
     elif _have_right_shape(images, image_shape):
-        return np.stack(images)
+        return _stack(images, image_shape)
     else:
         for image in images:
             check_resizable(image)
@@ -70,6 +70,13 @@ def _have_right_shape(arrays, image_shape) -> bool:
     if len(shapes) == 1 and arrays[0].dtype != np.uint8:
         return True
     return shapes <= {image_shape, image_shape[:2] if image_shape[2] == 1 else image_shape}
+
+
+def _stack(arrays, image_shape) -> np.ndarray:
+    """Return one array; the axis of the channel is added if only some grey images have it."""
+    if len({array.shape for array in arrays}) > 1:
+        arrays = [array.reshape(image_shape) for array in arrays]
+    return np.stack(arrays)
 
 
 def shape_in_first_fit(estimator) -> tuple[int, int, int]:

@@ -277,6 +277,21 @@ def _check_no_label_is_missing(y: np.ndarray, name: str) -> None:
             raise ValueError(f"{name} has no label in row {row}: {label!r}. Leave out such rows.")
 
 
+def check_kind_of_labels(y: np.ndarray, classes: np.ndarray) -> None:
+    """Check that labels can be equal to those of `fit`.
+
+    Raises
+    ------
+    ValueError
+        If one has numbers and the other text, dates or times.
+    """
+    if KINDS_OF_LABELS.get(y.dtype.kind) != KINDS_OF_LABELS[classes.dtype.kind]:
+        raise ValueError(
+            f"y has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
+            "Labels are compared with their type: convert those of y."
+        )
+
+
 def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndarray | None]:
     """Validate the input of `score`, except for the contents of `X`.
 
@@ -307,11 +322,7 @@ def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndar
     with errors_name("X"):
         n_rows = _num_samples(X)
     y = check_labels(y)
-    if KINDS_OF_LABELS[y.dtype.kind] != KINDS_OF_LABELS[classes.dtype.kind]:
-        raise ValueError(
-            f"y has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
-            "Labels are compared with their type: convert those of y."
-        )
+    check_kind_of_labels(y, classes)
     if n_rows != len(y):
         raise ValueError(f"X and y must have the same length, got {n_rows} and {len(y)} rows.")
     if sample_weight is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from .transfer_classifier import TransferClassifier
@@ -50,7 +51,7 @@ def fitted_classifier(estimator: Any, rule: str = "estimator must be") -> Transf
     TypeError
         If there is no `TransferClassifier`.
     sklearn.exceptions.NotFittedError
-        If it is not fitted.
+        If it is not fitted, or a search has no best estimator.
     """
     *_, (_, innermost) = _walk_to_classifier(estimator, fitted=True)
     if not isinstance(innermost, TransferClassifier):
@@ -83,11 +84,20 @@ def classifier_input(estimator: Any, X: Any) -> Any:
     return X
 
 
-def changes_images(estimator: Any) -> bool:
-    """Whether a pipeline step transforms the images before they reach the classifier."""
+def changes_images(estimator: Any, *, fitted: bool = False) -> bool:
+    """Whether a pipeline step transforms the images before they reach the classifier.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier, alone or at the end of a pipeline or search.
+    fitted : bool, default=False
+        Whether the steps of a fitted search are those of its best estimator. By default they are
+        those of the estimator that it was given.
+    """
     return any(
         step not in (None, "passthrough")
-        for _, each in _walk_to_classifier(estimator)
+        for _, each in _walk_to_classifier(estimator, fitted=fitted)
         for _, step in getattr(each, "steps", ())[:-1]
     )
 
@@ -141,6 +151,11 @@ def _wrapped_estimators(estimator: Any, *, fitted: bool = False) -> list[tuple[s
     """Return the estimators that an estimator wraps, by name; the last one predicts."""
     if fitted and hasattr(estimator, "best_estimator_"):
         return [("best_estimator_", estimator.best_estimator_)]
+    if fitted and hasattr(estimator, "refit"):
+        raise NotFittedError(
+            f"This {type(estimator).__name__} has no best estimator. Call fit first, with "
+            "refit=True."
+        )
     if hasattr(estimator, "steps"):
         return list(estimator.steps)
     if hasattr(estimator, "estimator"):

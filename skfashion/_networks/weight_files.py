@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 import safetensors.numpy
 
+from .._atomic_files import write_file
 from .._backbones.spec import WEIGHT_FORMATS, check_weights
-from .._cache.store import write_file
 from .graph import Graph, Weights
 from .hdf5_files import check_readable, mark_as_readable, read_layout
 from .keras2_layout import pair_keras2

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -18,41 +19,57 @@ def is_stored_apart(array: np.ndarray) -> bool:
     return array.dtype in _FLOATS and array.dtype.isnative
 
 
-def encode_array(array: np.ndarray, encode: Callable[[Any], Any]) -> list:
-    """Return the type, the shape and the values of an array, for JSON.
+@dataclass
+class JsonArrays:
+    """The arrays in the JSON of one file. The memory that all of them need is bounded.
 
-    Raises
-    ------
-    ValueError
-        If there is no way back from JSON to this type.
+    Parameters
+    ----------
+    n_bytes : int, default=0
+        Memory of the arrays so far.
     """
-    _check(array.dtype.str, array.shape)
-    return [array.dtype.str, list(array.shape), [encode(value) for value in array.ravel().tolist()]]
 
+    n_bytes: int = 0
 
-def decode_array(coded: Any, decode: Callable[[Any], Any]) -> np.ndarray:
-    """Return an array from its type, shape and values.
+    def encode(self, array: np.ndarray, encode: Callable[[Any], Any]) -> list:
+        """Return the type, the shape and the values of an array, for JSON.
 
-    Raises
-    ------
-    ValueError
-        If they contradict each other.
-    """
-    dtype, shape, values = coded
-    _check(dtype, shape)
-    if len(values) != prod(shape):
-        raise ValueError(f"an array of shape {shape} has {len(values)} values")
-    array = np.empty(len(values), dtype)
-    for index, value in enumerate(values):
-        array[index] = decode(value)
-    return array.reshape(shape)
+        Raises
+        ------
+        ValueError
+            If there is no way back from JSON to this type, or the arrays need too much memory.
+        """
+        dtype, shape = array.dtype.str, list(array.shape)
+        self._check(dtype, shape)
+        return [dtype, shape, [encode(value) for value in array.ravel().tolist()]]
 
+    def decode(self, coded: Any, decode: Callable[[Any], Any]) -> np.ndarray:
+        """Return an array from its type, shape and values.
 
-def _check(dtype: str, shape) -> None:
-    """Check that the type is one of those in files, and the memory that the array needs."""
-    if not _JSON_TYPE.fullmatch(dtype):
-        raise ValueError(f"arrays of type {dtype!r} cannot be saved")
-    if not all(type(side) is int and side >= 0 for side in shape):
-        raise ValueError(f"{shape} is not a shape of an array")
-    if prod(shape) * np.dtype(dtype).itemsize > _MOST_BYTES:
-        raise ValueError(f"an array of {dtype!r} and shape {shape} is too large for JSON")
+        Raises
+        ------
+        ValueError
+            If they contradict each other, or the arrays need too much memory.
+        """
+        dtype, shape, values = coded
+        self._check(dtype, shape)
+        if len(values) != prod(shape):
+            raise ValueError(f"an array of shape {shape} has {len(values)} values")
+        array = np.empty(len(values), dtype)
+        for index, value in enumerate(values):
+            array[index] = decode(value)
+        return array.reshape(shape)
+
+    def _check(self, dtype: str, shape) -> None:
+        """Check that the type is one of those in files, and the memory of all arrays."""
+        if not _JSON_TYPE.fullmatch(dtype):
+            raise ValueError(f"arrays of type {dtype!r} cannot be saved")
+        if not all(type(side) is int and side >= 0 for side in shape):
+            raise ValueError(f"{shape} is not a shape of an array")
+        # Types of text are wide even if all values are short.
+        self.n_bytes += prod(shape) * np.dtype(dtype).itemsize
+        if self.n_bytes > _MOST_BYTES:
+            raise ValueError(
+                f"an array of {dtype!r} and shape {shape} is too large for JSON, in which all "
+                f"arrays together take at most {_MOST_BYTES / 1e6:.0f} MB"
+            )

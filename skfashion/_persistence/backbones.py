@@ -1,7 +1,7 @@
 """Backbones in files: a name, a description, and the features of one image. No code is saved."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import prod
 from typing import Any
 
@@ -13,30 +13,43 @@ from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
+from .._messages import warn_user
 from .._networks.architecture import BodyArchitecture, Weights
 
 _SHIPPED = {backbone.name: backbone for backbone in BUILT_IN}
 # Fields that determine the graph of a network. All others concern training.
 _DESCRIPTION = ("stages", "channels", "pooling")
+# Fields that a fit to few images, or a body that ends early, changes. Files hold their values.
+_CHANGED_BY_FIT = ("min_size", "default_freeze")
+_TRAINING = {field.name for field in fields(Backbone)}.difference(
+    ("build", *_DESCRIPTION, *_CHANGED_BY_FIT)
+)
 # Features of one network differ by less than this between machines and versions of TensorFlow,
 # relative to the largest.
 _TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "mixed_bfloat16": 0.05}
 
 
 def ships(backbone: Backbone) -> bool:
-    """Whether a backbone is in the library's table, perhaps with fewer stages."""
+    """Whether a backbone is in the library's table, perhaps with fewer stages.
+
+    A copy with other training defaults is not.
+    """
+    shipped = _SHIPPED.get(backbone.name)
+    return _has_shipped_graph(backbone) and all(
+        getattr(backbone, name) == getattr(shipped, name) for name in _TRAINING
+    )
+
+
+def _has_shipped_graph(backbone: Backbone) -> bool:
+    """Whether a backbone adds the same layers as the one of its name in the library's table."""
     shipped = _SHIPPED.get(backbone.name)
     if shipped is None:
         return False
-    n_stages = len(backbone.stages)
-    build = backbone.build.build if isinstance(backbone.build, BodyUntil) else backbone.build
+    build, stages = backbone.build, shipped.stages
+    if isinstance(build, BodyUntil):
+        build, stages = build.build, stages[: len(backbone.stages)]
     described = build, backbone.stages, backbone.channels, backbone.pooling
-    return described == (
-        shipped.build,
-        shipped.stages[:n_stages],
-        shipped.channels,
-        shipped.pooling,
-    )
+    return described == (shipped.build, stages, shipped.channels, shipped.pooling)
 
 
 def encode_backbone(backbone: Backbone) -> dict[str, Any]:
@@ -46,7 +59,7 @@ def encode_backbone(backbone: Backbone) -> dict[str, Any]:
         "name": backbone.name,
         "ships": ships(backbone),
         "ends_early": isinstance(backbone.build, BodyUntil),
-        "min_size": backbone.min_size,
+        **{name: getattr(backbone, name) for name in _CHANGED_BY_FIT},
         **described,
         "stages": list(backbone.stages),
     }
@@ -60,7 +73,8 @@ def decode_backbone(coded: dict[str, Any], backbones: Sequence[Backbone]) -> Bac
     coded : dict
         As `encode_backbone` returns it.
     backbones : sequence of Backbone
-        Backbones that the user gave, which are searched before the registered ones.
+        Backbones that the user gave, which are searched before the registered ones. If the file
+        says that the backbone ships, the library's table is used.
 
     Raises
     ------
@@ -68,10 +82,20 @@ def decode_backbone(coded: dict[str, Any], backbones: Sequence[Backbone]) -> Bac
         If there is none of this name, or its description differs.
     """
     backbone = _find_backbone(coded["name"], coded["ships"], backbones)
-    if coded["min_size"] != backbone.min_size:
-        backbone = replace(backbone, min_size=int(coded["min_size"]))
     if coded["ends_early"]:
         backbone = end_body_at(backbone, coded["stages"][-1])
+    _check_description(backbone, coded)
+    if ships(backbone) and not coded["ships"]:
+        warn_user(
+            f"The estimator was saved with a changed copy of backbone {backbone.name!r}, and is "
+            f"loaded with the one that ships with skfashion. {_remedy(False)}"
+        )
+    # The first files of this format have no default_freeze.
+    default_freeze = coded.get("default_freeze", backbone.default_freeze)
+    return replace(backbone, min_size=int(coded["min_size"]), default_freeze=default_freeze)
+
+
+def _check_description(backbone, coded):
     for name in _DESCRIPTION:
         found = getattr(backbone, name)
         found = list(found) if name == "stages" else found
@@ -80,7 +104,6 @@ def decode_backbone(coded: dict[str, Any], backbones: Sequence[Backbone]) -> Bac
                 f"backbone {backbone.name!r} has {name}={found!r}, and the estimator was saved "
                 f"with {name}={coded[name]!r}. {_remedy(coded['ships'])}"
             )
-    return backbone
 
 
 def _find_backbone(name, is_shipped, backbones):
@@ -132,8 +155,10 @@ class BodyState:
     image_format: ImageFormat
 
     def fingerprint(self) -> np.ndarray | None:
-        """Return features of one fixed image; `None` if the backbone ships with the library."""
-        return None if ships(self.architecture.backbone) else self._features_of_fixed_image()
+        """Return features of one fixed image; `None` if the layers ship with the library."""
+        if _has_shipped_graph(self.architecture.backbone):
+            return None
+        return self._features_of_fixed_image()
 
     def _features_of_fixed_image(self) -> np.ndarray:
         """Return features that distinguish backbones.
@@ -163,7 +188,13 @@ class BodyState:
         """
         self._check_weights()
         backbone = self.architecture.backbone
-        if ships(backbone):
+        if _has_shipped_graph(backbone):
+            # A forged file could otherwise request the features of a very large image.
+            if saved is not None:
+                raise ValueError(
+                    f"backbone {backbone.name!r} ships with skfashion, and the estimator was saved "
+                    f"with another one of this name. {_remedy(False)}"
+                )
             return
         try:
             found = self._features_of_fixed_image()

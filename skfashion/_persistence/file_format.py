@@ -15,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from .._cache.store import write_file
+from .._atomic_files import write_file
 
 FORMAT = 1
 # The document and the table of arrays are parsed as a whole, so their size is bounded. The limit

@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_params
 
+from .._backbones.registry import keep_unregistered
 from .._backbones.spec import Backbone
 from .._version import __version__
 from .file_format import FORMAT, read_document, write_document
@@ -103,7 +104,8 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
     backbones : sequence of Backbone, default=()
         User-defined backbones of the estimator. A file holds the name of such a backbone, the
         requirements on its layers, and its features of one image, which are compared. Registered
-        backbones need not be passed.
+        backbones need not be passed. If a parameter holds the name of a backbone that is not
+        registered, later fits and clones use the one that is passed here.
 
     Returns
     -------
@@ -157,9 +159,13 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
             estimator = load_scikit_learn(arrays["skops"], parts)
         if not isinstance(estimator, BaseEstimator):
             raise ValueError("it holds no estimator")
-        return estimator
+        names = _strings_in(estimator.get_params()) if backbones else set()
     except _DECODE_ERRORS as error:
         raise ValueError(f"path={str(path)!r} cannot be loaded: {_in_one_line(error)}") from error
+    for backbone in backbones:
+        if backbone.name in names:
+            keep_unregistered(backbone)
+    return estimator
 
 
 def _check_format(document: Any) -> None:
@@ -171,6 +177,23 @@ def _check_format(document: Any) -> None:
             f"{document.get('version')}, and skfashion {__version__} reads format {FORMAT}. Load "
             "it with that version."
         )
+
+
+def _strings_in(value: Any) -> set[str]:
+    """Return the strings in nested dicts, lists and tuples, such as the grid of a search."""
+    strings, seen, remaining = set(), set(), [value]
+    while remaining:
+        each = remaining.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, str):
+            strings.add(each)
+        elif isinstance(each, dict):
+            remaining += each.values()
+        elif isinstance(each, list | tuple):
+            remaining += each
+    return strings
 
 
 def _in_one_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ code.
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from numbers import Number
 from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
@@ -53,7 +54,8 @@ class Distribution:
         name = getattr(distribution, "name", "")
         if distribution is None or _find_distribution(name) is not type(distribution):
             return None
-        return cls(name, list(value.args), dict(value.kwds))
+        described = cls(name, list(value.args), dict(value.kwds))
+        return described if described._has_numbers() else None
 
     def make(self) -> Any:
         """Return the frozen distribution."""
@@ -61,7 +63,14 @@ class Distribution:
 
         if _find_distribution(self.name) is None:
             raise ValueError(f"scipy.stats has no distribution {self.name!r}")
+        if not self._has_numbers():
+            raise ValueError(f"scipy.stats.{self.name} takes numbers and arrays")
         return getattr(stats, self.name)(*self.args, **self.kwds)
+
+    def _has_numbers(self) -> bool:
+        """Whether the arguments are numbers or arrays. SciPy would make an array of a range."""
+        arguments = (*self.args, *self.kwds.values())
+        return all(isinstance(each, Number | np.ndarray | np.generic) for each in arguments)
 
 
 def _find_distribution(name: Any) -> type | None:
@@ -203,8 +212,10 @@ def _rebuild_elements(value, rebuild):
         for index, each in enumerate(flat):
             flat[index] = rebuild(each)
         return copy
-    # Scorers and splitters also hold estimators.
-    if type(value).__module__.startswith(_REBUILT) and hasattr(value, "__dict__"):
+    # Scorers and splitters also hold estimators. Extension types, such as the trees of nearest
+    # neighbours, have a `__new__` of their own, and hold no estimators.
+    is_rebuilt = type(value).__module__.startswith(_REBUILT) and hasattr(value, "__dict__")
+    if is_rebuilt and type(value).__new__ is object.__new__:
         copy = object.__new__(type(value))
         vars(copy).update({name: rebuild(each) for name, each in vars(value).items()})
         return copy

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._backbones.recipe import Recipe
 from .._backbones.spec import Backbone
-from .arrays import decode_array, encode_array, is_stored_apart
+from .arrays import JsonArrays, is_stored_apart
 from .backbones import decode_backbone, encode_backbone
 from .saved_classes import class_name_of, find_class, make_dataclass
 
@@ -27,6 +27,7 @@ class Writer:
     """Encodes values as JSON, and collects the arrays that are stored beside it."""
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    _in_json: JsonArrays = field(default_factory=JsonArrays, init=False)
 
     def encode(self, value: Any, name: str) -> Any:
         """Return a value as JSON.
@@ -103,7 +104,7 @@ class Writer:
 
     def _encode_in_json(self, array, name):
         try:
-            return encode_array(array, lambda value: self.encode(value, name))
+            return self._in_json.encode(array, lambda value: self.encode(value, name))
         except ValueError as error:
             raise TypeError(f"{name}: {error}. Use another type, or pickle.") from None
 
@@ -141,6 +142,7 @@ class Reader:
 
     arrays: dict[str, np.ndarray]
     backbones: Sequence[Backbone]
+    _in_json: JsonArrays = field(default_factory=JsonArrays, init=False)
 
     def decode(self, coded: Any) -> Any:
         """Return the value of its JSON.
@@ -169,7 +171,7 @@ class Reader:
     @cached_property
     def _decoders(self) -> dict[str, Callable]:
         sequences = {
-            name: lambda content, kind=kind: kind(self.decode(content))
+            name: lambda content, kind=kind: kind(self._decode_list(content))
             for name, kind in _SEQUENCES.items()
         }
         return {
@@ -178,12 +180,18 @@ class Reader:
             "range": lambda content: range(*content),
             "dict": lambda content: {self.decode(key): self.decode(each) for key, each in content},
             "path": Path,
-            "scalar": lambda content: decode_array(content, self.decode)[()],
-            "array": lambda content: decode_array(content, self.decode),
+            "scalar": lambda content: self._in_json.decode(content, self.decode)[()],
+            "array": lambda content: self._in_json.decode(content, self.decode),
             "stored": self.arrays.__getitem__,
             "RandomState": self._decode_random_state,
             "Backbone": lambda content: decode_backbone(content, self.backbones),
         }
+
+    def _decode_list(self, content):
+        # A coded range or array would need much more memory as a tuple than in the file.
+        if not isinstance(content, list):
+            raise TypeError(f"the content of a sequence is of type {type(content).__name__}")
+        return self.decode(content)
 
     def _decode_random_state(self, content):
         random_state = np.random.RandomState()

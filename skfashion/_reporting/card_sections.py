@@ -172,7 +172,7 @@ def _format_evaluation(evaluation: Evaluation) -> str:
     n_images = evaluation.n_images
     lines = [f"Scores on {n_images:,} images that were passed to make this page."]
     if evaluation.n_left_out:
-        lines.append(f"{evaluation.n_left_out:,} others are of classes outside the target task.")
+        lines.append(evaluation.describe_left_out())
     if unknown := evaluation.unknown_names:
         names = ", ".join(map(escape, unknown))
         lines.append(f"The model does not predict {names}: all images of these count as mistakes.")

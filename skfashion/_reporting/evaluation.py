@@ -44,6 +44,10 @@ class Evaluation:
         """The number of images."""
         return len(self.y_true)
 
+    def describe_left_out(self) -> str:
+        """Return a sentence on the images that were not predicted."""
+        return f"{self.n_left_out:,} others are of classes outside the target task."
+
     @property
     def n_right(self) -> int:
         """The number of images whose class is predicted."""

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from urllib.parse import quote
 
-from .._cache.store import open_to_write
+from .._atomic_files import open_to_write
 from .._interrupts import interrupts_deferred
 from .markdown import escape
 from .pictures import as_uri

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import StrOptions, validate_params
@@ -247,7 +246,9 @@ def _search_folders(data_home: str | os.PathLike | None) -> list[Path]:
     """Return the folders to look in; downloads go to the first."""
     homes = [data_home, os.environ.get(HOME_VARIABLE)]
     folders = [Path(home).expanduser() for home in homes if home]
-    return [*folders, Path(get_data_home()) / FOLDER, DEBIAN_FOLDER]
+    # `sklearn.datasets.get_data_home` creates the folder, and fails if it may not.
+    sklearn_home = Path(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")).expanduser()
+    return [*folders, sklearn_home / FOLDER, DEBIAN_FOLDER]
 
 
 def _read_or_download(

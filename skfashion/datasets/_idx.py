@@ -8,11 +8,12 @@ import zlib
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import BinaryIO, cast
 from urllib.request import urlopen
 
 import numpy as np
+
+from .._atomic_files import write_file
 
 _UNSIGNED_BYTES = 0x08
 # NumPy has no arrays of more dimensions.
@@ -51,6 +52,8 @@ class IdxFile:
 
         Raises
         ------
+        OSError
+            If the file may not be read.
         ValueError
             If the file is truncated or its checksum differs.
         """
@@ -58,7 +61,7 @@ class IdxFile:
             try:
                 with gzip.open(path) as file:
                     raw = _read_idx(cast(BinaryIO, file))
-            except (OSError, EOFError, zlib.error) as error:
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
                 raise ValueError(
                     self._damage_message(path, f"does not decompress ({error})")
                 ) from None
@@ -86,7 +89,8 @@ class IdxFile:
         Raises
         ------
         OSError
-            If the server cannot be reached or the transfer is interrupted.
+            If the server cannot be reached, the transfer is interrupted, or the file cannot be
+            written.
         ValueError
             If the checksum differs from that of the published file.
         """
@@ -107,20 +111,8 @@ class IdxFile:
                 f"{found}, not {self.gz_md5}); nothing was kept. Try again later."
             )
         path = folder / f"{self.name}.gz"
-        _write_atomically(path, content)
+        write_file(path, content)
         return path
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as part:
-        try:
-            part.write(content)
-            part.flush()
-            os.fsync(part.fileno())
-            Path(part.name).replace(path)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
 
 
 def _read_idx(file: BinaryIO) -> bytes:

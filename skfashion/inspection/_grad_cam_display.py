@@ -13,6 +13,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples, check_consistent_length, column_or_1d
 
 from .._data.class_names import ClassNames
+from .._data.validation import check_kind_of_labels
 from .._estimators.find_classifier import classifier_input, fitted_classifier
 from ._grad_cam import encode_target, grad_cam, images_of
 from ._image_panels import (
@@ -183,6 +184,9 @@ class GradCAMDisplay:
         check_n_images(n_images)
         classifier = fitted_classifier(estimator)
         check_consistent_length(X, y)
+        y_true = None if y is None else column_or_1d(y)
+        if y_true is not None:
+            check_kind_of_labels(y_true, classifier._fitted.split.known)
         n_rows = _num_samples(X)
         shown = np.arange(min(n_images, n_rows))
         if target is not None:
@@ -197,7 +201,7 @@ class GradCAMDisplay:
             heatmaps=grad_cam(classifier, X, layer=layer, target=explained),
             y_pred=y_pred,
             confidence=probabilities.max(axis=1),
-            y_true=None if y is None else column_or_1d(y)[shown],
+            y_true=None if y_true is None else y_true[shown],
             target=target,
             class_names=class_names,
         )

@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from .._data.class_names import ClassNames
+from .._data.validation import check_kind_of_labels
 from .._estimators.find_classifier import fitted_classifier
 from ._image_panels import (
     N_IMAGES,
@@ -171,7 +173,7 @@ class ImageGridDisplay:
         TypeError
             If there is no `TransferClassifier`.
         ValueError
-            If no row has a label of the target task, or `n_images` is less than 1.
+            If labels are of another type or of other tasks, or `n_images` is less than 1.
 
         Examples
         --------
@@ -189,6 +191,7 @@ class ImageGridDisplay:
         classifier = fitted_classifier(estimator)
         labels = column_or_1d(y)
         check_consistent_length(X, labels)
+        check_kind_of_labels(labels, classifier._fitted.split.known)
         rows = np.flatnonzero(classifier._fitted.split.scored_rows(labels))
         X = _safe_indexing(X, rows)
         probabilities = estimator.predict_proba(X)
@@ -268,7 +271,7 @@ class ImageGridDisplay:
         Raises
         ------
         ValueError
-            If the arrays have different lengths, `image_shape` does not match `X`, or `n_images` is
+            If lengths or types of labels differ, `image_shape` does not match `X`, or `n_images` is
             less than 1.
 
         Examples
@@ -308,6 +311,7 @@ class ImageGridDisplay:
         check_n_images(n_images)
         true, predicted, sure = (column_or_1d(each) for each in (y_true, y_pred, confidence))
         check_consistent_length(X, true, predicted, sure)
+        unique_labels(true, predicted)  # raises for text and numbers
         shown, n_mistakes = select_mistakes(true, predicted, sure, n_images)
         return cls(
             images=to_visible_images(X, shown, image_shape, pixel_range, resize),

@@ -16,10 +16,11 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skfashion import clear_memory, memory_report
+from skfashion._atomic_files import open_to_write
 from skfashion._cache.fingerprint import environment_fingerprint
 from skfashion._cache.hashing import digest, hash_rows
 from skfashion._cache.row_table import RowTable
-from skfashion._cache.store import CHECKPOINT, Store, open_to_write
+from skfashion._cache.store import CHECKPOINT, Store
 
 
 def test_an_entry_comes_back_as_it_was_saved(tmp_path):

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.metrics import precision_recall_fscore_support
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import skfashion
 from skfashion._command_line.evaluation import FileEvaluation, evaluate_files
@@ -202,3 +204,32 @@ def test_many_classes_with_long_names_of_any_script_have_a_picture():
     picture, width = draw_confusion_matrix(many)
     assert picture.startswith(b"\x89PNG")
     assert 500 < width < 1500
+
+
+NAMES = ["black", "dark", "grey", "pale"]
+
+
+@pytest.mark.parametrize("wraps", [False, True], ids=["alone", "in a pipeline"])
+@pytest.mark.parametrize(
+    "tasks",
+    [{"target_classes": NAMES[:2]}, {"pretrain_classes": NAMES[2:]}],
+    ids=["target classes", "class split"],
+)
+def test_images_outside_the_target_task_are_left_out_and_counted(run, tmp_path, tasks, wraps):
+    folder = write_photos(tmp_path / "photos", labels=NAMES)
+    X, y = load_image_folder(folder, return_X_y=True)
+    clf = skfashion.TransferClassifier(
+        **tasks, image_shape=(8, 8, 1), epochs=2, pretrain_epochs=1, random_state=0
+    )
+    model = make_pipeline(FunctionTransformer(), clf) if wraps else clf
+    skfashion.save(model.fit(X, y), tmp_path / "model.skf")
+    page = tmp_path / "page.html"
+    code, lines, errors = run("evaluate", tmp_path / "model.skf", folder, "--report", page)
+    assert (code, errors) == (0, [])
+    assert lines[:2] == [
+        f"Accuracy on 24 images: {clf.score(X, y):.3f}",
+        "24 others are of classes outside the target task.",
+    ]
+    parsed = Page(page.read_text(encoding="utf-8"))
+    facts = dict(zip(parsed.texts_in("dt"), parsed.texts_in("dd"), strict=True))
+    assert facts["images outside the target task"] == "24"

@@ -1,5 +1,6 @@
 """`fit`: what it passes on, what it holds out, and how it ends early."""
 
+import shutil
 import signal
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 import skfashion
 from skfashion._training.window_lengths import WindowLengths
-from tests.command_line.conftest import FIT, ODD, PLAIN
+from tests.command_line.conftest import FIT, ODD, PLAIN, write_photos
 
 
 def test_the_model_is_the_one_that_python_fits(model, photos):
@@ -156,3 +157,33 @@ def test_no_folder_is_an_error(run, tmp_path):
     code, lines, errors = run("fit", tmp_path / "none", "--out", tmp_path / "model.skf")
     assert (code, lines) == (1, [])
     assert "there is no such folder" in errors[0]
+
+
+def test_files_are_checked_before_training(run, photos, tmp_path):
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
+    for number in range(12):
+        (folder / "plain" / f"{number}.jpg").write_text("no image")
+    code, lines, errors = run("fit", folder, "--out", tmp_path / "model.skf", *FIT)
+    assert (code, lines, len(errors)) == (1, [], 1)
+    assert "12 of 36 images cannot be read" in errors[0]
+    assert not (tmp_path / "model.skf").exists()
+
+
+def test_each_class_has_a_file_to_train_on(run, tmp_path):
+    folder = write_photos(tmp_path / "photos", 30, ["dark", "grey", "pale"])
+    for path in sorted((folder / "pale").iterdir())[2:]:
+        path.unlink()
+    out = tmp_path / "model.skf"
+    code, lines, errors = run("fit", folder, "--out", out, *FIT, "--test-size", "0.7")
+    assert (code, lines) == (1, [])
+    assert "--test-size=0.7 cannot hold out files of each class" in errors[0]
+
+
+def test_the_home_folder_is_written_in_short(run, photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code, lines, _ = run("fit", photos, "--out=~/model.skf", *FIT)
+    assert (code, lines[-1]) == (0, f"Model: {tmp_path}/model.skf")
+    shutil.copytree(photos, tmp_path / "photos")
+    code, lines, errors = run("predict", "~/model.skf", "~/photos")
+    assert (code, len(lines), errors) == (0, 25, [])

@@ -120,6 +120,23 @@ def test_pictures_of_one_shape_are_images():
     assert as_array(picture("L")).shape == (9, 9)
 
 
+@pytest.mark.parametrize("images", [GREY, FLOATS], ids=["uint8", "floats"])
+def test_only_some_grey_images_have_a_channel(images):
+    mixed = [images[0], images[1][..., None], *images[2:]]
+    clf = TransferClassifier(epochs=1, image_shape=(9, 9), random_state=0)
+    clf.fit(images, Y, X_val=mixed, y_val=Y)
+    assert np.array_equal(clf.predict_proba(mixed), clf.predict_proba(images))
+    features = BackboneFeatures(random_state=0).fit(images)
+    assert np.array_equal(features.transform(mixed), features.transform(images))
+
+
+def test_only_some_grey_images_have_a_channel_in_fit():
+    mixed = [GREY[0], GREY[1][..., None], *GREY[2:]]
+    clf = TransferClassifier(epochs=1, image_shape=(9, 9), random_state=0)
+    probabilities = clf.fit(mixed, Y, X_val=mixed, y_val=Y).predict_proba(mixed)
+    assert np.array_equal(probabilities, clf.fit(GREY, Y, X_val=GREY, y_val=Y).predict_proba(GREY))
+
+
 ONE = r"shape of one image, .*One image\? Pass X\[None\]"
 
 

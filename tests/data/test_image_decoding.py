@@ -1,5 +1,7 @@
 """One image becomes an array: modes, orientations, formats, sizes."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -67,13 +69,32 @@ def test_a_transparent_colour_of_a_palette_is_white(tmp_path):
         assert np.array_equal(decoded, over_white(opened))
 
 
-def test_sixteen_bits_are_divided_by_257(tmp_path):
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_sixteen_bits_are_divided_by_257(tmp_path, ending):
     values = np.linspace(0, 65_535, 240 * 320).astype(np.uint16).reshape(240, 320)
-    Image.fromarray(values).save(tmp_path / "deep.png")
-    decoded = AS_IT_IS.decode(tmp_path / "deep.png")
+    path = tmp_path / f"deep.{ending}"
+    Image.fromarray(values).save(path)
+    decoded = AS_IT_IS.decode(path)
     assert np.array_equal(decoded[..., 0], np.round(values / 257).astype(np.uint8))
     assert decoded.min() == 0
     assert decoded.max() == 255
+    with Image.open(path) as image:
+        assert np.array_equal(equal_images([image])[0], decoded[..., 0])
+    with Image.open(path) as image:
+        image.getexif()[0x0112] = 3
+        assert np.array_equal(AS_IT_IS.decode(image), decoded[::-1, ::-1])
+
+
+def test_a_transparent_grey_of_sixteen_bits_is_white(tmp_path):
+    values = np.asarray(photo("L")).astype(np.uint16)
+    # 8 bits do not tell this value from the transparent one.
+    values[0] = 257 * values[1, 0] + 1
+    values[1:] *= 257
+    Image.fromarray(values).save(tmp_path / "deep.png", transparency=int(values[1, 0]))
+    expected = np.round(values / 257).astype(np.uint8)
+    expected[values == values[1, 0]] = 255
+    assert np.array_equal(AS_IT_IS.decode(tmp_path / "deep.png")[..., 0], expected)
+    assert expected[0, 0] < 255
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
@@ -83,15 +104,66 @@ def test_32_bits_have_no_black_and_white(mode):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("reduced", [True, False])
-def test_orientations_are_applied(tmp_path, orientation, reduced):
+@pytest.mark.parametrize(
+    ("ending", "reduced"), [("jpg", True), ("jpg", False), ("png", True), ("tif", True)]
+)
+def test_orientations_are_applied(tmp_path, orientation, ending, reduced):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"turned.{ending}"
+    photo().save(path, exif=exif)
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    decoder = ImageDecoder(expected.shape, "stretch", reduced)
+    assert np.array_equal(decoder.decode(path), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientations_are_applied_to_reduced_images(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     photo().save(tmp_path / "turned.jpg", exif=exif)
     with Image.open(tmp_path / "turned.jpg") as image:
-        expected = np.asarray(ImageOps.exif_transpose(image))
-    decoder = ImageDecoder(expected.shape, "stretch", reduced)
+        image.draft(None, (160, 120))
+        half = np.asarray(ImageOps.exif_transpose(image))
+    assert sorted(half.shape) == [3, 120, 160]
+    decoder = ImageDecoder((half.shape[0] // 2, half.shape[1] // 2, 3), "stretch")
+    assert np.array_equal(decoder.decode(tmp_path / "turned.jpg"), decoder.decode(half))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [(0x128, 2, 4, 0x41414141), (0x102, 8, 1, 0xFFFF), (0x103, 6, 1, 0xFF)],
+    ids=["ResolutionUnit is text", "BitsPerSample is negative", "Compression is negative"],
+)
+def test_the_orientation_is_applied_if_another_tag_is_invalid(tmp_path, other):
+    tags = [(0x0112, 3, 1, 6), other]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(4)
+    photo().save(tmp_path / "turned.jpg", exif=exif)
+    with Image.open(tmp_path / "turned.jpg") as image:
+        expected = np.asarray(image.transpose(Image.Transpose.ROTATE_270))
+    decoder = ImageDecoder(expected.shape, "stretch")
     assert np.array_equal(decoder.decode(tmp_path / "turned.jpg"), expected)
+
+
+@pytest.mark.parametrize("ending", ["png", "webp"])
+def test_exif_data_that_cannot_be_read_are_ignored(tmp_path, ending):
+    path = tmp_path / f"photo.{ending}"
+    photo().save(path, exif=b"no EXIF data", lossless=True)
+    assert np.array_equal(AS_IT_IS.decode(path), PHOTO)
+    with Image.open(path) as image:
+        assert np.array_equal(equal_images([image])[0], PHOTO)
+
+
+def test_damaged_pixels_are_an_error(tmp_path):
+    path = tmp_path / "photo.png"
+    photo().save(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="data stream"):
+        AS_IT_IS.decode(path)
 
 
 def test_the_first_frame_of_an_animation(tmp_path):

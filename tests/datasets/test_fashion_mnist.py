@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 
 from skfashion.datasets import _fashion_mnist as fashion_mnist
@@ -163,6 +164,40 @@ def test_folders_in_their_order(published, tmp_path, monkeypatch):
         (tmp_path / "debian" / path.stem).write_bytes(raw)
     monkeypatch.delenv("SKFASHION_DATA")
     assert len(fetch_fashion_mnist("train", download_if_missing=False).data) == 30
+
+
+def test_the_home_folder_need_not_be_writable(published, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    fetch_fashion_mnist("test", data_home=home)
+    assert not (tmp_path / "sklearn").exists()
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("SCIKIT_LEARN_DATA")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    assert len(fetch_fashion_mnist("test", data_home=home, download_if_missing=False).data) == 20
+
+
+def test_the_data_home_is_that_of_scikit_learn(published, tmp_path, monkeypatch):
+    monkeypatch.delenv("SCIKIT_LEARN_DATA")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fetch_fashion_mnist("test")
+    assert len(list(Path(get_data_home(), "fashion-mnist").iterdir())) == 2
+
+
+def test_other_users_may_read_what_was_downloaded(published, tmp_path):
+    fetch_fashion_mnist("test", data_home=tmp_path)
+    (tmp_path / "other").touch()
+    usual = (tmp_path / "other").stat().st_mode
+    assert [path.stat().st_mode for path in tmp_path.glob("*.gz")] == [usual] * 2
+
+
+def test_a_file_that_may_not_be_read_is_not_damaged(published, tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    fetch_fashion_mnist("test", data_home=tmp_path)
+    monkeypatch.setattr(gzip, "open", refuse)
+    with pytest.raises(PermissionError, match=r"Permission denied: .*test-images-idx3-ubyte\.gz"):
+        fetch_fashion_mnist("test", data_home=tmp_path)
 
 
 def test_missing_and_offline(published, tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 
 import skfashion
 from skfashion import Backbone, Recipe, TransferClassifier, export_onnx, list_backbones
@@ -162,6 +162,20 @@ def test_flips_are_asked_for(tmp_path):
 def test_the_classifier_of_a_search_over_a_pipeline(tmp_path):
     search = GridSearchCV(make_pipeline(quick()), {"transferclassifier__epochs": [0]}, cv=2)
     search.fit(COLOUR, LABELS)
+    session = export(search, tmp_path)
+    assert_allclose(run(session, COLOUR), search.predict_proba(COLOUR), atol=1e-5)
+
+
+@pytest.mark.parametrize("best", ["changes images", "passes them on"])
+def test_the_steps_of_a_search_are_those_of_its_best_estimator(best, tmp_path):
+    steps = [FunctionTransformer(lambda X: 255 - X), "passthrough"]
+    step, other = steps if best == "changes images" else steps[::-1]
+    search = GridSearchCV(Pipeline([("prep", other), ("clf", quick())]), {"prep": [step]}, cv=2)
+    search.fit(COLOUR, LABELS)
+    if best == "changes images":
+        with pytest.raises(ValueError, match="estimator has steps that change images"):
+            export_onnx(search, tmp_path / "model.onnx")
+        return
     session = export(search, tmp_path)
     assert_allclose(run(session, COLOUR), search.predict_proba(COLOUR), atol=1e-5)
 

@@ -53,6 +53,9 @@ def test_the_fitted_classifier_of_a_search_is_the_best(fitted):
     search.best_estimator_ = make_pipeline(fitted)
     assert fitted_classifier(search) is fitted
     assert fitted_classifier(FrozenEstimator(fitted)) is fitted
+    without_best = GridSearchCV(fitted, {"epochs": [1]}, refit=False)
+    with pytest.raises(NotFittedError, match=r"GridSearchCV has no best estimator\. Call fit"):
+        fitted_classifier(without_best)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,15 @@ def test_the_fitted_classifier_of_a_search_is_the_best(fitted):
 )
 def test_steps_before_the_classifier_change_images(estimator, expected):
     assert changes_images(estimator) is expected
+
+
+@pytest.mark.parametrize(("step", "expected"), [(STEP, True), ("passthrough", False)])
+def test_the_steps_of_a_fitted_search_are_those_of_its_best_estimator(step, expected):
+    other = STEP if step == "passthrough" else "passthrough"
+    search = GridSearchCV(Pipeline([("prep", other), ("clf", CLF)]), {"prep": [step]})
+    search.best_estimator_ = Pipeline([("prep", step), ("clf", CLF)])
+    assert changes_images(search, fitted=True) is expected
+    assert changes_images(search) is not expected
 
 
 def test_the_classifier_gets_what_the_steps_before_it_make_of_the_input():

@@ -181,6 +181,12 @@ def test_labels_of_all_rows_are_cut_to_the_images_shown(seer, squares):
     assert [len(texts(panel)) for panel in one.axes_.flat] == [1]
 
 
+def test_labels_of_another_type_are_an_error(seer, squares):
+    X, y = squares
+    with pytest.raises(ValueError, match="y has labels of type int64, but those of fit"):
+        GradCAMDisplay.from_estimator(seer, X, np.arange(len(y)))
+
+
 def test_a_pipeline_or_search_shows_images_as_they_arrive(seer, squares):
     X, y = squares
     large = np.pad(X, ((0, 0), (4, 4), (0, 8), (0, 0)))

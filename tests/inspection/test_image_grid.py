@@ -97,6 +97,14 @@ def test_no_mistake_is_a_picture_that_says_so(fashion_test):
         assert not display.images_
 
 
+def test_labels_of_another_type_are_no_mistakes(fitted, fashion_test):
+    X, y = fashion_test
+    with pytest.raises(ValueError, match=r"y has labels of type <U21, .* convert those of y"):
+        ImageGridDisplay.from_estimator(fitted, X, y.astype(str))
+    with pytest.raises(ValueError, match="Mix of label input types"):
+        ImageGridDisplay.from_predictions(X, y, y.astype(str), np.ones(len(y)))
+
+
 def test_what_a_grid_cannot_show(fitted, fashion_test):
     X, y = fashion_test
     with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):

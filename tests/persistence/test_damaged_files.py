@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import skops.io
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -119,11 +121,30 @@ def test_a_document_that_is_too_large_to_read_is_not_written(tmp_path):
         ('{"format":1,"estimator":{"array":["<U8",[4194304],[]]}}', "has 0 values"),
         ('{"format":1,"estimator":{"array":["O",[3],[]]}}', "has 0 values"),
         ('{"format":1,"estimator":{"array":["V8",[1],[0]]}}', "'V8' cannot be"),
+        ('{"format":1,"estimator":{"tuple":{"range":[0,1000000000,1]}}}', "is of type dict"),
+        ('{"format":1,"estimator":{"set":{"stored":"a"}}}', "is of type dict"),
+        ('{"format":1,"estimator":{"frozenset":"abc"}}', "is of type str"),
         ('{"format":1,"estimator":' + '{"tuple":[' * 450 + "]}" * 450 + "}", "RecursionError"),
     ],
 )
 def test_documents_of_another_form(refuses, text, message):
     refuses(file_of(text), message)
+
+
+@pytest.mark.parametrize("kind", ["array", "scalar"])
+def test_the_memory_of_all_arrays_in_json_is_bounded(refuses, kind):
+    # Each array alone is below the limit.
+    half = {kind: ["<U999999", [17], [""] * 17]}
+    refuses(file_of(json.dumps({"format": 1, "estimator": half})), "holds no estimator")
+    text = json.dumps({"format": 1, "estimator": [half, half]})
+    refuses(file_of(text), "too large for JSON, in which all arrays together take at most 134 MB")
+
+
+def test_arrays_that_are_too_large_to_read_are_not_written(tmp_path):
+    wide = np.array(["x"] * 17, "<U999999")
+    with pytest.raises(TypeError, match=r"target_classes: an array .* is too large for JSON"):
+        TransferClassifier(pretrain_classes=wide, target_classes=wide).save(tmp_path / "a.skf")
+    assert not [*tmp_path.iterdir()]
 
 
 def change_at(document, path, change):
@@ -262,6 +283,18 @@ def test_archives_of_skops(with_skops, refuses):
     refuses(with_skops(lambda _: schema_of(2**24)), "skops cannot read it: Expecting value")
     refuses(with_skops(lambda content: content[:-30]), "skops cannot read it")
     refuses(with_skops(lambda _: skops.io.dumps(Recipe())), "skops cannot read it: .*Recipe")
+
+
+def test_arguments_of_distributions_are_numbers(refuses, tmp_path):
+    path = tmp_path / "bad.skf"
+    distributions = {"learning_rate": stats.loguniform(1e-4, 0.1)}
+    save(RandomizedSearchCV(TransferClassifier(), distributions), path)
+    document, arrays = read_document(path)
+    for numbers in ({"range": [0, 10**9, 1]}, [{"range": [0, 10**9, 1]}]):
+        (part,) = [each for each in document["parts"] if "Distribution" in each]
+        part["Distribution"].update(name="genpareto", args=[numbers])
+        write_document(path, document, arrays)
+        refuses(path.read_bytes(), "scipy.stats.genpareto takes numbers and arrays")
 
 
 def test_trees_are_not_saved_because_skops_does_not_trust_them(tmp_path, fashion):

@@ -2,7 +2,6 @@
 
 import pickle
 import resource
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,9 @@ from sklearn.callback import ProgressBar
 from sklearn.exceptions import InconsistentVersionWarning
 
 import skfashion
-from skfashion import Backbone, BackboneFeatures, Recipe, TransferClassifier, load, save
-from skfashion._backbones.registry import get_backbone
+from skfashion import BackboneFeatures, Recipe, TransferClassifier, load, save
 from skfashion._estimators import backbone_estimator
-from skfashion._persistence.file_format import read_document, write_document
-from tests.residual import RESIDUAL, residual
+from tests.residual import RESIDUAL
 
 
 @pytest.fixture
@@ -175,122 +172,6 @@ def test_callbacks_are_left_out_with_a_warning(saved):
     with pytest.warns(UserWarning, match=r"leaves out the attributes \['_skl_callbacks'\].*again"):
         loaded = saved(clf)
     assert loaded.epochs == 3
-
-
-# -- Backbones of a user's own -----------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def of_residual(make, lt5):
-    return make(backbone=RESIDUAL, epochs=0).fit(*lt5)
-
-
-def other_residual(images):
-    """The same weights, another meaning."""
-    return residual(images) + 1
-
-
-def wider(images):
-    from keras import layers
-
-    return layers.Conv2D(9, 3, strides=2, name="late_norm")(images)
-
-
-def test_a_backbone_is_passed_or_registered(saved, of_residual, lt5, monkeypatch):
-    expected = of_residual.predict_proba(lt5[0])
-    loaded = saved(of_residual, backbones=[RESIDUAL])
-    assert_array_equal(loaded.predict_proba(lt5[0]), expected)
-    registered = skfashion._backbones.registry._BACKBONES
-    monkeypatch.setattr(
-        "skfashion._backbones.registry._BACKBONES",
-        {name: each for name, each in registered.items() if name != RESIDUAL.name},
-    )
-    with pytest.raises(ValueError, match=r"a\.skf.*needs the backbone 'residual'.*backbones="):
-        saved(of_residual)
-    skfashion.register_backbone(RESIDUAL)
-    assert_array_equal(saved(of_residual).predict_proba(lt5[0]), expected)
-
-
-@pytest.mark.parametrize("backbone", [RESIDUAL, "small_resnet"])
-def test_a_body_that_ends_early_is_the_same_body(saved, make, lt5, backbone):
-    X, y = lt5
-    clf = make(backbone=backbone, body_until=1, warm_start=True, epochs=0).fit(X, y)
-    loaded = saved(clf, backbones=[RESIDUAL])
-    # Equal architectures share a network, and training continues only with an equal one.
-    assert loaded._fitted.architecture == clf._fitted.architecture
-    assert loaded._fitted.whole_backbone == clf._fitted.whole_backbone
-    assert_array_equal(loaded.fit(X, y).predict_proba(X), clf.predict_proba(X))
-
-
-@pytest.mark.parametrize("pooling", ["average", "normalized_average"])
-def test_a_variant_of_a_backbone_that_ships_is_a_users_own(saved, make, lt5, pooling):
-    variant = replace(get_backbone("small_cnn"), pooling=pooling)
-    clf = make(backbone=variant, epochs=0).fit(*lt5)
-    with pytest.raises(ValueError, match=r"'small_cnn' has pooling='flatten'.*backbones="):
-        saved(clf)
-    assert saved(clf, backbones=[variant]).backbone == variant
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"build": other_residual}, "computes other features"),
-        ({"build": wider, "stages": ("late_norm",)}, "has stages="),
-        ({"pooling": "flatten"}, "has pooling='flatten', and .* with pooling='average'"),
-    ],
-    ids=["features", "stages", "pooling"],
-)
-def test_another_backbone_of_this_name_is_an_error(saved, of_residual, changes, message):
-    description = {"build": residual, "stages": RESIDUAL.stages, "min_size": 9, **changes}
-    with pytest.raises(ValueError, match=rf"'residual' .*{message}.*backbones=\[BACKBONE\]"):
-        saved(of_residual, backbones=[Backbone("residual", **description)])
-
-
-def test_a_backbone_of_other_weights_is_an_error(saved, lt5):
-    features = BackboneFeatures(
-        Backbone("one", build=wider, stages=("late_norm",), min_size=8), random_state=0
-    ).fit(lt5[0])
-
-    def narrow(images):
-        from keras import layers
-
-        return layers.Conv2D(3, 3, strides=2, name="late_norm")(images)
-
-    message = r"has no weights 'late_norm/kernel' of its shape.* backbones=\[BACKBONE\]"
-    with pytest.raises(ValueError, match=message):
-        saved(
-            features, backbones=[Backbone("one", build=narrow, stages=("late_norm",), min_size=8)]
-        )
-
-
-@pytest.mark.parametrize("min_size", [8, 10])
-def test_the_smallest_image_is_that_of_the_fit(saved, of_residual, min_size):
-    changed = replace(RESIDUAL, min_size=min_size)
-    assert saved(of_residual, backbones=[changed]).backbone.min_size == RESIDUAL.min_size
-
-
-@pytest.mark.parametrize(
-    ("change", "loads"),
-    [
-        (lambda features: features + 5e-4 * np.abs(features).max(), True),
-        (lambda features: features + 2e-3 * np.abs(features).max(), False),
-        (lambda features: features[:, :1], False),
-        (lambda features: features[:, :3], False),
-        (lambda features: np.concatenate([features, features], axis=1), False),
-    ],
-    ids=["near", "far", "one", "fewer", "more"],
-)
-def test_features_of_a_backbone_may_differ_by_rounding_only(of_residual, tmp_path, change, loads):
-    path = tmp_path / "a.skf"
-    save(of_residual, path)
-    document, arrays = read_document(path)
-    (name,) = [name for name in arrays if name.endswith("fingerprint")]
-    write_document(path, document, {**arrays, name: change(arrays[name])})
-    if loads:
-        load(path, backbones=[RESIDUAL])
-        return
-    with pytest.raises(ValueError, match="computes other features"):
-        load(path, backbones=[RESIDUAL])
 
 
 def test_backbones_are_backbones(saved):

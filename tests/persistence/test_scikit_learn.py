@@ -19,6 +19,7 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     StratifiedKFold,
 )
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
@@ -149,6 +150,14 @@ def test_an_estimator_that_occurs_twice_is_one_object(saved, lt5):
 def test_steps_that_cannot_be_saved(saved, step, message):
     with pytest.raises(TypeError, match=message):
         saved(make_pipeline(features(), step))
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree"])
+def test_trees_of_neighbours_are_refused_with_a_remedy(saved, lt5, algorithm):
+    X, y = lt5
+    pipeline = make_pipeline(features(), KNeighborsClassifier(algorithm=algorithm)).fit(X, y)
+    with pytest.raises(TypeError, match=r"not trusted in files: .*Tree'\].*pickle it for files"):
+        saved(pipeline)
 
 
 def test_without_skops_the_error_says_what_to_install(tmp_path, monkeypatch):
