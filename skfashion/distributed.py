@@ -23,7 +23,7 @@ _NO_LIMIT = 2**62
 
 
 class NoWorkersError(RuntimeError):
-    """The cluster had no workers for longer than the `timeout` of `search_on`.
+    """The cluster had no workers for longer than the `timeout` of `search_on`, or no scheduler.
 
     Examples
     --------
@@ -88,7 +88,8 @@ def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterato
     """
     client = _client_or_latest(client)
     backend = _Backend(client=_ResilientClient(client))
-    with _Watchdog(backend, client, timeout), parallel_config(backend=backend):
+    watchdog = _Watchdog(backend, client, timeout)
+    with watchdog, parallel_config(backend=backend), watchdog.lost_scheduler_named():
         yield client
 
 
@@ -206,6 +207,9 @@ class _Watchdog:
 
     def __init__(self, backend: _Backend, client: "Client", timeout: float) -> None:
         self._backend, self._client, self._timeout = backend, client, timeout
+        # A client that loses its scheduler closes itself and forgets the address.
+        scheduler: Any = client.scheduler
+        self._address = scheduler.address
         self._done = Event()
         self._thread = Thread(target=self._watch, name="skfashion-watchdog", daemon=True)
 
@@ -215,6 +219,22 @@ class _Watchdog:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
+
+    @contextmanager
+    def lost_scheduler_named(self) -> Iterator[None]:
+        """Raise `NoWorkersError` in place of Dask's errors about a scheduler that is gone."""
+        from distributed.client import FutureCancelledError
+
+        try:
+            yield
+        except (FutureCancelledError, OSError) as error:
+            if self._client.status == "running":
+                raise
+            raise NoWorkersError(
+                f"The scheduler at {self._address} is gone, so the search was ended. Start a "
+                "cluster and fit again with a client of it; the logs of the scheduler say why it "
+                "stopped."
+            ) from error
 
     def _watch(self) -> None:
         last_seen = monotonic()
@@ -227,15 +247,16 @@ class _Watchdog:
                 self._backend.abort(self._no_workers_error())
 
     def _has_workers(self) -> bool:
+        if self._client.status in ("closing", "closed"):
+            return False
         try:
             return bool(self._client.ncores())
         except (OSError, TimeoutError):
             return False
 
     def _no_workers_error(self) -> NoWorkersError:
-        scheduler: Any = self._client.scheduler
         return NoWorkersError(
-            f"The cluster at {scheduler.address} has had no workers for "
+            f"The cluster at {self._address} has had no workers for "
             f"timeout={self._timeout} seconds, so the search was ended. Start workers and fit "
             "again, or raise timeout if they take longer to start; the logs of the workers say "
             "why they stopped."

@@ -122,10 +122,10 @@ class Network(StagedGraph):
     def unfreeze_points(self, point: str | None) -> list[str | None]:
         """Return the freeze points after this one: the whole body first, then stage by stage."""
         stages = self.architecture.backbone.stages
-        index = self._operation_index(point)
-        if index >= self._operation_index("features"):
+        index = self.operation_index(point)
+        if index >= self.operation_index("features"):
             return []
-        after = [stage for stage in stages[:-1] if self._operation_index(stage) > index]
+        after = [stage for stage in stages[:-1] if self.operation_index(stage) > index]
         return ["features", *after[::-1]]
 
     def depth_of(self, point: str | None) -> int:
@@ -133,14 +133,14 @@ class Network(StagedGraph):
 
         Layers of the head without weights do not count.
         """
-        body, index = set(self.body.operations), self._operation_index(point)
+        body, index = set(self.body.operations), self.operation_index(point)
         head = [
             operation.name
             for operation in self.model.operations
             if operation not in body and getattr(operation, "weights", None)
         ]
         return sum(
-            self._operation_index(n) <= index for n in [*self.architecture.backbone.stages, *head]
+            self.operation_index(n) <= index for n in [*self.architecture.backbone.stages, *head]
         )
 
     def paths_frozen_at(self, point: str | None) -> list[str]:
@@ -154,7 +154,7 @@ class Network(StagedGraph):
         frozen = [] if front is None else front.weights
         return _count_values(frozen), _count_values(back.trainable_variables)
 
-    def _operation_index(self, point) -> int:
+    def operation_index(self, point) -> int:
         """Return the index of a freeze point among the operations, -1 for nothing frozen."""
         if point is None:
             return -1

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
-from ..model_selection._candidates import Candidate
+from ..model_selection._candidates import Candidate, known_backbone
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +24,7 @@ class DepthAxis:
     Parameters
     ----------
     backbones : dict of str to Backbone
-        The backbones of the search, by name.
+        The backbones of the search, by name, up to the last stage that a candidate has.
     """
 
     backbones: Mapping[str, Backbone]
@@ -35,7 +34,7 @@ class DepthAxis:
         """Collect the backbones of the candidates in a frame; they need not be registered."""
         candidates = (Candidate(search, search.cv_results_["params"][row]) for row in frame.index)
         classifiers = (each.classifier for each in candidates if each.classifier is not None)
-        backbones = (get_backbone(classifier.backbone) for classifier in classifiers)
+        backbones = sorted(map(known_backbone, classifiers), key=lambda each: len(each.stages))
         return cls({backbone.name: backbone for backbone in backbones})
 
     @property
@@ -51,26 +50,30 @@ class DepthAxis:
         Parameters
         ----------
         frame : pandas.DataFrame
-            Candidates, as `search_frame` returns them.
+            Candidates, as `describe_search` returns them.
 
         Returns
         -------
         frame : pandas.DataFrame
-            The candidates with "place" and the readable "freeze_point".
+            The candidates with "place" instead of "position", and the readable "freeze_point".
         place_names : dict of float to str
             Names of the ticks, by position.
         """
         depths, points = (frame.apply(each, axis=1) for each in (self._depth, self._point_name))
         if len(self.backbones) == 1:
             keys = list(zip(depths, points, strict=True))
-            order = sorted(set(keys))
+            positions: dict[tuple[float, str], float] = {}
+            # Candidates with other heads have the same point at other positions.
+            for key, position in zip(keys, frame["position"], strict=True):
+                positions[key] = min(position, positions.get(key, position))
+            order = sorted(positions, key=lambda key: (key[0], positions[key]))
             places: list[float] = [order.index(key) for key in keys]
         else:
             places = [
                 _frozen_share(depth, len(self.backbones[name].stages))
                 for depth, name in zip(depths, frame["backbone"], strict=True)
             ]
-        frame = frame.assign(place=places, freeze_point=points)
+        frame = frame.drop(columns="position").assign(place=places, freeze_point=points)
         return frame, self._place_names(frame)
 
     def _point_name(self, row: "pandas.Series") -> str:

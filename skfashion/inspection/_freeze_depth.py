@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 
 from .._messages import unknown_name_message
-from ..model_selection import search_frame
+from ..model_selection._search_frame import describe_search
 from ._depth_axis import DepthAxis
 from ._freeze_curves import make_curves
 from ._freeze_marks import find_marked_points, find_scratch_score
@@ -197,7 +197,7 @@ class FreezeDepthDisplay:
         _check_dependencies(f"{cls.__name__}.from_search")
         if over not in _REDUCTIONS:
             raise ValueError(unknown_name_message("over", over, _REDUCTIONS))
-        frame = search_frame(search, X, y)
+        frame = describe_search(search, X, y)
         frame = frame[frame["mean_test_score"].notna() & frame["depth"].notna()]
         if not len(frame):
             raise ValueError(
@@ -252,7 +252,7 @@ class FreezeDepthDisplay:
         y : array-like of shape (n,)
             Labels of both tasks.
         freeze_until : list of str, int or None, default=None
-            Freeze points. By default all of `freeze_points`: nothing, each stage, the whole body.
+            Freeze points. By default nothing, each stage up to `body_until`, and the whole body.
         cv : int, cross-validator or iterable, default=None
             Splitter, as in `GridSearchCV`. A number of folds (`None` for 5) gives stratified folds.
             With a class split only the target rows are split, and all others are training rows.

@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from .._estimators.find_classifier import find_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from ..model_selection import ClassSplitCV, freeze_points
+from ..model_selection._candidates import known_backbone
 
 
 def make_freeze_search(
@@ -41,7 +42,7 @@ def make_freeze_search(
             f"{type(estimator).__name__}."
         )
     if freeze_until is None:
-        freeze_until = freeze_points(classifier.backbone)
+        freeze_until = freeze_points(known_backbone(classifier))
     return GridSearchCV(
         clone(estimator),
         {f"{prefix}freeze_until": list(freeze_until)},

@@ -14,6 +14,7 @@ from ._candidates import (
     SearchData,
     build_architecture,
     depends_on_rows,
+    possible_settings,
     resolve_freeze_until,
 )
 
@@ -23,6 +24,7 @@ _UNKNOWN: dict[str, Any] = {
     "freeze_point": nan,
     "cut": nan,
     "depth": nan,
+    "position": nan,
     "n_frozen_params": nan,
     "n_trainable_params": nan,
 }
@@ -40,11 +42,15 @@ _DESCRIBED_BY = (
     "hidden_units",
     "input_size",
     "image_shape",
+    "dropout",
+    "feature_dropout",
 )
 
 
 def describe_candidates(candidates: Iterable[Candidate], data: SearchData) -> dict[str, list[Any]]:
     """Return the backbone, freeze point, depth and numbers of parameters of candidates.
+
+    The position of a freeze point orders the layers of a body that have the same depth.
 
     Parameters
     ----------
@@ -70,9 +76,20 @@ def describe_candidates(candidates: Iterable[Candidate], data: SearchData) -> di
 
 
 def _description_key(candidate: Candidate) -> tuple[str, ...] | None:
-    if candidate.classifier is None:
+    classifier = candidate.classifier
+    if classifier is None:
         return None
-    return tuple(repr(getattr(candidate.classifier, name)) for name in _DESCRIBED_BY)
+    values = (repr(getattr(classifier, name)) for name in _DESCRIBED_BY)
+    return (str(_is_valid(classifier)), *values)
+
+
+def _is_valid(classifier: TransferClassifier) -> bool:
+    """Return whether every parameter has a type and a value that it may have."""
+    try:
+        classifier._validate_params()
+    except ValueError:
+        return False
+    return True
 
 
 def _describe(classifier: TransferClassifier | None, data: SearchData) -> dict[str, Any]:
@@ -86,22 +103,29 @@ def _describe(classifier: TransferClassifier | None, data: SearchData) -> dict[s
     }
     # An invalid candidate has no freeze point and a score of nan.
     with suppress(ValueError):
+        classifier._validate_params()
         description |= _describe_freeze(classifier, data)
     return description
 
 
 def _describe_freeze(classifier: TransferClassifier, data: SearchData) -> dict[str, Any]:
+    settings = possible_settings(classifier, data)
+    if len({resolve_freeze_until(classifier, each) for each in settings}) > 1:
+        return {}
     from .._networks.network import get_network
 
     network = get_network(build_architecture(classifier, data))
-    point = network.resolve_freeze_point(resolve_freeze_until(classifier))
+    point = network.resolve_freeze_point(resolve_freeze_until(classifier, settings[-1]))
+    # Layers before the first stage depend on the shape of the images.
+    first = network.operation_index(network.architecture.backbone.stages[0])
     description = {
         "freeze_point": point,
         "cut": network.name_of_cut(point),
         "depth": network.depth_of(point),
+        "position": network.operation_index(point) - first,
     }
-    is_known = data.many_images or not depends_on_rows(classifier)
-    if is_known and data.image_shape_for(classifier) and data.split_for(classifier):
+    is_known = data.image_shape_for(classifier) and data.split_for(classifier)
+    if is_known and not depends_on_rows(settings):
         n_frozen, n_trainable = network.count_parameters(point)
         description |= {"n_frozen_params": n_frozen, "n_trainable_params": n_trainable}
     return description
@@ -149,6 +173,8 @@ def _to_readable(value: Any) -> Any:
     """Return a value that a table can show, compare and group by."""
     if isinstance(value, Backbone):
         return value.name
-    if isinstance(value, list | tuple | range | np.ndarray):
-        return tuple(np.asarray(value).tolist())
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple | range):
+        return tuple(map(_to_readable, value))
     return value

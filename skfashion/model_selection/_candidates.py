@@ -1,6 +1,6 @@
 """Candidates of a search as unfitted estimators, and the known facts of their data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from .._backbones.spec import Backbone
 from .._data.class_split import ClassSplit, split_classes
 from .._data.image_input import shape_in_first_fit
 from .._data.image_list import images_to_decode
-from .._data.image_shapes import as_rows, find_image_shape
+from .._data.image_shapes import as_rows, complete_shape, find_image_shape
 from .._estimators.defaults import FEW_ROWS, FitSettings
 from .._estimators.find_classifier import changes_images, find_classifier
 from .._estimators.transfer_classifier import TransferClassifier
@@ -29,40 +29,50 @@ class SearchData:
     ----------
     X : array-like of shape (n, ...) or None
         Images or flat rows, as the classifier receives them.
-    image_shape : tuple of (h, w, c) or None
-        Image shape of a fitted classifier.
     labels : ndarray of shape (n_labels,) or None
         The distinct labels of both tasks.
-    many_images : bool
-        Whether the target task is known to have more than `FEW_ROWS` rows.
+    best : TransferClassifier or None
+        The fitted classifier of the best candidate.
     """
 
     X: Any = None
-    image_shape: tuple[int, int, int] | None = None
     labels: np.ndarray | None = None
-    many_images: bool = False
+    best: TransferClassifier | None = None
 
     @classmethod
     def before_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
         """Take the data of an unfitted search; `X` and `y` may be `None`."""
         # The output of other pipeline steps is not known, so neither is the classifier's input.
         received = None if changes_images(search.estimator) else X
-        return cls(received, None, None if y is None else np.unique(np.asarray(y)))
+        return cls(received, None if y is None else np.unique(np.asarray(y)))
 
     @classmethod
     def after_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
         """Take the facts of the best estimator of a fitted search, else `X` and `y`."""
+        data = cls.before_fit(search, X, y)
         best = getattr(search, "best_estimator_", None)
         fitted = None if best is None else find_classifier(best)[0]
         if fitted is None:
-            return cls.before_fit(search, X, y)
-        is_many = fitted.weights is not None and not fitted._settings.few_images
-        return cls(None, fitted.image_shape_, fitted._fitted.split.known, is_many)
+            return data
+        return replace(data, labels=fitted._fitted.split.known, best=fitted)
+
+    @property
+    def has_few_images(self) -> bool | None:
+        """Whether the target task has at most `FEW_ROWS` rows, `None` if unknown."""
+        # Other settings never say that images are few.
+        if (
+            self.best is None
+            or self.best.weights is None
+            or self.best._fitted.whole_backbone.pooling == "flatten"
+        ):
+            return None
+        return self.best._settings.few_images
 
     def image_shape_for(self, classifier: TransferClassifier) -> tuple[int, int, int] | None:
         """Return the shape of the images that a classifier receives, `None` if unknown."""
-        if self.image_shape is not None or self.X is None:
-            return self.image_shape
+        shape = None if self.best is None else _shape_as_in(self.best, classifier)
+        if shape is not None or self.X is None:
+            return shape
         if images_to_decode(self.X) is not None:
             return shape_in_first_fit(classifier)
         rows, shape = as_rows(self.X, classifier.image_shape)
@@ -77,6 +87,24 @@ class SearchData:
             return None
         named = target if source is None else np.concatenate([source, target])
         return split_classes(np.unique(named), source, target)
+
+
+def _shape_as_in(
+    fitted: TransferClassifier, classifier: TransferClassifier
+) -> tuple[int, int, int] | None:
+    """Return the shape of a classifier's images in the fit of another, `None` if unknown."""
+    if classifier.image_shape is not None:
+        return complete_shape(classifier.image_shape)
+    if fitted.image_shape is not None:
+        return None
+    shape, other = fitted.image_shape_, shape_in_first_fit(classifier)
+    if shape in (other, shape_in_first_fit(fitted)):
+        # Images were decoded, or are arrays of the shape that decoded images have. Only flattened
+        # features have different numbers of parameters in these cases.
+        averages = get_backbone(classifier.backbone).pooling != "flatten"
+        is_known = shape == other or averages or classifier.input_size is not None
+        return other if is_known else None
+    return shape
 
 
 class Candidate:
@@ -106,16 +134,17 @@ def build_architecture(classifier: TransferClassifier, data: SearchData) -> Arch
 
     Only layers and the shapes of their weights matter here. An unknown image shape is replaced by
     the smallest of the backbone, an unknown number of classes by 2. "auto" is resolved as for many
-    images.
+    images, unless they are known to be few.
     """
-    backbone = known_backbone(classifier)
+    settings = possible_settings(classifier, data)[-1]
+    backbone = _end_body(settings.whole_backbone(classifier), settings.body_until)
     split = data.split_for(classifier)
     smallest = backbone.min_size, backbone.min_size, backbone.channels or 1
     planned = Architecture.from_params(
         classifier,
         backbone,
         data.image_shape_for(classifier) or smallest,
-        _settings_for(classifier, FEW_ROWS + 1).hidden_units,
+        settings.hidden_units,
         2 if split is None else len(split.target),
     )
     return replace(planned, dtype="float32")
@@ -129,22 +158,33 @@ def known_backbone(classifier: TransferClassifier) -> Backbone:
     ValueError
         If the backbone or stage does not exist.
     """
-    backbone, end = get_backbone(classifier.backbone), classifier.body_until
+    return _end_body(get_backbone(classifier.backbone), classifier.body_until)
+
+
+def _end_body(backbone: Backbone, end: str | int | None) -> Backbone:
     return end_body_at(backbone, None if end == "auto" else end)
 
 
-def depends_on_rows(classifier: TransferClassifier) -> bool:
-    """Return whether the layers of a classifier depend on the images or their number."""
-    few, many = (_settings_for(classifier, n_rows) for n_rows in (1, FEW_ROWS + 1))
-    return (few.hidden_units, few.body_until) != (many.hidden_units, many.body_until)
+def possible_settings(classifier: TransferClassifier, data: SearchData) -> list[FitSettings]:
+    """Return the settings of a fit: those for few images, for many, or both if unknown."""
+    few = data.has_few_images
+    numbers = [n for n, is_few in ((1, True), (FEW_ROWS + 1, False)) if few in (None, is_few)]
+    return [FitSettings.resolve(classifier, 0, n, n, starts=True) for n in numbers]
 
 
-def _settings_for(classifier: TransferClassifier, n_rows: int) -> FitSettings:
-    """Return the settings of a fit to this number of images of the target task."""
-    return FitSettings.resolve(classifier, 0, n_rows, n_rows, starts=True)
+def depends_on_rows(settings: Sequence[FitSettings]) -> bool:
+    """Return whether the layers depend on the images or their number.
+
+    Parameters
+    ----------
+    settings : sequence of FitSettings
+        Settings of one classifier, as `possible_settings` returns them.
+    """
+    layers = {(each.hidden_units, each.body_until) for each in settings}
+    return len(layers) > 1 or settings[0].body_until == "auto"
 
 
-def resolve_freeze_until(classifier: TransferClassifier) -> str | int | None:
-    """Return `freeze_until` of a classifier, with "auto" resolved."""
-    pretrains = classifier.pretrain_classes is not None
-    return choose_freeze_until(classifier, known_backbone(classifier), pretrains)
+def resolve_freeze_until(classifier: TransferClassifier, settings: FitSettings) -> str | int | None:
+    """Return `freeze_until` of a classifier, with "auto" resolved by the settings of its fit."""
+    backbone = _end_body(settings.whole_backbone(classifier), settings.body_until)
+    return choose_freeze_until(classifier, backbone, classifier.pretrain_classes is not None)

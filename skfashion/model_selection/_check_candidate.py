@@ -19,6 +19,7 @@ from ._candidates import (
     SearchData,
     build_architecture,
     known_backbone,
+    possible_settings,
     resolve_freeze_until,
 )
 from ._check_folds import SearchFolds
@@ -71,7 +72,7 @@ def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
         split.check_output_layer(classifier.output_layer)
         split.check_class_weight(classifier.class_weight)
     architecture = build_architecture(classifier, data)
-    freeze_until = resolve_freeze_until(classifier)
+    freeze_until = resolve_freeze_until(classifier, possible_settings(classifier, data)[-1])
     check_freezes_body(backbone, whole, freeze_until)
     point = resolve_freeze_point(backbone, freeze_until, "freeze_until")
     if point not in (None, "features", *backbone.stages):

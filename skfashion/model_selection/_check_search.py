@@ -62,8 +62,9 @@ def check_search(
     Warns
     -----
     UserWarning
-        If a randomized search draws from distributions without a fixed `random_state`. Its future
-        values cannot be checked, but its lists are.
+        If a randomized search draws from distributions without a fixed `random_state`, or if its
+        number of candidates depends on the data. Its future values cannot be checked, but its
+        lists are.
 
     See Also
     --------
@@ -93,11 +94,23 @@ def check_search(
         raise ValueError(_invalid_candidates_message(failures, len(candidates)))
     if unchecked:
         warn_user(
-            f"check_search has checked the lists of this search, but not what it will draw for "
-            f"{unchecked}: random_state={search.random_state!r} draws other candidates in every "
-            "fit. Set random_state to an int."
+            "check_search has checked the lists of this search, but not what it will draw for "
+            f"{unchecked}: {_explain_unchecked(search)}"
         )
     return search
+
+
+def _explain_unchecked(search: Any) -> str:
+    """Return why it is not known what a search will draw, with a remedy."""
+    if isinstance(search.random_state, Integral):
+        return (
+            f"with n_candidates={search.n_candidates!r} the number of candidates depends on the "
+            "data. Set n_candidates to an int."
+        )
+    return (
+        f"random_state={search.random_state!r} draws other candidates in every fit. Set "
+        "random_state to an int."
+    )
 
 
 def _list_candidates(search: Any) -> tuple[list[Params], list[str]]:

@@ -32,8 +32,9 @@ def search_frame(
         `TransferClassifier`, alone or at the end of a pipeline.
     X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c), default=None
         Images, or flat rows; one image is enough. Parameters are counted for images of this shape.
-        A search with ``refit=True`` has the shape already. With other pipeline steps before the
-        classifier, only such a search has it.
+        A search with ``refit=True`` has the shape already, unless files or flat rows may have
+        another one for each candidate. With other pipeline steps before the classifier, only such
+        a search has it.
     y : array-like of shape (n,), default=None
         Labels of both tasks, to count parameters of the output layer.
 
@@ -43,14 +44,16 @@ def search_frame(
         Rows in the order of ``search.cv_results_``, with the columns
 
         - "backbone": its name; "freeze_until": the parameter as given; "freeze_point": the
-          resolved freeze point, `None` if nothing is frozen;
+          resolved freeze point, `None` if nothing is frozen. With ``freeze_until="auto"`` it is
+          nan if the default of the backbone depends on an unknown number of images. "cut" and
+          "depth" are then nan as well;
         - "cut": the first freeze point that cuts the network at the same tensor. Candidates of one
           backbone with equal cuts and other parameters are the same fit;
         - "depth": number of frozen body stages; layers of the head count further;
         - the other parameters that vary, without their prefixes;
-        - "n_frozen_params" and "n_trainable_params": nan if the image shape or the classes are
-          unknown, or if layers depend on the images (``body_until="auto"`` or
-          ``hidden_units="auto"`` with few images and a file of weights);
+        - "n_frozen_params" and "n_trainable_params": nan if the freeze point, the image shape or
+          the classes are unknown, or if layers depend on the images (``body_until="auto"`` with few
+          images and a file of weights, or ``hidden_units="auto"`` if their number is unknown);
         - "mean_test_score", "std_test_score", "rank_test_score": with several scorers those of
           the scorer that `refit` names, or of the first, followed by all under their full names;
         - "mean_fit_time" and "std_fit_time": seconds per fit;
@@ -92,6 +95,17 @@ def search_frame(
     1            1        conv1      1              320
     2     features     features      2             9568
     """
+    return describe_search(search, X, y).drop(columns="position")
+
+
+def describe_search(search: Any, X: Any, y: Any) -> "pandas.DataFrame":
+    """Return `search_frame` with another column, "position", which orders freeze points.
+
+    Parameters
+    ----------
+    search, X, y
+        As for `search_frame`.
+    """
     pandas = import_pandas("search_frame")
     check_is_fitted(search, "cv_results_")
     results, data = search.cv_results_, SearchData.after_fit(search, X, y)
@@ -126,7 +140,8 @@ def import_pandas(caller: str) -> Any:
 def _select_results(search: Any, results: Mapping[str, Any]) -> dict[str, Any]:
     """Return scores, ranks and fit times, the main scorer's first."""
     scorer = next(name for name in results if name.startswith("mean_test_"))[len("mean_test_") :]
-    if isinstance(search.refit, str):
+    # A search with one scorer calls it "score", whatever name `refit` has.
+    if isinstance(search.refit, str) and f"mean_test_{search.refit}" in results:
         scorer = search.refit
     columns = {f"{prefix}score": results[f"{prefix}{scorer}"] for prefix in _SCORE_PREFIXES}
     columns |= {

@@ -112,18 +112,19 @@ def tiny(images):
     from keras import layers
 
     x = layers.Rescaling(1 / 255, name="rescale")(images)
-    for number in range(4):
+    for number in range(8, 12):
         x = layers.Conv2D(4, 3, activation="relu", name=f"conv{number}")(x)
     return x
 
 
 def test_backbones_share_an_axis_of_their_stages(make, lt5):
-    unlisted = Backbone("tiny", tiny, tuple(f"conv{number}" for number in range(4)), min_size=16)
+    stages = tuple(f"conv{number}" for number in range(8, 12))
+    unlisted = Backbone("tiny", tiny, stages, min_size=16)
     search = GridSearchCV(
         make(epochs=1),
         [
             {"backbone": ["small_cnn"], "freeze_until": ["conv1", "features", "dense"]},
-            {"backbone": [unlisted], "freeze_until": [1, "conv1", "features"]},
+            {"backbone": [unlisted], "freeze_until": [1, "conv9", "features"]},
         ],
         cv=StratifiedShuffleSplit(1, test_size=20, random_state=0),
         refit=False,
@@ -146,6 +147,18 @@ def test_layers_between_stages_have_places_of_their_own(make, lt5):
     )
     display = FreezeDepthDisplay.from_search(search.fit(*lt5))
     assert list(display.place_names.values()) == ["nothing", "rescale", "features"]
+
+
+def test_layers_between_stages_are_in_the_order_of_the_network(make, lt5):
+    backbone = Backbone("tiny", tiny, ("conv8", "conv11"), min_size=16)
+    points = ["conv10", "features", "conv9", "conv8", 0]
+    grid = {"freeze_until": points, "input_size": [None, 20]}
+    search = GridSearchCV(make(backbone=backbone, epochs=0), grid, cv=2, refit=False)
+    display = FreezeDepthDisplay.from_search(search.fit(*lt5), by="input_size")
+    expected = ["nothing", "conv8", "conv9", "conv10", "features"]
+    assert list(display.place_names.values()) == expected
+    for curve in display.curves.values():
+        assert curve["freeze_point"].tolist() == expected
 
 
 def test_a_halving_search_shows_what_got_furthest(make, lt5):
@@ -201,3 +214,13 @@ def test_number_of_folds_splits_the_target_rows(make, fashion):
     ).fit(*fashion)
     (curve,) = display.curves.values()
     assert_array_equal(curve["mean_test_score"], search.cv_results_["mean_test_score"])
+
+
+@pytest.mark.parametrize(
+    ("backbone", "body_until"), [("small_cnn", "conv1"), ("small_resnet", 1), ("small_cnn", "auto")]
+)
+def test_from_estimator_ends_at_the_end_of_the_body(make, lt5, backbone, body_until):
+    clf = make(backbone=backbone, body_until=body_until, epochs=0)
+    display = FreezeDepthDisplay.from_estimator(clf, *lt5, cv=2)
+    between = ["conv1"] if body_until == "auto" else []
+    assert list(display.place_names.values()) == ["nothing", *between, "features"]

@@ -161,6 +161,17 @@ def test_what_distributions_will_give_cannot_be_known_without_a_seed():
     assert record[0].filename == __file__
 
 
+def test_number_of_candidates_that_depends_on_the_data():
+    space = {"learning_rate": loguniform(1e-4, 1e-1)}
+    search = HalvingRandomSearchCV(TransferClassifier(), space, random_state=0)
+    with pytest.warns(
+        UserWarning, match="n_candidates='exhaust' the number .* to an int"
+    ) as record:
+        check_search(search)
+    assert "random_state" not in str(record[0].message)
+    check_search(search.set_params(n_candidates=4))
+
+
 def test_other_steps_and_classifiers_of_a_grid():
     pipe = Pipeline([("features", BackboneFeatures()), ("clf", LogisticRegression())])
     grid = {

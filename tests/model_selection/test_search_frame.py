@@ -1,6 +1,7 @@
 """The results of a search as a table: what each candidate is, costs and scores."""
 
 import sys
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -14,8 +15,9 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from skfashion import TransferClassifier
+from skfashion._backbones.registry import get_backbone
 from skfashion._estimators import defaults
-from skfashion.model_selection import ClassSplitCV, _candidates, search_frame
+from skfashion.model_selection import ClassSplitCV, _candidate_table, _candidates, search_frame
 from tests.class_split import GTE5, LT5
 from tests.residual import RESIDUAL
 
@@ -147,6 +149,80 @@ def test_numbers_are_unknown_where_layers_depend_on_the_rows(
     assert np.isnan(best) or best == search.best_estimator_.n_trainable_params_
 
 
+@pytest.mark.parametrize(
+    ("refit", "few", "expected"),
+    [(True, True, "stem"), (True, False, "norm"), (False, True, None)],
+)
+def test_default_freeze_point_is_that_for_few_or_for_many_images(
+    make, fashion, residual_path, monkeypatch, refit, few, expected
+):
+    if not few:
+        monkeypatch.setattr(defaults, "FEW_ROWS", 50)
+        monkeypatch.setattr(_candidates, "FEW_ROWS", 50)
+    backbone = replace(RESIDUAL, default_freeze="norm", few_images_freeze="stem")
+    clf = make(backbone=backbone, weights=residual_path, hidden_units=0, body_until=None)
+    grid = {"freeze_until": ["auto", "late_norm"]}
+    search = GridSearchCV(clf.set_params(head_init="probe", epochs=0), grid, cv=2, refit=refit)
+    frame = search_frame(search.fit(*fashion), *fashion)
+    assert frame["freeze_point"][1] == "late_norm"
+    unknown = ["freeze_point", "cut", "depth", "n_frozen_params", "n_trainable_params"]
+    if expected is None:
+        assert frame.loc[0, unknown].isna().all()
+    else:
+        fitted = search.best_estimator_.set_params(freeze_until="auto").fit(*fashion)
+        assert frame["freeze_point"][0] == fitted.freeze_point_ == expected
+        assert frame["n_frozen_params"][0] == fitted.n_frozen_params_
+    assert frame["n_trainable_params"][1:].notna().all()
+
+
+def resized(fashion):
+    """Return images of different sizes, which a fit decodes."""
+    X, y = fashion
+    return [image[: 10 + number % 4] for number, image in enumerate(X)], y
+
+
+def test_decoded_images_have_the_shape_of_each_candidate(make, fashion):
+    X, y = resized(fashion)
+    cnn, resnet = get_backbone("small_cnn"), get_backbone("small_resnet")
+    backbones = [
+        replace(cnn, name="cnn24", default_size=24),
+        replace(cnn, name="cnn16", default_size=16),
+        replace(resnet, name="resnet32", default_size=32),
+    ]
+    grid = [
+        {"backbone": backbones},
+        {"input_size": [20]},
+        {"image_shape": [(12, 10), (12, 10, 3)]},
+    ]
+    search = GridSearchCV(make(epochs=0, hidden_units=4), grid, cv=2, refit=lambda results: 0)
+    search.fit(X, y)
+    counts = [
+        make(epochs=0, hidden_units=4, **params).fit(X, y).n_trainable_params_
+        for params in search.cv_results_["params"]
+    ]
+    assert search_frame(search, X)["n_trainable_params"].tolist() == counts
+    unsure = search_frame(search)["n_trainable_params"]
+    # Without X, images may have been arrays of 24 x 24 pixels.
+    assert np.isnan(unsure[1])
+    assert unsure.drop(1).tolist() == [*counts[:1], *counts[2:]]
+
+
+def test_flat_rows_fold_into_the_image_shape_of_each_candidate(make, fashion):
+    X, y = fashion[0].reshape(len(fashion[0]), -1), fashion[1]
+    grid = {"image_shape": [None, (7, 28), (14, 14)]}
+    for best in range(3):
+        search = GridSearchCV(make(epochs=0), grid, cv=2, refit=lambda results, best=best: best)
+        search.fit(X, y)
+        counts = [
+            make(epochs=0, image_shape=shape).fit(X, y).n_trainable_params_
+            for shape in grid["image_shape"]
+        ]
+        assert search_frame(search, X)["n_trainable_params"].tolist() == counts
+        unsure = search_frame(search)["n_trainable_params"]
+        assert unsure[1:].tolist() == counts[1:]
+        assert unsure.isna().tolist() == [best != 0, False, False]
+
+
 def test_names_that_two_steps_have_are_kept_whole(make, fashion):
     def scaled(X, by=1):
         return X // by
@@ -176,6 +252,54 @@ def test_candidates_that_cannot_be_and_other_classifiers(make, fashion):
     assert frame["depth"].isna().tolist() == [False, True, True, True]
     assert np.isnan(frame["mean_test_score"][1])
     assert frame["C"][2:].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the test scores"
+)
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("freeze_until", [1.5, 0, 1]),
+        ("input_size", ["a", 16]),
+        ("dropout", ["a", 0.1]),
+        ("learning_rate", ["a", 0.1]),
+        ("augmentation", [["flip", ["crop", "zoom"]], ["flip"], None]),
+    ],
+)
+def test_candidates_with_parameters_of_the_wrong_type(make, lt5, name, values):
+    search = GridSearchCV(make(epochs=0), {name: values}, cv=2, refit=False).fit(*lt5)
+    frame = search_frame(search, *lt5)
+    assert np.isnan(frame["mean_test_score"][0])
+    counts = frame[["depth", "n_frozen_params", "n_trainable_params"]]
+    assert counts[1:].notna().all(axis=None)
+    assert counts[:1].isna().all(axis=None) or name == "augmentation"
+    assert frame.groupby(name, dropna=False, sort=False).ngroups == len(values)
+
+
+def test_dropout_of_a_rate_above_0_ends_a_cut(make, lt5):
+    grid = {"freeze_until": ["feature_dropout"], "feature_dropout": [0.0, 0.1, 0.5]}
+    frame = search_frame(GridSearchCV(make(epochs=0), grid, cv=2).fit(*lt5))
+    assert frame["cut"].tolist() == ["conv2", "feature_dropout", "feature_dropout"]
+
+
+def test_values_in_lists_keep_their_types():
+    values = [[0, "conv1"], [1, 2.5], np.arange(4).reshape(2, 2), range(2), [*np.arange(2)]]
+    assert [_candidate_table._to_readable(value) for value in values] == [
+        (0, "conv1"),
+        (1, 2.5),
+        ((0, 1), (2, 3)),
+        (0, 1),
+        (0, 1),
+    ]
+
+
+def test_a_single_scorer_that_refit_names(make, lt5):
+    search = GridSearchCV(make(epochs=0), {"epochs": [0]}, scoring="accuracy", refit="accuracy")
+    search.set_params(cv=2).fit(*lt5)
+    assert_array_equal(
+        search_frame(search)["mean_test_score"], search.cv_results_["mean_test_score"]
+    )
 
 
 @pytest.mark.parametrize(("refit", "main"), [("f1_macro", "f1_macro"), (False, "accuracy")])

@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skfashion import TransferClassifier, memory_report
 from skfashion.datasets import load_fashion_sample
-from skfashion.distributed import NoWorkersError, search_on
+from skfashion.distributed import NoWorkersError, _Backend, _Watchdog, search_on
 from skfashion.model_selection import ClassSplitCV
 from tests.class_split import GTE5, first_of_each, halve
 
@@ -228,6 +228,51 @@ def test_no_worker_left_is_an_error():
             search_on(client, timeout=1),
         ):
             grid.fit(*data())
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """The process of a scheduler with one worker, and the file that has its address."""
+    file = str(tmp_path / "scheduler.json")
+    common = ["--scheduler-file", file, "--host", "127.0.0.1", "--no-dashboard"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [
+        subprocess.Popen([sys.executable, "-m", f"distributed.cli.dask_{role}", *options], **quiet)
+        for role, options in {
+            "scheduler": [*common, "--port", "0"],
+            "worker": [*common, "--no-nanny"],
+        }.items()
+    ]
+    yield processes[0], file
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_no_scheduler_left_is_an_error(scheduler):
+    process, file = scheduler
+    grid = GridSearchCV(Slow(), {"number": range(60)}, cv=2, refit=False)
+    with distributed.Client(scheduler_file=file) as client:
+        client.wait_for_workers(1, timeout=60)
+        find_this_file(client)
+        address = client.scheduler.address
+        Timer(1, process.kill).start()
+        with (
+            pytest.raises(NoWorkersError, match=f"scheduler at {address} is gone"),
+            search_on(client),
+        ):
+            grid.fit(*data())
+
+
+def test_watchdog_of_a_client_that_closed_itself(scheduler):
+    with distributed.Client(scheduler_file=scheduler[1]) as client:
+        address = client.scheduler.address
+        watchdog = _Watchdog(_Backend(client=client), client, timeout=1)
+    assert not watchdog._has_workers()
+    assert address in str(watchdog._no_workers_error())
+    # A search that starts without a scheduler cannot connect.
+    with pytest.raises(NoWorkersError, match="is gone"), watchdog.lost_scheduler_named():
+        raise OSError("Timed out trying to connect")
 
 
 def test_errors_of_dask_itself_end_a_search(client):
