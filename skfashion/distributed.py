@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -87,6 +87,8 @@ def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterato
     ...         search.fit(X, y)
     """
     client = _client_or_latest(client)
+    if client.scheduler is None:
+        raise NoWorkersError("The client is closed. Pass a client of a cluster that runs.")
     backend = _Backend(client=_ResilientClient(client))
     watchdog = _Watchdog(backend, client, timeout)
     with watchdog, parallel_config(backend=backend), watchdog.lost_scheduler_named():
@@ -208,8 +210,7 @@ class _Watchdog:
     def __init__(self, backend: _Backend, client: "Client", timeout: float) -> None:
         self._backend, self._client, self._timeout = backend, client, timeout
         # A client that loses its scheduler closes itself and forgets the address.
-        scheduler: Any = client.scheduler
-        self._address = scheduler.address
+        self._address = cast(Any, client.scheduler).address
         self._done = Event()
         self._thread = Thread(target=self._watch, name="skfashion-watchdog", daemon=True)
 
@@ -224,10 +225,11 @@ class _Watchdog:
     def lost_scheduler_named(self) -> Iterator[None]:
         """Raise `NoWorkersError` in place of Dask's errors about a scheduler that is gone."""
         from distributed.client import FutureCancelledError
+        from distributed.comm import CommClosedError
 
         try:
             yield
-        except (FutureCancelledError, OSError) as error:
+        except (FutureCancelledError, CommClosedError) as error:
             if self._client.status == "running":
                 raise
             raise NoWorkersError(

@@ -11,7 +11,7 @@ from .spec import Backbone
 
 _BACKBONES = {backbone.name: backbone for backbone in BUILT_IN}
 # Backbones that are not registered here and that arrived with an estimator, the last by name.
-_UNPICKLED: dict[str, Backbone] = {}
+_UNREGISTERED: dict[str, Backbone] = {}
 
 
 def list_backbones() -> list[str]:
@@ -90,7 +90,7 @@ def _definition(build):
 def pack_registered() -> tuple[bytes, ...]:
     """Pickle each backbone that has a name here, functions of the main module included."""
     packed = []
-    for backbone in (_UNPICKLED | _BACKBONES).values():
+    for backbone in (_UNREGISTERED | _BACKBONES).values():
         # One that cannot be pickled may not be needed in the other process.
         with suppress(Exception):
             if backbone not in BUILT_IN:
@@ -109,7 +109,7 @@ def keep_unregistered(backbone: Backbone) -> None:
 
     A registered backbone of this name has priority.
     """
-    _UNPICKLED[backbone.name] = backbone
+    _UNREGISTERED[backbone.name] = backbone
 
 
 def get_backbone(backbone: str | Backbone) -> Backbone:
@@ -122,7 +122,7 @@ def get_backbone(backbone: str | Backbone) -> Backbone:
     """
     if isinstance(backbone, Backbone):
         return backbone
-    known = _BACKBONES.get(backbone) or _UNPICKLED.get(backbone)
+    known = _BACKBONES.get(backbone) or _UNREGISTERED.get(backbone)
     if known is None:
         raise ValueError(
             unknown_name_message("backbone", backbone, _BACKBONES)

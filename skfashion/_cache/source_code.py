@@ -1,5 +1,6 @@
 """The library's modules, as they were when Python imported the library."""
 
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,9 +27,10 @@ def hash_running_code() -> str:
     After an upgrade the files hold other code. The hash is random then, so that the process shares
     no results.
     """
-    code = hash_code(_PACKAGE)
-    if stat_modules(_PACKAGE) == _AT_IMPORT:
-        return code
+    with suppress(FileNotFoundError):  # an upgrade may remove modules now
+        code = hash_code(_PACKAGE)
+        if stat_modules(_PACKAGE) == _AT_IMPORT:
+            return code
     warn_user(
         "The files of skfashion changed after Python imported it, so memory and checkpoint find no "
         "results of other processes. Restart Python to use the changed files."
@@ -43,7 +45,8 @@ def stat_modules(package: Path) -> list[tuple[Path, int, int]]:
 
 
 def _find_modules(package):
-    return sorted(package.rglob("*.py"))
+    # Editors keep hidden files beside modules, among them links to nowhere.
+    return sorted(path for path in package.rglob("*.py") if not path.name.startswith("."))
 
 
 # Hashes would take longer than the import should.

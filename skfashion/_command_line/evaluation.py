@@ -58,7 +58,7 @@ def evaluate_files(model: Any, files: np.ndarray, y: np.ndarray) -> FileEvaluati
             f"No image is of a class that the model predicts, {', '.join(known)}: the subfolders "
             f"are {', '.join(np.unique(y))}. Name the subfolders after the classes."
         )
-    rows = np.flatnonzero(~np.isin(y, np.setdiff1d(_find_left_out(model), known)))
+    rows = np.flatnonzero(~np.isin(y, _find_left_out(model)))
     probabilities = model.predict_proba(files[rows])
     return FileEvaluation(
         y_true=y[rows],

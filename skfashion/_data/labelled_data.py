@@ -119,13 +119,27 @@ class LabelledData:
         )
         return dict(zip(present.tolist(), weights, strict=True))
 
-    def weighted_by_class(self, class_weights, classes) -> "LabelledData":
+    def weighted_by_class(self, class_weights) -> "LabelledData":
         """Multiply the sample weights by the class weights.
 
         Parameters
         ----------
         class_weights : dict or None
             Weights by label. Labels that it lacks have 1, and those of other tasks are ignored.
+        """
+        if class_weights is None:
+            return self
+        present = np.unique(self.y)
+        per_class = np.array([class_weights.get(label, 1.0) for label in present.tolist()])
+        return replace(self, weight=self.weight * per_class[encode(present, self.y)])
+
+    def check_weights(self, class_weight, classes) -> None:
+        """Check that rows are left to train on.
+
+        Parameters
+        ----------
+        class_weight : dict, "balanced" or None
+            The parameter that the weights are from.
         classes : ndarray of shape (n_classes,)
             Labels of the task.
 
@@ -134,18 +148,12 @@ class LabelledData:
         ValueError
             If no row has a weight above zero.
         """
-        if class_weights is None:
-            return self
-        present = np.unique(self.y)
-        per_class = np.array([class_weights.get(label, 1.0) for label in present.tolist()])
-        weight = self.weight * per_class[encode(present, self.y)]
-        if len(weight) and not weight.any():
+        if len(self) and not self.weight.any():
             raise ValueError(
-                f"class_weight={class_weights} leaves no row of the task with the classes "
+                f"class_weight={class_weight} leaves no row of the task with the classes "
                 f"{classes.tolist()} a weight above zero. Set the weight of one of these classes "
                 "to a number above zero."
             )
-        return replace(self, weight=weight)
 
 
 def to_images(

@@ -77,7 +77,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Cached features are bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
         Largest size of the cache folder, in bytes or as a str such as "20G". The least recently
-        used files are evicted first. Checkpoints do not count. By default half of the free space.
+        used files are evicted first, except checkpoints. By default half of the free space.
 
     Attributes
     ----------

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.validation import check_is_fitted
 
 from .transfer_classifier import TransferClassifier
@@ -151,7 +152,7 @@ def _wrapped_estimators(estimator: Any, *, fitted: bool = False) -> list[tuple[s
     """Return the estimators that an estimator wraps, by name; the last one predicts."""
     if fitted and hasattr(estimator, "best_estimator_"):
         return [("best_estimator_", estimator.best_estimator_)]
-    if fitted and hasattr(estimator, "refit"):
+    if fitted and isinstance(estimator, BaseSearchCV):
         raise NotFittedError(
             f"This {type(estimator).__name__} has no best estimator. Call fit first, with "
             "refit=True."

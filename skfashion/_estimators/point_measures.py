@@ -89,7 +89,13 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
 
 def _positions(sample, data, fold) -> tuple[np.ndarray, ...]:
     """Return where the training and the test rows of a fold are in a sample of the data."""
-    return tuple(np.flatnonzero(np.isin(sample.index, data.index[rows])) for rows in fold)
+    train, test = (np.flatnonzero(np.isin(sample.index, data.index[rows])) for rows in fold)
+    if not len(train) or not len(test):
+        raise ValueError(
+            f"cv must leave rows to train on and to test in each fold, but at most {MOST_ROWS:,} "
+            "rows are measured, and a fold has none of them. Use fewer and larger folds."
+        )
+    return train, test
 
 
 def _list_points(fit) -> list[str | None]:

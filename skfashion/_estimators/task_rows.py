@@ -38,12 +38,16 @@ def split_task_rows(
     """
     train = train.of_classes(classes)
     class_weights = train.class_weights(params.class_weight)
-    train = train.weighted_by_class(class_weights, classes)
+    train = train.weighted_by_class(class_weights)
+    train.check_weights(params.class_weight, classes)
     if validation:
-        validation = validation.of_classes(classes).weighted_by_class(class_weights, classes)
+        validation = validation.of_classes(classes).weighted_by_class(class_weights)
     judges = phase == "fine-tune" and settings.judges and settings.fine_tunes
-    if validation or not (params.early_stopping or judges):
-        return train, validation or None
+    if validation:
+        _check_validation_weights(params, validation)
+        return train, validation
+    if not (params.early_stopping or judges):
+        return train, None
     fraction = params.validation_fraction
     if judges:
         # At least a row of each class, so that there is a stratified split.
@@ -51,12 +55,7 @@ def split_task_rows(
         fraction = max(min(fraction, MOST_JUDGING_ROWS / len(train)), n_least / len(train))
         fraction = min(fraction, 1 - n_least / len(train))
     train, validation = train.hold_out(fraction, streams.integer("validation split", phase))
-    if not validation.weight.any():
-        raise ValueError(
-            f"class_weight={params.class_weight} leaves no held-out row a weight above zero. Raise "
-            f"validation_fraction={params.validation_fraction}, or pass X_val and y_val with rows "
-            "of the classes that have a weight."
-        )
+    _check_validation_weights(params, validation)
     return train, validation
 
 
@@ -71,4 +70,15 @@ def weight_task_rows(params, data: LabelledData, classes: np.ndarray) -> Labelle
         Rows of both tasks.
     """
     rows = data.of_classes(classes)
-    return rows.weighted_by_class(rows.class_weights(params.class_weight), classes)
+    weighted = rows.weighted_by_class(rows.class_weights(params.class_weight))
+    weighted.check_weights(params.class_weight, classes)
+    return weighted
+
+
+def _check_validation_weights(params, validation: LabelledData) -> None:
+    if not validation.weight.any():
+        raise ValueError(
+            f"class_weight={params.class_weight} leaves no validation row a weight above zero. "
+            "Pass X_val and y_val with rows of the classes that have a weight, or raise "
+            f"validation_fraction={params.validation_fraction}."
+        )

@@ -127,7 +127,7 @@ class TransferClassifier(BaseTransferClassifier):
         Smallest decrease of the validation loss that counts as an improvement.
     class_weight : dict or "balanced", default=None
         Weights of the classes of both tasks, also of validation images. "balanced" is computed for
-        each phase, on its rows to train on.
+        each phase, on all of its rows but those of `X_val`.
     warm_start : bool, default=False
         Whether a further `fit` continues from the fitted weights: `epochs` more, with a fresh
         optimizer and without pretraining. `freeze_until` may change in between.
@@ -169,7 +169,7 @@ class TransferClassifier(BaseTransferClassifier):
         bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
         Largest size of the cache folder, in bytes or as a str such as "20G". The least recently
-        used files are evicted first. Checkpoints do not count. By default half of the free space.
+        used files are evicted first, except checkpoints. By default half of the free space.
     checkpoint : str or path-like, default=None
         Folder in which `fit` saves each phase after every epoch. The same fit, run again after an
         interruption, resumes from the last saved epoch, with bit-identical results

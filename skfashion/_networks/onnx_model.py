@@ -66,9 +66,10 @@ def write_onnx(
     """
     import onnx
 
-    # A link is followed; otherwise it would be replaced.
-    path = Path(path).expanduser().resolve()
+    path = Path(path).expanduser()
     _check_path(path)
+    # A link is followed; otherwise it would be replaced.
+    path = path.resolve()
     check_runtime()
     architecture = replace(architecture, dtype="float32")
     _check_size(weights)

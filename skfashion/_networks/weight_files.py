@@ -135,8 +135,7 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
     ValueError
         If the name has another ending.
     """
-    # A link is followed; otherwise it would be replaced.
-    path = Path(path).expanduser().resolve()
+    path = Path(path).expanduser()
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
@@ -150,5 +149,7 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
         content = safetensors.numpy.save(body_weights)
     else:
         content = to_keras3(graph.body, body_weights)
+    # A link is followed; otherwise it would be replaced.
+    path = path.resolve()
     write_file(path, content)
     mark_as_readable(path, _shapes(graph))

@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_params
 
@@ -180,7 +181,7 @@ def _check_format(document: Any) -> None:
 
 
 def _strings_in(value: Any) -> set[str]:
-    """Return the strings in nested dicts, lists and tuples, such as the grid of a search."""
+    """Return the strings in nested containers, such as the grid of a search."""
     strings, seen, remaining = set(), set(), [value]
     while remaining:
         each = remaining.pop()
@@ -191,8 +192,8 @@ def _strings_in(value: Any) -> set[str]:
             strings.add(each)
         elif isinstance(each, dict):
             remaining += each.values()
-        elif isinstance(each, list | tuple):
-            remaining += each
+        elif isinstance(each, list | tuple | np.ndarray):
+            remaining += list(each)
     return strings
 
 

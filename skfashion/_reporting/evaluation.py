@@ -46,7 +46,8 @@ class Evaluation:
 
     def describe_left_out(self) -> str:
         """Return a sentence on the images that were not predicted."""
-        return f"{self.n_left_out:,} others are of classes outside the target task."
+        others = "1 other is" if self.n_left_out == 1 else f"{self.n_left_out:,} others are"
+        return f"{others} of classes outside the target task."
 
     @property
     def n_right(self) -> int:

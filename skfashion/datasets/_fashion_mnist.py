@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -247,8 +248,10 @@ def _search_folders(data_home: str | os.PathLike | None) -> list[Path]:
     homes = [data_home, os.environ.get(HOME_VARIABLE)]
     folders = [Path(home).expanduser() for home in homes if home]
     # `sklearn.datasets.get_data_home` creates the folder, and fails if it may not.
-    sklearn_home = Path(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")).expanduser()
-    return [*folders, sklearn_home / FOLDER, DEBIAN_FOLDER]
+    sklearn_home = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
+    with suppress(RuntimeError):  # there is no home folder
+        folders.append(Path(sklearn_home).expanduser() / FOLDER)
+    return [*folders, DEBIAN_FOLDER]
 
 
 def _read_or_download(

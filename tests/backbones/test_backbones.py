@@ -224,14 +224,14 @@ def test_registered_by_name(make, lt5, registered):
 def test_registered_travels_with_a_pickle(make, registered, monkeypatch):
     state = pickle.dumps(make(backbone="small_cnn"))
     monkeypatch.setattr(_backbones, "_BACKBONES", {"small_cnn": _backbones.BUILT_IN[0]})
-    monkeypatch.setattr(_backbones, "_UNPICKLED", {})
+    monkeypatch.setattr(_backbones, "_UNREGISTERED", {})
     pickle.loads(state)
     assert _backbones.get_backbone(registered) == RESIDUAL
     assert list_backbones() == ["small_cnn"]
 
 
 def test_workers_know_the_last_of_a_name(registered, monkeypatch):
-    monkeypatch.setattr(_backbones, "_UNPICKLED", {})
+    monkeypatch.setattr(_backbones, "_UNREGISTERED", {})
     old = pickle.dumps(TransferClassifier(registered))
     register_backbone(replace(RESIDUAL, min_size=12), overwrite=True)
     new = pickle.dumps(TransferClassifier(registered))

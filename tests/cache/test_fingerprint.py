@@ -109,6 +109,12 @@ def test_code_that_changed_after_its_import_shares_no_results(monkeypatch, copie
     assert hash_running_code() == hash_code(copied)
 
 
+def test_hidden_files_of_editors_are_no_modules(tmp_path):
+    (tmp_path / "module.py").touch()
+    (tmp_path / ".#module.py").symlink_to(tmp_path / "nowhere")
+    assert [path.name for path, *_ in source_code.stat_modules(tmp_path)] == ["module.py"]
+
+
 def test_the_state_of_modules_is_read_when_the_library_is_imported():
     program = "import sys, skfashion; print('skfashion._cache.source_code' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

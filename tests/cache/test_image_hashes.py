@@ -94,7 +94,7 @@ def test_a_file_that_changes_after_its_hash_is_not_decoded(store, paths):
 def test_versions_of_decoders_belong_to_the_key(store, paths, monkeypatch, library):
     hash_images(lazy(paths), store)
     version = features.version
-    monkeypatch.setattr(features, "version", lambda name: version(name) * (1 + (name == library)))
+    monkeypatch.setattr(features, "version", lambda name: f"{version(name)}, {name == library}")
     images = lazy(paths)
     hash_images(images, store)
     assert is_decoded(images).all()

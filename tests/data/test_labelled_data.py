@@ -44,15 +44,15 @@ def test_a_seed_holds_out_the_same_rows():
 
 def test_class_weights_multiply_sample_weights():
     data = make_data([0, 1, 1, 0], [1, 2, 3, 4])
-    assert data.weighted_by_class(None, None) is data
-    weighted = data.weighted_by_class({1: 10.0, 9: 5.0}, np.array([0, 1]))
+    assert data.weighted_by_class(None) is data
+    weighted = data.weighted_by_class({1: 10.0, 9: 5.0})
     assert weighted.weight.tolist() == [1, 20, 30, 4]
     assert data.weight.tolist() == [1, 2, 3, 4]
 
 
 def test_balanced_weights_give_each_class_the_same_sum():
     data = make_data([0, 1, 1, 1], [2, 1, 1, 2])
-    weight = data.weighted_by_class(data.class_weights("balanced"), [0, 1]).weight
+    weight = data.weighted_by_class(data.class_weights("balanced")).weight
     assert_allclose(weight[0], weight[1:].sum())
     assert data.class_weights({0: 3}) == {0: 3}
     assert make_data([]).class_weights("balanced") is None
@@ -60,7 +60,9 @@ def test_balanced_weights_give_each_class_the_same_sum():
 
 def test_class_weights_leave_a_row():
     with pytest.raises(ValueError, match=r"class_weight=\{0: 0, 1: 0\} leaves no row .* \[0, 1\]"):
-        make_data([0, 1]).weighted_by_class({0: 0, 1: 0}, np.array([0, 1]))
+        make_data([0, 1]).weighted_by_class({0: 0, 1: 0}).check_weights(
+            {0: 0, 1: 0}, np.array([0, 1])
+        )
 
 
 def samples(n=40, classes=4):

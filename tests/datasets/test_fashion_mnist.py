@@ -1,6 +1,7 @@
 """The bundled sample and the whole of Fashion-MNIST; downloads from a real server on loopback."""
 
 import gzip
+import pwd
 import threading
 import tracemalloc
 from functools import partial
@@ -173,6 +174,10 @@ def test_the_home_folder_need_not_be_writable(published, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.delenv("SCIKIT_LEARN_DATA")
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    assert len(fetch_fashion_mnist("test", data_home=home, download_if_missing=False).data) == 20
+    # A user without a home folder, as in containers.
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
     assert len(fetch_fashion_mnist("test", data_home=home, download_if_missing=False).data) == 20
 
 

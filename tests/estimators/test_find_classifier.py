@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -39,7 +40,10 @@ def test_the_prefix_reaches_the_parameters_of_the_classifier(estimator, prefix):
     assert estimator.get_params()[f"{prefix}epochs"] == CLF.epochs
 
 
-@pytest.mark.parametrize("estimator", [SVC(), Pipeline([("clf", CLF), ("svm", SVC())]), "none"])
+@pytest.mark.parametrize(
+    "estimator",
+    [SVC(), Pipeline([("clf", CLF), ("svm", SVC())]), LogisticRegressionCV(refit=False), "none"],
+)
 def test_without_a_classifier_at_the_end(estimator):
     assert find_classifier(estimator) == (None, "")
     with pytest.raises(TypeError, match=r"this scores a fitted TransferClassifier, alone .* got"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import PredefinedSplit, StratifiedKFold, cross_val_score
+from sklearn.model_selection import PredefinedSplit, ShuffleSplit, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -153,3 +153,5 @@ def test_folds_are_those_of_all_rows(make, fashion, monkeypatch):
     assert (halves[sample.index[train]] == 0).all()
     assert (halves[sample.index[test]] == 1).all()
     assert len(train) + len(test) == 60
+    with pytest.raises(ValueError, match="cv must leave rows to train on and to test in each fold"):
+        rank_freeze_points(make(), X, y, cv=ShuffleSplit(5, test_size=3, random_state=0))

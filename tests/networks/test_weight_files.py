@@ -349,7 +349,7 @@ def test_path_to_save_to(fitted, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".safetensors"])
 def test_a_link_to_save_to_is_followed(fitted, tmp_path, suffix):
-    target, link = tmp_path / f"target{suffix}", tmp_path / f"link{suffix}"
+    target, link = tmp_path / "target", tmp_path / f"link{suffix}"
     target.write_text("old")
     link.symlink_to(target)
     fitted.save_backbone_weights(link)

@@ -154,7 +154,7 @@ def names(monkeypatch):
     def names(*registered):
         known = {each.name: each for each in (*registry.BUILT_IN, *registered)}
         monkeypatch.setattr(registry, "_BACKBONES", known)
-        monkeypatch.setattr(registry, "_UNPICKLED", {})
+        monkeypatch.setattr(registry, "_UNREGISTERED", {})
 
     return names
 
@@ -166,7 +166,7 @@ def test_a_loaded_estimator_finds_the_backbone_of_its_name(saved, make, lt5, nam
     expected = clf.predict_proba(X)
     names()
     loaded = saved(clf, backbones=[replace(RESIDUAL, name="other"), RESIDUAL])
-    assert [*registry._UNPICKLED] == ["residual"]
+    assert [*registry._UNREGISTERED] == ["residual"]
     for fitted in (loaded.fit(X, y), clone(loaded).fit(X, y)):
         assert_array_equal(fitted.predict_proba(X), expected)
     assert not np.array_equal(loaded.partial_fit(X, y).predict_proba(X), expected)
@@ -195,7 +195,7 @@ def test_a_file_that_cannot_be_loaded_keeps_no_backbone(saved, make, lt5, names)
     names()
     with pytest.raises(ValueError, match="computes other features"):
         saved(clf, backbones=[replace(RESIDUAL, build=other_residual)])
-    assert not registry._UNPICKLED
+    assert not registry._UNREGISTERED
 
 
 # -- Changed copies of backbones that ship -----------------------------------------------------

@@ -270,9 +270,18 @@ def test_watchdog_of_a_client_that_closed_itself(scheduler):
         watchdog = _Watchdog(_Backend(client=client), client, timeout=1)
     assert not watchdog._has_workers()
     assert address in str(watchdog._no_workers_error())
-    # A search that starts without a scheduler cannot connect.
-    with pytest.raises(NoWorkersError, match="is gone"), watchdog.lost_scheduler_named():
-        raise OSError("Timed out trying to connect")
+    with pytest.raises(NoWorkersError, match="The client is closed"), search_on(client):
+        pass
+
+
+def test_errors_of_the_users_code_stay_as_they_are(scheduler):
+    def close_and_fail(client):
+        client.close()
+        raise FileNotFoundError("of the user")
+
+    client = distributed.Client(scheduler_file=scheduler[1])
+    with pytest.raises(FileNotFoundError, match="of the user"), search_on(client):
+        close_and_fail(client)
 
 
 def test_errors_of_dask_itself_end_a_search(client):
