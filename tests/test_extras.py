@@ -25,7 +25,6 @@ EXTRAS = PROJECT["optional-dependencies"]
 OPTIONAL_IMPORTS = {
     "_cache/image_hashes.py": {"PIL": "images"},
     "_command_line/commands.py": {"matplotlib": "plot"},
-    "_data/image_decoding.py": {"PIL": "images"},
     "_data/image_files.py": {"PIL": "images"},
     "_estimators/export.py": {"onnx": "onnx"},
     "_keras/tensorflow.py": {"tensorflow": "tensorflow"},
