@@ -156,20 +156,22 @@ def _split_rows(y: np.ndarray, test_size: float, seed: int) -> Sequence[np.ndarr
     rows = np.arange(len(y))
     if not test_size:
         return rows, rows[:0]
+    cause = None
     try:
-        train, test = train_test_split(rows, test_size=test_size, stratify=y, random_state=seed)
-        # A stratified split may leave a small class out of one part.
-        if not set(y) == set(y[train]) == set(y[test]):
-            raise ValueError("A part lacks a class.")
-        return train, test
+        parts = train_test_split(rows, test_size=test_size, stratify=y, random_state=seed)
     except ValueError as error:
-        (label, fewest), *_ = reversed(Counter(y.tolist()).most_common())
-        raise ValueError(
-            f"--test-size={test_size} cannot hold out files of each class: there are {len(y)} "
-            f"files of {len(set(y))} classes, {fewest} of them of {label!r}. Each class needs a "
-            "file to train on and one to hold out. Add files, set another share, or set "
-            "--test-size=0."
-        ) from error
+        cause = error
+    else:
+        # A stratified split may leave a small class out of one part.
+        if all(set(y[part]) == set(y) for part in parts):
+            return parts
+    (label, fewest), *_ = reversed(Counter(y.tolist()).most_common())
+    raise ValueError(
+        f"--test-size={test_size} cannot hold out files of each class: there are {len(y)} "
+        f"files of {len(set(y))} classes, {fewest} of them of {label!r}. Each class needs a "
+        "file to train on and one to hold out. Add files, set another share, or set "
+        "--test-size=0."
+    ) from cause
 
 
 def _is_interrupted_fit(clf: TransferClassifier, X: np.ndarray, y: np.ndarray) -> bool:

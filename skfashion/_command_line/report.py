@@ -149,9 +149,11 @@ def _describe_model(model: Any) -> dict[str, Any]:
 
 
 def _describe_data(evaluation: FileEvaluation, folder: str) -> dict[str, Any]:
-    return {
+    facts = {
         "folder": folder,
         "images": evaluation.n_images,
-        "images outside the target task": evaluation.n_left_out,
         "classes": len(set(evaluation.y_true.tolist())),
     }
+    if evaluation.n_left_out:
+        facts["images outside the target task"] = evaluation.n_left_out
+    return facts

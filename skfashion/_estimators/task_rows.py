@@ -36,10 +36,7 @@ def split_task_rows(
     streams : RandomStreams
         Seeds.
     """
-    train = train.of_classes(classes)
-    class_weights = train.class_weights(params.class_weight)
-    train = train.weighted_by_class(class_weights)
-    train.check_weights(params.class_weight, classes)
+    train, class_weights = _weight_rows(params, train, classes)
     if validation:
         validation = validation.of_classes(classes).weighted_by_class(class_weights)
     judges = phase == "fine-tune" and settings.judges and settings.fine_tunes
@@ -69,10 +66,17 @@ def weight_task_rows(params, data: LabelledData, classes: np.ndarray) -> Labelle
     data : LabelledData
         Rows of both tasks.
     """
+    rows, _ = _weight_rows(params, data, classes)
+    return rows
+
+
+def _weight_rows(params, data: LabelledData, classes: np.ndarray):
+    """Return the rows of a task, weighted by class, and the weights of the classes."""
     rows = data.of_classes(classes)
-    weighted = rows.weighted_by_class(rows.class_weights(params.class_weight))
-    weighted.check_weights(params.class_weight, classes)
-    return weighted
+    class_weights = rows.class_weights(params.class_weight)
+    rows = rows.weighted_by_class(class_weights)
+    rows.check_weights(params.class_weight, classes)
+    return rows, class_weights
 
 
 def _check_validation_weights(params, validation: LabelledData) -> None:

@@ -185,15 +185,13 @@ def _strings_in(value: Any) -> set[str]:
     strings, seen, remaining = set(), set(), [value]
     while remaining:
         each = remaining.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
         if isinstance(each, str):
             strings.add(each)
-        elif isinstance(each, dict):
-            remaining += each.values()
-        elif isinstance(each, list | tuple | np.ndarray):
-            remaining += list(each)
+        elif isinstance(each, np.ndarray) and each.dtype.kind in "UO":
+            remaining += each.ravel().tolist()
+        elif isinstance(each, dict | list | tuple) and id(each) not in seen:
+            seen.add(id(each))
+            remaining += each.values() if isinstance(each, dict) else each
     return strings
 
 

@@ -101,7 +101,7 @@ def make_panels(
     if len(given) != n_panels:
         raise ValueError(
             f"ax must be one matplotlib Axes, or {n_panels}, one for each panel, got {len(given)}. "
-            f"Pass one, which is divided."
+            "Pass one, which is divided."
         )
     return given.reshape(shape)
 

@@ -64,23 +64,24 @@ def describe_candidates(candidates: Iterable[Candidate], data: SearchData) -> di
     dict of str to list
         Columns by name, with one value per candidate.
     """
-    descriptions: dict[tuple[str, ...] | None, dict[str, Any]] = {}
+    descriptions: dict[tuple[bool, tuple[str, ...]] | None, dict[str, Any]] = {}
     keys = []
     for candidate in candidates:
         key = _description_key(candidate)
         # Candidates that differ in other parameters share one description.
         if key not in descriptions:
-            descriptions[key] = _describe(candidate.classifier, data)
+            is_valid = key is not None and key[0]
+            descriptions[key] = _describe(candidate.classifier, is_valid, data)
         keys.append(key)
     return {name: [descriptions[key][name] for key in keys] for name in _UNKNOWN}
 
 
-def _description_key(candidate: Candidate) -> tuple[str, ...] | None:
+def _description_key(candidate: Candidate) -> tuple[bool, tuple[str, ...]] | None:
+    """Return whether a candidate is valid, and what else its description depends on."""
     classifier = candidate.classifier
     if classifier is None:
         return None
-    values = (repr(getattr(classifier, name)) for name in _DESCRIBED_BY)
-    return (str(_is_valid(classifier)), *values)
+    return _is_valid(classifier), tuple(repr(getattr(classifier, name)) for name in _DESCRIBED_BY)
 
 
 def _is_valid(classifier: TransferClassifier) -> bool:
@@ -92,7 +93,9 @@ def _is_valid(classifier: TransferClassifier) -> bool:
     return True
 
 
-def _describe(classifier: TransferClassifier | None, data: SearchData) -> dict[str, Any]:
+def _describe(
+    classifier: TransferClassifier | None, is_valid: bool, data: SearchData
+) -> dict[str, Any]:
     """Return the freeze point of a classifier and the numbers of parameters."""
     if classifier is None:
         return _UNKNOWN
@@ -102,9 +105,9 @@ def _describe(classifier: TransferClassifier | None, data: SearchData) -> dict[s
         "freeze_until": classifier.freeze_until,
     }
     # An invalid candidate has no freeze point and a score of nan.
-    with suppress(ValueError):
-        classifier._validate_params()
-        description |= _describe_freeze(classifier, data)
+    if is_valid:
+        with suppress(ValueError):
+            description |= _describe_freeze(classifier, data)
     return description
 
 

@@ -13,21 +13,9 @@ from sklearn.callback import ProgressBar
 from sklearn.exceptions import InconsistentVersionWarning
 
 import skfashion
-from skfashion import BackboneFeatures, Recipe, TransferClassifier, load, save
+from skfashion import BackboneFeatures, Recipe, TransferClassifier, load
 from skfashion._estimators import backbone_estimator
 from tests.residual import RESIDUAL
-
-
-@pytest.fixture
-def saved(tmp_path):
-    """Save an estimator and load it again."""
-
-    def saved(estimator, **options):
-        save(estimator, tmp_path / "a.skf")
-        return load(tmp_path / "a.skf", **options)
-
-    return saved
-
 
 # -- Parameters --------------------------------------------------------------------------------
 

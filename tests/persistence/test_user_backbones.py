@@ -20,17 +20,6 @@ from skfashion._persistence.file_format import read_document, write_document
 from tests.residual import RESIDUAL, residual
 
 
-@pytest.fixture
-def saved(tmp_path):
-    """Save an estimator and load it again."""
-
-    def saved(estimator, **options):
-        save(estimator, tmp_path / "a.skf")
-        return load(tmp_path / "a.skf", **options)
-
-    return saved
-
-
 @pytest.fixture(scope="module")
 def of_residual(make, lt5):
     return make(backbone=RESIDUAL, epochs=0).fit(*lt5)
@@ -176,9 +165,10 @@ def test_a_loaded_estimator_finds_the_backbone_of_its_name(saved, make, lt5, nam
     assert_array_equal(clone(pickle.loads(state)).fit(X, y).predict_proba(X), expected)
 
 
-def test_names_in_grids_are_found(saved, make, lt5, names):
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_names_in_grids_are_found(saved, make, lt5, names, kind):
     names(RESIDUAL)
-    search = GridSearchCV(make(epochs=0), [{"backbone": ["small_cnn", "residual"]}], cv=2)
+    search = GridSearchCV(make(epochs=0), [{"backbone": kind(["small_cnn", "residual"])}], cv=2)
     names()
     assert saved(search, backbones=[RESIDUAL]).fit(*lt5).best_params_["backbone"]
 
