@@ -1,8 +1,8 @@
 """Grids over freeze points and learning rates: with `memory`, against estimators without it.
 
-Run ``python benchmarks/grid_speed.py``; it takes about an hour on two cores, and ``--grids cuts``
-runs only one of the grids. It needs scikeras. In each round every side runs the same grid on the
-same 6,000 source and 6,000 target images, in turn, and starts with nothing stored.
+Run ``python benchmarks/grid_speed.py``; it takes about 100 minutes on two cores, and
+``--grids cuts`` runs only one of the grids. It needs scikeras. In each round every side runs the
+same grid on the same 6,000 source and 6,000 target images, in turn, and starts with nothing stored.
 
 - cuts: 5 freeze points x 2 learning rates x 3 folds of the target rows;
 - deep: the same, from conv2 on;
@@ -12,6 +12,9 @@ same 6,000 source and 6,000 target images, in turn, and starts with nothing stor
 
 A second line gives the seconds of an identical search in a new process, which finds the results
 of the first search. Only that line includes the import of TensorFlow.
+
+The results of each round are kept in a file, so that an interrupted run continues with the next
+round.
 """
 
 import argparse
@@ -19,12 +22,14 @@ import importlib
 import json
 import subprocess
 import sys
-from statistics import median
+from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from _grid_peers import HandWritten, scikeras_classifier
 from _report import GTE5, print_table, seconds_of
+from _results import RESULTS, Results
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 
 from skfashion import TransferClassifier, memory_report
@@ -102,41 +107,45 @@ def in_new_process(name, folder):
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def measure(name, rounds):
-    sides = {"hand-written": lambda: hand_written_side(name)}
+def run_round(name):
+    """Return for each side, in turn, its seconds and the mean and best score of its candidates."""
+    with TemporaryDirectory() as folder:
+        runs = {"skfashion": skfashion_side(name, folder)}
+        again = in_new_process(name, folder)
+        print(memory_report(folder), flush=True)
+    if again[1] != runs["skfashion"][1].tolist():
+        raise AssertionError("the second search has other scores")
+    runs["skfashion, again in a new process"] = again
+    runs["hand-written"] = hand_written_side(name)
     if name != "heads":
-        sides["scikeras"] = lambda: scikeras_side(name)
-    seconds, scores = {}, {}
-    for _ in range(rounds):
-        with TemporaryDirectory() as folder:
-            runs = {"skfashion": skfashion_side(name, folder)}
-            again = in_new_process(name, folder)
-            print(memory_report(folder), flush=True)
-        if again[1] != runs["skfashion"][1].tolist():
-            raise AssertionError("the second search has other scores")
-        runs["skfashion, again in a new process"] = again
-        runs |= {side: run() for side, run in sides.items()}
-        for side, (time, score) in runs.items():
-            seconds.setdefault(side, []).append(time)
-            scores[side] = score
-        print(name, {side: round(run[0], 1) for side, run in runs.items()}, flush=True)
-    return [
-        (
-            name,
-            side,
-            f"{median(times):.1f}",
-            f"{median(np.divide(times, seconds['skfashion'])):.2f}x",
-            f"{np.mean(scores[side]):.3f}",
-            f"{np.max(scores[side]):.3f}",
+        runs["scikeras"] = scikeras_side(name)
+    return {side: [time, np.mean(score), np.max(score)] for side, (time, score) in runs.items()}
+
+
+def measure(name, n_rounds, results):
+    rounds = [results.get((name, number), partial(run_round, name)) for number in range(n_rounds)]
+    cells = []
+    for side in rounds[0]:
+        seconds, mean, best = np.transpose([sides[side] for sides in rounds])
+        ratios = seconds / [sides["skfashion"][0] for sides in rounds]
+        cells.append(
+            (
+                name,
+                side,
+                f"{np.median(seconds):.1f}",
+                f"{np.median(ratios):.2f}x",
+                f"{np.mean(mean):.3f}",
+                f"{np.mean(best):.3f}",
+            )
         )
-        for side, times in seconds.items()
-    ]
+    return cells
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grids", nargs="+", choices=GRIDS, default=list(GRIDS))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=RESULTS / "grid_speed.jsonl")
     parser.add_argument("--warm", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.warm:
@@ -145,7 +154,8 @@ def main():
         return
     # TensorFlow's import must not count for the side that runs first.
     importlib.import_module("skfashion._keras.tensorflow")
-    cells = [row for name in options.grids for row in measure(name, options.rounds)]
+    results = Results(options.results)
+    cells = [row for name in options.grids for row in measure(name, options.rounds, results)]
     columns = ["grid", "side", "median s", "of skfashion's", "mean score", "best score"]
     print_table("12,000 images, 2 + 2 epochs", columns, cells)
 
