@@ -153,8 +153,9 @@ class FreezeDepthDisplay:
             A fitted `GridSearchCV`, `RandomizedSearchCV` or halving search over a
             `TransferClassifier`, alone or at the end of a pipeline, with `freeze_until` among its
             parameters. Other parameters may also vary.
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c), default=None
-            Images, or flat rows, to count parameters. A search with ``refit=True`` needs none.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,), default=None
+            Images, flat rows or paths of files, to count parameters. A search with ``refit=True``
+            needs none.
         y : array-like of shape (n,), default=None
             Labels, for the same purpose.
         by : str or list of str, default=None
@@ -247,8 +248,8 @@ class FreezeDepthDisplay:
         ----------
         estimator : TransferClassifier
             The estimator, alone or at the end of a pipeline. Clones of it are fitted.
-        X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c)
-            Images, or flat rows.
+        X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
+            Images, flat rows, or n paths of files or images of any size.
         y : array-like of shape (n,)
             Labels of both tasks.
         freeze_until : list of str, int or None, default=None

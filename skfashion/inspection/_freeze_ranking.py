@@ -100,8 +100,8 @@ class FreezeRankingDisplay:
         cv : int, cross-validator or iterable, default=3
             Folds of the target rows for the probes.
         ax : matplotlib Axes or array-like of Axes of shape (2,), default=None
-            Where to draw: one Axes that both panels share, or the panels of probes and of ratios.
-            `None` makes a new figure.
+            Axes to draw in: one that both panels share, or the panels of probes and of ratios. By
+            default a new figure.
         line_kw : dict, default=None
             Style of both curves, for :meth:`matplotlib.axes.Axes.plot`.
         errorbar_kw : dict, default=None
@@ -142,8 +142,8 @@ class FreezeRankingDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes of shape (2,), default=None
-            Where to draw: one Axes that both panels share, or the panels of probes and of ratios.
-            `None` makes a new figure.
+            Axes to draw in: one that both panels share, or the panels of probes and of ratios. By
+            default a new figure.
         line_kw : dict, default=None
             Style of both curves, for :meth:`matplotlib.axes.Axes.plot`.
         errorbar_kw : dict, default=None

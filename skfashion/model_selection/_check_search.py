@@ -40,9 +40,9 @@ def check_search(
     search : estimator
         A `GridSearchCV`, `RandomizedSearchCV` or halving search over a `TransferClassifier`, alone
         or at the end of a pipeline. Earlier pipeline steps are checked as well.
-    X : array-like of shape (n, h, w), (n, h, w, c) or (n, h*w*c), default=None
-        Images for the fit of the search. If given, their shape is checked, unless a pipeline step
-        changes it.
+    X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,), default=None
+        Images for the fit of the search, or their paths. If given, their shape is checked, unless a
+        pipeline step changes it.
     y : array-like of shape (n,), default=None
         Labels of both tasks. If given, the classes and the folds of ``search.cv`` are checked,
         except folds that need groups or come from a generator.

@@ -21,9 +21,10 @@ def rank_freeze_points(
     """Measure each freeze point at the weights that fine-tuning would start from.
 
     One pass over the images gives the features of all stages. At each stage a linear probe, a
-    logistic regression on the averaged features, is cross-validated. Another pass, forward and
-    backward, with a probe as output layer, gives the ratio of gradient to weights of each stage
-    [1]_. No fit is made, except for pretraining if there are `pretrain_classes`.
+    logistic regression on the averaged features, is cross-validated. A second pass gives the inputs
+    of a probe as output layer. A third one, forward and backward with this probe, gives the ratio
+    of gradient to weights of each stage [1]_. No fit is made, except for pretraining if there are
+    `pretrain_classes`.
 
     Parameters
     ----------
