@@ -59,7 +59,7 @@ X, y = fetch_fashion_mnist("train", return_X_y=True)
 X, _, y, _ = train_test_split(X, y, train_size=12_000, stratify=y, random_state=0)
 
 # %%
-# There is a search for each backbone, because their weights differ, and a picture for each search.
+# There is a search for each backbone, because their weights differ, and a panel for each search.
 figure, panels = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 for ax, (backbone, points) in zip(panels, POINTS.items(), strict=True):
     clf = TransferClassifier(

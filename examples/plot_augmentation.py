@@ -2,8 +2,8 @@
 Augmentation
 ============
 
-``augmentation`` changes images at random in every epoch, so that a network does not see the same
-image twice. This example measures what five choices do with 40 images of each class.
+``augmentation`` changes images at random in every epoch, so that a network seldom sees the same
+pixels twice. This example measures what five choices do with 40 images of each class.
 """
 
 # %%
@@ -37,8 +37,8 @@ for name, augmentation in changes.items():
 
 # %%
 # Without augmentation the training loss falls fastest, and the test loss rises again: the network
-# overfits. With crops, the test loss still falls in the last epochs. Accuracy gains nothing from it
-# here. Large rotations cost most: clothes of the test images are upright.
+# overfits. With crops, the test loss does not rise again. Accuracy gains nothing from it here.
+# Large rotations cost most: clothes of the test images are upright.
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for name, history in histories.items():
     epochs = np.arange(len(history["loss"])) + 1

@@ -38,10 +38,10 @@ search.fit(X, y)
 search.best_params_
 
 # %%
-# No accuracy is lost up to the last convolution, and training after it is cheaper. The seconds
-# include the pretraining, which is the same for all. With the hidden layer frozen, too, only a new
-# output layer trains, and three epochs are too few for it. Bars are one standard deviation over the
-# folds.
+# Freezing up to the last convolution costs at most a point, which is within one standard deviation,
+# and training after it is cheaper. The seconds include the pretraining, which is the same for all.
+# With the hidden layer frozen, too, only a new output layer trains, and three epochs are too few
+# for it. Bars are one standard deviation over the folds.
 display = FreezeDepthDisplay.from_search(search)
 
 # %%

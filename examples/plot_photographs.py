@@ -29,5 +29,5 @@ print(f"accuracy: {clf.score(X_test, y_test):.2f}")
 display = GradCAMDisplay.from_estimator(clf, X_test, y_test, layer="block2", n_images=12)
 
 # %%
-# New files are predicted by their paths, in any size and format.
+# New files are predicted by their paths, in any size.
 clf.predict_proba(X_test[:1]).round(3), clf.classes_

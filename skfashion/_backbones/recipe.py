@@ -39,7 +39,7 @@ class Recipe(BaseEstimator):
     ----------
     head_factor : float, default=None
         Learning rate of the head, as a multiple of the optimizer's default; by default 1. The
-        parameter `learning_rate` overrides it.
+        parameter `learning_rate` overrides it, and `pretrain_learning_rate` on the source task.
     body_factor : float, default=None
         Learning rate of the body's last stage, as a multiple of the head's; by default 1. The
         parameter `body_learning_rate` overrides it.
@@ -79,7 +79,7 @@ class Recipe(BaseEstimator):
         Parameter of the symmetrical beta distribution of the share of replaced pixels; by default
         0, which is off. A box of each training image is replaced by that of another image, and
         labels are mixed in proportion to pixels [9]_. If `mixup` is also set, each batch takes one
-        of the two at random, on images.
+        of the two at random, on images. It is an error with `augmentation_views`.
     batch_norm : {"train", "inference"}, default=None
         Mode of trained batch-normalisation layers. "train", the default, normalises by each batch
         and moves the averages. "inference" normalises by the averages, which do not change [10]_.
@@ -91,7 +91,7 @@ class Recipe(BaseEstimator):
     See Also
     --------
     TransferClassifier : Takes a recipe as `recipe`.
-    Backbone : Has a recipe for random weights, and one for pretrained weights.
+    Backbone : Has recipes for random weights, for pretrained weights, and for few images.
 
     References
     ----------

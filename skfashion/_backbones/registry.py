@@ -39,16 +39,16 @@ def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
     backbone : Backbone
         The new backbone. Worker processes of a search also receive it.
     overwrite : bool, default=False
-        Whether it may replace a different backbone of the same name. A `build` function that is
-        defined again, as in a notebook's cell, is not a difference. Built-in backbones cannot be
-        replaced.
+        Whether it may replace a backbone of the same name with another `build` function. A function
+        that is defined again, as in a notebook's cell, is the same function: such a backbone
+        replaces the old one in any case. Built-in backbones cannot be replaced.
 
     Raises
     ------
     TypeError
         If it is not a `Backbone`.
     ValueError
-        If a different backbone has this name.
+        If a built-in backbone has this name, or, without `overwrite`, one with another `build`.
 
     Examples
     --------

@@ -98,10 +98,10 @@ class Backbone:
         possible freeze point needs a name. Pickles hold a function of the main module, a lambda or
         a local function as code, and others by name.
     stages : tuple of str
-        Names of layers, from input to output, of letters A to Z, digits and the characters
-        ``. _ - >``. Each layer's output is a single-tensor cut of the
-        graph: freezing up to a stage freezes all layers before it. The last stage is the last
-        layer with weights.
+        Names of layers, from input to output. A name consists of letters from A to Z, digits and
+        ``. _ - >``, and begins with a letter, a digit or a dot. Every path from the images to the
+        output passes each of these layers, so that freezing up to one of them freezes all layers
+        before it. No layer after the last stage has weights.
     min_size : int
         Smallest side of an image, in pixels. Smaller images are enlarged.
     channels : int, default=None
@@ -127,13 +127,14 @@ class Backbone:
         `default_freeze`.
     pretrained_size : int, default=None
         Side in pixels to which smaller images are enlarged, with weights from a file and at most
-        10,000 images of the target task. It is at least `min_size`, which is the default.
+        10,000 images of the target task. It is at least `min_size`, which is the default. It and
+        the two options above have no effect with ``pooling="flatten"``.
     default_size : int, default=None
         Side in pixels to which files and images of different sizes are resized if `input_size` is
         not given. By default 64, or `min_size` if that is larger.
     hidden_units : int, default=128
-        Width of the hidden layer with ``hidden_units="auto"``, or 0 for none, if the head does not
-        start from a probe.
+        Width of the hidden layer with ``hidden_units="auto"``, or 0 for none, unless the head
+        starts from a probe on few images.
 
     Raises
     ------

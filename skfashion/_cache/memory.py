@@ -76,10 +76,11 @@ def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
     dict of str to number
         "bytes" is the size of the files. The other numbers are sums over all processes, since the
         start of the folder's log. "pretrainings_found" and "pretrainings_computed" count
-        pretrainings. "rows_found" and "rows_computed" count images with features, of either
-        estimator, that were found, or computed by the network and worth a file. "epochs_found"
-        counts epochs of both tasks that were restored instead of trained. "seconds_saved" is the
-        time that their training took.
+        pretrainings. "rows_found" counts images whose features were read from the folder, and
+        "rows_computed" those whose features were computed, by either estimator. Features that are
+        computed as quickly as they are read do not count. "epochs_found" counts epochs of both
+        tasks that were restored instead of trained. "seconds_saved" is the time that their training
+        took.
 
     Raises
     ------

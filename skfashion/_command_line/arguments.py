@@ -43,7 +43,8 @@ def _add_fit(commands: Any) -> None:
         "--weights",
         default="imagenet",
         type=_none_or_text,
-        help='"imagenet", a file of weights, or "none" (default: %(default)s)',
+        help='"imagenet", a file of weights, or "none"; small_cnn and small_resnet have no weights '
+        "of ImageNet (default: %(default)s)",
     )
     fit.add_argument(
         "--freeze-until",
@@ -51,7 +52,8 @@ def _add_fit(commands: Any) -> None:
         type=_freeze_point,
         metavar="POINT",
         help='the last frozen stage: its name, a number of stages, "features" for the whole '
-        'backbone, or "none" (default: %(default)s)',
+        'backbone, "none", or "auto": the default of the backbone, without weights nothing '
+        "(default: %(default)s)",
     )
     fit.add_argument(
         "--epochs",

@@ -54,8 +54,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     random_state : int, RandomState instance or None, default=None
         Seed of random weights.
     image_shape : tuple, default=None
-        Image shape of flat rows, (height, width) or (height, width, channels), as for
-        `TransferClassifier`.
+        Image shape of flat rows, and of files after they are resized: (height, width) or (height,
+        width, channels), as for `TransferClassifier`.
     pixel_range : tuple of (black, white), default=None
         The values of `X` for black and white, such as (0, 1). By default `fit` learns them, as
         `pixel_range_` describes. For dark ink on white, black may be the larger value.
@@ -76,8 +76,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         of all stages, so a grid over `layer` and `pooling` takes one pass (:ref:`feature-grids`).
         Cached features are bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
-        Largest size of the cache folder, in bytes or as a str such as "20G". The least recently
-        used files are evicted first, except checkpoints. By default half of the free space.
+        Largest size of the cache folder, in bytes or as a str such as "20G"; by default half of the
+        free space. Least recently used files are evicted, but no checkpoints if a limit is given.
 
     Attributes
     ----------

@@ -75,10 +75,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
     ) -> Self:
         """Pretrain on the source task, if there is one, and fine-tune on the target task.
 
-        Ctrl-C ends a first fit, or a further one with `warm_start`, with a `ConvergenceWarning` and
-        the last whole epoch on the target task. In other cases `KeyboardInterrupt` is raised, and
-        nothing changes: without such an epoch, while held-out rows compare fine-tuning with the
-        probe, in an estimator that was fitted, and inside searches.
+        Ctrl-C keeps the last whole epoch on the target task, with a `ConvergenceWarning`. It raises
+        `KeyboardInterrupt`, and nothing changes, before the first such epoch, while held-out rows
+        compare fine-tuning with the probe, in a second fit without `warm_start`, and inside
+        searches and other meta-estimators.
 
         Parameters
         ----------
@@ -89,8 +89,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         sample_weight : array-like of shape (n,), default=None
             Weights of the rows, in both tasks. Rows of weight zero are dropped.
         X_val : array-like of shape (n_val, ...), default=None
-            Validation images, as `X`, for `val_loss` and `val_accuracy` of each epoch, and for
-            early stopping. Each phase takes the rows of its classes.
+            Validation images, as `X`, for `val_loss` and `val_accuracy` of each epoch, for early
+            stopping, and to compare fine-tuned weights with a probe (see `head_init`). Each phase
+            takes the rows of its classes.
         y_val : array-like of shape (n_val,), default=None
             Labels of the validation images.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -104,9 +105,15 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Raises
         ------
         ValueError
-            If data and parameters do not match, or training diverges.
+            If data, parameters and weights do not match, a file cannot be read, or training
+            diverges.
         FileNotFoundError
-            If the file of `weights` does not exist.
+            If the file of `weights` or of an image does not exist, or official weights cannot be
+            downloaded.
+        TypeError
+            If `X` is an iterator, or mixes paths with other items.
+        ModuleNotFoundError
+            If images are files or have different sizes, and Pillow is not installed.
         """
         resumes = self.warm_start and hasattr(self, "classes_")
         validation = X_val, y_val, sample_weight_val
@@ -346,8 +353,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Raises
         ------
         ValueError
-            If no row has a label of the target task, labels have another type than in `fit`, or
-            weights are invalid.
+            If each label is known and outside the target task, labels have another type than in
+            `fit`, or weights are invalid.
         """
         check_is_fitted(self)
         known = self._fitted.split.known

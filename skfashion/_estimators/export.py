@@ -68,8 +68,8 @@ def export_onnx(
     Notes
     -----
     The input ``images`` has the shape (n, height, width) for grey images and (n, height, width,
-    channels) for others, with any n. The sizes are those of `image_shape_`; images of other sizes
-    are resized to them first. Flat rows that `fit` padded to an image stay flat rows.
+    channels) for others, with any n. The sizes are those of `image_shape_`: resize other images
+    before you pass them. Flat rows that `fit` padded to an image stay flat rows.
 
     The output ``probabilities`` has the shape (n, n_classes), in the order of `classes_`. The
     metadata hold, as JSON: ``labels`` (`classes_`), ``image_shape`` (`image_shape_`),

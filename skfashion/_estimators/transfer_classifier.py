@@ -33,8 +33,8 @@ class TransferClassifier(BaseTransferClassifier):
     weights : str or path-like, default=None
         Initial weights of the body: `None` for random weights, or the path of a file that
         `save_backbone_weights` wrote, or of another format (:ref:`weight-files`). "imagenet" is the
-        official release, which `fit` fetches, checks by its hash and keeps in Keras' cache. Only
-        arrays are read from files, never code.
+        official release, which `fit` fetches once and checks by its hash (MobileNetV2's has none
+        for the first download). Only arrays are read from files, never code.
     pretrain_classes : array-like of shape (n_source_classes,), default=None
         Labels of the source task. By default there is no pretraining.
     target_classes : array-like of shape (n_classes,), default=None
@@ -43,32 +43,32 @@ class TransferClassifier(BaseTransferClassifier):
     freeze_until : str, int or None, default="auto"
         The last frozen point during fine-tuning: "features" for the whole body, the name of a stage
         or layer, a number of body stages (-1 for all but the last), or `None` or 0 for nothing.
-        Layers of the head (``"dense"``) have only names. "auto" is the backbone's default with
-        `weights` or `pretrain_classes`, which is "features" for the small CNN. Otherwise it freezes
-        nothing. Frozen weights stay bit-identical in `fit`.
+        Layers of the head (``"dense"``) have only names. With `weights` or `pretrain_classes`,
+        "auto" is the backbone's default, such as "features" for the small CNN; otherwise nothing is
+        frozen. Frozen weights stay bit-identical in `fit`.
     body_until : str, int or None, default="auto"
         The last stage of the body in the network: its name, a number of stages, or `None` for all.
-        "auto" chooses the stage with the best features if a probe starts on few images and
-        `weights`. Otherwise it keeps all stages (:ref:`defaults`).
+        "auto" chooses the stage with the best features if the head is a probe on few images,
+        without a hidden layer. Otherwise it keeps all stages (:ref:`defaults`).
     head_init : {"auto", "random", "probe"}, default="auto"
         Initial weights of the output layer: random, or a linear probe [5]_, which is the logistic
-        regression on the inputs of the layer. With ``epochs="auto"`` fine-tuned weights are kept
-        unless they are worse than the probe on held-out rows. "auto" is "probe" with `weights`, few
-        images, ``epochs="auto"`` and ``output_layer="new"``, unless the backbone flattens its
-        feature map, as the small CNN does (:ref:`defaults`). `partial_fit` and further fits with
-        `warm_start` use no probe.
+        regression on the inputs of the layer. With a probe, ``epochs="auto"`` and no early
+        stopping, fine-tuned weights are kept unless they are worse than the probe on held-out rows
+        or `X_val`. "auto" is "probe" with `weights`, at most 10,000 rows of the target task ("few
+        images"), ``epochs="auto"`` and ``output_layer="new"``, unless the backbone flattens its
+        feature map, as the small CNN does. `partial_fit` and `warm_start` use no probe.
     output_layer : {"new", "keep"}, default="new"
         Output layer after pretraining. The hidden layer of the head is kept in both cases. "keep"
         follows the reference protocol, and needs the same number of classes in both tasks.
     pretrain_epochs : int or "auto", default="auto"
         Passes over the source rows. "auto" is more passes for fewer rows (:ref:`defaults`).
     epochs : int or "auto", default="auto"
-        Passes over the target rows. "auto" is more passes for fewer rows, fewer after a probe, and
-        none if only a probe is trained.
+        Passes over the target rows. "auto" is more passes for fewer rows; none after a probe if
+        only the output layer trains, or if a class has fewer than 10 rows (:ref:`defaults`).
     batch_size : int or "auto", default="auto"
         Rows in a training step. "auto" is a power of two that grows with the rows of a phase.
     optimizer : str, default="adam"
-        Name of a Keras optimizer.
+        One of Keras' optimizers: "adam", "adamw", "sgd", "rmsprop", "nadam", "lion" and others.
     learning_rate : float, default=None
         Learning rate of the head, on the target task. By default that of the backbone's recipe. For
         the small CNN this is the optimizer's default.
@@ -77,7 +77,7 @@ class TransferClassifier(BaseTransferClassifier):
         over `learning_rate` can share one pretraining.
     body_learning_rate : float, default=None
         Learning rate of the last body stage, on the target task. By default that of the backbone's
-        recipe: the head's rate for the small CNN and for random weights, else a fraction of it.
+        recipe: the head's rate for the small CNN and for random weights, else a multiple of it.
     layer_decay : float, default=None
         Factor from the learning rate of each body stage to that of the stage before it, on the
         target task. By default that of the backbone's recipe, 1 for all built-in recipes.
@@ -100,16 +100,16 @@ class TransferClassifier(BaseTransferClassifier):
         the other is unfrozen, from the last stage down to `freeze_until`. 0 unfreezes all at once.
         The optimizer starts afresh whenever a stage is unfrozen.
     hidden_units : int or "auto", default="auto"
-        Width of the head's hidden layer; 0 for none. "auto" is 0 if a probe starts on few images
-        and `weights`, otherwise the backbone's value: 0 for the small ResNet, 128 for the others.
+        Width of the head's hidden layer; 0 for none. "auto" is 0 if the head is a probe on few
+        images, otherwise the backbone's value: 0 for the small ResNet, 128 for the others.
     dropout : float, default=0.5
         Dropout rate of the hidden layer.
     feature_dropout : float, default=0.25
         Dropout rate of the body's output, frozen or not.
     augmentation : str, list of str or dict, default=None
-        Random changes of the training images: "flip", "rotate", "zoom", "shift", "crop", "erase".
-        A dict gives amounts: "horizontal", "vertical" or "both"; degrees (15); fractions of the
-        image (0.1, 0.1, 0.1); the probability (0.25). "shift" interpolates. "crop" shifts by whole
+        Random changes of the training images. A dict sets their amounts, by default "flip":
+        "horizontal" (or "vertical", "both"), "rotate": 15 degrees, "zoom", "shift", "crop": 0.1 of
+        the image, "erase": 0.25, its probability. "shift" interpolates. "crop" shifts by whole
         pixels and reflects the image at its border.
     augmentation_views : int, default=None
         Number of augmented views of an image in a fit. Their features are stored, and each epoch
@@ -138,11 +138,11 @@ class TransferClassifier(BaseTransferClassifier):
     verbose : int, default=0
         Verbosity: 1 logs a line for each epoch, through the logger ``skfashion``.
     image_shape : tuple, default=None
-        Image shape of flat rows: (height, width) or (height, width, channels). By default a square
-        grey image, or else a square RGB image, if the length of rows allows it, else a padded
-        square. A warning asks for it if an RGB image may be an oblong grey one, or if rows
-        of 64 values or more were padded. Images whose channels do not seem to be last are an error
-        unless this is their shape.
+        Image shape: (height, width) or (height, width, channels). Flat rows fold into it; files and
+        images of different sizes are resized to it. By default a row is a square grey or else RGB
+        image if its length allows, else a padded square. A warning asks for it if an RGB image may
+        be an oblong grey one, or if rows of 64 values or more were padded. Images whose channels do
+        not seem to be last are an error unless this is their shape.
     pixel_range : tuple of (black, white), default=None
         The values of `X` for black and white, such as (0, 1). By default `fit` learns them, as
         `pixel_range_` describes. For dark ink on white, black may be the larger value.
@@ -164,12 +164,12 @@ class TransferClassifier(BaseTransferClassifier):
         override it, and it overrides the backbone's recipe. A search can vary an option by its
         name, such as ``recipe__weight_decay``.
     memory : str, path-like or joblib.Memory, default=None
-        Cache folder for pretraining, and for features of the frozen part by image. Clones, folds of
-        a search, other processes, later sessions and prediction share it. Cached results are
-        bit-identical to computed ones. Only arrays are read, never code.
+        Cache folder for training that other fits can use, and for features of the frozen part by
+        image. Clones, folds of a search, other processes, later sessions and prediction share it.
+        Cached results are bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
-        Largest size of the cache folder, in bytes or as a str such as "20G". The least recently
-        used files are evicted first, except checkpoints. By default half of the free space.
+        Largest size of the cache folder, in bytes or as a str such as "20G"; by default half of the
+        free space. Least recently used files are evicted, but no checkpoints if a limit is given.
     checkpoint : str or path-like, default=None
         Folder in which `fit` saves each phase after every epoch. The same fit, run again after an
         interruption, resumes from the last saved epoch, with bit-identical results
@@ -182,7 +182,7 @@ class TransferClassifier(BaseTransferClassifier):
     source_classes_ : ndarray of shape (n_source_classes,)
         Labels of the source task; empty without one.
     n_features_in_ : int
-        Numbers in an image, height x width x channels.
+        Numbers in a row: height x width x channels of an image, unless rows are padded.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of columns, if `X` had any.
     image_shape_ : tuple of (height, width, channels)
@@ -203,7 +203,7 @@ class TransferClassifier(BaseTransferClassifier):
     pretrain_history_ : dict of str to list
         The same for the source task; empty without one.
     freeze_point_ : str or None
-        The freeze point that `freeze_until` resolved to.
+        The freeze point that `freeze_until` resolved to, or that gradual unfreezing reached.
     body_until_ : str
         The last stage of the body.
     head_init_ : {"random", "probe"}
@@ -230,12 +230,12 @@ class TransferClassifier(BaseTransferClassifier):
 
     Notes
     -----
-    The small CNN has 600,165 parameters with five classes, 9,568 of them in its body. [1]_ split
-    classes into a source and a target task to measure how transferable each layer is.
+    The small CNN has 600,165 parameters for five classes of grey 28 x 28 images, 9,568 of them in
+    its body. [1]_ split classes into two tasks to measure how transferable each layer is.
 
-    A class split is an error inside meta-estimators that encode, binarise or re-score `y`: voting,
-    stacking, bagging, boosting, calibration and one-vs-rest. Pretrain once, and pass
-    ``weights=path``.
+    A class split is an error in `cross_val_predict`, and inside meta-estimators that encode,
+    binarise or re-score `y`: voting, stacking, bagging, boosting, calibration, one-vs-rest and
+    self-training. Pretrain once, and pass ``weights=path``.
 
     References
     ----------

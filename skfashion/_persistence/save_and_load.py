@@ -28,7 +28,8 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     """Save an estimator to a file that loads without running code.
 
     The file holds parameters, labels, settings and histories as JSON, and weights as arrays, with a
-    checksum over all of it. `load` returns an estimator with bit-identical predictions.
+    checksum over all of it. `load` returns an estimator whose predictions are bit-identical on the
+    same machine.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
         If it is not an estimator, or has a value of a type that files cannot hold.
     ValueError
         If a parameter has an invalid value for `fit`.
+    ModuleNotFoundError
+        If it is a pipeline, a search or another estimator of scikit-learn, and skops is missing.
     FileNotFoundError
         If the folder does not exist.
     IsADirectoryError
@@ -103,9 +106,10 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
     path : str or path-like
         The file.
     backbones : sequence of Backbone, default=()
-        User-defined backbones of the estimator. A file holds the name of such a backbone, the
-        requirements on its layers, and its features of one image, which are compared. Registered
-        backbones need not be passed. If a parameter holds the name of a backbone that is not
+        User-defined backbones of the estimator. A file holds no code, only the name of such a
+        backbone, its stages, channels and pooling, and the features that it computed for one image.
+        `load` compares these with the backbone that it gets. Registered backbones need not be
+        passed. If a parameter holds the name of a backbone that is not
         registered, later fits and clones use the one that is passed here.
 
     Returns
@@ -120,6 +124,8 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
         missing.
     TypeError
         If `backbones` is not a list or tuple, or an element is not a `Backbone`.
+    ModuleNotFoundError
+        If the file holds an estimator of scikit-learn, such as a pipeline, and skops is missing.
     FileNotFoundError
         If the file does not exist.
     IsADirectoryError

@@ -171,8 +171,9 @@ def fetch_fashion_mnist(
     """Load Fashion-MNIST from this machine, or download it if it is missing (30 MB).
 
     Files are looked for in these folders, in this order: `data_home`, the folder in the environment
-    variable ``SKFASHION_DATA``, scikit-learn's data home, and the folder of Debian's package
-    ``dataset-fashion-mnist``. The sha256 of every file's content is checked.
+    variable ``SKFASHION_DATA``, the subfolder ``fashion-mnist`` of scikit-learn's data home, and
+    the folder of Debian's package ``dataset-fashion-mnist``. The sha256 of every file's content is
+    checked.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ def load_image_folder(
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If there is no such folder, or if `verify` finds links to missing files and no other fault.
     NotADirectoryError
         If `container_path` is a file.
     PermissionError
