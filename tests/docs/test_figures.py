@@ -35,12 +35,9 @@ NOT_KEPT = {
     ("distributed.rst", "Cost of a cluster"): "cluster_search",
     ("images.rst", "Images larger than memory"): "large_inputs",
     ("photographs.rst", "Beside other libraries"): "image_files",
-    ("speed.rst", "Speed of a fit"): "training_speed",
     ("speed.rst", "Speed of a search"): "grid_speed",
     ("speed.rst", "Repeated fits"): "repeated_fits",
     ("speed.rst", "Memory of a search"): "memory_growth",
-    ("speed.rst", "Prediction, memory, import"): "prediction_and_memory",
-    ("speed.rst", "Profile of a training step"): "where_time_goes",
 }
 NOT_KEPT_IN_README = {"reference_protocol", "report_table"}
 
