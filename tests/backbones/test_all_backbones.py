@@ -79,6 +79,16 @@ def network(request):
     return Network(Architecture(backbone, shape, None, "float32", 2, 8, 0.5, 0.25))
 
 
+def test_averages_of_batch_statistics_move_by_a_tenth(network):
+    momenta = {
+        layer.momentum
+        for layer in network.body._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    without = {"small_cnn", "vgg16", "convnext_tiny"}
+    assert momenta == (set() if network.architecture.backbone.name in without else {0.9})
+
+
 def test_every_stage_is_a_cut(network):
     backbone = network.architecture.backbone
     assert network.body.layers[-1].name in (backbone.stages[-1], "pool")

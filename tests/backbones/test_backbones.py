@@ -158,6 +158,21 @@ def test_the_head_averages_the_feature_map(make, lt5, tmp_path, weights_of):
     assert_allclose(clf.predict_proba(lt5[0]), expected, rtol=1e-4)
 
 
+def test_the_head_can_normalise_the_average_of_each_image(make, lt5, tmp_path, weights_of):
+    row = replace(RESIDUAL, pooling="normalized_average")
+    clf = make(backbone=row, hidden_units=0, epochs=1).fit(*lt5)
+    body = tmp_path / "body.weights.h5"
+    clf.save_backbone_weights(body)
+    features = BackboneFeatures(RESIDUAL, weights=body, pooling="average").fit_transform(lt5[0])
+    features -= features.mean(axis=1, keepdims=True)
+    # Keras' layer adds 0.001 to the variance.
+    features /= np.sqrt(features.var(axis=1, keepdims=True) + 1e-3)
+    weights = weights_of(clf)
+    odds = np.exp(features @ weights["output/kernel"] + weights["output/bias"])
+    expected = odds / odds.sum(axis=1, keepdims=True)
+    assert_allclose(clf.predict_proba(lt5[0]), expected, rtol=1e-3)
+
+
 def bright(images):
     """A body whose features are in the thousands."""
     return 1000 * small(images)

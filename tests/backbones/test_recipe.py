@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skfashion import Backbone, Recipe, TransferClassifier
+from skfashion import Backbone, Recipe, TransferClassifier, list_backbones
 from skfashion._backbones.recipe import BASE, combine_recipes, resolve_recipe
 from skfashion._backbones.registry import get_backbone
 
@@ -176,3 +176,34 @@ def test_backbones_compare_and_pickle_with_their_recipes():
     assert "fine_tuning=Recipe(head_factor=0.5" in repr(row)
     assert "Recipe" not in repr(backbone())
     assert get_backbone("vgg16").fine_tuning.clip_norm == 1
+
+
+@pytest.mark.parametrize("name", list_backbones())
+def test_recipes_of_the_table_are_those_of_the_documentation(name):
+    row = get_backbone(name)
+    from_scratch, fine_tuning, few_images = (
+        combine_recipes(*recipes)
+        for recipes in (
+            (row.from_scratch,),
+            (row.fine_tuning,),
+            (row.few_images, row.fine_tuning),
+        )
+    )
+    courses = {
+        "small_cnn": [("constant", np.inf), ("constant", np.inf)],
+        "small_resnet": [("linear", np.inf), ("cosine", 1)],
+    }
+    expected = courses.get(name, [("cosine", 1), ("cosine", 1)])
+    assert [(each.schedule, each.clip_norm) for each in (from_scratch, fine_tuning)] == expected
+    assert from_scratch.layer_decay == fine_tuning.layer_decay == 1
+    if name in ("small_cnn", "convnext_tiny"):
+        assert row.few_images == Recipe()
+        return
+    assert few_images.head_factor == pytest.approx(fine_tuning.head_factor / 10)
+    assert few_images.mixup == 1
+    rate_of_body, rate_in_few_images = (
+        recipe.head_factor * recipe.body_factor for recipe in (fine_tuning, few_images)
+    )
+    factor = 2 if name == "vgg16" else 1
+    assert rate_in_few_images == pytest.approx(factor * rate_of_body)
+    assert few_images.batch_norm == ("train" if name == "vgg16" else "inference")

@@ -111,9 +111,21 @@ def test_each_table_of_figures_in_readme_names_its_benchmark():
     assert find_readme_tables().keys() - kept == NOT_KEPT_IN_README
 
 
+def rows_not_printed(rows, output):
+    """Return the rows of a table with a figure that an output does not have."""
+    printed = set(_FIGURE.findall(output))
+    return [row for row in rows if not set(_FIGURE.findall(row)) <= printed]
+
+
+def test_a_figure_that_was_not_printed_is_found():
+    assert rows_not_printed(["| a | 0.920 |"], "a 0.920") == []
+    assert rows_not_printed(["| a | 0.921 |"], "a 0.920") == ["| a | 0.921 |"]
+
+
 def test_readme_has_the_figures_of_the_outputs():
-    for name, rows in find_readme_tables().items():
-        if name not in NOT_KEPT_IN_README:
-            printed = set(_FIGURE.findall((RESULTS / f"{name}.txt").read_text()))
-            for row in rows:
-                assert set(_FIGURE.findall(row)) <= printed, row
+    kept = find_readme_tables().keys() - NOT_KEPT_IN_README
+    if not kept:
+        pytest.skip("README has no table with a kept output")
+    for name in kept:
+        output = (RESULTS / f"{name}.txt").read_text()
+        assert rows_not_printed(find_readme_tables()[name], output) == []

@@ -23,6 +23,7 @@ from skfashion._estimators.defaults import (
     auto_batch_size,
     auto_epochs,
 )
+from skfashion._estimators.task_rows import MOST_JUDGING_ROWS
 from skfashion._training import checkpoints
 from skfashion.datasets import load_fashion_sample
 from tests.class_split import GTE5, LT5, halve
@@ -71,7 +72,29 @@ def test_many_rows_have_the_lengths_of_the_reference_protocol(n_rows):
     assert PhaseLength.resolve("auto", "auto", n_rows) == PhaseLength(128, 5)
 
 
-def test_more_rows_never_have_smaller_batches_or_more_epochs():
+@pytest.mark.parametrize(
+    ("n_rows", "size", "epochs"),
+    [
+        (100, 16, 50),
+        (2_000, 16, 8),
+        (2_047, 16, 8),
+        (2_048, 32, 16),
+        (4_095, 32, 8),
+        (4_096, 64, 16),
+        (8_192, 128, 16),
+        (10_000, 128, 13),
+        (30_000, 128, 5),
+    ],
+)
+def test_lengths_are_those_of_the_page(n_rows, size, epochs):
+    assert PhaseLength.resolve("auto", "auto", n_rows) == PhaseLength(size, epochs)
+
+
+def test_limits_are_those_of_the_page():
+    assert (FEW_ROWS, FEWEST_ROWS_TO_JUDGE, MOST_JUDGING_ROWS) == (10_000, 10, 1_000)
+
+
+def test_more_rows_never_have_smaller_batches():
     sizes = [auto_batch_size(n) for n in range(1, 40_000, 77)]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) > 2

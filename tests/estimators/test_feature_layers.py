@@ -1,5 +1,7 @@
 """`BackboneFeatures(layer=[...])`: the outputs of several layers side by side."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -104,8 +106,27 @@ def test_copies_files_pages_and_notebooks(fashion, tmp_path):
         assert "conv2" in page
 
 
-def test_the_fingerprint_of_a_backbone_covers_all_layers(fashion, tmp_path):
-    features = BackboneFeatures(ENDS_IN_STAGE, layer=["only"], random_state=0).fit(fashion[0])
+def two_stages(images, activation):
+    from keras import layers
+
+    x = layers.Conv2D(4, 3, activation="relu", name="first")(images)
+    return layers.Conv2D(4, 3, activation=activation, name="second")(x)
+
+
+@pytest.mark.parametrize("layer", [["first", "second"], ["second", "first"]], ids=str)
+def test_the_fingerprint_of_a_backbone_covers_all_layers(fashion, tmp_path, layer):
+    saved, other = (
+        Backbone(
+            "two_stages",
+            build=partial(two_stages, activation=activation),
+            stages=("first", "second"),
+            min_size=8,
+        )
+        for activation in ("relu", "tanh")
+    )
+    features = BackboneFeatures(saved, layer=layer, random_state=0).fit(fashion[0])
     save(features, tmp_path / "features.skf")
-    loaded = load(tmp_path / "features.skf", backbones=[ENDS_IN_STAGE])
+    loaded = load(tmp_path / "features.skf", backbones=[saved])
     assert_array_equal(loaded.transform(fashion[0]), features.transform(fashion[0]))
+    with pytest.raises(ValueError, match="computes other features"):
+        load(tmp_path / "features.skf", backbones=[other])

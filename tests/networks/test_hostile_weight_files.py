@@ -219,6 +219,7 @@ def with_number(number, dtype="float32"):
 NUMBERS = {
     "nan": (with_number(np.nan), r"nan at \(1, 2, 0, 3\), but weights are finite and between"),
     "-inf": (with_number(-np.inf), r"-inf at \(1, 2, 0, 3\)"),
+    "2e9": (with_number(2e9), r"2e\+09 at \(1, 2, 0, 3\)"),
     "1e37": (with_number(1e37), r"1e\+37 at \(1, 2, 0, 3\)"),
     "1e300": (with_number(1e300, "float64"), r"1e\+300 at \(1, 2, 0, 3\)"),
     "int8": (with_number(1, "int8"), "numbers of the type int8"),
@@ -237,6 +238,11 @@ def test_numbers_that_are_no_weights(body, path, weights, suffix, number):
     assert_refused(path, body, f"the kernel of layer 'conv1' holds {message}")
 
 
+def test_a_large_weight_below_the_limit_is_read(body, path, weights):
+    path = changed(path, weights, ".safetensors", with_number(9e8))
+    assert load_body_weights(path, body)["conv1/kernel"][1, 2, 0, 3] == np.float32(9e8)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_weights_of_another_precision_are_read(body, path, weights, dtype):
     path = changed(path, weights, ".safetensors", lambda kernel: kernel.astype(dtype))
@@ -246,7 +252,7 @@ def test_weights_of_another_precision_are_read(body, path, weights, dtype):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_the_file_is_the_one_that_keras_writes(body, path, tmp_path):
+def test_the_file_is_the_one_that_keras_writes(body, path, weights, tmp_path):
     """Files are written to memory first; Keras reads them, and writes the same."""
     body.body.save_weights(tmp_path / "keras.weights.h5")
     ours, theirs = ({}, {})
@@ -258,3 +264,5 @@ def test_the_file_is_the_one_that_keras_writes(body, path, tmp_path):
     assert ours == theirs
     model = keras.models.clone_model(body.body)
     model.load_weights(path)
+    for variable in model.weights:
+        np.testing.assert_array_equal(variable.numpy(), weights[variable.path])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from joblib import Memory
 from numpy.testing import assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.exceptions import InconsistentVersionWarning
@@ -159,6 +160,18 @@ def test_callbacks_are_left_out_with_a_warning(saved):
     clf = TransferClassifier(epochs=3).set_callbacks(ProgressBar())
     with pytest.warns(UserWarning, match=r"leaves out the attributes \['_skl_callbacks'\].*again"):
         loaded = saved(clf)
+    assert loaded.epochs == 3
+
+
+def test_requests_and_own_attributes_are_left_out_with_a_warning(saved):
+    with config_context(enable_metadata_routing=True):
+        clf = TransferClassifier(epochs=3).set_fit_request(sample_weight=True)
+    clf.note = "mine"
+    with pytest.warns(
+        UserWarning, match=r"leaves out the attributes .*'_metadata_request', 'note'"
+    ):
+        loaded = saved(clf)
+    assert not hasattr(loaded, "note")
     assert loaded.epochs == 3
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import log_loss
 
 from skfashion import Recipe, TransferClassifier, memory_report
 from skfashion._data.lazy_images import ImageFormat
@@ -105,6 +106,14 @@ def test_memory_changes_no_bit_and_is_found(make, lt5, weights_of, tmp_path):
             assert_array_equal(with_memory[path], weight, err_msg=path)
     report = memory_report(tmp_path)
     assert report["rows_computed"] == 2 * len(lt5[1]) == report["rows_found"]
+
+
+@pytest.mark.parametrize("epochs", [1, 2])  # of which features are recomputed, and kept
+def test_validation_rows_have_no_views(make, lt5, epochs):
+    X, y = lt5
+    clf = make(**PARAMS, epochs=epochs).fit(X, y, X_val=X, y_val=y)
+    expected = log_loss(y, clf.predict_proba(X))
+    assert clf.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-4)
 
 
 def test_views_are_another_fit(make, lt5):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -167,4 +168,12 @@ def test_the_loss_is_weighted_and_takes_as_many_folds_as_a_class_has_rows(data):
     loss = cross_validated_loss(features, targets, weights, 3, seed=0)
     heavy = np.where(targets == 2, 100.0, weights)
     assert np.isfinite(loss)
-    assert cross_validated_loss(features, targets, heavy, 3, seed=0) != loss
+    losses = np.empty(len(targets))
+    folds = StratifiedKFold(2, shuffle=True, random_state=0)
+    for train, test in folds.split(features, targets):
+        probe = LinearProbe(features[train], targets[train], heavy[train], 3, 1e-3)
+        probabilities = softmax(probe.logits(features[test]))
+        losses[test] = -np.log(probabilities[np.arange(len(test)), targets[test]])
+    expected = np.average(losses, weights=heavy)
+    assert cross_validated_loss(features, targets, heavy, 3, seed=0) == pytest.approx(expected)
+    assert expected != pytest.approx(losses.mean())

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skfashion import Recipe
+from skfashion import Recipe, TransferClassifier
 from skfashion._backbones.recipe import resolve_recipe
 from skfashion._backbones.registry import get_backbone
 from skfashion._training.learning_rates import LearningRates
 
+OPTIMIZERS = TransferClassifier._parameter_constraints["optimizer"][0].options
 # One full batch without dropout, and plain gradient descent: what a weight moves by is its rate
 # times its gradient.
 ONE_STEP = {
@@ -98,9 +100,23 @@ def test_rates_follow_their_course(make, lt5, schedule, warmup, weights_of):
     assert_allclose(trained["output/bias"], bias, rtol=1e-5, atol=1e-8)
 
 
-def hidden_layer(clf, X):
-    import keras
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_a_step_is_that_of_keras_at_its_default_rate(make, lt5, weights_of, optimizer):
+    X, y = lt5
+    params = {**ONE_STEP, "optimizer": optimizer, "freeze_until": "dense"}
+    start, end = (make(**{**params, "epochs": n}).fit(X, y) for n in (0, 1))
+    error = start.predict_proba(X) - np.eye(5)[y]
+    gradients = hidden_layer(start, X).T @ error / len(y), error.mean(axis=0)
+    names = "output/kernel", "output/bias"
+    variables = [keras.Variable(weights_of(start)[name], dtype="float64") for name in names]
+    of_keras = keras.optimizers.get(optimizer)
+    of_keras.build(variables)
+    of_keras.apply([keras.ops.convert_to_tensor(each, "float64") for each in gradients])
+    for name, variable in zip(names, variables, strict=True):
+        assert_allclose(weights_of(end)[name], variable.numpy(), rtol=1e-4, atol=1e-7)
 
+
+def hidden_layer(clf, X):
     model = clf.model_.get_layer("network")
     hidden = keras.Model(model.inputs[0], model.get_layer("dense").output)
     return hidden.predict(X[..., None].astype("float64"), verbose=0)

@@ -31,7 +31,8 @@ def lt5(lt5):
     return X[:, 3:11, 3:11], y
 
 
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+# FTRL's weights are a function of its state: it overwrites what decayed.
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS - {"ftrl"}))
 def test_kernels_lose_a_share(make, lt5, weights_of, optimizer):
     def fit(decay, **params):
         recipe = Recipe(weight_decay=decay)
@@ -42,9 +43,6 @@ def test_kernels_lose_a_share(make, lt5, weights_of, optimizer):
     for path, weight in start.items():
         share = 0.1 * RATES[path.split("/")[0]] if path.endswith("kernel") else 0.0
         lost = share * weight
-        # FTRL's weights are a function of its state: it overwrites what decayed.
-        if optimizer == "ftrl":
-            continue
         bound = 1e-4 * np.abs(lost) + 1e-13
         # Adafactor's step is in proportion to the size of the weights, which lost this share.
         if optimizer == "adafactor":
