@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ CONTAINERS = {
     "objects": lambda paths: np.array(paths, object),
     "series": pd.Series,
     "frame": lambda paths: pd.DataFrame({"path": paths}),
-    "pathlib": lambda paths: [*map(os.fspath, paths[:1]), *paths[1:]],
+    "pathlib": lambda paths: [*map(Path, paths[:1]), *paths[1:]],
     "pillow": images,
 }
 
