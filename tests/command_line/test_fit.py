@@ -1,7 +1,6 @@
 """`fit`: what it passes on, what it holds out, and how it ends early."""
 
 import shutil
-import signal
 import sys
 
 import numpy as np
@@ -10,7 +9,6 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import train_test_split
 
 import skfashion
-from skfashion._training.window_lengths import WindowLengths
 from skfashion.datasets import load_image_folder
 from tests.command_line.conftest import FIT, ODD, PLAIN, write_photos
 
@@ -47,36 +45,14 @@ def test_the_report_is_on_held_out_files(run, photos, tmp_path):
     assert " of 12 images" in page.read_text()
 
 
-def interrupt_after(n_windows, monkeypatch):
-    """Send SIGINT after a number of windows, which are epochs here."""
-    adapt, count = WindowLengths.adapt, 0
-
-    def adapt_and_count(self, n_rows, seconds):
-        nonlocal count
-        adapt(self, n_rows, seconds)
-        count += 1
-        if count == n_windows:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(WindowLengths, "adapt", adapt_and_count)
-
-
-@pytest.fixture
-def python_handles_signals():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("python_handles_signals")
 @pytest.mark.parametrize("exists", [False, True], ids=["new file", "old file"])
 def test_an_interrupted_fit_saves_its_last_whole_epoch_but_replaces_no_file(
-    exists, run, photos, tmp_path, monkeypatch
+    exists, run, photos, tmp_path, interrupt_after
 ):
     path = tmp_path / "model.skf"
     if exists:
         path.write_bytes(b"old")
-    interrupt_after(3, monkeypatch)
+    interrupt_after(3)
     # The 12 images to train on are one batch, so each epoch is a window.
     options = ["--epochs", "50", "--test-size", "0.5"]
     code, lines, errors = run("fit", photos, "--out", path, *FIT, *options)

@@ -23,21 +23,6 @@ def found(folder):
     return memory_report(folder)["epochs_found"]
 
 
-@pytest.fixture
-def assert_same(weights_of):
-    def assert_same(one, other):
-        weights, expected = weights_of(one), weights_of(other)
-        assert weights.keys() == expected.keys()
-        for path, array in weights.items():
-            assert_array_equal(array, expected[path])
-        for name, values in one.history_.items():
-            if name != "seconds":
-                assert values == other.history_[name]
-        assert one.n_iter_ == other.n_iter_
-
-    return assert_same
-
-
 @pytest.mark.parametrize(
     "params",
     [
