@@ -1,8 +1,5 @@
 """Gradients and maps of class activation, beside a tape through the fitted Keras model."""
 
-import os
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -19,13 +16,14 @@ from skfashion._networks.network import get_network
 from skfashion._networks.weight_files import load_body_weights
 from skfashion._random_streams import RandomStreams
 from tests.residual import RESIDUAL
+from tests.weight_files import require_weights
 
-# Files of weights, and layers.
-REAL_WEIGHTS = {
-    "vgg16": ("vgg16_imagenet_notop.weights.h5", ["block3_conv2", "block5_pool"]),
+# Layers of backbones with files of real weights.
+LAYERS = {
+    "vgg16": ["block3_conv2", "block5_pool"],
     # Each of the convolutions is inside a block of branches.
-    "inception_v3": ("inceptionv3_notop.weights.h5", ["conv2d_40", "mixed10"]),
-    "mobilenet_v2": ("mobilenetv2_notop.weights.h5", ["block_8_project_BN", "out_relu"]),
+    "inception_v3": ["conv2d_40", "mixed10"],
+    "mobilenet_v2": ["block_8_project_BN", "out_relu"],
 }
 
 # In float32 one of the images has an activation within rounding of 6, where ReLU6 bends, after this
@@ -248,16 +246,11 @@ def test_the_last_stage_with_a_feature_map_is_the_default():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
-@pytest.mark.parametrize("backbone", REAL_WEIGHTS)
+@pytest.mark.parametrize("backbone", LAYERS)
 def test_gradients_with_real_weights(backbone, dtype, tolerance):
-    """Needs a folder of weight files, which the project does not ship."""
-    folder = os.environ.get("SKFASHION_WEIGHTS")
-    if folder is None:
-        pytest.skip("SKFASHION_WEIGHTS names no folder of pretrained weights")
+    path = require_weights(backbone)
     spec = describe(backbone, (96, 96, 3), dtype=dtype)
-    file, layers = REAL_WEIGHTS[backbone]
-    body = load_body_weights(Path(folder, file), get_network(spec))
-    weights = {**draw_weights(spec), **body}
-    for layer in layers:
+    weights = {**draw_weights(spec), **load_body_weights(path, get_network(spec))}
+    for layer in LAYERS[backbone]:
         if (layer, dtype) != BENT:
             check_gradients(spec, layer, tolerance, weights)

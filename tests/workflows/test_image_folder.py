@@ -1,8 +1,5 @@
 """From a folder of files to a search in other processes and on a cluster."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -12,8 +9,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skfashion import TransferClassifier
 from skfashion.datasets import load_fashion_sample, load_image_folder
+from tests.weight_files import require_weights
 
-WEIGHTS = os.environ.get("SKFASHION_WEIGHTS")
 ENDINGS = ("jpg", "png", "webp", "bmp", "tif", "gif")
 SMALL = {"input_size": 16, "epochs": 1, "random_state": 0}
 
@@ -71,18 +68,13 @@ def test_a_folder_becomes_a_classifier(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not WEIGHTS, reason="SKFASHION_WEIGHTS names no folder with weights")
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_a_search_over_backbone_and_freeze_point(photographs, n_jobs):
-    X, y = load_image_folder(photographs, return_X_y=True)
-    files = {
-        "mobilenet_v2": Path(WEIGHTS, "mobilenetv2_notop.weights.h5"),
-        "vgg16": Path(WEIGHTS, "vgg16_imagenet_notop.weights.h5"),
-    }
     grid = [
-        {"backbone": [name], "weights": [path], "freeze_until": [1, "features"]}
-        for name, path in files.items()
+        {"backbone": [name], "weights": [require_weights(name)], "freeze_until": [1, "features"]}
+        for name in ("mobilenet_v2", "vgg16")
     ]
+    X, y = load_image_folder(photographs, return_X_y=True)
     clf = TransferClassifier(input_size=64, random_state=0)
     found = GridSearchCV(clf, grid, cv=2, error_score="raise", n_jobs=n_jobs).fit(X, y)
     assert found.best_score_ > 0.9
