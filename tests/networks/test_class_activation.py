@@ -15,6 +15,7 @@ from skfashion._networks.fitted_model import build_fitted_model
 from skfashion._networks.network import get_network
 from skfashion._networks.weight_files import load_body_weights
 from skfashion._random_streams import RandomStreams
+from tests.flat_bodies import tokens, vectors
 from tests.residual import RESIDUAL
 from tests.weight_files import require_weights
 
@@ -189,47 +190,32 @@ def test_a_map_does_not_depend_on_other_images():
         assert_array_equal(some, maps[part])
 
 
-def tokens(images):
-    from keras import layers
-
-    x = layers.Conv2D(4, 4, strides=4, name="patches")(images)
-    x = layers.Reshape((-1, 4), name="tokens")(x)
-    return layers.Dense(4, name="mix")(x)
-
-
-def vectors(images):
-    from keras import layers
-
-    x = layers.Conv2D(4, 3, name="conv")(images)
-    return layers.Dense(4, name="dense_body")(layers.Flatten(name="flat")(x))
-
-
 @pytest.mark.parametrize(
     ("build", "stages", "layer", "message"),
     [
         (
             vectors,
-            ("conv", "dense_body"),
-            "dense_body",
-            r"layer='dense_body' has an output of shape \(4,\), which is not a feature map .*\. "
-            r"Backbone 'it' has these stages with one: \['conv'\]\.",
+            ("patches", "pool"),
+            "pool",
+            r"layer='pool' has an output of shape \(6,\), which is not a feature map .*\. "
+            r"Backbone 'it' has these stages with one: \['patches'\]\.",
         ),
-        (vectors, ("conv", "dense_body"), -3, r"layer=-3 is out of range"),
-        (vectors, ("conv", "dense_body"), 0, r"layer=0 is not a stage: count from 1"),
+        (vectors, ("patches", "pool"), -3, r"layer=-3 is out of range"),
+        (vectors, ("patches", "pool"), 0, r"layer=0 is not a stage: count from 1"),
         (
             vectors,
-            ("conv", "dense_body"),
-            "convo",
-            r"layer='convo' is not one of \['conv', 'dense_body', 'features'\]\. Did you mean 'con",
+            ("patches", "pool"),
+            "patchs",
+            r"layer='patchs' is not one of \['patches', 'pool', 'features'\]\. Did you mean 'pat",
         ),
         (
             tokens,
             ("tokens", "mix"),
             None,
             r"layer=None is .* feature map, but backbone 'it' has no such stage\. Its layers with "
-            r"a feature map are \['images', 'patches'\]\.",
+            r"a feature map are \['images', 'rescale', 'patches'\]\.",
         ),
-        (tokens, ("tokens", "mix"), "features", r"shape \(\d+, 4\), which .* has no such stage"),
+        (tokens, ("tokens", "mix"), "features", r"shape \(\d+, 5\), which .* has no such stage"),
     ],
 )
 def test_layers_without_a_feature_map(build, stages, layer, message):
@@ -239,9 +225,9 @@ def test_layers_without_a_feature_map(build, stages, layer, message):
 
 
 def test_the_last_stage_with_a_feature_map_is_the_default():
-    backbone = Backbone("it", build=vectors, stages=("conv", "dense_body"), min_size=8)
+    backbone = Backbone("it", build=vectors, stages=("patches", "pool"), min_size=8)
     spec = describe(backbone, (8, 8, 1))
-    assert get_class_activation(spec, None) is get_class_activation(spec, "conv")
+    assert get_class_activation(spec, None) is get_class_activation(spec, "patches")
 
 
 @pytest.mark.slow
