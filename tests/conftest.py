@@ -1,5 +1,6 @@
 import gc
 import os
+import signal
 
 # Lets scikit-learn's array API check run instead of being skipped; SciPy reads it when imported.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -10,9 +11,12 @@ os.environ["MPLBACKEND"] = "agg"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from skfashion import TransferClassifier
+from skfashion._training.window_lengths import WindowLengths
 from skfashion.datasets import load_fashion_sample
 from tests.class_split import GTE5, first_of_each, halve
 from tests.residual import RESIDUAL
@@ -39,6 +43,17 @@ def fashion():
 def fashion_test():
     X, y = first_of_each(*load_fashion_sample(subset="test", return_X_y=True), 10)
     return halve(X), y
+
+
+@pytest.fixture(scope="session")
+def small(fashion):
+    """Images of 7 x 7 pixels, read-only: 10 of each of the ten classes."""
+    X, y = fashion
+    rows = np.concatenate([np.flatnonzero(y == label)[:10] for label in range(10)])
+    X, y = X[rows, ::2, ::2], y[rows]
+    X.setflags(write=False)
+    y.setflags(write=False)
+    return X, y
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +87,56 @@ def weights_of():
         return dict(clf._fitted.weights)
 
     return weights_of
+
+
+@pytest.fixture(scope="session")
+def assert_same(weights_of):
+    """Compare two fits bit by bit: weights, histories, and predictions if there are images."""
+
+    def assert_same(clf, expected, X=None, ignored=("seconds",)):
+        weights, others = weights_of(clf), weights_of(expected)
+        assert weights.keys() == others.keys()
+        for path, array in weights.items():
+            assert_array_equal(array, others[path])
+        for name in ("history_", "pretrain_history_"):
+            found, history = getattr(clf, name), getattr(expected, name)
+            assert found.keys() == history.keys()
+            for key, values in history.items():
+                assert len(found[key]) == len(values)
+                assert key in ignored or found[key] == values
+        assert (clf.n_iter_, clf.kept_probe_) == (expected.n_iter_, expected.kept_probe_)
+        if X is not None:
+            assert_array_equal(clf.predict_proba(X), expected.predict_proba(X))
+
+    return assert_same
+
+
+@pytest.fixture
+def python_handles_signals():
+    """Let SIGINT raise `KeyboardInterrupt`, which workers of pytest-xdist ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def interrupt_after(python_handles_signals, monkeypatch):
+    """Send SIGINT after a number of windows. If all rows are one batch, a window is an epoch."""
+    adapt, count = WindowLengths.adapt, 0
+
+    def interrupt_after(n_windows):
+        def adapt_and_count(self, n_rows, seconds):
+            nonlocal count
+            adapt(self, n_rows, seconds)
+            count += 1
+            if count == n_windows:
+                signal.raise_signal(signal.SIGINT)
+
+        nonlocal count
+        count = 0
+        monkeypatch.setattr(WindowLengths, "adapt", adapt_and_count)
+
+    return interrupt_after
 
 
 @pytest.fixture(scope="session")

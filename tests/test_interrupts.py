@@ -10,13 +10,11 @@ from skfashion._interrupts import interrupts_deferred
 
 
 @pytest.fixture(autouse=True)
-def python_handles_signals():
+def _nothing_is_left(python_handles_signals):
     threads = {*threading.enumerate()}
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert {*threading.enumerate()} <= threads
-    signal.signal(signal.SIGINT, before)
 
 
 def test_a_block_runs_to_its_end():

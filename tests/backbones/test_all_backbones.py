@@ -219,7 +219,7 @@ def test_shrinking_averages():
 
 
 @pytest.mark.parametrize("channels", [2, 4])
-def test_channels_that_it_does_not_take(tiny, channels):
+def test_channels_that_it_does_not_take(channels):
     X = np.zeros((4, 8, 8, channels), "uint8")
     with pytest.raises(ValueError, match=rf"'vgg16' takes images with 1 .*have {channels}"):
         quick("vgg16").fit(X, [0, 1, 0, 1])

@@ -256,7 +256,7 @@ def test_workers_know_the_last_of_a_name(registered, monkeypatch):
         assert _backbones.get_backbone(registered).min_size == size
 
 
-def test_a_pickle_loads_where_what_is_registered_is_not_known(make, lt5, tmp_path):
+def test_a_pickle_loads_where_what_is_registered_is_not_known(tmp_path):
     program = """
 import sys, pickle
 sys.path.insert(0, {folder!r})

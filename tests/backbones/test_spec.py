@@ -7,6 +7,7 @@ from keras import layers
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import Backbone, BackboneFeatures, TransferClassifier
+from tests.flat_bodies import tokens, vectors
 
 
 def backbone(build, stages=("conv",), **facts):
@@ -73,19 +74,6 @@ def test_so_is_a_layer_inside_a_layer(lt5):
 def test_a_hidden_layer_has_a_width():
     with pytest.raises(ValueError, match=r"hidden_units=-1 is negative\. Give .* 0 for no hidden"):
         backbone(lambda images: images, hidden_units=-1)
-
-
-def tokens(images):
-    x = layers.Rescaling(1 / 255, name="rescale")(images)
-    x = layers.Conv2D(6, 4, strides=4, name="patches")(x)
-    x = layers.Reshape((9, 6), name="tokens")(x)
-    return layers.Dense(5, activation="relu", name="mix")(x)
-
-
-def vectors(images):
-    return layers.GlobalAveragePooling2D(name="pool")(
-        layers.Conv2D(6, 4, strides=4, name="patches")(images)
-    )
 
 
 TOKENS = backbone(tokens, ("patches", "mix"))

@@ -41,8 +41,8 @@ def test_the_folder_does_not_count(copied):
     assert hash_code(copied) == hash_code(PACKAGE)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
-def test_one_byte_of_any_module_counts(copied, module):
+@pytest.mark.parametrize("module", ["_messages.py", "_cache/hashing.py", "datasets/_idx.py"])
+def test_one_byte_of_a_module_counts(copied, module):
     before, content = hash_code(copied), (copied / module).read_bytes()
     try:
         (copied / module).write_bytes(content[:-1] + b" ")
@@ -52,8 +52,10 @@ def test_one_byte_of_any_module_counts(copied, module):
     assert hash_code(copied) == before
 
 
-def test_modules_of_all_sub_packages_are_there():
-    folders = {module.parent.name for module in MODULES}
+def test_the_modules_of_all_sub_packages_count():
+    modules = [path for path, *_ in stat_modules(PACKAGE)]
+    assert modules == MODULES
+    folders = {module.parent.name for module in modules}
     assert folders >= {"_backbones", "_cache", "_data", "_keras", "_networks", "_training"}
 
 

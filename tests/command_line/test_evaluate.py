@@ -136,7 +136,7 @@ def test_a_page_without_mistakes(model, tmp_path):
     assert "1.000" in page.texts_in("strong")
 
 
-def test_classes_that_the_model_lacks_count_as_mistakes(model, photos, tmp_path):
+def test_classes_that_the_model_lacks_count_as_mistakes(model, photos):
     files, y = load_image_folder(photos, return_X_y=True)
     evaluation = evaluate_files(skfashion.load(model), files, np.where(y == ODD, "other", y))
     assert evaluation.unknown_names == ["other"]

@@ -28,7 +28,7 @@ def test_lines_are_the_predictions_of_python(run, model, photos):
     assert_allclose([*map(float, probabilities)], clf.predict_proba(X).max(axis=1), atol=1e-6)
 
 
-def test_files_and_folders_keep_their_order(run, model, photos, tmp_path):
+def test_files_and_folders_keep_their_order(run, model, tmp_path):
     (tmp_path / "deep" / ".hidden").mkdir(parents=True)
     for name in ("b.png", "deep/a.PNG", "deep/.hidden/c.png", "deep/d.txt", "e"):
         Image.new("L", (9, 7)).save(tmp_path / name, format="png")

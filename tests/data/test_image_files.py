@@ -96,7 +96,6 @@ def test_a_bad_file_ends_a_fit_before_training_and_leaves_the_estimator(tmp_path
 
 
 def test_a_truncated_file_is_named_when_it_is_decoded(tmp_path, good):
-    content = (tmp_path / "good.png").read_bytes()
     noise = np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "cut.jpg")
     content = (tmp_path / "cut.jpg").read_bytes()

@@ -21,6 +21,7 @@ import skfashion
 from skfashion import BackboneFeatures, TransferClassifier, datasets
 from tests.class_split import first_of_each
 from tests.residual import RESIDUAL
+from tests.weight_files import require_weights
 
 from .pages import PAGES, ROOT, find_blocks, find_undefined
 
@@ -112,13 +113,11 @@ def reader(tmp_path, monkeypatch):
 @pytest.fixture
 def official_weights(reader, monkeypatch):
     """Put weights of MobileNetV2 where Keras keeps the release."""
-    folder = os.environ.get("SKFASHION_WEIGHTS")
-    if folder is None:
-        pytest.skip("SKFASHION_WEIGHTS names no folder with weights")
+    weights = require_weights("mobilenet_v2")
     official = skfashion._backbones.registry.get_backbone("mobilenet_v2").official
     cache = reader / "keras" / "models"
     cache.mkdir(parents=True)
-    shutil.copy(Path(folder, "mobilenetv2_notop.weights.h5"), cache / official.file_name)
+    shutil.copy(weights, cache / official.file_name)
     monkeypatch.setenv("KERAS_HOME", str(reader / "keras"))
 
 

@@ -1,8 +1,6 @@
 """BackboneFeatures: a transformer like any other."""
 
-import os
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +18,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skfashion import BackboneFeatures
+from tests.weight_files import require_weights
 
 
 @parametrize_with_checks(
@@ -147,24 +146,16 @@ PROBES = {
         "mixed10": (0.655, 0.768),
     },
 }
-FILES = {
-    "vgg16": "vgg16_imagenet_notop.weights.h5",
-    "inception_v3": "inceptionv3_notop.weights.h5",
-}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("backbone", "size"), PROBES)
 def test_linear_probes_on_real_weights(backbone, size):
-    """Needs a folder of weight files, which the project does not ship."""
     from skfashion.datasets import fetch_fashion_mnist
 
-    folder = os.environ.get("SKFASHION_WEIGHTS")
-    if folder is None:
-        pytest.skip("SKFASHION_WEIGHTS names no folder of pretrained weights")
+    weights = require_weights(backbone)
     X, y = (part[:2000] for part in fetch_fashion_mnist("train", return_X_y=True))
     X_test, y_test = (part[:1000] for part in fetch_fashion_mnist("test", return_X_y=True))
-    weights = Path(folder, FILES[backbone])
     for layer, expected in PROBES[backbone, size].items():
         scores = []
         for params in ({"weights": weights}, {"random_state": 0}):

@@ -50,4 +50,3 @@ def test_from_fit_to_the_gradient_step(make, fashion, monkeypatch, tmp_path, wit
     for step, chain in (("pretrain", pretraining), ("fine_tune", fine_tuning)):
         expected = [*SHARED[:2], step, SHARED[2], *["restore_or_train"] * with_memory, *SHARED[3:]]
         assert chain == expected
-        assert len(chain) == 8 + with_memory

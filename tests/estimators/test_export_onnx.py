@@ -1,9 +1,7 @@
 """`export_onnx`: what ONNX Runtime computes is what the classifier predicts."""
 
 import json
-import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -18,6 +16,7 @@ import skfashion
 from skfashion import Backbone, Recipe, TransferClassifier, export_onnx, list_backbones
 from skfashion._backbones.registry import get_backbone
 from tests.residual import RESIDUAL
+from tests.weight_files import find_weights
 
 RNG = np.random.default_rng(0)
 LABELS = ["left", "right"] * 6
@@ -251,19 +250,11 @@ def test_without_its_packages(fitted, package, monkeypatch, tmp_path):
         export_onnx(fitted, tmp_path / "model.onnx")
 
 
-FILES = {
-    "vgg16": "vgg16_imagenet_notop.weights.h5",
-    "inception_v3": "inceptionv3_notop.weights.h5",
-    "mobilenet_v2": "mobilenetv2_notop.weights.h5",
-}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list_backbones())
 def test_every_backbone(name, tmp_path):
     """With real weights, where the folder has them, on images of a size that is changed."""
-    backbone, folder = get_backbone(name), os.environ.get("SKFASHION_WEIGHTS")
-    weights = Path(folder, FILES[name]) if folder and name in FILES else None
+    backbone, weights = get_backbone(name), find_weights(name)
     side = backbone.min_size
     shape = (side + 12, side + 7, *([3] if backbone.channels else []))
     X = RNG.integers(0, 256, (12, *shape), dtype="uint8")

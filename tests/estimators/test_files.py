@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ CONTAINERS = {
     "objects": lambda paths: np.array(paths, object),
     "series": pd.Series,
     "frame": lambda paths: pd.DataFrame({"path": paths}),
-    "pathlib": lambda paths: [*map(os.fspath, paths[:1]), *paths[1:]],
+    "pathlib": lambda paths: [*map(Path, paths[:1]), *paths[1:]],
     "pillow": images,
 }
 
@@ -98,7 +99,7 @@ def test_image_shape_is_the_shape_of_files(paths):
         BackboneFeatures(image_shape=(28, 28, 4)).fit(paths)
 
 
-def test_images_of_different_sizes_are_resized(on_files, paths):
+def test_images_of_different_sizes_are_resized(on_files):
     large = [np.asarray(image.resize((56, 70))) for image in images()[:5]]
     as_files = on_files.predict_proba([Image.fromarray(image) for image in large])
     assert np.array_equal(on_files.predict_proba(large), as_files)

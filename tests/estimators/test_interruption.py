@@ -4,6 +4,7 @@ Each signal is sent at a place of its own, so that the tests do not depend on ti
 `tests/workflows/test_interruption.py` sends signals at random moments.
 """
 
+import copy
 import signal
 import threading
 import warnings
@@ -11,7 +12,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_array_equal, assert_equal
 from sklearn.base import BaseEstimator
 from sklearn.callback import FitCallback
 from sklearn.exceptions import ConvergenceWarning
@@ -20,19 +21,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skfashion import Recipe, memory_report
-from skfashion._training.window_lengths import WindowLengths
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
 
+pytestmark = pytest.mark.usefixtures("python_handles_signals")
 KEPT = "interrupted by the user: of {} epochs, {} were complete"
-
-
-@pytest.fixture(scope="module")
-def small(fashion):
-    """Images of 14 x 14 pixels: 10 of each of the ten classes."""
-    X, y = fashion
-    rows = np.concatenate([np.flatnonzero(y == label)[:10] for label in range(10)])
-    return X[rows, ::2, ::2], y[rows]
 
 
 @pytest.fixture
@@ -41,41 +34,8 @@ def make(make):
     return partial(make, batch_size=128)
 
 
-@pytest.fixture(autouse=True)
-def python_handles_signals():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Send a signal after a number of windows; each is an epoch, as all rows fit into a batch."""
-    adapt, count = WindowLengths.adapt, 0
-
-    def interrupt(n_windows):
-        def adapt_and_count(self, n_rows, seconds):
-            nonlocal count
-            adapt(self, n_rows, seconds)
-            count += 1
-            if count == n_windows:
-                signal.raise_signal(signal.SIGINT)
-
-        nonlocal count
-        count = 0
-        monkeypatch.setattr(WindowLengths, "adapt", adapt_and_count)
-
-    return interrupt
-
-
 def state_of(clf):
     return {name: value for name, value in vars(clf).items() if name.endswith("_")}
-
-
-def assert_same(clf, expected, X):
-    assert_array_equal(clf.predict_proba(X), expected.predict_proba(X))
-    assert clf.history_["loss"] == expected.history_["loss"]
-    assert clf.n_iter_ == expected.n_iter_
 
 
 # -- What is kept -------------------------------------------------------------------------------
@@ -85,10 +45,10 @@ SLOW = {"augmentation": "flip", "freeze_until": "conv1"}
 
 
 @pytest.mark.parametrize("params", [{}, pytest.param(SLOW, marks=pytest.mark.slow)])
-def test_a_first_fit_keeps_its_last_whole_epoch(make, small, interrupt, params):
+def test_a_first_fit_keeps_its_last_whole_epoch(make, small, interrupt_after, params, assert_same):
     expected = make(epochs=2, **params).fit(*small)
     clf = make(epochs=5, **params)
-    interrupt(3)
+    interrupt_after(3)
     with pytest.warns(ConvergenceWarning, match=KEPT.format(5, 2)) as record:
         assert clf.fit(*small) is clf
     assert record[0].filename == __file__
@@ -97,42 +57,46 @@ def test_a_first_fit_keeps_its_last_whole_epoch(make, small, interrupt, params):
 
 
 @pytest.mark.slow
-def test_after_pretraining_the_epochs_of_the_target_task_count(make, small, interrupt):
+def test_after_pretraining_the_epochs_of_the_target_task_count(
+    make, small, interrupt_after, assert_same
+):
     params = {"pretrain_classes": GTE5, "pretrain_epochs": 2}
     expected = make(epochs=1, **params).fit(*small)
     clf = make(epochs=4, **params)
-    interrupt(4)
+    interrupt_after(4)
     with pytest.warns(ConvergenceWarning, match=KEPT.format(4, 1)):
         clf.fit(*small)
     assert_same(clf, expected, small[0])
     assert len(clf.pretrain_history_["loss"]) == 2
 
 
-def test_a_further_fit_keeps_its_last_whole_epoch(make, small, interrupt):
+def test_a_further_fit_keeps_its_last_whole_epoch(make, small, interrupt_after, assert_same):
     expected = make(epochs=2, warm_start=True).fit(*small)
     clf = make(epochs=2, warm_start=True).fit(*small)
     expected.set_params(epochs=1).fit(*small)
-    interrupt(2)
+    interrupt_after(2)
     with pytest.warns(ConvergenceWarning, match=KEPT.format(5, 1)):
         clf.set_params(epochs=5).fit(*small)
     assert_same(clf, expected, small[0])
     assert clf.n_iter_ == 3
 
 
-def test_a_pipeline_is_fitted_with_it(make, small, interrupt):
+def test_a_pipeline_is_fitted_with_it(make, small, interrupt_after):
     X, y = small
     expected = make(epochs=1).fit(X, y)
     pipeline = make_pipeline(FunctionTransformer(), make(epochs=3))
-    interrupt(2)
+    interrupt_after(2)
     with pytest.warns(ConvergenceWarning, match=KEPT.format(3, 1)):
         pipeline.fit(X, y)
     assert_array_equal(pipeline.predict(X), expected.predict(X))
 
 
-def test_early_stopping_keeps_the_best_of_the_whole_epochs(make, small, interrupt):
+def test_early_stopping_keeps_the_best_of_the_whole_epochs(
+    make, small, interrupt_after, assert_same
+):
     X, y = small
     clf = make(epochs=8, early_stopping=True)
-    interrupt(2 * 3 + 1)  # a window to train, and one to evaluate
+    interrupt_after(2 * 3 + 1)  # a window to train, and one to evaluate
     with pytest.warns(ConvergenceWarning, match="with the best weights of 3 epochs"):
         clf.fit(X, y, X_val=X, y_val=(y + 1) % 10)
     losses = clf.history_["val_loss"]
@@ -191,21 +155,23 @@ TRANSFER = {"pretrain_classes": GTE5, "pretrain_epochs": 2}
     ("params", "n_windows"),
     [({}, 1)] + [pytest.param(TRANSFER, n, marks=pytest.mark.slow) for n in (1, 2, 3)],
 )
-def test_before_the_first_whole_epoch_nothing_is_fitted(make, small, interrupt, params, n_windows):
+def test_before_the_first_whole_epoch_nothing_is_fitted(
+    make, small, interrupt_after, params, n_windows, assert_same
+):
     clf = make(**params)
-    interrupt(n_windows)
+    interrupt_after(n_windows)
     assert_interrupted(clf.fit, *small)
     assert state_of(clf) == {}
     assert_same(clf.fit(*small), make(**params).fit(*small), small[0])
 
 
 @pytest.mark.parametrize("call", ["fit", "partial_fit", "warm start"])
-def test_an_earlier_fit_stays(make, small, interrupt, call):
+def test_an_earlier_fit_stays(make, small, interrupt_after, call):
     clf = make(warm_start=call == "warm start").fit(*small)
-    before, probabilities = state_of(clf), clf.predict_proba(small[0])
-    interrupt(2 if call == "fit" else 1)
+    before, probabilities = copy.deepcopy(state_of(clf)), clf.predict_proba(small[0])
+    interrupt_after(2 if call == "fit" else 1)
     assert_interrupted(getattr(clf, "partial_fit" if call == "partial_fit" else "fit"), *small)
-    assert state_of(clf) == before
+    assert_equal(state_of(clf), before)
     assert_array_equal(clf.predict_proba(small[0]), probabilities)
 
 
@@ -226,21 +192,21 @@ CALLERS = {
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_searches_and_other_estimators_end(make, small, interrupt, caller):
-    interrupt(2)
+def test_searches_and_other_estimators_end(make, small, interrupt_after, caller):
+    interrupt_after(2)
     assert_interrupted(CALLERS[caller], make(epochs=3), *small)
 
 
-def test_the_refit_of_a_search_ends_too(make, small, interrupt):
+def test_the_refit_of_a_search_ends_too(make, small, interrupt_after):
     search = GridSearchCV(make(epochs=3), {"epochs": [3]}, cv=2)
-    interrupt(8)
+    interrupt_after(8)
     assert_interrupted(search.fit, *small)
     assert state_of(search.best_estimator_) == {}
 
 
-def test_the_warning_as_an_error_leaves_the_estimator_unfitted(make, small, interrupt):
+def test_the_warning_as_an_error_leaves_the_estimator_unfitted(make, small, interrupt_after):
     clf = make(epochs=3)
-    interrupt(2)
+    interrupt_after(2)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         with pytest.raises(ConvergenceWarning):
@@ -258,32 +224,36 @@ def test_the_warning_as_an_error_leaves_the_estimator_unfitted(make, small, inte
         pytest.param({"early_stopping": True, "schedule": "cosine"}, marks=pytest.mark.slow),
     ],
 )
-def test_with_a_checkpoint_the_same_fit_goes_on(make, small, interrupt, tmp_path, params):
+def test_with_a_checkpoint_the_same_fit_goes_on(
+    make, small, interrupt_after, tmp_path, params, assert_same
+):
     expected = make(epochs=5, **params).fit(*small)
     windows_of_epoch = 2 if "early_stopping" in params else 1
     for n_trained, n_whole in ((2, 2), (1, 3)):
         clf = make(epochs=5, checkpoint=tmp_path, **params)
-        interrupt(n_trained * windows_of_epoch + 1)
+        interrupt_after(n_trained * windows_of_epoch + 1)
         with pytest.warns(ConvergenceWarning, match=KEPT.format(5, n_whole)):
             clf.fit(*small)
     assert_same(clf.fit(*small), expected, small[0])
 
 
 def test_an_interruption_right_after_a_restart_keeps_the_restored_epochs(
-    make, small, interrupt, tmp_path
+    make, small, interrupt_after, tmp_path, assert_same
 ):
     fits = [make(epochs=5, checkpoint=tmp_path) for _ in range(2)]
     for clf, n_windows in zip(fits, (3, 1), strict=True):
-        interrupt(n_windows)
+        interrupt_after(n_windows)
         with pytest.warns(ConvergenceWarning, match=KEPT.format(5, 2)):
             clf.fit(*small)
     assert_same(fits[1], fits[0], small[0])
 
 
-def test_memory_keeps_nothing_of_an_interrupted_phase(make, small, interrupt, tmp_path):
+def test_memory_keeps_nothing_of_an_interrupted_phase(
+    make, small, interrupt_after, tmp_path, assert_same
+):
     clf = make(epochs=4, memory=tmp_path)
     threads = {*threading.enumerate()}
-    interrupt(3)
+    interrupt_after(3)
     with pytest.warns(ConvergenceWarning, match=KEPT.format(4, 2)):
         clf.fit(*small)
     assert not [*tmp_path.rglob("entries/*")]

@@ -124,11 +124,15 @@ def test_history_stays_in_step_when_rows_are_watched_later(make, lt5, fashion_te
     assert np.isnan(clf.history_["val_loss"]).tolist() == [True, True, False, False, True, True]
 
 
-def test_learning_rate_none_is_the_optimizers_own_again(make, lt5):
-    clf = make().partial_fit(*lt5, classes=range(5))
-    clf.set_params(learning_rate=0.5).partial_fit(*lt5)
-    clf.set_params(learning_rate=None).partial_fit(*lt5)
-    assert clf._optimizer_state.values[3] == np.float32(0.001)
+def test_learning_rate_none_is_the_default_of_the_optimizer_again(make, lt5):
+    def fit(last_rate):
+        clf = make().partial_fit(*lt5, classes=range(5))
+        clf.set_params(learning_rate=0.01).partial_fit(*lt5)
+        return clf.set_params(learning_rate=last_rate).partial_fit(*lt5).predict_proba(lt5[0])
+
+    by_default = fit(None)
+    assert_array_equal(by_default, fit(0.001))
+    assert not np.array_equal(by_default, fit(0.01))
 
 
 def test_warm_start_has_a_fresh_optimizer(make, lt5):

@@ -35,7 +35,7 @@ def test_the_most_confident_mistakes_of_the_target_task(fitted, fashion_test):
     [lambda X: X.reshape(len(X), -1), lambda X: X / 255, lambda X: X[..., None]],
     ids=["flat", "float", "channel"],
 )
-def test_images_look_the_same_however_they_come(fitted, fashion_test, change):
+def test_images_look_the_same_however_they_come(fashion_test, change):
     X, y = fashion_test
     y_pred, confidence = np.roll(y, 1), np.linspace(0, 1, len(y))
     expected, images = (

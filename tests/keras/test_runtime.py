@@ -1,6 +1,7 @@
 """Where TensorFlow cannot compute: forked processes, and scopes of tf.distribute strategies."""
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import textwrap
@@ -53,6 +54,8 @@ if __name__ == "__main__":
 def test_a_forked_process_is_told_what_to_use_instead(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(FORKED)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
         timeout=100,
@@ -65,6 +68,7 @@ def test_a_forked_process_is_told_what_to_use_instead(tmp_path):
         assert message.startswith("TensorFlow cannot compute in this process"), name
         for remedy in ("spawn", "forkserver", "loky"):
             assert remedy in message
+    assert not [*tmp_path.iterdir()]
 
 
 def test_this_process_can_compute():

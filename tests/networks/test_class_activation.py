@@ -1,8 +1,5 @@
 """Gradients and maps of class activation, beside a tape through the fitted Keras model."""
 
-import os
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -18,14 +15,16 @@ from skfashion._networks.fitted_model import build_fitted_model
 from skfashion._networks.network import get_network
 from skfashion._networks.weight_files import load_body_weights
 from skfashion._random_streams import RandomStreams
+from tests.flat_bodies import tokens, vectors
 from tests.residual import RESIDUAL
+from tests.weight_files import require_weights
 
-# Files of weights, and layers.
-REAL_WEIGHTS = {
-    "vgg16": ("vgg16_imagenet_notop.weights.h5", ["block3_conv2", "block5_pool"]),
+# Layers of backbones with files of real weights.
+LAYERS = {
+    "vgg16": ["block3_conv2", "block5_pool"],
     # Each of the convolutions is inside a block of branches.
-    "inception_v3": ("inceptionv3_notop.weights.h5", ["conv2d_40", "mixed10"]),
-    "mobilenet_v2": ("mobilenetv2_notop.weights.h5", ["block_8_project_BN", "out_relu"]),
+    "inception_v3": ["conv2d_40", "mixed10"],
+    "mobilenet_v2": ["block_8_project_BN", "out_relu"],
 }
 
 # In float32 one of the images has an activation within rounding of 6, where ReLU6 bends, after this
@@ -191,47 +190,32 @@ def test_a_map_does_not_depend_on_other_images():
         assert_array_equal(some, maps[part])
 
 
-def tokens(images):
-    from keras import layers
-
-    x = layers.Conv2D(4, 4, strides=4, name="patches")(images)
-    x = layers.Reshape((-1, 4), name="tokens")(x)
-    return layers.Dense(4, name="mix")(x)
-
-
-def vectors(images):
-    from keras import layers
-
-    x = layers.Conv2D(4, 3, name="conv")(images)
-    return layers.Dense(4, name="dense_body")(layers.Flatten(name="flat")(x))
-
-
 @pytest.mark.parametrize(
     ("build", "stages", "layer", "message"),
     [
         (
             vectors,
-            ("conv", "dense_body"),
-            "dense_body",
-            r"layer='dense_body' has an output of shape \(4,\), which is not a feature map .*\. "
-            r"Backbone 'it' has these stages with one: \['conv'\]\.",
+            ("patches", "pool"),
+            "pool",
+            r"layer='pool' has an output of shape \(6,\), which is not a feature map .*\. "
+            r"Backbone 'it' has these stages with one: \['patches'\]\.",
         ),
-        (vectors, ("conv", "dense_body"), -3, r"layer=-3 is out of range"),
-        (vectors, ("conv", "dense_body"), 0, r"layer=0 is not a stage: count from 1"),
+        (vectors, ("patches", "pool"), -3, r"layer=-3 is out of range"),
+        (vectors, ("patches", "pool"), 0, r"layer=0 is not a stage: count from 1"),
         (
             vectors,
-            ("conv", "dense_body"),
-            "convo",
-            r"layer='convo' is not one of \['conv', 'dense_body', 'features'\]\. Did you mean 'con",
+            ("patches", "pool"),
+            "patchs",
+            r"layer='patchs' is not one of \['patches', 'pool', 'features'\]\. Did you mean 'pat",
         ),
         (
             tokens,
             ("tokens", "mix"),
             None,
             r"layer=None is .* feature map, but backbone 'it' has no such stage\. Its layers with "
-            r"a feature map are \['images', 'patches'\]\.",
+            r"a feature map are \['images', 'rescale', 'patches'\]\.",
         ),
-        (tokens, ("tokens", "mix"), "features", r"shape \(\d+, 4\), which .* has no such stage"),
+        (tokens, ("tokens", "mix"), "features", r"shape \(\d+, 5\), which .* has no such stage"),
     ],
 )
 def test_layers_without_a_feature_map(build, stages, layer, message):
@@ -241,23 +225,18 @@ def test_layers_without_a_feature_map(build, stages, layer, message):
 
 
 def test_the_last_stage_with_a_feature_map_is_the_default():
-    backbone = Backbone("it", build=vectors, stages=("conv", "dense_body"), min_size=8)
+    backbone = Backbone("it", build=vectors, stages=("patches", "pool"), min_size=8)
     spec = describe(backbone, (8, 8, 1))
-    assert get_class_activation(spec, None) is get_class_activation(spec, "conv")
+    assert get_class_activation(spec, None) is get_class_activation(spec, "patches")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
-@pytest.mark.parametrize("backbone", REAL_WEIGHTS)
+@pytest.mark.parametrize("backbone", LAYERS)
 def test_gradients_with_real_weights(backbone, dtype, tolerance):
-    """Needs a folder of weight files, which the project does not ship."""
-    folder = os.environ.get("SKFASHION_WEIGHTS")
-    if folder is None:
-        pytest.skip("SKFASHION_WEIGHTS names no folder of pretrained weights")
+    path = require_weights(backbone)
     spec = describe(backbone, (96, 96, 3), dtype=dtype)
-    file, layers = REAL_WEIGHTS[backbone]
-    body = load_body_weights(Path(folder, file), get_network(spec))
-    weights = {**draw_weights(spec), **body}
-    for layer in layers:
+    weights = {**draw_weights(spec), **load_body_weights(path, get_network(spec))}
+    for layer in LAYERS[backbone]:
         if (layer, dtype) != BENT:
             check_gradients(spec, layer, tolerance, weights)

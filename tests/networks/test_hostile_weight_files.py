@@ -3,7 +3,6 @@
 import multiprocessing
 import struct
 import subprocess
-import time
 import tracemalloc
 import zipfile
 from io import BytesIO
@@ -66,7 +65,7 @@ def keras2_file(path, weights):
     return path
 
 
-def test_a_file_on_which_the_library_loops_for_ever(body, weights, tmp_path):
+def test_a_file_on_which_the_library_loops_for_ever(body, weights, tmp_path, monkeypatch):
     path = keras2_file(tmp_path / "a.h5", weights)
     assert load_body_weights(path, body).keys() == weights.keys()
     content = bytearray(path.read_bytes())
@@ -78,9 +77,10 @@ def test_a_file_on_which_the_library_loops_for_ever(body, weights, tmp_path):
     assert number == 0
     struct.pack_into("<Q", content, place + 8, 0)
     path.write_bytes(content)
-    started = time.perf_counter()
+    run = subprocess.run
+    # A child process that loops beyond its limit ends by this timeout, with another message.
+    monkeypatch.setattr(subprocess, "run", lambda *args, **kw: run(*args, **kw, timeout=300))
     assert_refused(path, body, "the HDF5 library crashed, or took too long. It is damaged")
-    assert time.perf_counter() - started < 30  # 1 s where no other process takes the processor
 
 
 def test_a_file_is_tried_once(body, path, monkeypatch):

@@ -72,7 +72,7 @@ def test_flipped_bits_and_cut_files(saved, refuses):
     refuses(content + b"\0", "damaged")
 
 
-def test_other_files(saved, refuses, tmp_path):
+def test_other_files(refuses):
     refuses(pickle.dumps(TransferClassifier()), "skfashion.save did not write it")
     refuses(safetensors.numpy.save({"a": np.zeros(3)}), "skfashion.save did not write it")
     refuses(safetensors.numpy.save({"a": np.zeros(3)}, {"document": "{}"}), "did not write it")

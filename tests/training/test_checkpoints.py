@@ -23,21 +23,6 @@ def found(folder):
     return memory_report(folder)["epochs_found"]
 
 
-@pytest.fixture
-def assert_same(weights_of):
-    def assert_same(one, other):
-        weights, expected = weights_of(one), weights_of(other)
-        assert weights.keys() == expected.keys()
-        for path, array in weights.items():
-            assert_array_equal(array, expected[path])
-        for name, values in one.history_.items():
-            if name != "seconds":
-                assert values == other.history_[name]
-        assert one.n_iter_ == other.n_iter_
-
-    return assert_same
-
-
 @pytest.mark.parametrize(
     "params",
     [
@@ -109,9 +94,8 @@ def test_pretraining_goes_on_too(make, fashion, tmp_path, assert_same):
         {"schedule": "cosine"},
         {"warmup": 0.2},
         {"early_stopping": True, "n_iter_no_change": 1},
-        {"random_state": np.random.RandomState(0)},
     ],
-    ids=lambda change: "{'random_state': RandomState}" if "random_state" in change else str(change),
+    ids=str,
 )
 def test_what_depends_on_the_number_of_epochs_starts_afresh(
     make, fashion, tmp_path, change, assert_same
@@ -119,8 +103,22 @@ def test_what_depends_on_the_number_of_epochs_starts_afresh(
     for epochs in (1, 2):
         clf = make(epochs=epochs, memory=tmp_path, **change).fit(*fashion)
         assert found(tmp_path) == 0
-    if "random_state" not in change:
-        assert_same(clf, make(epochs=2, **change).fit(*fashion))
+    assert_same(clf, make(epochs=2, **change).fit(*fashion))
+
+
+def test_a_random_state_stands_for_the_seed_that_a_fit_draws_from_it(
+    make, fashion, tmp_path, assert_same
+):
+    def fit(epochs, random_state, memory=tmp_path):
+        return make(epochs=epochs, random_state=random_state, memory=memory).fit(*fashion)
+
+    shared = np.random.RandomState(0)
+    for epochs in (1, 2):
+        fit(epochs, shared)
+        assert found(tmp_path) == 0
+    clf = fit(2, np.random.RandomState(0))
+    assert found(tmp_path) == 1
+    assert_same(clf, fit(2, np.random.RandomState(0), memory=None))
 
 
 @pytest.mark.parametrize("change", [{"schedule": "cosine"}, {"early_stopping": True}], ids=str)

@@ -84,6 +84,7 @@ def test_features_computed_once_give_the_bits_of_training_through(
 def test_so_they_are_in_a_backbone_whose_graph_is_rewritten(make, fashion, monkeypatch):
     params = {"backbone": "efficientnet_b0", "freeze_until": "block6d_add", "batch_size": 50}
     kept = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)
+    assert kept.history_["features"] == ["kept"]
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_DISK", 0)
     recomputed = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)

@@ -5,6 +5,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    roc_auc_score,
+)
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -54,23 +61,38 @@ def halve(X):
     return X / 2
 
 
+def scores_of(clf, X, y):
+    """Return scikit-learn's metrics of a classifier, by the names of their scorers."""
+    predicted, probabilities = clf.predict(X), clf.predict_proba(X)
+    return {
+        "accuracy": accuracy_score(y, predicted),
+        "balanced_accuracy": balanced_accuracy_score(y, predicted),
+        "f1_macro": f1_score(y, predicted, average="macro"),
+        "neg_log_loss": -log_loss(y, probabilities),
+        "roc_auc_ovr": roc_auc_score(y, probabilities, multi_class="ovr"),
+    }
+
+
 def test_pipeline_with_function_transformer(make, shaped):
     X, y, source, target = shaped
     pipe = make_pipeline(FunctionTransformer(halve), make(pretrain_classes=source))
     pipe.fit(X, y)
     assert_array_equal(pipe.classes_, target)
-    assert 0 <= pipe.score(X, y) <= 1
+    expected = make(pretrain_classes=source).fit(halve(X), y)
+    assert_array_equal(pipe.predict_proba(X), expected.predict_proba(halve(X)))
     in_target = np.isin(y, target)
     assert pipe.score(X, y) == pipe.score(X[in_target], y[in_target])
 
 
 def test_pipeline_with_standard_scaler(make, task):
-    X, y, source, target = task
+    X, y, source, _ = task
     flat = X.reshape(len(X), -1).astype(float)
     pipe = make_pipeline(StandardScaler(), make(pretrain_classes=source)).fit(flat, y)
     low, high = pipe[-1].pixel_range_
     assert low < 0 < high < 255
-    assert set(pipe.predict(flat)) <= set(target)
+    scaled = StandardScaler().fit_transform(flat)
+    expected = make(pretrain_classes=source).fit(scaled, y)
+    assert_array_equal(pipe.predict_proba(flat), expected.predict_proba(scaled))
 
 
 def test_grid_search_through_a_pipeline(make, shaped):
@@ -86,9 +108,10 @@ def test_grid_search_through_a_pipeline(make, shaped):
     scores = search.cv_results_["mean_test_score"]
     assert scores.shape == (8,)
     assert len(set(scores.tolist())) > 1
-    assert search.best_params_["clf__epochs"] in (1, 2)
-    assert set(search.predict(X)) <= set(target)
-    assert search.score(X, y) == search.best_estimator_.score(X, y)
+    best = {name.removeprefix("clf__"): value for name, value in search.best_params_.items()}
+    expected = make(target_classes=target, **best).fit(halve(X), y)
+    assert_array_equal(search.predict_proba(X), expected.predict_proba(halve(X)))
+    assert search.score(X, y) == expected.score(halve(X), y)
 
 
 def test_default_score_agrees_with_stock_scorers_on_target_rows(make, task):
@@ -110,10 +133,14 @@ def test_cross_validate_with_stock_scorers(make, task):
         cv=ClassSplitCV(StratifiedKFold(2, shuffle=True, random_state=0), pretrain_classes=source),
         scoring=scoring,
         error_score="raise",
+        return_estimator=True,
         return_indices=True,
     )
-    for name in scoring:
-        assert np.isfinite(results[f"test_{name}"]).all()
+    for fold, clf in enumerate(results["estimator"]):
+        rows = results["indices"]["test"][fold]
+        expected = scores_of(clf, X[rows], y[rows])
+        for name in scoring:
+            assert results[f"test_{name}"][fold] == pytest.approx(expected[name]), name
     for train in results["indices"]["train"]:
         assert_array_equal(train, np.sort(train))
 
@@ -135,19 +162,23 @@ def test_cross_validate_with_target_scorers(make, task):
     for fold, clf in enumerate(results["estimator"]):
         test = results["indices"]["test"][fold]
         rows = test[np.isin(y[test], target)]
-        assert results["test_accuracy"][fold] == np.mean(clf.predict(X[rows]) == y[rows])
-        assert np.isfinite(results["test_roc_auc_ovr"][fold])
+        expected = scores_of(clf, X[rows], y[rows])
+        for name in names:
+            assert results[f"test_{name}"][fold] == pytest.approx(expected[name]), name
+        assert results["test_default"][fold] == results["test_accuracy"][fold]
 
 
 def test_learning_curve(make, shaped):
     X, y, source, _ = shaped
+    clf = make(pretrain_classes=source)
     cv = ClassSplitCV(StratifiedShuffleSplit(2, random_state=0), pretrain_classes=source)
     sizes, train, test = learning_curve(
-        make(pretrain_classes=source), X, y, cv=cv, train_sizes=[0.6, 1.0], error_score="raise"
+        clf, X, y, cv=cv, train_sizes=[0.6, 1.0], error_score="raise"
     )
     assert sizes[0] < sizes[1] == 190
-    assert np.isfinite(train).all()
-    assert np.isfinite(test).all()
+    whole = cross_validate(clf, X, y, cv=cv, return_train_score=True)
+    assert_array_equal(train[1], whole["train_score"])
+    assert_array_equal(test[1], whole["test_score"])
 
 
 def test_halving_grid_search_over_epochs(make, task):
@@ -169,7 +200,7 @@ def test_halving_grid_search_over_epochs(make, task):
 
 def test_metadata_routing_of_sample_weight(make, fashion):
     X, y = fashion
-    weight = np.where(y == 3, 0.0, 1.0)
+    weight = np.where(y == 3, 0.0, np.linspace(0.1, 2, len(y)))
     with config_context(enable_metadata_routing=True):
         clf = make(pretrain_classes=GTE5).set_fit_request(sample_weight=True)
         pipe = make_pipeline(FunctionTransformer(halve), clf)
@@ -186,11 +217,16 @@ def test_metadata_routing_of_sample_weight(make, fashion):
                 scoring=scoring,
                 params={"sample_weight": weight},
                 return_estimator=True,
+                return_indices=True,
                 error_score="raise",
             )
-            assert_array_equal(results["estimator"][0].classes_, [0, 1, 2, 4])
             key = "test_target" if isinstance(scoring, dict) else "test_score"
-            assert (results[key] > 0).all()
+            for fold, fitted in enumerate(results["estimator"]):
+                assert_array_equal(fitted.classes_, [0, 1, 2, 4])
+                test = results["indices"]["test"][fold]
+                weighted = fitted.score(X[test], y[test], sample_weight=weight[test])
+                assert results[key][fold] == pytest.approx(weighted)
+                assert weighted != pytest.approx(fitted.score(X[test], y[test]))
 
 
 def test_search_inside_a_pipeline_step_and_nested_searches(make, fashion):
@@ -201,7 +237,16 @@ def test_search_inside_a_pipeline_step_and_nested_searches(make, fashion):
         cv=ClassSplitCV(2, pretrain_classes=GTE5),
         scoring=target_scorer("f1_macro"),
     )
-    scores = cross_val_score(
-        inner, X, y, cv=ClassSplitCV(2, pretrain_classes=GTE5), error_score="raise"
+    results = cross_validate(
+        inner,
+        X,
+        y,
+        cv=ClassSplitCV(2, pretrain_classes=GTE5),
+        error_score="raise",
+        return_estimator=True,
+        return_indices=True,
     )
-    assert np.isfinite(scores).all()
+    for fold, search in enumerate(results["estimator"]):
+        rows = results["indices"]["test"][fold]
+        expected = scores_of(search, X[rows], y[rows])
+        assert results["test_score"][fold] == pytest.approx(expected["f1_macro"])

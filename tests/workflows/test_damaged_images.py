@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 PROGRAM = r"""
-import io, resource, struct, sys, time, warnings, zlib
+import io, resource, struct, sys, warnings, zlib
 from pathlib import Path
 
 import numpy as np
@@ -67,30 +67,38 @@ for number in range(500 - len(files)):
 decoder = ImageDecoder((64, 64, 3), "crop")
 DecodedRows([photo], decoder)[:]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-decoded, slowest = 0, 0.0
+faults = {}
 for name, content in files:
     path = folder / name
     path.write_bytes(content)
-    begin = time.perf_counter()
     try:
         check_image_headers([path])
         DecodedRows([str(path)], decoder)[:]
-        decoded += 1
     except (ValueError, OSError) as error:
         assert name in str(error), error
         assert "of 1 images cannot be read" in str(error), error
-    slowest = max(slowest, time.perf_counter() - begin)
+        faults[name] = str(error)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(len(files), decoded, (after - before) // 1024, round(slowest, 2))
+for name, _ in files:
+    kind, *sizes = name.split()
+    if kind == "bomb" and int(sizes[0]) * int(sizes[1]) > Image.MAX_IMAGE_PIXELS:
+        assert "Pillow's limit" in faults[name], faults[name]
+    # The content tells the format, not the ending.
+    assert not (kind.startswith("swapped.") and name in faults), faults[name]
+print(len(files), len(files) - len(faults), (after - before) // 1024)
 """
 
 
 def test_damaged_files_raise_documented_errors_that_name_them(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROGRAM, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    n_files, n_decoded, megabytes, _ = map(float, done.stdout.split())
+    n_files, n_decoded, megabytes = map(int, done.stdout.split())
     assert n_files == 500
     assert 50 <= n_decoded <= 400
     assert megabytes < 500

@@ -144,12 +144,11 @@ def fit_while_logged(pool, caplog, **params):
 
 
 def wait_for_line(caplog, beginning):
-    """Return the time of the first log line that begins so."""
+    """Wait until a log line begins so."""
     latest = time.monotonic() + 60
     while time.monotonic() < latest:
-        for record in [*caplog.records]:
-            if record.getMessage().startswith(beginning):
-                return record.created
+        if any(message.startswith(beginning) for message in caplog.messages):
+            return
         time.sleep(0.001)
     raise AssertionError(f"no line {beginning!r} in {caplog.messages}")
 
@@ -170,9 +169,9 @@ def test_a_fit_goes_on_when_the_holder_of_a_lease_is_killed(make, tmp_path, capl
         time.sleep(0.3)
         assert not any("epoch" in message for message in caplog.messages)
         holder.kill()
-        killed = time.time()
-        assert wait_for_line(caplog, "pretrain epoch 1/2") - killed < 2
         clf = fit.result(timeout=60)
+    # It was the end of the holder that ended the wait, not its silence.
+    assert "no longer waiting" not in caplog.text
     assert_array_equal(clf.predict_proba(X), expected.predict_proba(X))
     assert memory_report(tmp_path)["pretrainings_computed"] == 1
 
@@ -234,6 +233,7 @@ def test_fits_go_on_when_holders_of_leases_are_killed(make, tmp_path, caplog):
             holder.kill()
             killed = time.time()
             clf = fit.result(timeout=120)
+            assert "no longer waiting" not in caplog.text
             if is_waiting:
                 later = (record.created for record in caplog.records if record.created > killed)
                 seconds.append(next(later) - killed)
@@ -245,4 +245,3 @@ def test_fits_go_on_when_holders_of_leases_are_killed(make, tmp_path, caplog):
                 break
             assert seed < 3 * KILLS_OF_HOLDERS
     print(f"of {seed} kills, a fit waited in {len(seconds)}: at most {max(seconds):.2f} s more")
-    assert max(seconds) < 2
