@@ -1,6 +1,8 @@
 """A longer run goes on from a shorter one that memory has, with the bits of a straight one."""
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -209,6 +211,36 @@ def test_a_run_that_a_callback_ends_is_not_kept(make, fashion, tmp_path, assert_
     clf = make(epochs=3, memory=tmp_path).fit(*fashion)
     assert found(tmp_path) == 0
     assert_same(clf, make(epochs=3).fit(*fashion))
+
+
+def test_a_longer_run_waits_for_a_shorter_one(make, fashion, tmp_path, caplog, assert_same):
+    caplog.set_level(logging.INFO, "skfashion")
+    began, waits = threading.Event(), threading.Event()
+
+    class HoldTheFirstEpoch(FitCallback):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch":
+                began.set()
+                assert waits.wait(60)
+
+    class Waits(logging.Handler):
+        def emit(self, record):
+            if record.getMessage().startswith("waiting for another"):
+                waits.set()
+
+    handler = Waits()
+    logging.getLogger("skfashion").addHandler(handler)
+    shorter = make(epochs=2, memory=tmp_path).set_callbacks(HoldTheFirstEpoch())
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            ends = pool.submit(shorter.fit, *fashion)
+            assert began.wait(60)
+            longer = make(epochs=5, memory=tmp_path).fit(*fashion)
+            ends.result(60)
+    finally:
+        logging.getLogger("skfashion").removeHandler(handler)
+    assert found(tmp_path) == 2
+    assert_same(longer, make(epochs=5).fit(*fashion))
 
 
 def test_fine_tuning_that_is_quick_beside_its_size_is_not_kept(
