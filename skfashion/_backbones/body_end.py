@@ -59,12 +59,13 @@ def end_body_at(backbone: Backbone, body_until: str | int | None) -> Backbone:
         return backbone
     n_kept = backbone.stages.index(stage) + 1
     stages = backbone.stages[:n_kept]
-    default_freeze = backbone.default_freeze if backbone.default_freeze in stages else "features"
+    default_freeze, few_images_freeze = backbone.default_freeze, backbone.few_images_freeze
     return replace(
         backbone,
         build=BodyUntil(backbone.build, stage),
         stages=stages,
-        default_freeze=default_freeze,
+        default_freeze=default_freeze if default_freeze in stages else "features",
+        few_images_freeze=few_images_freeze if few_images_freeze in stages else None,
     )
 
 

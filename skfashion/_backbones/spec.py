@@ -3,7 +3,7 @@
 import pickle
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -310,3 +310,11 @@ def require_official_weights(backbone: Backbone) -> OfficialWeights:
             'weights, such as "mobilenet_v2".'
         )
     return backbone.official
+
+
+def with_smallest_side(backbone: Backbone, min_size: int) -> Backbone:
+    """Return a backbone with another smallest side; a smaller `default_size` is raised to it."""
+    default_size = backbone.default_size
+    if default_size is not None:
+        default_size = max(default_size, min_size)
+    return replace(backbone, min_size=min_size, default_size=default_size)

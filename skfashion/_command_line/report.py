@@ -142,9 +142,11 @@ def _format_facts(facts: dict[str, Any]) -> str:
 
 def _describe_model(model: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {"classes": ", ".join(map(str, model.classes_))}
-    for _, part in fitted_steps(model):
-        if has_backbone(part):
-            facts |= describe_input(part) | describe_network(part) | describe_training(part)
+    parts = [(name, part) for name, part in fitted_steps(model) if has_backbone(part)]
+    for name, part in parts:
+        prefix = f"{name}: " if len(parts) > 1 else ""
+        described = describe_input(part) | describe_network(part) | describe_training(part)
+        facts |= {f"{prefix}{fact}": value for fact, value in described.items()}
     return facts
 
 

@@ -254,7 +254,7 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
             f"{_format_labels(target_classes)} both name the target task and differ. Leave "
             "target_classes out."
         )
-    source = () if pretrain_classes is None else pretrain_classes
+    source = () if pretrain_classes is None else _to_set(pretrain_classes, "pretrain_classes")
     if not set(np.unique(y).tolist()) & {*target.tolist(), *source}:
         raise ValueError(
             f"y has none of classes={_format_labels(target)}, but {_format_labels(np.unique(y))}. "
@@ -290,7 +290,8 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
 
 def _to_set(labels, parameter: str) -> set:
     try:
-        return set(labels)
+        # As `tolist` has them: dates of NumPy have other hashes than those of Python.
+        return {label.item() if isinstance(label, np.generic) else label for label in labels}
     except TypeError:
         raise ValueError(f"{parameter} must be a flat list of labels, got {labels!r}.") from None
 

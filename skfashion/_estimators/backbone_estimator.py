@@ -8,7 +8,7 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from .._backbones.registry import pack_registered, register_unpickled
 from .._backbones.spec import Backbone
@@ -47,7 +47,14 @@ class BackboneEstimator(BaseEstimator):
         "reduced_decoding": ["boolean"],
         "input_size": [Interval(Integral, 1, None, closed="left"), None],
         "dtype": [StrOptions({"float32", "float64", "mixed_bfloat16"})],
+        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
+        "memory_limit": [Interval(Integral, 1, None, closed="left"), str, None],
     }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
 
     # -- Saving ----------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._backbones.freeze_points import resolve_layers
@@ -121,8 +121,6 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         **BackboneEstimator._parameter_constraints,
         "layer": [str, Integral, list, tuple],
         "pooling": [StrOptions({"average", "max", "flatten"})],
-        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
-        "memory_limit": [Interval(Integral, 1, None, closed="left"), str, None],
     }
 
     def __init__(
@@ -262,6 +260,5 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []
         return tags

@@ -386,8 +386,3 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         """
         check_is_fitted(self)
         self._fitted.save_backbone_weights(path)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any
 
 from .._backbones.body_end import end_body_at
 from .._backbones.registry import get_backbone
-from .._backbones.spec import HIDDEN_UNITS, Backbone
+from .._backbones.spec import HIDDEN_UNITS, Backbone, with_smallest_side
 from .._persistence.saved_classes import saved
 
 BATCH_SIZES = 16, 128
@@ -109,7 +108,7 @@ class FitSettings:
         n_source: int,
         n_target: int,
         smallest_class: int,
-        starts: bool,
+        is_partial: bool,
     ) -> "FitSettings":
         """Return the settings of a first fit.
 
@@ -121,8 +120,8 @@ class FitSettings:
             Rows of the two tasks.
         smallest_class : int
             Rows of the target class that has the fewest.
-        starts : bool
-            Whether this is a whole fit; not a call of `partial_fit`.
+        is_partial : bool
+            Whether this is a call of `partial_fit`.
         """
         # A head on a flattened feature map is better with a hidden layer, and a probe of that layer
         # was worse than random weights.
@@ -130,7 +129,7 @@ class FitSettings:
         averages = backbone.pooling != "flatten"
         few_images = params.weights is not None and n_target <= FEW_ROWS and averages
         can_probe = few_images and params.output_layer == "new"
-        probes = starts and (
+        probes = not is_partial and (
             params.head_init == "probe"
             or (params.head_init == "auto" and params.epochs == "auto" and can_probe)
         )
@@ -176,12 +175,12 @@ class FitSettings:
     def whole_backbone(self, params) -> Backbone:
         """Return the backbone, with the smallest side and the freeze point that suit few images."""
         backbone = get_backbone(params.backbone)
-        changes: dict[str, Any] = {}
-        if self.few_images and params.input_size is None and backbone.pretrained_size is not None:
-            changes["min_size"] = backbone.pretrained_size
-        if self.few_images and self.probes and backbone.few_images_freeze is not None:
-            changes["default_freeze"] = backbone.few_images_freeze
-        return replace(backbone, **changes) if changes else backbone
+        size, freeze_point = backbone.pretrained_size, backbone.few_images_freeze
+        if self.few_images and params.input_size is None and size is not None:
+            backbone = with_smallest_side(backbone, size)
+        if self.few_images and self.probes and freeze_point is not None:
+            backbone = replace(backbone, default_freeze=freeze_point)
+        return backbone
 
     def backbone(self, params) -> Backbone:
         """Return the backbone that the network is built with."""

@@ -127,10 +127,9 @@ def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
     """
     if hasattr(estimator, "best_estimator_"):
         return fitted_steps(estimator.best_estimator_)
-    wrapped = _wrapped_estimators(estimator) or getattr(estimator, "transformer_list", [])
     return [
         ("__".join(filter(None, (name, inner))), step)
-        for name, each in wrapped
+        for name, each in _wrapped_estimators(estimator)
         if each not in (None, "passthrough", "drop")
         for inner, step in fitted_steps(each)
     ] or [("", estimator)]
@@ -149,7 +148,7 @@ def _walk_to_classifier(
 
 
 def _wrapped_estimators(estimator: Any, *, fitted: bool = False) -> list[tuple[str, Any]]:
-    """Return the estimators that an estimator wraps, by name; the last one predicts."""
+    """Return the estimators that an estimator wraps, by name; the last one predicts, if any."""
     if fitted and hasattr(estimator, "best_estimator_"):
         return [("best_estimator_", estimator.best_estimator_)]
     if fitted and isinstance(estimator, BaseSearchCV):
@@ -159,6 +158,8 @@ def _wrapped_estimators(estimator: Any, *, fitted: bool = False) -> list[tuple[s
         )
     if hasattr(estimator, "steps"):
         return list(estimator.steps)
+    if hasattr(estimator, "transformer_list"):
+        return list(estimator.transformer_list)
     if hasattr(estimator, "estimator"):
         return [("estimator", estimator.estimator)]
     return []

@@ -10,6 +10,7 @@ from .._cache.store import Store
 from .._data.class_split import ClassSplit, encode
 from .._data.labelled_data import LabelledData, to_images
 from .._data.lazy_images import ImageFormat
+from .._keras.runtime import check_runtime
 from .._messages import warn_user
 from .._networks.architecture import Architecture, Weights
 from .._networks.head_size import warn_if_head_is_large
@@ -109,6 +110,7 @@ class Fit:
         previous : FitSettings or None
             The settings of the fit that this one continues.
         """
+        check_runtime()
         streams = RandomStreams(estimator.random_state)
         split.check_output_layer(estimator.output_layer)
         split.check_class_weight(estimator.class_weight)
@@ -311,7 +313,7 @@ class Fit:
 
         n_epochs = len(phase.epochs)
         with self.progress.phase(phase.name, n_epochs, train.index, get_attributes) as hooks:
-            if memory is None and self.checkpoint is None:
+            if not n_epochs or (memory is None and self.checkpoint is None):
                 return phase.train(start, encoded, encoded_validation, hooks)
             return restore_or_train(
                 phase,

@@ -51,7 +51,7 @@ def start_settings(
         return previous.continue_with(params)
     n_source = len(train.of_classes(split.source)) if split.pretrains else 0
     counts = [len(train.of_classes([label])) for label in split.target]
-    settings = FitSettings.resolve(params, n_source, sum(counts), min(counts), not is_partial)
+    settings = FitSettings.resolve(params, n_source, sum(counts), min(counts), is_partial)
     if settings.body_until != "auto":
         return settings
     backbone = settings.whole_backbone(params)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from joblib import Memory
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from .._backbones.recipe import OPTIMIZERS, SCHEDULES, Recipe
 from .._backbones.spec import Backbone
@@ -301,8 +301,6 @@ class TransferClassifier(BaseTransferClassifier):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "recipe": [Recipe, None],
-        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
-        "memory_limit": [Interval(Integral, 1, None, closed="left"), str, None],
         "checkpoint": [str, os.PathLike, None],
     }
 

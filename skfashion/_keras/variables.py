@@ -23,8 +23,6 @@ def create_without_kernels(next_creator, **options):
     tf.Variable
         The variable.
     """
-    if tf.distribute.has_strategy():  # `check_runtime` rejects it later
-        return next_creator(**options)
     variable = next_creator(**options | {"name": None, "shape": tf.TensorShape(None)})
     variable._shape = variable.value().shape
     variable.handle._handle_data = create_handle_data(variable.shape, variable.dtype)

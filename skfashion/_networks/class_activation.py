@@ -36,7 +36,7 @@ def get_class_activation(architecture: Architecture, layer: str | int | None) ->
         If TensorFlow cannot compute here: see `check_runtime`.
     """
     name = _resolve_feature_map(get_network(architecture), layer)
-    return build_class_activation(architecture, name)
+    return build_class_activation(architecture.traced, name)
 
 
 @lru_cache(maxsize=MAX_CLASS_ACTIVATIONS)

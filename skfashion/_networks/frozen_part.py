@@ -17,7 +17,7 @@ from .._data.chunks import bytes_of_row, chunk_rows
 from .._data.lazy_images import LazyImages
 from .._keras.tensorflow import keras
 from .architecture import Weights
-from .batch_function import run_batches
+from .batch_function import FixedBatchFunction, run_batches
 from .network import Network
 
 # Number of operations in the time of reading one byte. On two cores, a convolution of one channel
@@ -116,25 +116,21 @@ class FrozenPart:
 
     def predict_proba(self, images: ArraySource) -> np.ndarray:
         """Return class probabilities of shape (n, n_classes), by way of the features."""
-        head = self._network.head_function(self._freeze_point)
-        if self._shared_store is None:
-            return run_batches([*self._stages, head], self._weights, images)
-        probabilities = np.empty((len(images), *head.output_shape), head.float_type)
-        for chunk in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
-            features = self.features(_part_of(images, chunk))
-            probabilities[chunk] = run_batches([head], self._weights, features)
-        return probabilities
+        return self._apply(self._network.head_function(self._freeze_point), images)
 
     def head_inputs(self, images: ArraySource) -> np.ndarray:
         """Return the inputs of the output layer, of shape (n, n_inputs), in inference mode."""
-        function = self._network.head_input_function(self._freeze_point)
-        if self.is_empty:
-            return run_batches([function], self._weights, images)
-        inputs = np.empty((len(images), *function.output_shape), function.float_type)
+        return self._apply(self._network.head_input_function(self._freeze_point), images)
+
+    def _apply(self, function: FixedBatchFunction, images: ArraySource) -> np.ndarray:
+        """Return the output of a function of the features."""
+        if self._shared_store is None:
+            return run_batches([*self._stages, function], self._weights, images)
+        outputs = np.empty((len(images), *function.output_shape), function.float_type)
         for chunk in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
             features = self.features(_part_of(images, chunk))
-            inputs[chunk] = run_batches([function], self._weights, features)
-        return inputs
+            outputs[chunk] = run_batches([function], self._weights, features)
+        return outputs
 
     def chunks(self, n_rows, row_bytes):
         """Return slices of rows, whole batches, that take a bounded memory."""

@@ -10,7 +10,7 @@ import numpy as np
 from .._backbones.body_end import BodyUntil, end_body_at
 from .._backbones.catalog import BUILT_IN
 from .._backbones.registry import get_backbone
-from .._backbones.spec import Backbone
+from .._backbones.spec import Backbone, with_smallest_side
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from .._messages import warn_user
@@ -90,9 +90,9 @@ def decode_backbone(coded: dict[str, Any], backbones: Sequence[Backbone]) -> Bac
             f"The estimator was saved with a changed copy of backbone {backbone.name!r}, and is "
             f"loaded with the one that ships with skfashion. {_remedy(False)}"
         )
+    backbone = with_smallest_side(backbone, int(coded["min_size"]))
     # The first files of this format have no default_freeze.
-    default_freeze = coded.get("default_freeze", backbone.default_freeze)
-    return replace(backbone, min_size=int(coded["min_size"]), default_freeze=default_freeze)
+    return replace(backbone, default_freeze=coded.get("default_freeze", backbone.default_freeze))
 
 
 def _check_description(backbone, coded):

@@ -8,6 +8,7 @@ weights. safetensors checks that the arrays fill the file exactly.
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -65,14 +66,18 @@ def read_document(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
         If it cannot be read.
     """
     with path.open("rb") as file:
-        header = _read_header(file, path.stat().st_size)
+        status = os.fstat(file.fileno())
+        header = _read_header(file, status.st_size)
         metadata = _read_metadata(header)
         if _compute_checksum(file, header, metadata["checksum"]) != metadata["checksum"]:
             raise ValueError("its checksum does not match, so the file is damaged")
-    try:
-        arrays = safetensors.numpy.load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"its arrays cannot be read: {error}") from None
+        try:
+            arrays = safetensors.numpy.load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"its arrays cannot be read: {error}") from None
+        # If another process has saved to this path in between, the arrays are of another estimator.
+        if not os.path.samestat(status, path.stat()):
+            raise ValueError("another process replaced it during this call; repeat the call")
     return _parse(metadata["document"]), arrays
 
 

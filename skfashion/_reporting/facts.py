@@ -128,7 +128,8 @@ def format_value(value: Any) -> str:
     if isinstance(value, int | np.integer):
         return f"{value:,}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return " x ".join(map(str, value))
+        are_names = any(isinstance(each, str) for each in value)
+        return (", " if are_names else " x ").join(map(str, value))
     return "nothing" if value is None else str(value)
 
 

@@ -1,6 +1,7 @@
 """Bodies that end early: their stages, freeze points, files, pickles and Keras models."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,12 @@ def test_all_before_the_end_can_be_frozen(freeze_until):
 @pytest.mark.parametrize(("end", "expected"), [("block2_pool", "features"), (4, "block3_pool")])
 def test_the_default_freeze_point_exists(end, expected):
     assert end_body_at(get_backbone("vgg16"), end).default_freeze == expected
+
+
+@pytest.mark.parametrize(("end", "expected"), [("stem", None), ("norm", "norm")])
+def test_a_freeze_point_for_few_images_exists_or_is_left_out(end, expected):
+    backbone = replace(RESIDUAL, few_images_freeze="norm")
+    assert end_body_at(backbone, end).few_images_freeze == expected
 
 
 # -- Fits --------------------------------------------------------------------------------------

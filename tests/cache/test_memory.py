@@ -338,6 +338,12 @@ def test_stages_have_a_part_in_the_rates_of_layers(make, fashion, tmp_path):
     assert counts(tmp_path)["pretrainings_computed"] == 2
 
 
+def test_a_pretraining_of_no_epochs_is_neither_found_nor_computed(make, fashion, tmp_path):
+    make(**TRANSFER, pretrain_epochs=0, memory=tmp_path).fit(*fashion)
+    report = memory_report(tmp_path)
+    assert report["pretrainings_found"] == report["pretrainings_computed"] == 0
+
+
 def test_a_few_images_are_not_worth_a_file(make, fashion, tmp_path):
     clf = make(**TRANSFER, pretrain_epochs=0, epochs=0, memory=tmp_path).fit(*fashion)
     for row in range(3):

@@ -8,16 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_fscore_support
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer
 
 import skfashion
 from skfashion._command_line.evaluation import FileEvaluation, evaluate_files
+from skfashion._command_line.report import write_report
 from skfashion._reporting.evaluation import Evaluation
 from skfashion._reporting.pictures import draw_confusion_matrix
 from skfashion.datasets import load_image_folder
 from tests.command_line.conftest import ODD, PLAIN, write_photos
+
+NAMES = np.array([ODD, PLAIN])
+NO_MISTAKES = FileEvaluation(
+    y_true=NAMES,
+    y_pred=NAMES,
+    known_labels=NAMES,
+    files=np.array(["a.png", "b.png"]),
+    confidence=np.ones(2),
+)
 
 VOID = {"meta", "img"}
 
@@ -118,19 +129,21 @@ def test_the_page_has_scores_model_and_versions(text, model, upside_down):
     assert facts["folder"] == str(upside_down)
 
 
-def test_a_page_without_mistakes(model, tmp_path):
-    from skfashion._command_line.report import write_report
-
-    clf = skfashion.load(model)
-    names = np.array([ODD, PLAIN])
-    right = FileEvaluation(
-        y_true=names,
-        y_pred=names,
-        known_labels=names,
-        files=np.array(["a.png", "b.png"]),
-        confidence=np.ones(2),
+def test_the_page_describes_each_of_several_networks(photos, tmp_path):
+    X, y = load_image_folder(photos, return_X_y=True)
+    union = make_union(
+        *(skfashion.BackboneFeatures(layer=layer, input_size=8) for layer in ("conv1", "conv2"))
     )
-    write_report(tmp_path / "page.html", right, clf, "model.skf", "photos")
+    model = make_pipeline(union, LogisticRegression()).fit(X, y)
+    write_report(tmp_path / "page.html", NO_MISTAKES, model, "model.skf", "photos")
+    page = Page((tmp_path / "page.html").read_text())
+    facts = dict(zip(page.texts_in("dt"), page.texts_in("dd"), strict=True))
+    prefix = "featureunion__backbonefeatures"
+    assert [facts[f"{prefix}-{n}: layer of the features"] for n in (1, 2)] == ["conv1", "conv2"]
+
+
+def test_a_page_without_mistakes(model, tmp_path):
+    write_report(tmp_path / "page.html", NO_MISTAKES, skfashion.load(model), "model.skf", "photos")
     page = Page((tmp_path / "page.html").read_text())
     assert "No mistakes among 2 images." in page.texts_in("p")
     assert "1.000" in page.texts_in("strong")

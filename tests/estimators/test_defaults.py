@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from skfashion import TransferClassifier, memory_report
+from skfashion import TransferClassifier, load, memory_report
 from skfashion._estimators import defaults
 from skfashion._estimators.defaults import (
     BATCH_SIZES,
@@ -32,9 +32,9 @@ from tests.residual import RESIDUAL
 SIZES = [1, 100, 500, 2_000, 10_000, 30_000, 60_000]
 
 
-def resolve(n_rows, *, n_source=0, smallest_class=1000, starts=True, **params):
+def resolve(n_rows, *, n_source=0, smallest_class=1000, is_partial=False, **params):
     clf = TransferClassifier(**{"backbone": RESIDUAL} | params)
-    return FitSettings.resolve(clf, n_source, n_rows, smallest_class, starts)
+    return FitSettings.resolve(clf, n_source, n_rows, smallest_class, is_partial)
 
 
 @pytest.fixture
@@ -165,8 +165,8 @@ AUTO_EPOCHS = auto_epochs(100, auto_batch_size(100))
         (100, SMALL_RESNET | FILE, (True, True, 0, "auto")),
         (100, SMALL_RESNET | {"hidden_units": 16}, (False, False, 16, None)),
         (100, SMALL_RESNET | {"freeze_until": "dense"}, (False, False, HIDDEN_UNITS, None)),
-        (100, FILE | {"starts": False}, (True, False, HIDDEN_UNITS, None)),
-        (100, FILE | {"starts": False, "head_init": "probe"}, (True, False, HIDDEN_UNITS, None)),
+        (100, FILE | {"is_partial": True}, (True, False, HIDDEN_UNITS, None)),
+        (100, FILE | {"is_partial": True, "head_init": "probe"}, (True, False, HIDDEN_UNITS, None)),
     ],
     ids=str,
 )
@@ -198,6 +198,15 @@ def test_few_images_are_enlarged_to_the_size_of_pretraining(make, lt5, residual_
     params = {"backbone": large, "epochs": 0}
     assert make(weights=residual_path, **params).fit(*lt5).input_size_ == (40, 40)
     assert make(**params).fit(*lt5).input_size_ == (14, 14)
+
+
+def test_the_size_of_pretraining_may_exceed_that_of_files(make, lt5, residual_path, tmp_path):
+    row = replace(RESIDUAL, name="row", default_size=24, pretrained_size=40)
+    clf = make(backbone=row, weights=residual_path, epochs=0).fit(*lt5)
+    assert clf.input_size_ == (40, 40)
+    clf.save(tmp_path / "clf.skf")
+    loaded = load(tmp_path / "clf.skf", backbones=[row])
+    assert_array_equal(loaded.predict_proba(lt5[0]), clf.predict_proba(lt5[0]))
 
 
 def test_a_given_size_may_be_smaller_than_that_of_pretraining(make, lt5, residual_path):

@@ -133,7 +133,7 @@ def test_the_recipe_of_a_user_comes_before_the_backbones(make, lt5, weights_of):
 
 def config(make, **options):
     clf = make(recipe=Recipe(**options))
-    settings = FitSettings.resolve(clf, 0, 100, 10, starts=True)
+    settings = FitSettings.resolve(clf, 0, 100, 10, is_partial=False)
     backbone = get_backbone("small_cnn")
     recipe = fine_tuning_recipe(clf, backbone, settings, pretrains=False, is_partial=False)
     return fine_tuning_config(clf, recipe, settings, (None,))
@@ -147,7 +147,7 @@ def test_the_recipe_for_few_images_is_for_training_from_a_probe(head_init, n_row
     """A head that starts at random needs larger steps than one that starts at its best."""
     backbone = replace(RESIDUAL, few_images=Recipe(head_factor=0.125))
     clf = TransferClassifier(backbone, weights="body.weights.h5", head_init=head_init)
-    settings = FitSettings.resolve(clf, 0, n_rows, n_rows, starts=True)
+    settings = FitSettings.resolve(clf, 0, n_rows, n_rows, is_partial=False)
     recipe = fine_tuning_recipe(clf, backbone, settings, pretrains=False, is_partial=False)
     assert recipe.head_factor == (0.125 if is_used else 1.0)
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import (
     HalvingRandomSearchCV,
     RandomizedSearchCV,
 )
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
@@ -183,6 +183,10 @@ def test_other_steps_and_classifiers_of_a_grid():
         check_search(GridSearchCV(pipe, grid))
     for reason in ("layer=0 is not a stage", "layer='pool' is not one of", "'C' parameter"):
         assert reason in str(caught.value)
+    union = make_pipeline(make_union(BackboneFeatures()), LogisticRegression())
+    layers = {"featureunion__backbonefeatures__layer": [1, "pool"]}
+    with pytest.raises(ValueError, match=r"1 of 2 candidates.*\n.*layer='pool' is not one of"):
+        check_search(GridSearchCV(union, layers))
     either = Pipeline([("clf", SVC())])
     check_search(GridSearchCV(either, {"clf": [SVC(), TransferClassifier()]}))
 

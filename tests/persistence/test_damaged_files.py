@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skfashion import BackboneFeatures, Recipe, TransferClassifier, load, save
+from skfashion._persistence import file_format
 from skfashion._persistence.file_format import MOST_HEADER_BYTES, read_document, write_document
 
 BLANK = "0" * 64
@@ -70,6 +71,24 @@ def test_flipped_bits_and_cut_files(saved, refuses):
     for length in [0, 1, 7, 8, 9, n_header, n_header + 8, len(content) - 1]:
         refuses(content[:length])
     refuses(content + b"\0", "damaged")
+
+
+def test_a_file_that_is_replaced_while_it_is_read(saved, tmp_path, monkeypatch):
+    """The document and the arrays would come from two estimators."""
+    content, *_ = saved
+    path, other = tmp_path / "a.skf", tmp_path / "other.skf"
+    path.write_bytes(content)
+    other.write_bytes(content)
+    compute_checksum = file_format._compute_checksum
+
+    def replace_after(*args):
+        checksum = compute_checksum(*args)
+        other.replace(path)
+        return checksum
+
+    monkeypatch.setattr(file_format, "_compute_checksum", replace_after)
+    with pytest.raises(ValueError, match=r"a\.skf.*another process replaced it.*repeat the call"):
+        load(path)
 
 
 def test_other_files(refuses):

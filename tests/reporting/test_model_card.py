@@ -157,6 +157,12 @@ def test_features_alone_and_two_networks(images):
         model_card(union, X, y)
 
 
+def test_layers_are_listed(images):
+    features = BackboneFeatures(layer=["conv1", "conv2"], random_state=0).fit(images[0])
+    facts = [row for table in Page(str(features.card())).tables for row in table if len(row) == 2]
+    assert dict(facts)["layer of the features"] == "conv1, conv2"
+
+
 def test_weights_of_a_file_and_folders_stay_private(body_path, lt5, make, tmp_path):
     clf = make(weights=body_path, memory=str(tmp_path), random_state=0, epochs=1).fit(*lt5)
     page = str(clf.card(file=tmp_path / "model.skf"))
