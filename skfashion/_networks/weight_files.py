@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import safetensors.numpy
 
-from .._atomic_files import write_file
+from .._atomic_files import resolve_output, write_file
 from .._backbones.spec import WEIGHT_FORMATS, check_weights
 from .graph import Graph, Weights
 from .hdf5_files import check_readable, mark_as_readable, read_layout
@@ -131,25 +131,21 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
     Raises
     ------
     OSError
-        If there is no such folder, or the file cannot be written.
+        If there is no such folder, the path is a folder, or the file cannot be written.
     ValueError
         If the name has another ending.
     """
-    path = Path(path).expanduser()
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
-        )
-    if not path.name.endswith((KERAS_SUFFIX, SAFETENSORS_SUFFIX)):
+    # The ending of a link determines the format, not that of its target.
+    name = Path(path).name
+    if not name.endswith((KERAS_SUFFIX, SAFETENSORS_SUFFIX)):
         raise ValueError(
             f"path={str(path)!r} must end in {KERAS_SUFFIX!r} or {SAFETENSORS_SUFFIX!r}."
         )
+    path = resolve_output(path)
     body_weights = {variable.path: weights[variable.path] for variable in graph.body.weights}
-    if path.name.endswith(SAFETENSORS_SUFFIX):
+    if name.endswith(SAFETENSORS_SUFFIX):
         content = safetensors.numpy.save(body_weights)
     else:
         content = to_keras3(graph.body, body_weights)
-    # A link is followed; otherwise it would be replaced.
-    path = path.resolve()
     write_file(path, content)
     mark_as_readable(path, _shapes(graph))
