@@ -6,6 +6,8 @@ import tempfile
 
 import numpy as np
 
+from .chunks import count_bytes
+
 # TensorFlow takes memory over without a copy only at this alignment, in bytes.
 _ALIGNMENT = 64
 
@@ -20,7 +22,7 @@ def free_disk() -> int:
 
 def memory_buffer(shape: tuple[int, ...], dtype) -> np.ndarray:
     """Return an empty array that TensorFlow can take over without a copy."""
-    n_bytes = _count_bytes(shape, dtype)
+    n_bytes = count_bytes(shape, dtype)
     buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
     begin = -buffer.ctypes.data % _ALIGNMENT
     return buffer[begin : begin + n_bytes].view(dtype).reshape(shape)
@@ -37,9 +39,5 @@ def file_buffer(shape: tuple[int, ...], dtype) -> np.memmap:
     with tempfile.TemporaryFile(prefix="skfashion-") as file:
         # A full disk ends the process that writes into a sparse file.
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, _count_bytes(shape, dtype))
+            os.posix_fallocate(file.fileno(), 0, count_bytes(shape, dtype))
         return np.memmap(file, dtype=dtype, shape=shape)
-
-
-def _count_bytes(shape, dtype) -> int:
-    return int(np.prod(shape)) * np.dtype(dtype).itemsize

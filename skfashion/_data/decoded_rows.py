@@ -12,6 +12,7 @@ import numpy as np
 
 from . import chunks
 from .buffers import file_buffer, free_disk
+from .chunks import count_bytes
 from .image_decoding import ImageDecoder
 from .image_files import unreadable_files
 from .image_list import is_path
@@ -100,7 +101,7 @@ class DecodedRows:
     @cached_property
     def _buffer(self) -> np.ndarray | None:
         """An array for all decoded rows; `None` if it does not fit."""
-        n_bytes = int(np.prod(self.shape))
+        n_bytes = count_bytes(self.shape, self.dtype)
         if n_bytes <= chunks.MOST_DECODED_BYTES:
             return np.empty(self.shape, self.dtype)
         if n_bytes > MOST_OF_FREE_DISK * free_disk():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .chunks import scan_chunks
+from .chunks import count_bytes, scan_chunks
 from .image_shapes import find_image_shape, warn_if_ambiguous
 from .pixel_range import (
     WHITE,
@@ -169,7 +169,7 @@ class LazyImages:
     @property
     def nbytes(self) -> int:
         """Size in bytes of all images together."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        return count_bytes(self.shape, self.dtype)
 
     def __getitem__(self, indices: Any) -> np.ndarray:
         """Return the images at a slice or an array of indices, as a view where possible."""

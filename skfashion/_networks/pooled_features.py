@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from .._cache.store import Store
+from .._data.chunks import count_bytes
 from .._keras.runtime import check_runtime
 from .architecture import BodyArchitecture
 from .batch_function import run_batches
@@ -111,7 +112,7 @@ class PooledFeatures:
     @cached_property
     def is_worth_a_file(self) -> bool:
         """Whether features are read from a file faster than they are computed."""
-        row_bytes = self.n_features * np.dtype(self.graph.architecture.float_type).itemsize
+        row_bytes = count_bytes((self.n_features,), self.graph.architecture.float_type)
         return count_operations(self._models) / row_bytes > OPERATIONS_PER_BYTE_OF_FILE
 
     def features(self, weights: Weights, images) -> np.ndarray:

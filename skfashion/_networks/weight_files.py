@@ -16,6 +16,7 @@ import safetensors.numpy
 
 from .._atomic_files import resolve_output, write_file
 from .._backbones.spec import WEIGHT_FORMATS, check_weights
+from .._data.chunks import count_bytes
 from .graph import Graph, Weights
 from .hdf5_files import check_readable, mark_as_readable, read_layout
 from .keras2_layout import pair_keras2
@@ -91,9 +92,9 @@ def _open_weights(path: Path, graph: Graph, has_known_hash: bool) -> Iterator[Pa
             names = file.keys()
             yield partial(pair_by_path, {name: _Tensor(file, name) for name in names})
         return
-    content = unpack_weights(path, _count_bytes(graph)) if is_zipfile(path) else None
+    content = unpack_weights(path, _count_body_bytes(graph)) if is_zipfile(path) else None
     if not has_known_hash:
-        check_readable(path, content, _shapes(graph), _count_bytes(graph))
+        check_readable(path, content, _shapes(graph), _count_body_bytes(graph))
     with h5py.File(content or path) as file:
         arrays, layers = read_layout(file)
         yield (
@@ -112,11 +113,8 @@ class _Tensor:
         return self._file.get_tensor(self._name)
 
 
-def _count_bytes(graph):
-    return sum(
-        int(np.prod(variable.shape)) * np.dtype(variable.dtype).itemsize
-        for variable in graph.body.weights
-    )
+def _count_body_bytes(graph):
+    return sum(count_bytes(variable.shape, variable.dtype) for variable in graph.body.weights)
 
 
 def _shapes(graph):
