@@ -8,6 +8,8 @@ import numpy as np
 
 from .chunks import count_bytes
 
+# Other processes may also need the disk.
+MOST_OF_FREE_DISK = 0.5
 # TensorFlow takes memory over without a copy only at this alignment, in bytes.
 _ALIGNMENT = 64
 
@@ -18,6 +20,11 @@ def free_disk() -> int:
         return shutil.disk_usage(tempfile.gettempdir()).free
     except OSError:
         return 0
+
+
+def fits_on_disk(n_bytes: int) -> bool:
+    """Return whether a temporary file of this size leaves enough of the disk free."""
+    return n_bytes <= MOST_OF_FREE_DISK * free_disk()
 
 
 def memory_buffer(shape: tuple[int, ...], dtype) -> np.ndarray:
