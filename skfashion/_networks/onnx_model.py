@@ -17,8 +17,7 @@ from .._keras.normalization_constants import embed_normalization_constants
 from .._keras.portable_operations import use_portable_operations
 from .._keras.runtime import check_runtime
 from .._keras.tensorflow import kept_log_level, keras, silent_standard_error, tf
-from .architecture import Architecture
-from .graph import Weights
+from .architecture import Architecture, Weights
 from .network import Network
 
 _SUFFIX = ".onnx"

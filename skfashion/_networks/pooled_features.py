@@ -9,11 +9,10 @@ import numpy as np
 from .._cache.store import Store
 from .._data.chunks import count_bytes
 from .._keras.runtime import check_runtime
-from .architecture import BodyArchitecture
+from .architecture import BodyArchitecture, Weights
 from .batch_function import run_batches
 from .body import Body, Output, get_body
 from .frozen_part import OPERATIONS_PER_BYTE_OF_FILE, count_operations
-from .graph import Weights
 from .pooled_pass import PooledPass
 from .shared_features import find_or_compute
 

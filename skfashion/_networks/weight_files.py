@@ -17,7 +17,8 @@ import safetensors.numpy
 from .._atomic_files import resolve_output, write_file
 from .._backbones.spec import WEIGHT_FORMATS, check_weights
 from .._data.chunks import count_bytes
-from .graph import Graph, Weights
+from .architecture import Weights
+from .graph import Graph
 from .hdf5_files import check_readable, mark_as_readable, read_layout
 from .keras2_layout import pair_keras2
 from .keras3_layout import KERAS_SUFFIX, pair_keras3, to_keras3
