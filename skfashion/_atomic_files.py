@@ -8,6 +8,27 @@ from uuid import uuid4
 UNFINISHED = ".unfinished"
 
 
+def resolve_output(path: str | os.PathLike) -> Path:
+    """Return the absolute path of a user's file to write, after a check of its folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    IsADirectoryError
+        If the path is a folder.
+    """
+    # A link is followed; otherwise it would be replaced.
+    path = Path(path).expanduser().resolve()
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
+        )
+    if path.is_dir():
+        raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file in it.")
+    return path
+
+
 @contextmanager
 def open_to_write(path: Path):
     """Open a file to write; it gets its name when the block ends without an error."""

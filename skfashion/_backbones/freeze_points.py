@@ -18,6 +18,11 @@ def choose_freeze_until(params, backbone: Backbone, pretrains: bool) -> str | in
     return backbone.default_freeze if has_kept_weights(params, pretrains) else None
 
 
+def list_freeze_points(backbone: Backbone) -> list[str | None]:
+    """Return the freeze points from nothing to the whole body, which ends with the last stage."""
+    return [None, *backbone.stages[:-1], "features"]
+
+
 def resolve_freeze_point(backbone: Backbone, value: str | int | None, parameter: str) -> str | None:
     """Return the name of a freeze point that may be given as a number of stages.
 
@@ -56,9 +61,7 @@ def resolve_freeze_point(backbone: Backbone, value: str | int | None, parameter:
             f"stages, {list(stages)}. Give a number from {-len(stages)} to {len(stages)}, or a "
             "name."
         )
-    if count == len(stages):
-        return "features"
-    return stages[count - 1] if count else None
+    return list_freeze_points(backbone)[count]
 
 
 def resolve_layer(backbone: Backbone, layer: str | int) -> str:
@@ -110,7 +113,6 @@ def resolve_layers(backbone: Backbone, layer: str | int | Sequence[str | int]) -
 
 def describe_numbers(backbone: Backbone) -> str:
     """Return which number stands for which freeze point, for an error."""
-    numbered = [f"{count} is {stage!r}" for count, stage in enumerate(backbone.stages[:-1], 1)]
-    return ", ".join(["as numbers, 0 is None (nothing)", *numbered]) + (
-        f" and {len(backbone.stages)} is 'features' (the whole body)"
-    )
+    numbered = [f"{n} is {point!r}" for n, point in enumerate(list_freeze_points(backbone))]
+    numbered[0] += " (nothing)"
+    return f"as numbers, {', '.join(numbered[:-1])} and {numbered[-1]} (the whole body)"

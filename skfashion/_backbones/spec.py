@@ -180,16 +180,13 @@ class Backbone:
         if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
             raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
         check_layer_names(self.stages, self.name)
-        if self.pretrained_size is not None and self.pretrained_size < self.min_size:
-            raise ValueError(
-                f"pretrained_size={self.pretrained_size} is smaller than min_size={self.min_size}, "
-                "the smallest image that the body takes. Give at least that, or None."
-            )
-        if self.default_size is not None and self.default_size < self.min_size:
-            raise ValueError(
-                f"default_size={self.default_size} is smaller than min_size={self.min_size}, the "
-                "smallest image that the body takes. Give at least that, or None."
-            )
+        for name in ("pretrained_size", "default_size"):
+            size = getattr(self, name)
+            if size is not None and size < self.min_size:
+                raise ValueError(
+                    f"{name}={size} is smaller than min_size={self.min_size}, the smallest image "
+                    "that the body takes. Give at least that, or None."
+                )
         if self.hidden_units < 0:
             raise ValueError(
                 f"hidden_units={self.hidden_units} is negative. Give a number of units, or 0 for "

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._atomic_files import open_to_write
 from .._data import chunks
-from .._data.chunks import chunk_rows
+from .._data.chunks import chunk_rows, count_bytes
 from .checked_arrays import read_arrays, write_arrays
 from .leases import ROWS
 from .store import Store, mark_as_used, remove_unit, walk_files
@@ -64,10 +64,7 @@ class RowTable:
     @property
     def row_bytes(self) -> int:
         """Bytes that the features of a row take."""
-        return self._bytes_of(self.shape)
-
-    def _bytes_of(self, shape):
-        return int(np.prod(shape)) * self.dtype.itemsize
+        return count_bytes(self.shape, self.dtype)
 
     def has(self, hashes: np.ndarray) -> np.ndarray:
         """Return for each row whether an index has it, as an array of bool of shape (n,)."""
@@ -111,7 +108,8 @@ class RowTable:
         # File by file, each is read from front to back.
         found = found[np.argsort(file_of[found], kind="stable")]
         shape, block_bytes = self._part_shapes[part], block_bytes or chunks.BLOCK_BYTES
-        for block in chunk_rows(len(found), self._bytes_of(shape), block_bytes, batch_size):
+        part_bytes = count_bytes(shape, self.dtype)
+        for block in chunk_rows(len(found), part_bytes, block_bytes, batch_size):
             indices = found[block]
             features = np.empty((len(indices), *shape), self.dtype)
             is_read = np.ones(len(indices), bool)

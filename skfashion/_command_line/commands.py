@@ -17,7 +17,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from .._data.image_files import check_image_headers, describe_fault, find_fault, import_pillow
+from .._data.image_files import check_image_headers, describe_fault, find_faults, import_pillow
 from .._estimators.transfer_classifier import TransferClassifier
 from .._persistence.save_and_load import load, save
 from ..datasets import load_image_folder
@@ -220,7 +220,7 @@ def _expand(path: str) -> list[str]:
 
 def _predict_files(model: Any, paths: list[str]) -> Iterator[tuple[str, Any]]:
     """Yield each file with its probabilities, or with its fault."""
-    faults = {path: fault for path in paths if (fault := find_fault(path)) is not None}
+    faults = find_faults(paths)
     found = iter(_predict_readable(model, [path for path in paths if path not in faults]))
     for path in paths:
         yield (path, faults[path]) if path in faults else (path, next(found))

@@ -51,10 +51,10 @@ def _check_items(X) -> None:
         )
 
 
-def _check_same_shape(images, cause=None) -> None:
+def _check_same_shape(images, cause: ValueError) -> None:
     """Check that a sequence of images has one shape.
 
-    Sequences of anything else than images pass. `cause` is the error of NumPy, if there was one.
+    Sequences of anything else than images pass. `cause` is the error of NumPy.
     """
     try:
         shapes = list(dict.fromkeys(np.shape(image) for image in images))

@@ -6,6 +6,10 @@ import tempfile
 
 import numpy as np
 
+from .chunks import count_bytes
+
+# Other processes may also need the disk.
+MOST_OF_FREE_DISK = 0.5
 # TensorFlow takes memory over without a copy only at this alignment, in bytes.
 _ALIGNMENT = 64
 
@@ -18,9 +22,14 @@ def free_disk() -> int:
         return 0
 
 
+def fits_on_disk(n_bytes: int) -> bool:
+    """Return whether a temporary file of this size leaves enough of the disk free."""
+    return n_bytes <= MOST_OF_FREE_DISK * free_disk()
+
+
 def memory_buffer(shape: tuple[int, ...], dtype) -> np.ndarray:
     """Return an empty array that TensorFlow can take over without a copy."""
-    n_bytes = _count_bytes(shape, dtype)
+    n_bytes = count_bytes(shape, dtype)
     buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
     begin = -buffer.ctypes.data % _ALIGNMENT
     return buffer[begin : begin + n_bytes].view(dtype).reshape(shape)
@@ -37,9 +46,5 @@ def file_buffer(shape: tuple[int, ...], dtype) -> np.memmap:
     with tempfile.TemporaryFile(prefix="skfashion-") as file:
         # A full disk ends the process that writes into a sparse file.
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, _count_bytes(shape, dtype))
+            os.posix_fallocate(file.fileno(), 0, count_bytes(shape, dtype))
         return np.memmap(file, dtype=dtype, shape=shape)
-
-
-def _count_bytes(shape, dtype) -> int:
-    return int(np.prod(shape)) * np.dtype(dtype).itemsize

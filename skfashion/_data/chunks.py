@@ -91,4 +91,9 @@ def predict_in_chunks(predict: Callable, X, rows: np.ndarray) -> np.ndarray:
 
 def bytes_of_row(array: ArraySource) -> int:
     """Return the size of a row of an array in bytes."""
-    return int(np.prod(array.shape[1:])) * array.dtype.itemsize
+    return count_bytes(array.shape[1:], array.dtype)
+
+
+def count_bytes(shape: tuple[int, ...], dtype) -> int:
+    """Return the size in bytes of an array of this shape and type."""
+    return int(np.prod(shape)) * np.dtype(dtype).itemsize

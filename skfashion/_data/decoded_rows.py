@@ -11,14 +11,12 @@ import joblib
 import numpy as np
 
 from . import chunks
-from .buffers import file_buffer, free_disk
+from .buffers import file_buffer, fits_on_disk
+from .chunks import count_bytes
 from .image_decoding import ImageDecoder
 from .image_files import unreadable_files
 from .image_list import is_path
 from .read_ahead import get_stop_check
-
-# Other processes may also need the disk.
-MOST_OF_FREE_DISK = 0.5
 
 
 class DecodedRows:
@@ -100,10 +98,10 @@ class DecodedRows:
     @cached_property
     def _buffer(self) -> np.ndarray | None:
         """An array for all decoded rows; `None` if it does not fit."""
-        n_bytes = int(np.prod(self.shape))
+        n_bytes = count_bytes(self.shape, self.dtype)
         if n_bytes <= chunks.MOST_DECODED_BYTES:
             return np.empty(self.shape, self.dtype)
-        if n_bytes > MOST_OF_FREE_DISK * free_disk():
+        if not fits_on_disk(n_bytes):
             return None
         try:
             return file_buffer(self.shape, self.dtype)

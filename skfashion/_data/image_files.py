@@ -63,8 +63,7 @@ def check_image_headers(paths: Sequence[str | os.PathLike]) -> None:
         If all that is wrong is that files may not be read.
     """
     import_pillow()
-    faults = {path: fault for path in paths if (fault := find_fault(path)) is not None}
-    if faults:
+    if faults := find_faults(paths):
         raise unreadable_files(faults, len(paths))
 
 
@@ -102,9 +101,18 @@ def describe_fault(fault: Exception) -> str:
     return str(fault) or type(fault).__name__
 
 
-def find_fault(path) -> Exception | None:
-    """Return the fault of a file, `None` if its header is valid."""
-    if isinstance(path, str) and _URL.match(path):
+def is_url(path: str) -> bool:
+    """Return whether a path is a URL."""
+    return _URL.match(path) is not None
+
+
+def find_faults(paths: Iterable) -> dict[Any, Exception]:
+    """Return the fault of each file whose header is not valid, by path."""
+    return {path: fault for path in paths if (fault := _find_fault(path)) is not None}
+
+
+def _find_fault(path) -> Exception | None:
+    if isinstance(path, str) and is_url(path):
         return ValueError("it is a URL: download the file, and pass its path")
     try:
         status = Path(path).stat()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .chunks import scan_chunks
+from .chunks import count_bytes, scan_chunks
 from .image_shapes import find_image_shape, warn_if_ambiguous
 from .pixel_range import (
     WHITE,
@@ -62,7 +62,7 @@ class ImageFormat:
             If a parameter contradicts the rows, or a first batch does not determine the range.
         """
         declared = check_pixel_range(pixel_range)
-        if rows.is_decoded:
+        if rows.is_from_images:
             declared = check_range_of_decoded(declared)
         found_shape = find_image_shape(shape, rows.shape[1], image_shape)
         if shape is None and image_shape is None:
@@ -87,7 +87,7 @@ class ImageFormat:
                 f"{self.pixel_range}, but pixel_range={pixel_range!r}. Fit a new estimator for "
                 "another range."
             )
-        if declared is None and is_partial and not rows.is_decoded:
+        if declared is None and is_partial and not rows.is_from_images:
             check_later_batch(rows, self.pixel_range)
 
     def check_values(self, rows: RowSubset) -> None:
@@ -98,7 +98,7 @@ class ImageFormat:
         ValueError
             If they are far too large or too small.
         """
-        if not rows.is_decoded:
+        if not rows.is_from_images:
             check_finite_when_scaled(rows, self.pixel_range)
 
     def lazy_images(self, rows: RowSubset, float_type: str, name: str = "X") -> "LazyImages":
@@ -122,12 +122,12 @@ class ImageFormat:
             If pixels are so far outside that a network cannot compute with them.
         """
         image_format = self
-        if rows.is_decoded:
+        if rows.is_from_images:
             image_format = replace(self, pixel_range=range_of_decoded(self.pixel_range))
         if rows.dtype == np.uint8 and image_format.pixel_range == (0.0, WHITE):
             return LazyImages(image_format, rows, np.dtype(np.uint8))
         self.check_values(rows)
-        if not rows.is_decoded:
+        if not rows.is_from_images:
             warn_if_outside(rows, self.pixel_range, name)
         return LazyImages(image_format, rows, np.dtype(float_type))
 
@@ -169,7 +169,7 @@ class LazyImages:
     @property
     def nbytes(self) -> int:
         """Size in bytes of all images together."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        return count_bytes(self.shape, self.dtype)
 
     def __getitem__(self, indices: Any) -> np.ndarray:
         """Return the images at a slice or an array of indices, as a view where possible."""

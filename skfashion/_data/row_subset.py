@@ -42,7 +42,7 @@ class RowSubset:
         return self.array.dtype
 
     @property
-    def is_decoded(self) -> bool:
+    def is_from_images(self) -> bool:
         """Whether rows are images that are decoded, with pixels from 0 to 255."""
         return isinstance(self.array, DecodedRows)
 

@@ -33,6 +33,8 @@ KINDS_OF_LABELS = {
     "M": "dates",
     "m": "times",
 }
+# scikit-learn's attributes of a fitted estimator that describe `X`.
+INPUT_ATTRIBUTES = ("n_features_in_", "feature_names_in_")
 # If all weights are smaller, they are zero in float32.
 LEAST_WEIGHT = 1 / MOST_WEIGHT
 
@@ -40,12 +42,11 @@ LEAST_WEIGHT = 1 / MOST_WEIGHT
 @contextmanager
 def input_kept_on_failure(estimator):
     """Restore `n_features_in_` and `feature_names_in_` of the last fit if this one fails."""
-    names = ("n_features_in_", "feature_names_in_")
-    before = {name: value for name, value in vars(estimator).items() if name in names}
+    before = {name: value for name, value in vars(estimator).items() if name in INPUT_ATTRIBUTES}
     try:
         yield
     except BaseException:
-        for name in names:
+        for name in INPUT_ATTRIBUTES:
             vars(estimator).pop(name, None)
         vars(estimator).update(before)
         raise

@@ -14,13 +14,13 @@ from .._backbones.registry import pack_registered, register_unpickled
 from .._backbones.spec import Backbone
 from .._data.class_names import ClassNames
 from .._data.image_decoding import RESIZES
+from .._data.validation import INPUT_ATTRIBUTES
 from .._messages import warn_user
 from .._persistence.save_and_load import save
 from .._reporting.card_sections import build_card
 from .._reporting.model_card import ModelCard
 from .._version import __version__
 
-_INPUT_ATTRIBUTES = "n_features_in_", "feature_names_in_"
 # The attribute that scikit-learn's `set_output` sets.
 _OUTPUT_CONFIG = "_sklearn_output_config"
 
@@ -142,7 +142,7 @@ class BackboneEstimator(BaseEstimator):
         estimator._validate_params()
         if values["fitted"] is not None:
             estimator._set_fitted_state(values["fitted"])
-        for name in _INPUT_ATTRIBUTES:
+        for name in INPUT_ATTRIBUTES:
             if name in values["input"]:
                 setattr(estimator, name, values["input"][name])
         # The first files of this format have no such entry.
@@ -151,7 +151,7 @@ class BackboneEstimator(BaseEstimator):
         return estimator
 
     def _input_attributes(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _INPUT_ATTRIBUTES if name in vars(self)}
+        return {name: getattr(self, name) for name in INPUT_ATTRIBUTES if name in vars(self)}
 
     def _fitted_state(self) -> Any:
         """Return the fitted state."""

@@ -96,7 +96,7 @@ def export_onnx(
     >>> {entry.key: entry.value for entry in model.metadata_props}["labels"]
     '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]'
     """
-    classifier = fitted_classifier(estimator, "estimator must be")
+    classifier = fitted_classifier(estimator)
     if changes_images(estimator, fitted=True):
         raise ValueError(
             "estimator has steps that change images before the classifier gets them, which the "

@@ -115,7 +115,7 @@ class Fit:
         split.check_output_layer(estimator.output_layer)
         split.check_class_weight(estimator.class_weight)
         check_training_options(estimator, is_partial)
-        float_type = "float64" if estimator.dtype == "float64" else "float32"
+        float_type = Architecture.choose_float_type(estimator.dtype)
         train, validation = to_images(train, validation, image_format, float_type)
         store = open_memory(estimator, split.pretrains)
         settings = start_settings(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import check_cv
 
+from .._backbones.freeze_points import list_freeze_points
 from .._data.class_split import encode
 from .._networks.loss_gradient import LossGradient
 from .._training.head_probe import LinearProbe
@@ -79,7 +80,7 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
             gradient_ratio=ratio,
         )
         for point, scores, ratio in zip(
-            _list_points(fit),
+            list_freeze_points(fit.network.architecture.backbone),
             _probe_scores(fit, weights, sample, folds),
             _gradient_ratios(fit, weights, sample),
             strict=True,
@@ -98,10 +99,6 @@ def _positions(sample, data, fold) -> tuple[np.ndarray, ...]:
     return train, test
 
 
-def _list_points(fit) -> list[str | None]:
-    return [None, *fit.network.architecture.backbone.stages[:-1], "features"]
-
-
 # -- Probes ------------------------------------------------------------------------------------
 
 
@@ -116,7 +113,7 @@ def _probe_scores(fit, weights, data, folds) -> list[np.ndarray]:
 def _pooled_features(fit, weights, images) -> list[np.ndarray]:
     """Return the average of each stage's output, from one pass."""
     body = fit.network.architecture.body()
-    layers = [*body.backbone.stages[:-1], "features"]
+    layers = [point for point in list_freeze_points(body.backbone) if point]
     return compute_stage_features(body, layers, "average", weights, images, fit.store)
 
 
@@ -141,7 +138,7 @@ def _gradient_ratios(fit, weights, data) -> list[float]:
     targets = encode(classes, data.y)
     gradients = LossGradient(fit.network).compute(weights, data.X, targets, data.weight)
     ratios, before = [], set[str]()
-    for point in _list_points(fit):
+    for point in list_freeze_points(fit.network.architecture.backbone):
         frozen = {*fit.network.paths_frozen_at(point)} & {*gradients}
         of_gradient, of_weights = (_norm(each, frozen - before) for each in (gradients, weights))
         ratios.append(of_gradient / of_weights if of_weights else np.nan)

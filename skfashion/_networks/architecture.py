@@ -82,10 +82,15 @@ class BodyArchitecture:
             np.clip(PREDICTION_BATCH * _PIXELS_OF_FULL_BATCH // n_pixels, 1, PREDICTION_BATCH)
         )
 
+    @staticmethod
+    def choose_float_type(dtype: str) -> str:
+        """Return NumPy's name of the type of inputs and outputs of a network of this `dtype`."""
+        return "float64" if dtype == "float64" else "float32"
+
     @property
     def float_type(self) -> str:
         """NumPy's name of the type of inputs and outputs."""
-        return "float64" if self.dtype == "float64" else "float32"
+        return self.choose_float_type(self.dtype)
 
 
 @dataclass(frozen=True)

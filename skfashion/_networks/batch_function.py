@@ -28,6 +28,25 @@ def call_with_weights(model, weights, inputs):
     return outputs
 
 
+def weight_specs(model) -> list:
+    """Return the shapes and types of a Keras model's weights, as `call_with_weights` takes them."""
+    return [tf.TensorSpec(variable.shape, variable.dtype) for variable in model.weights]
+
+
+def weight_tensors(model, weights: Weights) -> list:
+    """Return a Keras model's weights as tensors, as `call_with_weights` takes them."""
+    return [tf.convert_to_tensor(weights[variable.path]) for variable in model.weights]
+
+
+def pad_rows(rows, n_rows: int, dtype) -> np.ndarray:
+    """Return rows of a type, followed by as many rows of zeros as are missing."""
+    rows = np.asarray(rows, dtype)
+    if len(rows) == n_rows:
+        return rows
+    zeros = np.zeros((n_rows - len(rows), *rows.shape[1:]), dtype)
+    return np.concatenate([rows, zeros])
+
+
 class BatchFunction(Protocol):
     """A function of batches of one size, whose weights are arguments."""
 
@@ -66,13 +85,13 @@ class FixedBatchFunction:
                 lambda weights, batch: tf.cast(
                     activation(call_with_weights(model, weights, batch)), float_type
                 ),
-                [tf.TensorSpec(v.shape, v.dtype) for v in model.weights],
+                weight_specs(model),
                 tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), float_type),
             )
 
     def bind(self, weights: Weights) -> Callable:
         """Return a function from a batch to the output, with these weights."""
-        tensors = [tf.convert_to_tensor(weights[path]) for path in self.paths]
+        tensors = weight_tensors(self.model, weights)
         return lambda batch: self._run(tensors, batch)
 
 
@@ -114,7 +133,7 @@ def run_batches(
 
     def run_batch(start_and_rows):
         start, rows = start_and_rows
-        result = tf.convert_to_tensor(_pad(rows, last.batch_size, last.float_type))
+        result = tf.convert_to_tensor(pad_rows(rows, last.batch_size, last.float_type))
         for step in steps:
             result = step(result)
         at = slice(start, start + len(rows))
@@ -126,12 +145,3 @@ def run_batches(
     with closing(read_ahead(batches, inputs)) as read:
         call_in_threads(run_batch, zip(starts, read, strict=True), n_threads)
     return outputs
-
-
-def _pad(rows, n_rows, float_type):
-    """Return rows of a type, followed by as many rows of zeros as are missing."""
-    rows = np.asarray(rows, float_type)
-    if len(rows) == n_rows:
-        return rows
-    zeros = np.zeros((n_rows - len(rows), *rows.shape[1:]), float_type)
-    return np.concatenate([rows, zeros])

@@ -1,7 +1,6 @@
 """The body of a backbone, which runs from stage to stage as it does in a network with a head."""
 
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -130,10 +129,6 @@ class Body(StagedGraph):
             ]
             self._paths[id(tensor)] = path if path[-1] is tensor else [*path, tensor]
         return self._paths[id(tensor)]
-
-    def functions_to(self, tensor) -> list[FixedBatchFunction]:
-        """Return the functions along the path to a tensor."""
-        return [self.function_between(*pair) for pair in pairwise(self.path_to(tensor))]
 
     def _is_single_way(self, tensor):
         """Whether all paths from the images to the body's output pass a tensor."""

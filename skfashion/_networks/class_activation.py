@@ -10,7 +10,7 @@ from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras, tf
 from .._keras.tracing import trace
 from .architecture import Architecture, Weights
-from .batch_function import call_with_weights
+from .batch_function import call_with_weights, pad_rows, weight_specs, weight_tensors
 from .graph import output_of
 from .network import Network, get_network
 
@@ -145,7 +145,7 @@ class ClassActivation:
         with fresh_keras_state(architecture.dtype):
             return trace(
                 self._batch_maps,
-                [tf.TensorSpec(v.shape, v.dtype) for v in self._model.weights],
+                weight_specs(self._model),
                 tf.TensorSpec((batch, *architecture.image_shape), architecture.float_type),
                 tf.TensorSpec([batch], tf.int32),
             )
@@ -167,18 +167,16 @@ class ClassActivation:
         ndarray of shape (n, h, w)
             float32 values from 0 to 1. The maximum of a map is 1, unless all of it is 0.
         """
-        tensors = [tf.convert_to_tensor(weights[v.path]) for v in self._model.weights]
+        tensors = weight_tensors(self._model, weights)
         size = self._architecture.prediction_batch
         maps = np.empty(images.shape[:3], np.float32)
-        # The last batch is padded, so nothing is traced again.
-        batch = np.zeros((size, *images.shape[1:]), self._architecture.float_type)
-        batch_classes = np.zeros(size, np.int32)
         for start in range(0, len(images), size):
             rows = slice(start, start + size)
-            n_rows = len(classes[rows])
-            batch[:n_rows], batch_classes[:n_rows] = images[rows], classes[rows]
+            # The last batch is padded, so nothing is traced again.
+            batch = pad_rows(images[rows], size, self._architecture.float_type)
+            batch_classes = pad_rows(classes[rows], size, np.int32)
             result = self._run(
                 tensors, tf.convert_to_tensor(batch), tf.convert_to_tensor(batch_classes)
             )
-            maps[rows] = result[:n_rows]
+            maps[rows] = result[: len(classes[rows])]
         return maps

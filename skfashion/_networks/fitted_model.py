@@ -6,8 +6,7 @@ from .._keras.global_state import fresh_keras_state
 from .._keras.normalization_constants import embed_normalization_constants
 from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras
-from .architecture import Architecture
-from .graph import Weights
+from .architecture import Architecture, Weights
 from .network import Network, get_network
 
 

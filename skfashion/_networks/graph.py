@@ -92,19 +92,21 @@ def pool(x, pooling: str, name: str | None = None):
 
     Returns
     -------
-    KerasTensor or None
-        The vector; `None` if there is no such pooling for features of this shape.
+    KerasTensor
+        The vector.
     """
     layers, rank = keras.layers, len(x.shape)
     if rank == 2:
         return x
+    if pooling == "flatten":
+        return layers.Flatten(name=name)(x)
     layer = {
         ("average", 3): layers.GlobalAveragePooling1D,
         ("average", 4): layers.GlobalAveragePooling2D,
         ("max", 3): layers.GlobalMaxPooling1D,
         ("max", 4): layers.GlobalMaxPooling2D,
-    }.get((pooling, rank), layers.Flatten if pooling == "flatten" else None)
-    return layer and layer(name=name)(x)
+    }[pooling, rank]
+    return layer(name=name)(x)
 
 
 def output_of(model, layer: str):

@@ -13,7 +13,8 @@ from weakref import WeakKeyDictionary
 import h5py
 import numpy as np
 
-from .graph import Graph, Weights
+from .architecture import Weights
+from .graph import Graph
 from .weight_matching import (
     LayerPairs,
     WeightMismatch,

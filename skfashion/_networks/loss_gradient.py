@@ -7,7 +7,7 @@ from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import tf
 from .._keras.tracing import trace
 from .architecture import Weights
-from .batch_function import call_with_weights
+from .batch_function import call_with_weights, pad_rows, weight_specs, weight_tensors
 from .network import Network
 
 
@@ -29,7 +29,7 @@ class LossGradient:
         with fresh_keras_state(architecture.dtype):
             self._run = trace(
                 self._batch_gradients,
-                [tf.TensorSpec(v.shape, v.dtype) for v in self._model.weights],
+                weight_specs(self._model),
                 tf.TensorSpec([*n_rows, *architecture.image_shape], architecture.float_type),
                 tf.TensorSpec(n_rows, tf.int32),
                 tf.TensorSpec(n_rows, architecture.float_type),
@@ -60,7 +60,7 @@ class LossGradient:
         row_weights : ndarray of shape (n,)
             Sample weights.
         """
-        tensors = [tf.convert_to_tensor(weights[v.path]) for v in self._model.weights]
+        tensors = weight_tensors(self._model, weights)
         shares = row_weights / row_weights.sum()
         sums = [np.zeros(weights[path].shape) for path in self.paths]
         for start in range(0, len(images), self._batch_size):
@@ -71,10 +71,10 @@ class LossGradient:
                 # Rows that pad the last batch weigh nothing.
                 (shares[rows], self._float_type),
             )
-            padded = [tf.convert_to_tensor(self._pad(np.asarray(*each))) for each in batch]
+            padded = [
+                tf.convert_to_tensor(pad_rows(each, self._batch_size, dtype))
+                for each, dtype in batch
+            ]
             for total, gradient in zip(sums, self._run(tensors, *padded), strict=True):
                 total += gradient.numpy()
         return dict(zip(self.paths, sums, strict=True))
-
-    def _pad(self, rows):
-        return np.pad(rows, [(0, self._batch_size - len(rows)), *[(0, 0)] * (rows.ndim - 1)])

@@ -11,6 +11,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 
 import h5py
 
+from .._atomic_files import write_file
 from .._backbones.spec import Backbone, OfficialWeights, require_official_weights
 from .._keras.tensorflow import keras
 
@@ -115,7 +116,9 @@ def _download_by_https(official: OfficialWeights, folder: str) -> Path:
             raise OSError("the server does not say how long the file is")
         # Reading everything at once is an error if the connection ends early.
         file.write(response.read())
-        _flush(file)
+        # The content must be on the disk before the file gets its new name.
+        file.flush()
+        os.fsync(file.fileno())
     return path
 
 
@@ -140,15 +143,5 @@ def _read_record(kept: Path) -> str | None:
 
 def _record(kept: Path) -> None:
     """Write the hash of a complete file beside it, in the format of the command sha256sum."""
-    with TemporaryDirectory(dir=kept.parent, prefix=_TEMPORARY) as folder:
-        written = Path(folder, _record_path(kept).name)
-        with written.open("w") as file:
-            file.write(f"{_compute_hash(kept, 'sha256')}  {kept.name}\n")
-            _flush(file)
-        written.replace(_record_path(kept))
-
-
-def _flush(file) -> None:
-    """Write a file's content to the disk, so that it is there before the file's new name."""
-    file.flush()
-    os.fsync(file.fileno())
+    line = f"{_compute_hash(kept, 'sha256')}  {kept.name}\n"
+    write_file(_record_path(kept), line.encode())

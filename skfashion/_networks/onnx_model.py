@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from .._atomic_files import resolve_output
 from .._data.pixel_range import scale_to_white
 from .._keras.global_state import fresh_keras_state
 from .._keras.normalization_constants import embed_normalization_constants
 from .._keras.portable_operations import use_portable_operations
 from .._keras.runtime import check_runtime
 from .._keras.tensorflow import kept_log_level, keras, silent_standard_error, tf
-from .architecture import Architecture
-from .graph import Weights
+from .architecture import Architecture, Weights
 from .network import Network
 
 _SUFFIX = ".onnx"
@@ -60,16 +60,18 @@ def write_onnx(
     ------
     FileNotFoundError
         If there is no such folder.
+    IsADirectoryError
+        If the path is a folder.
     ValueError
         If the name has another ending, the network is too large for a file, or ONNX lacks one of
         its operations.
     """
     import onnx
 
-    path = Path(path).expanduser()
-    _check_path(path)
-    # A link is followed; otherwise it would be replaced.
-    path = path.resolve()
+    # A link may end in .onnx, and its target in another way.
+    if Path(path).suffix != _SUFFIX:
+        raise ValueError(f"path={str(path)!r} must end in {_SUFFIX!r}.")
+    path = resolve_output(path)
     check_runtime()
     architecture = replace(architecture, dtype="float32")
     _check_size(weights)
@@ -133,17 +135,6 @@ def _resizing_matrix(before: int, after: int) -> np.ndarray:
     """Return the linear map, of shape (before, after), that resizes one axis of images."""
     impulses = np.eye(before, dtype=np.float32)[..., None, None]
     return tf.image.resize(impulses, (after, 1), antialias=after < before).numpy()[..., 0, 0]
-
-
-def _check_path(path: Path) -> None:
-    if path.suffix != _SUFFIX:
-        raise ValueError(f"path={str(path)!r} must end in {_SUFFIX!r}.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
-        )
-    if path.is_dir():
-        raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file in it.")
 
 
 def _check_size(weights: Weights) -> None:

@@ -7,12 +7,12 @@ from itertools import pairwise
 import numpy as np
 
 from .._cache.store import Store
+from .._data.chunks import count_bytes
 from .._keras.runtime import check_runtime
-from .architecture import BodyArchitecture
+from .architecture import BodyArchitecture, Weights
 from .batch_function import run_batches
 from .body import Body, Output, get_body
 from .frozen_part import OPERATIONS_PER_BYTE_OF_FILE, count_operations
-from .graph import Weights
 from .pooled_pass import PooledPass
 from .shared_features import find_or_compute
 
@@ -111,7 +111,7 @@ class PooledFeatures:
     @cached_property
     def is_worth_a_file(self) -> bool:
         """Whether features are read from a file faster than they are computed."""
-        row_bytes = self.n_features * np.dtype(self.graph.architecture.float_type).itemsize
+        row_bytes = count_bytes((self.n_features,), self.graph.architecture.float_type)
         return count_operations(self._models) / row_bytes > OPERATIONS_PER_BYTE_OF_FILE
 
     def features(self, weights: Weights, images) -> np.ndarray:

@@ -14,9 +14,11 @@ import h5py
 import numpy as np
 import safetensors.numpy
 
-from .._atomic_files import write_file
+from .._atomic_files import resolve_output, write_file
 from .._backbones.spec import WEIGHT_FORMATS, check_weights
-from .graph import Graph, Weights
+from .._data.chunks import count_bytes
+from .architecture import Weights
+from .graph import Graph
 from .hdf5_files import check_readable, mark_as_readable, read_layout
 from .keras2_layout import pair_keras2
 from .keras3_layout import KERAS_SUFFIX, pair_keras3, to_keras3
@@ -91,9 +93,9 @@ def _open_weights(path: Path, graph: Graph, has_known_hash: bool) -> Iterator[Pa
             names = file.keys()
             yield partial(pair_by_path, {name: _Tensor(file, name) for name in names})
         return
-    content = unpack_weights(path, _count_bytes(graph)) if is_zipfile(path) else None
+    content = unpack_weights(path, _count_body_bytes(graph)) if is_zipfile(path) else None
     if not has_known_hash:
-        check_readable(path, content, _shapes(graph), _count_bytes(graph))
+        check_readable(path, content, _shapes(graph), _count_body_bytes(graph))
     with h5py.File(content or path) as file:
         arrays, layers = read_layout(file)
         yield (
@@ -112,11 +114,8 @@ class _Tensor:
         return self._file.get_tensor(self._name)
 
 
-def _count_bytes(graph):
-    return sum(
-        int(np.prod(variable.shape)) * np.dtype(variable.dtype).itemsize
-        for variable in graph.body.weights
-    )
+def _count_body_bytes(graph):
+    return sum(count_bytes(variable.shape, variable.dtype) for variable in graph.body.weights)
 
 
 def _shapes(graph):
@@ -131,25 +130,21 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
     Raises
     ------
     OSError
-        If there is no such folder, or the file cannot be written.
+        If there is no such folder, the path is a folder, or the file cannot be written.
     ValueError
         If the name has another ending.
     """
-    path = Path(path).expanduser()
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
-        )
-    if not path.name.endswith((KERAS_SUFFIX, SAFETENSORS_SUFFIX)):
+    # The ending of a link determines the format, not that of its target.
+    name = Path(path).name
+    if not name.endswith((KERAS_SUFFIX, SAFETENSORS_SUFFIX)):
         raise ValueError(
             f"path={str(path)!r} must end in {KERAS_SUFFIX!r} or {SAFETENSORS_SUFFIX!r}."
         )
+    path = resolve_output(path)
     body_weights = {variable.path: weights[variable.path] for variable in graph.body.weights}
-    if path.name.endswith(SAFETENSORS_SUFFIX):
+    if name.endswith(SAFETENSORS_SUFFIX):
         content = safetensors.numpy.save(body_weights)
     else:
         content = to_keras3(graph.body, body_weights)
-    # A link is followed; otherwise it would be replaced.
-    path = path.resolve()
     write_file(path, content)
     mark_as_readable(path, _shapes(graph))

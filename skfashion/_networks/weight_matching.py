@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Graph, Weights
+from .architecture import Weights
+from .graph import Graph
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_params
 
+from .._atomic_files import resolve_output
 from .._backbones.registry import keep_unregistered
 from .._backbones.spec import Backbone
 from .._version import __version__
@@ -75,14 +76,7 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
             f"estimator must be an instance of an estimator, got {estimator!r}. Pass a "
             "TransferClassifier, a BackboneFeatures, or a pipeline or search with one."
         )
-    # A link is followed; otherwise it would be replaced.
-    path = Path(path).expanduser().resolve()
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
-        )
-    if path.is_dir():
-        raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file in it.")
+    path = resolve_output(path)
     writer = Writer()
     if name := class_name_of(estimator):
         content = {"estimator": writer.encode(estimator, name)}

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from os import PathLike
-from pathlib import Path
 from urllib.parse import quote
 
-from .._atomic_files import open_to_write
+from .._atomic_files import open_to_write, resolve_output
 from .._interrupts import interrupts_deferred
 from .markdown import escape
 from .pictures import as_uri
@@ -80,14 +79,7 @@ class ModelCard:
         OSError
             If a file cannot be written, as on a full disk.
         """
-        # A link is followed; otherwise it would be replaced.
-        path = Path(path).expanduser().resolve()
-        if not path.parent.is_dir():
-            raise FileNotFoundError(
-                f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
-            )
-        if path.is_dir():
-            raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file in it.")
+        path = resolve_output(path)
         names = {name: f"{path.stem}_{name}" for name in self.pictures}
         page = self._link_pictures({name: quote(file) for name, file in names.items()})
         # All files are written before the first gets its name; the page gets it last.

@@ -6,7 +6,7 @@ import numpy as np
 import psutil
 
 from .._data import chunks
-from .._data.buffers import file_buffer, free_disk, memory_buffer
+from .._data.buffers import file_buffer, fits_on_disk, memory_buffer
 from .._data.chunks import bytes_of_row
 from .._keras.tensorflow import tf
 from .._networks.frozen_part import FrozenPart
@@ -14,7 +14,6 @@ from .augmentation import Flips
 
 # Several processes may see the same free memory.
 MOST_OF_FREE_MEMORY = 0.3
-MOST_OF_FREE_DISK = 0.5
 
 
 class FeatureStorage(Enum):
@@ -66,7 +65,7 @@ def choose_storage(
     if n_variants <= epochs:
         if n_bytes <= MOST_OF_FREE_MEMORY * psutil.virtual_memory().available:
             return FeatureStorage.MEMORY
-        if frozen.is_worth_a_file and n_bytes <= MOST_OF_FREE_DISK * free_disk():
+        if frozen.is_worth_a_file and fits_on_disk(n_bytes):
             return FeatureStorage.FILE
     return FeatureStorage.RECOMPUTED
 

@@ -20,7 +20,7 @@ from .._keras.merged_batch_norm import merged_batch_norm
 from .._keras.tensorflow import keras, tf
 from .._keras.tracing import trace
 from .._networks.architecture import DROPOUT_LAYERS, Weights
-from .._networks.batch_function import call_with_weights
+from .._networks.batch_function import call_with_weights, weight_specs, weight_tensors
 from .._networks.graph import copy_variable, to_numpy
 from .._networks.network import get_network
 from .augmentation import Flips, build_augmentation_layers
@@ -100,12 +100,11 @@ class Trainer:
         return tuple(entrance.inputs[0].shape[1:])
 
     def _data_spec(self):
-        frozen = self._front.weights if self._runs_front else []
         return WindowData(
             tf.TensorSpec((None, *self._row_shape), self.spec.input_type),
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None], self._float_type),
-            [tf.TensorSpec(variable.shape, variable.dtype) for variable in frozen],
+            weight_specs(self._front) if self._runs_front else [],
         )
 
     # -- State -----------------------------------------------------------------------------
@@ -123,9 +122,7 @@ class Trainer:
             if path in weights:
                 variable.assign(weights[path])
         if self._runs_front:
-            self._frozen_weights = [
-                tf.convert_to_tensor(weights[variable.path]) for variable in self._front.weights
-            ]
+            self._frozen_weights = weight_tensors(self._front, weights)
         values = state.values if state is not None and state.fits(self.spec) else []
         n_optimizer = len(self._optimizer.variables)
         self._rates, self._regularization = rates, regularization

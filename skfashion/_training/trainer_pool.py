@@ -8,7 +8,8 @@ from collections import OrderedDict
 from contextlib import contextmanager
 from threading import Lock
 
-from .trainer import Trainer, TrainerSpec
+from .trainer import Trainer
+from .trainer_spec import TrainerSpec
 
 MAX_IDLE_TRAINERS = 12
 MAX_IDLE_BYTES = 2**30

@@ -62,24 +62,14 @@ class IdxFile:
                 with gzip.open(path) as file:
                     raw = _read_idx(cast(BinaryIO, file))
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise ValueError(
-                    self._damage_message(path, f"does not decompress ({error})")
-                ) from None
+                raise _damage_error(path, f"does not decompress ({error})") from None
         else:
             with path.open("rb") as file:
                 raw = _read_idx(file)
         found = hashlib.sha256(raw).hexdigest()
         if found != self.sha256:
-            raise ValueError(
-                self._damage_message(
-                    path, f"has the wrong content (sha256 {found}, not {self.sha256})"
-                )
-            )
+            raise _damage_error(path, f"has the wrong content (sha256 {found}, not {self.sha256})")
         return parse_idx(raw, path)
-
-    @staticmethod
-    def _damage_message(path: Path, damage: str) -> str:
-        return f"{path} {damage}. Delete the file and fetch it again."
 
     def download(self, url: str, folder: Path) -> Path:
         """Download the compressed file to a folder and return its path.
@@ -115,6 +105,10 @@ class IdxFile:
         return path
 
 
+def _damage_error(path: str | os.PathLike, damage: str) -> ValueError:
+    return ValueError(f"{path} {damage}. Delete the file and fetch it again.")
+
+
 def _read_idx(file: BinaryIO) -> bytes:
     """Read an IDX file, and at most one byte more than its header states."""
     start = file.read(4)
@@ -145,17 +139,14 @@ def parse_idx(raw: bytes, path: str | os.PathLike) -> np.ndarray:
         If the header and the length of the file contradict each other.
     """
     if len(raw) < 4 or raw[:3] != bytes([0, 0, _UNSIGNED_BYTES]) or raw[3] > _MAX_DIMENSIONS:
-        raise ValueError(
-            f"{path} is not an IDX file of unsigned bytes. Delete the file and fetch it again."
-        )
+        raise _damage_error(path, "is not an IDX file of unsigned bytes")
     n_dimensions = raw[3]
     start = 4 + 4 * n_dimensions
     if len(raw) < start:
-        raise ValueError(f"{path} ends within its IDX header. Delete the file and fetch it again.")
+        raise _damage_error(path, "ends within its IDX header")
     shape = tuple(np.frombuffer(raw, ">u4", n_dimensions, offset=4).tolist())
     if len(raw) - start != math.prod(shape):
-        raise ValueError(
-            f"{path} holds {len(raw) - start} numbers, but its IDX header says {shape}. Delete the "
-            "file and fetch it again."
+        raise _damage_error(
+            path, f"holds {len(raw) - start} numbers, but its IDX header says {shape}"
         )
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape).copy()

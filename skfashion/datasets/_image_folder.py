@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
+from .._data.image_files import check_image_headers, is_url
 from .._messages import unknown_name_message, warn_user
 
 # Endings that every build of Pillow reads. AVIF needs a newer Pillow than the extra asks for.
@@ -132,8 +133,6 @@ def load_image_folder(
         container_path, categories=categories, extensions=extensions
     )
     if verify:
-        from .._data.image_files import check_image_headers
-
         check_image_headers(data.tolist())
     if return_X_y:
         return data, target
@@ -186,7 +185,7 @@ def list_images(folder: str) -> list[str]:
 
 def _check_folder(path: str) -> Path:
     """Return the absolute path of a folder."""
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
+    if is_url(path):
         raise ValueError(
             f"container_path={path!r} is a URL, and nothing is downloaded. Fetch and unpack the "
             f"files first. {_REMEDY}"

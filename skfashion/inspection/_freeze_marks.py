@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._backbones.freeze_points import has_kept_weights
 from ..model_selection._candidates import Candidate
 
 if TYPE_CHECKING:
@@ -82,8 +83,6 @@ def find_scratch_score(search: Any, frame: "pandas.DataFrame") -> float | None:
 
 def _is_from_scratch(search: Any, row: int) -> bool:
     classifier = Candidate(search, search.cv_results_["params"][row]).classifier
-    return (
-        classifier is not None
-        and classifier.pretrain_classes is None
-        and classifier.weights is None
-    )
+    if classifier is None:
+        return False
+    return not has_kept_weights(classifier, classifier.pretrain_classes is not None)

@@ -60,7 +60,7 @@ class ClassSplitCV(BaseCrossValidator):
     def split(
         self, X: ArrayLike, y: ArrayLike | None = None, groups: ArrayLike | None = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Generate the indices of training and test rows, both sorted.
+        """Generate the indices of training and test rows.
 
         Parameters
         ----------
@@ -74,10 +74,10 @@ class ClassSplitCV(BaseCrossValidator):
         Yields
         ------
         train : ndarray of shape (n_train,)
-            Indices of training rows: all rows outside the target task, and the target rows of the
-            training fold.
+            Sorted indices of training rows: all rows outside the target task, and the target rows
+            of the training fold.
         test : ndarray of shape (n_test,)
-            Indices of test rows, all of the target task.
+            Indices of test rows, all of the target task, in the order of the splitter.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class ClassSplitCV(BaseCrossValidator):
         """
         X, y, groups = indexable(X, None if y is None else column_or_1d(y), groups)
         target = self._target_rows(y)
-        others = np.setdiff1d(np.arange(len(target)), np.flatnonzero(target))
+        others = np.flatnonzero(~target)
         rows, (X_target, y_target, groups_target) = self._target_data(target, X, y, groups)
         for train, test in self._target_splitter(y_target).split(X_target, y_target, groups_target):
             self._check_fold(y_target, y_target[train])

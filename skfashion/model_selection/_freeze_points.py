@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from .._backbones.freeze_points import list_freeze_points
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 
@@ -103,5 +104,5 @@ def _group_points(backbone: str | Backbone, head: bool, by_point: bool) -> list[
 
 
 def _list_points(backbone: str | Backbone, head: bool) -> list[Any]:
-    # The last stage is the end of the body, which "features" names.
-    return [0, *get_backbone(backbone).stages[:-1], "features", *["dense"] * head]
+    points = list_freeze_points(get_backbone(backbone))
+    return [point or 0 for point in points] + ["dense"] * head

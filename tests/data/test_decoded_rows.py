@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skfashion._data import chunks, decoded_rows
+from skfashion._data import buffers, chunks, decoded_rows
 from skfashion._data.decoded_rows import DecodedRows
 from skfashion._data.image_decoding import ImageDecoder
 from skfashion._data.read_ahead import read_ahead
@@ -23,7 +23,7 @@ def rows(request, monkeypatch):
     if request.param != "memory":
         monkeypatch.setattr(chunks, "MOST_DECODED_BYTES", EXPECTED.nbytes - 1)
     if request.param == "nowhere":
-        monkeypatch.setattr(decoded_rows, "MOST_OF_FREE_DISK", 0)
+        monkeypatch.setattr(buffers, "MOST_OF_FREE_DISK", 0)
     rows = DecodedRows(IMAGES, CountingDecoder((9, 8, 3), "crop"))
     rows.is_kept = request.param != "nowhere"
     return rows

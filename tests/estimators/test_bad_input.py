@@ -152,7 +152,7 @@ def test_save_needs_the_ending_and_leaves_the_old_file(fitted, tmp_path):
         fitted.save_backbone_weights(tmp_path / "body.h5")
     path = tmp_path / "body.weights.h5"
     path.mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(IsADirectoryError, match=r"weights\.h5' is a folder\. Name a file in it"):
         fitted.save_backbone_weights(path)
     assert [found.name for found in tmp_path.iterdir()] == ["body.weights.h5"]
 

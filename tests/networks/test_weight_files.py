@@ -357,6 +357,14 @@ def test_a_link_to_save_to_is_followed(fitted, tmp_path, suffix):
     assert target.read_bytes() != b"old"
 
 
+def test_a_link_into_a_missing_folder_makes_no_folder(fitted, tmp_path):
+    link = tmp_path / "link.safetensors"
+    link.symlink_to(tmp_path / "none" / "body.safetensors")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder '.*none'\. Make it first"):
+        fitted.save_backbone_weights(link)
+    assert [*tmp_path.iterdir()] == [link]
+
+
 def test_home_is_a_folder_to_save_to(fitted, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     fitted.save_backbone_weights("~/body.weights.h5")

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss
 
 from skfashion import Recipe, TransferClassifier, memory_report
+from skfashion._data import buffers
 from skfashion._data.lazy_images import ImageFormat
 from skfashion._data.row_subset import RowSubset
 from skfashion._training import feature_storage
@@ -90,7 +91,7 @@ def test_features_are_computed_once(make, lt5):
 def test_where_features_are_changes_no_bit(make, lt5, weights_of, monkeypatch):
     kept = make(**PARAMS).fit(*lt5)
     monkeypatch.setattr(feature_storage, "MOST_OF_FREE_MEMORY", 0)
-    monkeypatch.setattr(feature_storage, "MOST_OF_FREE_DISK", 0)
+    monkeypatch.setattr(buffers, "MOST_OF_FREE_DISK", 0)
     recomputed = make(**PARAMS).fit(*lt5)
     assert recomputed.history_["features"] == ["recomputed"] * 2
     for path, weight in weights_of(kept).items():

@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import skfashion._training.feature_storage
-from skfashion._data import chunks
+from skfashion._data import buffers, chunks
 from skfashion._networks.frozen_part import FrozenPart
 from tests.class_split import GTE5
 
@@ -34,7 +34,7 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
     mapped = fit("memory-mapped")
     monkeypatch.setattr(chunks, "WINDOW_BYTES", 2**18)
     windows = fit("memory-mapped")
-    monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_DISK", 0)
+    monkeypatch.setattr(buffers, "MOST_OF_FREE_DISK", 0)
     recomputed = fit("recomputed")
     for other in (mapped, windows, recomputed):
         assert_array_equal(other.predict_proba(X), kept.predict_proba(X))
@@ -44,7 +44,7 @@ def test_wherever_features_are_kept_the_bits_are_the_same(make, fashion, params,
 
 def test_features_go_to_tensorflow_without_a_copy():
     for shape in ((3, 5), (4, 2, 7)):
-        room = skfashion._data.buffers.memory_buffer(shape, "float32")
+        room = buffers.memory_buffer(shape, "float32")
         room[:] = 0
         tensor = skfashion._training.feature_storage._to_device(room)
         room[-1, -1] = 1
@@ -86,7 +86,7 @@ def test_so_they_are_in_a_backbone_whose_graph_is_rewritten(make, fashion, monke
     kept = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)
     assert kept.history_["features"] == ["kept"]
     monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_MEMORY", 0)
-    monkeypatch.setattr(skfashion._training.feature_storage, "MOST_OF_FREE_DISK", 0)
+    monkeypatch.setattr(buffers, "MOST_OF_FREE_DISK", 0)
     recomputed = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)
     assert recomputed.history_["features"] == ["recomputed"]
     assert recomputed.history_["loss"] == kept.history_["loss"]
