@@ -91,7 +91,8 @@ class FixedBatchFunction:
 
     def bind(self, weights: Weights) -> Callable:
         """Return a function from a batch to the output, with these weights."""
-        tensors = weight_tensors(self.model, weights)
+        # Kept paths: a Keras model collects its weights anew at each look.
+        tensors = [tf.convert_to_tensor(weights[path]) for path in self.paths]
         return lambda batch: self._run(tensors, batch)
 
 
