@@ -132,6 +132,9 @@ class BackboneEstimator(BaseEstimator):
         state = values["fitted"]
         estimator = cls._restore(values)
         if state is not None:
+            n_features = getattr(estimator, "n_features_in_", None)
+            if not isinstance(n_features, int):
+                raise ValueError(f"n_features_in_={n_features!r} is no number of features")
             state.check()
             state.body_state.check(values["fingerprint"])
         return estimator

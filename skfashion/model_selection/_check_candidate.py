@@ -49,7 +49,7 @@ def invalid_reason(
     try:
         candidate = Candidate(search, params)
         for part in iterate_parts(candidate.estimator):
-            if hasattr(part, "_validate_params"):
+            if hasattr(part, "_parameter_constraints"):
                 part._validate_params()
             if isinstance(part, BackboneFeatures):
                 _check_features(part)

@@ -184,8 +184,8 @@ def test_other_steps_and_classifiers_of_a_grid():
     for reason in ("layer=0 is not a stage", "layer='pool' is not one of", "'C' parameter"):
         assert reason in str(caught.value)
     union = make_pipeline(make_union(BackboneFeatures()), LogisticRegression())
-    layers = {"featureunion__backbonefeatures__layer": [1, "pool"]}
-    with pytest.raises(ValueError, match=r"1 of 2 candidates.*\n.*layer='pool' is not one of"):
+    layers = {"featureunion__backbonefeatures__layer": [1, "nope"]}
+    with pytest.raises(ValueError, match=r"1 of 2 candidates.*\n.*layer='nope' is not one of"):
         check_search(GridSearchCV(union, layers))
     either = Pipeline([("clf", SVC())])
     check_search(GridSearchCV(either, {"clf": [SVC(), TransferClassifier()]}))
