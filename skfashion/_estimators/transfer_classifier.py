@@ -56,15 +56,15 @@ class TransferClassifier(BaseTransferClassifier):
         stopping, fine-tuned weights are kept unless they are worse than the probe on held-out rows
         or `X_val`. "auto" is "probe" with `weights`, at most 10,000 rows of the target task ("few
         images"), ``epochs="auto"`` and ``output_layer="new"``, unless the backbone flattens its
-        feature map, as the small CNN does. `partial_fit` and `warm_start` use no probe.
+        feature map (the small CNN). `partial_fit` and further fits with `warm_start` use no probe.
     output_layer : {"new", "keep"}, default="new"
         Output layer after pretraining. The hidden layer of the head is kept in both cases. "keep"
         follows the reference protocol, and needs the same number of classes in both tasks.
     pretrain_epochs : int or "auto", default="auto"
         Passes over the source rows. "auto" is more passes for fewer rows (:ref:`defaults`).
     epochs : int or "auto", default="auto"
-        Passes over the target rows. "auto" is more passes for fewer rows; none after a probe if
-        only the output layer trains, or if a class has fewer than 10 rows (:ref:`defaults`).
+        Passes over the target rows. "auto" is more passes for fewer rows. After a probe, without
+        early stopping, it is none if only the output layer trains or a class has under 10 rows.
     batch_size : int or "auto", default="auto"
         Rows in a training step. "auto" is a power of two that grows with the rows of a phase.
     optimizer : str, default="adam"
@@ -107,10 +107,10 @@ class TransferClassifier(BaseTransferClassifier):
     feature_dropout : float, default=0.25
         Dropout rate of the body's output, frozen or not.
     augmentation : str, list of str or dict, default=None
-        Random changes of the training images. A dict sets their amounts, by default "flip":
-        "horizontal" (or "vertical", "both"), "rotate": 15 degrees, "zoom", "shift", "crop": 0.1 of
-        the image, "erase": 0.25, its probability. "shift" interpolates. "crop" shifts by whole
-        pixels and reflects the image at its border.
+        Random changes of the training images: "flip", "rotate", "zoom", "shift", "crop", "erase".
+        A dict gives amounts. They are by default "horizontal" (or "vertical", "both"), 15 degrees,
+        0.1 of the image for zoom, shift and crop, and a probability of 0.25 for "erase". "shift"
+        interpolates. "crop" shifts by whole pixels and reflects the image at its border.
     augmentation_views : int, default=None
         Number of augmented views of an image in a fit. Their features are stored, and each epoch
         takes one of them at random (:ref:`augmentation-views`). By default, and in phases without

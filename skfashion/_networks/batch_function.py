@@ -91,7 +91,7 @@ class FixedBatchFunction:
 
     def bind(self, weights: Weights) -> Callable:
         """Return a function from a batch to the output, with these weights."""
-        # Kept paths: a Keras model collects its weights anew at each look.
+        # `paths` is kept, because `model.weights` is collected again at each access.
         tensors = [tf.convert_to_tensor(weights[path]) for path in self.paths]
         return lambda batch: self._run(tensors, batch)
 

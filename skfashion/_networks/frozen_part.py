@@ -13,7 +13,7 @@ from .._cache.row_table import RowTable
 from .._cache.store import Store
 from .._data import chunks
 from .._data.array_source import ArraySource
-from .._data.chunks import bytes_of_row, chunk_rows
+from .._data.chunks import bytes_of_row, chunk_rows, count_bytes
 from .._data.lazy_images import LazyImages
 from .._keras.tensorflow import keras
 from .architecture import Weights
@@ -82,7 +82,7 @@ class FrozenPart:
     @property
     def row_bytes(self) -> int:
         """Bytes that the features of one image take."""
-        return int(np.prod(self.row_shape)) * np.dtype(self.float_type).itemsize
+        return count_bytes(self.row_shape, self.float_type)
 
     # -- Cost ------------------------------------------------------------------------------
 

@@ -103,8 +103,8 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
         User-defined backbones of the estimator. A file holds no code, only the name of such a
         backbone, its stages, channels and pooling, and the features that it computed for one image.
         `load` compares these with the backbone that it gets. Registered backbones need not be
-        passed. If a parameter holds the name of a backbone that is not
-        registered, later fits and clones use the one that is passed here.
+        passed. If a parameter holds the name of a backbone that is not registered, later fits and
+        clones use the one that is passed here.
 
     Returns
     -------
@@ -114,8 +114,8 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
     Raises
     ------
     ValueError
-        If `save` did not write the file, it is damaged or of a later version, or a backbone is
-        missing.
+        If `save` did not write the file, it is damaged or of a later version, another process
+        replaces it during the call, or a backbone is missing.
     TypeError
         If `backbones` is not a list or tuple, or an element is not a `Backbone`.
     ModuleNotFoundError

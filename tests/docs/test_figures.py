@@ -35,7 +35,6 @@ NOT_KEPT = {
     ("distributed.rst", "Cost of a cluster"): "cluster_search",
     ("images.rst", "Images larger than memory"): "large_inputs",
     ("photographs.rst", "Beside other libraries"): "image_files",
-    ("speed.rst", "Speed of a search"): "grid_speed",
     ("speed.rst", "Memory of a search"): "memory_growth",
 }
 NOT_KEPT_IN_README = {"reference_protocol", "report_table"}

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from sklearn.metrics import log_loss
 
 from skfashion import Backbone, Recipe, memory_report
@@ -24,17 +24,6 @@ def normalised(images):
 
 NORMALISED = Backbone("normalised", build=normalised, stages=("norm",), min_size=8)
 AVERAGED = {"recipe": Recipe(average=0.5)}
-
-
-@pytest.fixture
-def assert_same(weights_of):
-    def assert_same(one, other):
-        weights, expected = weights_of(one), weights_of(other)
-        assert weights.keys() == expected.keys()
-        for path, weight in weights.items():
-            assert_array_equal(weight, expected[path])
-
-    return assert_same
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
