@@ -16,7 +16,7 @@ import skfashion
 from skfashion import Backbone, Recipe, TransferClassifier, export_onnx, list_backbones
 from skfashion._backbones.registry import get_backbone
 from tests.residual import RESIDUAL
-from tests.weight_files import find_weights
+from tests.weight_files import WEIGHT_FILES, require_weights
 
 RNG = np.random.default_rng(0)
 LABELS = ["left", "right"] * 6
@@ -253,8 +253,9 @@ def test_without_its_packages(fitted, package, monkeypatch, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list_backbones())
 def test_every_backbone(name, tmp_path):
-    """With real weights, where the folder has them, on images of a size that is changed."""
-    backbone, weights = get_backbone(name), find_weights(name)
+    """With real weights, where there are files of them, on images of a size that is changed."""
+    backbone = get_backbone(name)
+    weights = require_weights(name) if name in WEIGHT_FILES else None
     side = backbone.min_size
     shape = (side + 12, side + 7, *([3] if backbone.channels else []))
     X = RNG.integers(0, 256, (12, *shape), dtype="uint8")
