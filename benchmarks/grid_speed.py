@@ -119,7 +119,10 @@ def run_round(name):
     runs["hand-written"] = hand_written_side(name)
     if name != "heads":
         runs["scikeras"] = scikeras_side(name)
-    return {side: [time, np.mean(score), np.max(score)] for side, (time, score) in runs.items()}
+    return {
+        side: [time, float(np.mean(score)), float(np.max(score))]
+        for side, (time, score) in runs.items()
+    }
 
 
 def measure(name, n_rounds, results):

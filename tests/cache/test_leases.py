@@ -93,11 +93,12 @@ def test_other_kinds_keys_parts_and_folders_are_free(store, tmp_path):
 def test_a_wait_ends_with_the_holder_and_is_logged(store, caplog):
     caplog.set_level(logging.INFO, "skfashion")
     with held_by_another_thread(store, PHASE, "a") as is_over, ThreadPoolExecutor(1) as pool:
-        waiter = pool.submit(entered, store.lease(PHASE, "a"))
+        begin = time.monotonic()
+        waiter = pool.submit(time_of_entering, store.lease(PHASE, "a"))
         time.sleep(0.3)
         assert not waiter.done()
         is_over.set()
-        assert waiter.result(timeout=60)
+        assert 0.25 < waiter.result(timeout=20) - begin < 2
     (message,) = caplog.messages
     assert message.startswith("waiting for another process that computes the same training")
 
@@ -145,6 +146,12 @@ def test_a_thread_does_not_wait_for_itself(store):
 def entered(lease):
     with lease as free:
         return free
+
+
+def time_of_entering(lease):
+    """Return the time at which a lease was held."""
+    assert entered(lease)
+    return time.monotonic()
 
 
 def held_elsewhere_is_free(store):
@@ -212,20 +219,22 @@ def test_a_holder_is_waited_for_while_it_runs_not_while_it_is_stopped_or_dead(
     monkeypatch.setattr(leases, "MOST_SILENCE", 1.0)
     caplog.set_level(logging.INFO, "skfashion")
     with holder_process(tmp_path) as process, ThreadPoolExecutor(2) as pool:
-        waiter = pool.submit(entered, store.lease(ROWS, "a", (1, 2)))
+        waiter = pool.submit(time_of_entering, store.lease(ROWS, "a", (1, 2)))
         time.sleep(2)
         assert not waiter.done()
         process.send_signal(signal.SIGSTOP)
-        assert waiter.result(timeout=60)
+        stopped = time.monotonic()
+        assert 0.8 < waiter.result(timeout=20) - stopped < 2.5
         assert caplog.messages[-1].startswith("no longer waiting")
         # From here on only the end of the holder ends a wait.
         monkeypatch.setattr(leases, "MOST_SILENCE", 120.0)
         process.send_signal(signal.SIGCONT)
-        waiter = pool.submit(entered, store.lease(ROWS, "a", (1, 2)))
+        waiter = pool.submit(time_of_entering, store.lease(ROWS, "a", (1, 2)))
         time.sleep(0.2)
         assert not waiter.done()
         process.kill()
-        assert waiter.result(timeout=60)
+        killed = time.monotonic()
+        assert waiter.result(timeout=20) - killed < 1
     assert caplog.messages[-1].startswith("waiting for another process")
     assert is_free(store, PHASE, "a")
 
@@ -235,8 +244,10 @@ def test_ctrl_c_ends_a_wait_before_the_holder_does(store):
     with held_by_another_thread(store, PHASE, "a"):
         timer = threading.Timer(0.2, _thread.interrupt_main)
         timer.start()
+        begin = time.monotonic()
         with pytest.raises(KeyboardInterrupt), store.lease(PHASE, "a"):
             pass
+        assert time.monotonic() - begin < 2
         assert not is_free(store, PHASE, "a")
         timer.join()
     assert is_free(store, PHASE, "a")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skfashion._cache import row_leases
+from skfashion._cache import leases, row_leases
 from skfashion._cache.hashing import hash_rows
 from skfashion._cache.row_leases import N_PARTS, compute_once
 from skfashion._cache.row_table import RowTable
@@ -103,8 +103,11 @@ def test_workers_with_other_rows_work_at_the_same_time(tmp_path):
     halves = np.split(np.arange(N_ROWS), 2)
     # Workers that compute one after the other break the barrier, which is an error.
     barrier = threading.Barrier(2, timeout=60)
-    counts, _ = run_in_threads(tmp_path, halves, barrier=barrier)
+    begin = time.monotonic()
+    counts, _ = run_in_threads(tmp_path, halves, seconds=0.1, barrier=barrier)
     assert counts == [N_ROWS // 2] * 2
+    # One after the other would take 1.6 s.
+    assert time.monotonic() - begin < 1.4
 
 
 def test_rows_larger_than_the_limit_of_a_chunk_are_computed_in_order(tmp_path, monkeypatch):
@@ -141,3 +144,8 @@ def test_a_process_begins_with_any_group_and_computes_all(monkeypatch):
         groups = row_leases._group_parts(N_ROWS, BATCH_SIZE)
         assert groups[0] == pid % N_PARTS
         assert_array_equal(np.sort(np.concatenate(groups)), np.arange(N_PARTS))
+
+
+def test_the_lease_of_a_phase_comes_before_those_of_its_rows():
+    """A process takes leases in the order of their kinds, so that none waits in a circle."""
+    assert leases.PHASE < leases.ROWS

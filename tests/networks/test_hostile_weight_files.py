@@ -79,7 +79,7 @@ def test_a_file_on_which_the_library_loops_for_ever(body, weights, tmp_path, mon
     path.write_bytes(content)
     run = subprocess.run
     # A child process that loops beyond its limit ends by this timeout, with another message.
-    monkeypatch.setattr(subprocess, "run", lambda *args, **kw: run(*args, **kw, timeout=60))
+    monkeypatch.setattr(subprocess, "run", lambda *args, **kw: run(*args, **kw, timeout=30))
     assert_refused(path, body, "the HDF5 library crashed, or took too long. It is damaged")
 
 

@@ -1,5 +1,6 @@
 """The reference protocol on all of Fashion-MNIST."""
 
+import numpy as np
 import pytest
 
 from skfashion import TransferClassifier
@@ -21,6 +22,7 @@ def test_default_optimizer(whole, source, least):
     train, test = whole
     clf = TransferClassifier(pretrain_classes=source, random_state=0).fit(*train)
     assert clf.score(*test) >= least
+    assert np.median(clf.history_["seconds"]) < np.median(clf.pretrain_history_["seconds"])
     # The frozen part runs once, not in each epoch.
     assert set(clf.history_["features"]) <= {"kept", "memory-mapped"}
 
