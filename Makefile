@@ -1,4 +1,4 @@
-# Every target sets up what it needs, in .venv. PYTHON chooses the interpreter (3.11 or newer).
+# Every target sets up what it needs, in .venv. PYTHON chooses the interpreter (3.11 to 3.13).
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
@@ -41,10 +41,10 @@ check: .venv/lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy
 
-# Hours: the quick ones come first. SKFASHION_WEIGHTS may name a folder with files of weights.
-BENCHMARKS := repeated_fits memory_growth dropout_grid prediction_and_memory training_speed where_time_goes growth \
-	shared_backbone feature_grid grid_speed cluster_search shared_workers large_inputs image_files augmentation_views \
-	freeze_ranking few_images transfer_gain reference_protocol other_domains few_labels frontier report_table
+# About 30 hours; the quick ones come first. SKFASHION_WEIGHTS may name a folder with files of weights.
+BENCHMARKS := dropout_grid where_time_goes repeated_fits prediction_and_memory growth training_speed cluster_search \
+	shared_workers large_inputs few_images memory_growth feature_grid reference_protocol augmentation_views \
+	other_domains shared_backbone image_files grid_speed transfer_gain freeze_ranking few_labels frontier report_table
 
 bench: .venv/bench
 	$(BIN)/python benchmarks/record.py $(BENCHMARKS)
@@ -55,9 +55,10 @@ docs: .venv/docs
 		$(BIN)/python docs/check_links.py docs/_build/html && \
 		echo "docs/_build/html/index.html, in $$(($$(date +%s) - start)) s"
 
-# Chromium opens the built site; it has to be installed.
+# Chromium opens the built site.
 test-site: docs .venv/test .venv/browser
-	$(BIN)/python -m pytest -m slow tests/docs
+	@command -v chromium > /dev/null || { echo "make test-site needs the program chromium."; exit 1; }
+	$(BIN)/python -m pytest -m "slow or not slow" tests/docs
 
 # This one needs a network: it asks whether addresses outside the site exist.
 linkcheck: .venv/docs
@@ -85,9 +86,12 @@ clean:
 	rm -rf .venv .venv-lowest build dist demo-output docs/_build docs/auto_examples docs/api/generated docs/api/examples
 	rm -f docs/sg_execution_times.rst docs/backbone_table.inc
 
+# TensorFlow 2.21 has no wheels for other versions.
+CHECK_PYTHON = $(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("skfashion needs Python 3.11 to 3.13: make PYTHON=python3.13 ...")'
+
 # One virtual environment; a file in it for each set of extras that is installed.
 .venv/python:
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("skfashion needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv .venv
 	@touch $@
 
@@ -96,6 +100,7 @@ clean:
 	@touch $@
 
 .venv-lowest/test: pyproject.toml
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \

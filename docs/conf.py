@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-# Examples run in the build: keep them to their figures and output.
+# The build has no display.
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import numpydoc.xref
@@ -40,8 +40,6 @@ copybutton_prompt_is_regexp = True
 # -- Links ---------------------------------------------------------------------------------------
 
 nitpicky = True
-# sphinx-gallery links names in code to these modules, and not every one has a page.
-nitpick_ignore_regex: list[tuple[str, str]] = []
 
 INVENTORIES = {
     "python": "https://docs.python.org/3/",
@@ -67,7 +65,6 @@ autodoc_typehints = "none"
 autodoc_preserve_defaults = True
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
-numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = True
 # Only full names and these become links: most words of a type are plain English. numpydoc's own
 # list would link each `str` and `int`.
@@ -136,7 +133,7 @@ sphinx_gallery_conf = {
     "reference_url": {"skfashion": None},
     "doc_module": ("skfashion",),
     "backreferences_dir": "api/examples",
-    # The commonest tasks come first, and the two pages that are not run last.
+    # The commonest tasks come first. The two examples that the build does not run come last.
     "within_subsection_order": ExplicitOrder(
         [
             "plot_photographs.py",

@@ -8,8 +8,10 @@ from uuid import uuid4
 UNFINISHED = ".unfinished"
 
 
-def resolve_output(path: str | os.PathLike) -> Path:
+def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
     """Return the absolute path of a user's file to write, after a check of its folder.
+
+    `parameter` is the name of the argument or option that has the path, for messages.
 
     Raises
     ------
@@ -17,15 +19,20 @@ def resolve_output(path: str | os.PathLike) -> Path:
         If the folder does not exist.
     IsADirectoryError
         If the path is a folder.
+    PermissionError
+        If files cannot be written to the folder.
     """
     # A link is followed; otherwise it would be replaced.
     path = Path(path).expanduser().resolve()
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first."
-        )
+    folder, given = path.parent, f"{parameter}={str(path)!r}"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{given}: there is no folder {str(folder)!r}. Make it first.")
     if path.is_dir():
-        raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file in it.")
+        raise IsADirectoryError(f"{given} is a folder. Name a file in it.")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(
+            f"{given}: the folder {str(folder)!r} is not writable. Name a file in another folder."
+        )
     return path
 
 

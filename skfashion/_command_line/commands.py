@@ -1,7 +1,6 @@
 """The commands: train, predict, evaluate."""
 
 import csv
-import os
 import sys
 import warnings
 from argparse import Namespace
@@ -17,6 +16,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from .._atomic_files import resolve_output
 from .._data.image_files import check_image_headers, describe_fault, find_faults, import_pillow
 from .._estimators.transfer_classifier import TransferClassifier
 from .._persistence.save_and_load import load, save
@@ -31,7 +31,7 @@ _FILES_OF_CHUNK = 1024
 
 def run_fit(options: Namespace) -> int:
     """Train a classifier, save it, and measure it on held-out files."""
-    _check_output(options.out)
+    out = resolve_output(options.out, "--out")
     _check_report(options.report, options.out)
     _check_rich()
     if options.report and not options.test_size:
@@ -49,11 +49,11 @@ def run_fit(options: Namespace) -> int:
         checkpoint=options.checkpoint,
     )
     if _is_interrupted_fit(clf, X[train], y[train]):
-        if os.path.lexists(options.out):
+        if out.exists():
             raise KeyboardInterrupt(f"{options.out} stays as it was.")
-        save(clf, options.out)
+        save(clf, out)
         raise KeyboardInterrupt(f"{options.out} has the weights of the last whole epoch.")
-    save(clf, options.out)
+    save(clf, out)
     if len(test):
         evaluation = evaluate_files(clf, X[test], y[test])
         print(f"Accuracy on {evaluation.n_images:,} held-out images: {evaluation.accuracy:.3f}")
@@ -109,25 +109,11 @@ def run_evaluate(options: Namespace) -> int:
 # -- Outputs -----------------------------------------------------------------------------------
 
 
-def _check_output(path: str) -> None:
-    """Check, before anything takes time, that a file can be written."""
-    folder = Path(path).absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {str(folder)!r}. Make it first.")
-    if Path(path).is_dir():
-        raise IsADirectoryError(f"{path} is a folder. Name a file in it.")
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(
-            f"{path}: the folder {str(folder)!r} is not writable. Name a file in another folder."
-        )
-
-
 def _check_report(path: str | None, model: str) -> None:
     """Check that a report can be written, and does not replace the model."""
     if path is None:
         return
-    _check_output(path)
-    if Path(path).resolve() == Path(model).resolve():
+    if resolve_output(path, "--report") == Path(model).resolve():
         raise ValueError(f"--report={path} is the file of the model. Name another file.")
     check_matplotlib_support("--report")
 
@@ -144,7 +130,8 @@ def _check_rich() -> None:
 
 
 def _write_report(options: Namespace, evaluation: FileEvaluation, model: Any, name: str) -> None:
-    write_report(Path(options.report), evaluation, model, name, options.photos)
+    path = resolve_output(options.report, "--report")
+    write_report(path, evaluation, model, name, options.photos)
     print(f"Report: {options.report}")
 
 

@@ -106,9 +106,9 @@ def test_wrong_usage_is_code_2(options, message, run, photos, tmp_path):
         (["--weights", "imagenet"], "small_cnn"),
         (["--weights", "none.h5"], "none.h5"),
         (["--freeze-until", "conv7"], "freeze_until='conv7' is not one of"),
-        (["--out", "no/model.skf"], "no/model.skf: there is no folder"),
-        (["--out", "."], ". is a folder. Name a file in it."),
-        (["--report", "no/page.html"], "no/page.html: there is no folder"),
+        (["--out", "no/model.skf"], "/no/model.skf': there is no folder"),
+        (["--out", "."], "' is a folder. Name a file in it."),
+        (["--report", "no/page.html"], "/no/page.html': there is no folder"),
         (["--report", "page.html", "--test-size", "0"], "--report needs held-out files"),
         (["--report", "./model.skf"], "./model.skf is the file of the model"),
         (
