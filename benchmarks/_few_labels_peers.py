@@ -17,9 +17,6 @@ from skfashion._backbones.registry import get_backbone
 SIDES = (64, 96)
 CS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 MODELS = {"vgg16": "VGG16", "inception_v3": "InceptionV3", "mobilenet_v2": "MobileNetV2"}
-MODULES = {"vgg16": "vgg16", "inception_v3": "inception_v3", "mobilenet_v2": "mobilenet_v2"}
-# The side that the library enlarges few images to.
-INPUT_SIDES = {"vgg16": 64, "inception_v3": 96, "mobilenet_v2": 96}
 
 
 def tuned_probe(backbone, seed, train, test):
@@ -47,15 +44,16 @@ def _body_and_inputs(backbone, *arrays):
     import keras
 
     keras.config.set_dtype_policy("mixed_bfloat16")
-    name, side, file = MODELS[backbone], INPUT_SIDES[backbone], weights_of(backbone)
-    body = getattr(keras.applications, name)(
+    # The side that the library enlarges few images to.
+    side, file = get_backbone(backbone).pretrained_size, weights_of(backbone)
+    body = getattr(keras.applications, MODELS[backbone])(
         include_top=False,
         weights="imagenet" if file == "imagenet" else None,
         input_shape=(side, side, 3),
     )
     if file != "imagenet":
         body.load_weights(file)
-    preprocess = getattr(keras.applications, MODULES[backbone]).preprocess_input
+    preprocess = getattr(keras.applications, backbone).preprocess_input
     resize = keras.layers.Resizing(side, side)
     inputs = [
         preprocess(np.repeat(np.asarray(resize(images[..., None])), 3, axis=-1))
@@ -89,63 +87,108 @@ def keras_recipe(backbone, seed, train, test):
     return np.mean(model.predict(X_test, verbose=0).argmax(1) == test[1])
 
 
-def fastai_recipe(backbone, seed, train, test, epochs=10, base_rate=2e-3):
+def fastai_recipe(backbone, seed, train, test, epochs=10, base_rate=2e-3, batch_size=64):
     """Return the accuracy of the recipe in fastai's ``Learner.fine_tune``.
 
-    One epoch trains the head and batch normalisation at `base_rate`. Then all layers train for
-    `epochs` with one cycle: `base_rate` / 2 in the head, falling to a hundredth of it in the first
-    layer, Adam with weight decay 0.01, batches of 64. The head is fastai's: average and maximum,
-    batch normalisation, dropout, a hidden layer of 512. Augmentation is left out, for all methods.
+    One epoch trains the head at `base_rate`, and the body's batch normalisation at a tenth of it.
+    Then all layers train for `epochs`: at `base_rate` / 2 in the head, falling to a hundredth of it
+    in the first layers. Both times the rate follows one cycle. Adam has weight decay of 0.01 for
+    kernels. The head is fastai's: average and maximum, batch normalisation, dropout, a hidden layer
+    of 512. Two things differ: the first moment's rate of Adam is constant, and augmentation is left
+    out, for all methods.
     """
     import keras
-    from keras import layers
 
     keras.utils.set_random_seed(seed)
     body, (X, X_test) = _body_and_inputs(backbone, train[0], test[0])
-    images = keras.Input(X.shape[1:])
+    body = _with_momentum(body, 0.9)
+    model = _with_fastai_head(body)
+    steps = -(-len(X) // batch_size)
+
+    def fit(epochs, rates, share, div):
+        optimizers = [_adam(_one_cycle(rate, steps * epochs, share, div)) for rate in rates]
+        group_of = _group_variables(body, model, len(rates))
+        optimizer = keras.optimizers.MultiOptimizer(
+            lambda variable: optimizers[group_of[id(variable)]]
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer, loss=loss)
+        model.fit(X, train[1], epochs=epochs, batch_size=batch_size, verbose=0)
+
+    for layer in body.layers:
+        layer.trainable = isinstance(layer, keras.layers.BatchNormalization)
+    fit(1, [base_rate / 10, base_rate], share=0.99, div=25)
+    for layer in body.layers:
+        layer.trainable = True
+    fit(epochs, np.geomspace(base_rate / 200, base_rate / 2, 3), share=0.3, div=5)
+    return np.mean(model.predict(X_test, verbose=0).argmax(1) == test[1])
+
+
+def _with_momentum(body, momentum):
+    """Return a copy of a body with another momentum of batch normalisation: PyTorch's is 0.9."""
+    import keras
+
+    def copy_layer(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            config["momentum"] = momentum
+        return type(layer).from_config(config)
+
+    copy = keras.models.clone_model(body, clone_function=copy_layer)
+    copy.set_weights(body.get_weights())
+    return copy
+
+
+def _with_fastai_head(body):
+    import keras
+    from keras import layers
+
+    images = keras.Input(body.input_shape[1:])
     x = body(images)
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
     x = layers.Dropout(0.25)(layers.BatchNormalization(momentum=0.9)(x))
     x = layers.Dense(512, activation="relu", use_bias=False)(x)
     x = layers.Dropout(0.5)(layers.BatchNormalization(momentum=0.9)(x))
-    model = keras.Model(images, layers.Dense(10, use_bias=False, dtype="float32")(x))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    for layer in body.layers:
-        layer.trainable = isinstance(layer, layers.BatchNormalization)
-    steps = -(-len(X) // 64)
-    model.compile(_adam(_one_cycle(base_rate, steps)), loss=loss)
-    model.fit(X, train[1], epochs=1, batch_size=64, verbose=0)
-    for layer in body.layers:
-        layer.trainable = True
-    groups = np.array_split([layer.name for layer in body.layers if layer.weights], 2)
-    rates = [*np.geomspace(base_rate / 200, base_rate / 2, 3)]
-    optimizers = [_adam(_one_cycle(rate, steps * epochs)) for rate in rates]
-    of_layer = {name: number for number, group in enumerate(groups) for name in group}
-    of_variable = {
-        id(variable): of_layer.get(layer.name, 2)
-        for layer in [*body.layers, *model.layers]
-        if layer is not body
-        for variable in layer.trainable_variables
+    return keras.Model(images, layers.Dense(10, use_bias=False, dtype="float32")(x))
+
+
+def _group_variables(body, model, n_groups):
+    """Return the group of each trainable variable by id: parts of the body, and the head last."""
+    with_weights = [layer for layer in body.layers if layer.weights]
+    groups = [*np.array_split(np.arange(len(with_weights)), n_groups - 1)]
+    of_body = {
+        id(variable): number
+        for number, group in enumerate(groups)
+        for index in group
+        for variable in with_weights[index].trainable_variables
     }
-    optimizer = keras.optimizers.MultiOptimizer(
-        lambda variable: optimizers[of_variable[id(variable)]]
-    )
-    model.compile(optimizer, loss=loss)
-    model.fit(X, train[1], epochs=epochs, batch_size=64, verbose=0)
-    return np.mean(model.predict(X_test, verbose=0).argmax(1) == test[1])
+    return {id(each): of_body.get(id(each), n_groups - 1) for each in model.trainable_variables}
 
 
 def _adam(schedule):
     import keras
 
-    return keras.optimizers.AdamW(schedule, beta_2=0.99, weight_decay=0.01)
+    optimizer = keras.optimizers.AdamW(schedule, beta_2=0.99, epsilon=1e-5, weight_decay=0.01)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
 
 
-def _one_cycle(peak, steps):
-    """Return fastai's schedule: up by a cosine for a quarter of the steps, then down by one."""
+def _one_cycle(peak, n_steps, share, div):
+    """Return fastai's schedule: up by a cosine for a share of the steps, then down by one."""
     import keras
+    from keras import ops
 
-    up = max(1, steps // 4)
-    return keras.optimizers.schedules.CosineDecay(
-        peak / 25, max(1, steps - up), warmup_target=peak, warmup_steps=up
-    )
+    def between(first, last, position):
+        return first + (last - first) * (1 - ops.cos(np.pi * position)) / 2
+
+    class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            position = ops.cast(step, "float32") / n_steps
+            up = between(peak / div, peak, position / share)
+            down = between(peak, peak / 1e5, (position - share) / (1 - share))
+            return ops.where(position < share, up, down)
+
+        def get_config(self):
+            return {}
+
+    return OneCycle()

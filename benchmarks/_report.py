@@ -1,5 +1,6 @@
-"""Shared by the benchmarks: the halves of the classes, seconds of a call, printed tables."""
+"""Shared by the benchmarks: halves of the classes, seconds of a call, printed tables and means."""
 
+from statistics import fmean
 from time import perf_counter
 
 LT5, GTE5 = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
@@ -23,3 +24,9 @@ def seconds_of(run):
     begin = perf_counter()
     run()
     return perf_counter() - begin
+
+
+def with_spread(values, digits=3):
+    """Return the mean of values and half of their spread."""
+    half = (max(values) - min(values)) / 2
+    return f"{fmean(values):.{digits}f} +- {half:.{digits}f}"

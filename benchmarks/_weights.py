@@ -10,6 +10,11 @@ FILES = {
 }
 
 
+def name_of_weights(backbone):
+    """Return the name of the file that `weights_of` returns, or "imagenet"."""
+    return Path(weights_of(backbone)).name
+
+
 def weights_of(backbone):
     """Return a file in the folder that SKFASHION_WEIGHTS names; without one, "imagenet"."""
     folder = os.environ.get("SKFASHION_WEIGHTS")

@@ -16,7 +16,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 from threading import Timer
 from time import perf_counter
@@ -24,9 +23,10 @@ from time import perf_counter
 import cloudpickle
 import numpy as np
 import psutil
+from _processes import last_line_of
 from _report import GTE5, print_table
+from _searches import start_cluster, timed_search
 from distributed import Client, get_task_stream
-from distributed.deploy.subprocess import SubprocessCluster
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GridSearchCV
 
@@ -53,44 +53,27 @@ class Nothing(ClassifierMixin, BaseEstimator):
 
 
 def search(rows):
-    """Return the seconds of a search, its scores, and the seconds of its fits."""
+    """Return the seconds of a search, and the scores of its candidates by fold."""
     X, y = load_fashion_sample(return_X_y=True)
     clf = TransferClassifier(
         pretrain_classes=GTE5, pretrain_epochs=2, epochs=2, batch_size=128, random_state=0
     )
     grid = {"freeze_until": [None, "conv1", "features"], "learning_rate": [0.0005, 0.001]}
     cv = ClassSplitCV(2, pretrain_classes=GTE5)
-    begin = perf_counter()
-    fitted = GridSearchCV(clf, grid, cv=cv, refit=False, error_score="raise").fit(
-        X[:rows], y[:rows]
-    )
-    scores = [fitted.cv_results_[f"split{fold}_test_score"].tolist() for fold in range(2)]
-    return perf_counter() - begin, scores
+    seconds, results = timed_search(clf, grid, cv, X[:rows], y[:rows])
+    return seconds, [results[f"split{fold}_test_score"].tolist() for fold in range(2)]
 
 
 def serial_search(rows):
     """Run the search in a new process with as many threads as a worker has."""
-    command = [sys.executable, __file__, "--serial", str(rows)]
-    return json.loads(
-        subprocess.run(command, check=True, capture_output=True, env=ONE_THREAD).stdout
-    )
-
-
-def cluster():
-    return SubprocessCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        scheduler_kwargs={"dashboard": False},
-        worker_kwargs={"dashboard": False},
-    )
+    return json.loads(last_line_of(sys.executable, __file__, "--serial", rows, env=ONE_THREAD))
 
 
 def compare_searches(client, rows, kills, seed):
     seconds, expected = serial_search(rows)
     cells = [("serial, one thread", f"{seconds:.1f}", "", "yes", "")]
     with search_on(client):
-        search(rows)  # the workers import TensorFlow
+        search(rows)  # Workers import TensorFlow.
         clean, scores = search(rows)
     cells.append(("cluster", f"{clean:.1f}", "1.00x", "yes", _yes(scores == expected)))
     draw = random.Random(seed)
@@ -114,6 +97,7 @@ def search_with_a_kill(client, rows, number, clean, expected, draw):
             with search_on(client):
                 took, scores = search(rows)
         except Exception as error:
+            timer.cancel()
             return label, "", "", f"no: {error!r}"[:60], ""
         if timer.finished.is_set():
             ratio = f"{took / clean:.2f}x"
@@ -202,10 +186,11 @@ def main():
     parser.add_argument("--serial", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serial:
+        search(options.serial)  # TensorFlow is imported, as by the workers.
         print(json.dumps(search(options.serial)))
         return
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    with cluster() as local, Client(local) as client:
+    with start_cluster(2) as local, Client(local) as client:
         client.wait_for_workers(2, timeout=60)
         if "travel" in options.parts:
             measure_travel(client)

@@ -8,22 +8,26 @@ separate process, which first fits a few images, so that TensorFlow's start is l
 import argparse
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from statistics import mean, median
 
+from _processes import last_line_of
 from _report import print_table
 
 SIZES = (100, 1_000, 10_000, 60_000)
 PROGRAM = """
 import json, sys
+from pathlib import Path
 from time import perf_counter
+import skfashion
 from skfashion import TransferClassifier
+if Path(skfashion.__file__).parents[1] != Path(sys.argv[3]):
+    sys.exit(f"imported {skfashion.__file__}, not the package of {sys.argv[3]}")
 from skfashion.datasets import fetch_fashion_mnist
 X, y = fetch_fashion_mnist("train", return_X_y=True)
 test = fetch_fashion_mnist("test", return_X_y=True)
-size, seed = map(int, sys.argv[1:])
+size, seed = map(int, sys.argv[1:3])
 TransferClassifier(epochs=1, batch_size=50, random_state=0).fit(X[:100], y[:100])
 begin = perf_counter()
 clf = TransferClassifier(random_state=seed).fit(X[-size:], y[-size:])
@@ -33,14 +37,9 @@ print(json.dumps([perf_counter() - begin, clf.score(*test)]))
 
 def fit(folder, size, seed):
     """Return seconds and accuracy of a fit with the package of a folder."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(size), str(seed)],
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
+    # Without -P the working folder comes before PYTHONPATH.
+    command = sys.executable, "-P", "-c", PROGRAM, size, seed, folder
+    return json.loads(last_line_of(*command, env={**os.environ, "PYTHONPATH": str(folder)}))
 
 
 def main():
@@ -61,7 +60,7 @@ def main():
         rows.append([*cells, f"{ratio:.2f}"])
         print(*rows[-1], flush=True)
     print_table(
-        f"a fit with nothing set, median of {options.rounds} rounds",
+        f"a fit with default settings, {options.rounds} rounds: median seconds, mean accuracy",
         ["images", "before, s", "accuracy", "after, s", "accuracy", "ratio"],
         rows,
     )

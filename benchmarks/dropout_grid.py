@@ -1,8 +1,8 @@
 """A grid over dropout rates against as many fits with one rate: seconds and memory of a fit.
 
-Run ``python benchmarks/dropout_grid.py``; it takes about a minute on two cores. Fits of 200 images
-with a new rate and with the same rate take turns in one process. The first ones, which build and
-trace, are left out.
+Run ``python benchmarks/dropout_grid.py``; it takes about two minutes on two cores. Fits of 200
+images with a new rate and with the same rate take turns in one process. The first ones, which build
+and trace, are left out.
 """
 
 import argparse

@@ -11,13 +11,13 @@ files of weights; without it the official ImageNet weights are fetched.
 import argparse
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
 
 import numpy as np
 from _report import print_table
+from _searches import timed_search
 from _weights import weights_of
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -42,9 +42,8 @@ class CountingFeatures(BackboneFeatures):
 def search(pipeline, name, X, y):
     """Return the seconds of a search, and its scores."""
     grid = {f"{name}__layer": LAYERS, "logisticregression__C": PENALTIES}
-    begin = perf_counter()
-    found = GridSearchCV(pipeline, grid, cv=3, refit=False, error_score="raise").fit(X, y)
-    return perf_counter() - begin, found.cv_results_["mean_test_score"]
+    seconds, results = timed_search(pipeline, grid, 3, X, y)
+    return seconds, results["mean_test_score"]
 
 
 def heads():

@@ -9,7 +9,7 @@ import argparse
 import copy
 
 import numpy as np
-from _report import DIRECTIONS, print_table
+from _report import DIRECTIONS, print_table, with_spread
 
 from skfashion import TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
@@ -61,7 +61,7 @@ def main():
         rows = []
         for size in SIZES:
             cells = [[run[size, point] for run in runs] for point in [*POINTS, "scratch"]]
-            rows.append([size, *(f"{np.mean(c):.3f} +- {np.ptp(c) / 2:.3f}" for c in cells)])
+            rows.append([size, *map(with_spread, cells)])
         print_table(
             f"{direction}, {options.epochs} epochs: test accuracy, mean of {options.seeds} seeds "
             "and half their spread, by freeze point",

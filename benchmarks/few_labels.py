@@ -13,22 +13,25 @@ and is scored on the first 2,000 test images. Nothing was chosen on these. The m
 - probe: logistic regression on standardised features of one layer. The layer (each of the
   backbone's stages), the side of the images (64, 96) and C (0.001 to 1) have the best accuracy of a
   5-fold cross-validation on the training images.
-- scratch: ``TransferClassifier(backbone, random_state=draw)``, in bfloat16.
+- scratch: ``TransferClassifier(backbone, random_state=draw)``, in bfloat16. Its images have the
+  smallest side that the backbone takes, as by default with random weights: 32 pixels, InceptionV3
+  75.
 - keras: the recipe of Keras' guide "Transfer learning & fine-tuning": the body in inference mode,
   dropout, a new output layer for 20 epochs with Adam, then all layers for 10 epochs at 1e-5.
 - fastai: the recipe of ``fine_tune`` in plain Keras: one epoch of the head, then 10 epochs of all
-  layers with one cycle and rates that fall by a hundred towards the first layer.
+  layers with one cycle and rates that fall by a hundred towards the first layer. Both recipes have
+  images of 64 pixels for VGG16 and 96 for the others, and train in bfloat16. "ours" trains in
+  float32.
 """
 
 import argparse
 from pathlib import Path
 
-import numpy as np
 from _draws import draw_rows
 from _few_labels_peers import fastai_recipe, keras_recipe, tuned_probe
-from _report import print_table
+from _report import print_table, with_spread
 from _results import RESULTS, Results
-from _weights import weights_of
+from _weights import name_of_weights, weights_of
 
 from skfashion import TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
@@ -86,14 +89,16 @@ def main():
                         train = X[chosen], y[chosen]
                         return float(METHODS[method](backbone, draw, train, test))
 
-                    accuracies.append(results.get((backbone, size, method, draw), compute))
-                cells.append(f"{np.mean(accuracies):.3f} +- {np.ptp(accuracies) / 2:.3f}")
+                    cell = backbone, name_of_weights(backbone), size, method, draw
+                    accuracies.append(results.get(cell, compute))
+                cells.append(with_spread(accuracies))
             rows.append([backbone, size, *cells])
     print_table(
         f"test accuracy, mean of {options.draws} draws and half their spread",
         ["backbone", "images a class", *options.methods],
         rows,
     )
+    results.print_origins()
 
 
 if __name__ == "__main__":

@@ -5,14 +5,15 @@ Run ``python benchmarks/frontier.py``; all of it takes about six hours on two co
 it is done, and each fit to a folder after every epoch, so that the same command continues after an
 interruption.
 
-A fit trains on all 60,000 training images for a fixed number of epochs, and is scored on the 10,000
+A fit trains on all 60,000 training images for a fixed number of epochs. It is scored on the 10,000
 test images once, at its end. Nothing was chosen on these. Its cost is the seconds of its epochs,
-and their ratio to the seconds of an epoch of the small CNN with default settings, in float32, which
-is timed right before the fit.
+and their ratio to an epoch of the small CNN in float32, with batches of 128. That epoch is timed
+right before the fit.
 
 Another table compares the seconds of an epoch with those of the same network in plain Keras'
 ``Model.fit``. Both sides take turns, with the same dtype, batches, weight decay, label smoothing
-and averaged weights, and without augmentation. The first epoch of a fit, in which both sides trace
+and averaged weights, and without augmentation. Learning rates are each side's defaults, so the
+scores are only a check. The first epoch of a fit, in which both sides trace
 their functions, is left out.
 """
 
@@ -20,10 +21,9 @@ import argparse
 from pathlib import Path
 from statistics import mean, median
 
-import numpy as np
 from _plain_keras import as_floats, epoch_clock, small_resnet
-from _report import print_table
-from _results import RESULTS, Results
+from _report import print_table, with_spread
+from _results import RESULTS, Results, describe_machine
 
 from skfashion import Recipe, TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
@@ -91,7 +91,7 @@ def frontier(options, results, train, test):
                     epochs,
                     f"{mean(run['seconds'] for run in runs):.0f}",
                     f"{mean(run['small_cnn_epochs'] for run in runs):.0f}",
-                    f"{mean(accuracies):.4f} +- {np.ptp(accuracies) / 2:.4f}",
+                    with_spread(accuracies, digits=4),
                 ]
             )
     return rows
@@ -146,8 +146,8 @@ def compare_with_keras(options, results, train, test):
                 "their accuracy": their_accuracy,
             }
 
-        cell = ("speed", options.dtype, SPEED_BATCH, options.speed_images, number)
-        rounds.append(results.get(cell, compute))
+        cell = ("speed", describe_machine(), options.dtype, SPEED_BATCH, options.speed_images)
+        rounds.append(results.get((*cell, number), compute))
     return [
         [
             options.dtype,
@@ -169,7 +169,7 @@ def main():
     parser.add_argument("--images", type=int, default=60_000)
     parser.add_argument("--speed-images", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--checkpoint", default="frontier")
+    parser.add_argument("--checkpoint", type=Path, default=RESULTS.parent / "frontier")
     parser.add_argument("--results", type=Path, default=RESULTS / "frontier.jsonl")
     options = parser.parse_args()
     train = [part[: options.images] for part in fetch_fashion_mnist("train", return_X_y=True)]
@@ -188,6 +188,7 @@ def main():
         ["network", "epochs", "seconds", "in epochs of the small CNN", "accuracy"],
         frontier(options, results, train, test),
     )
+    results.print_origins()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Fuzz the parsers that are written in Python, guided by coverage.
 
     python fuzz_parsers.py idx -max_total_time=60
-    python fuzz_parsers.py gz | archive | entry | log
+
+The parsers are idx, gz, archive, entry and log.
 
 A parser may raise only ValueError and OSError; the parser of archives may raise any error. Other
 errors, crashes, more than 2 s, and too much memory (`-rss_limit_mb`) end the run with the input

@@ -20,7 +20,6 @@ round.
 import argparse
 import importlib
 import json
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -28,9 +27,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from _grid_peers import HandWritten, scikeras_classifier
-from _report import GTE5, print_table, seconds_of
-from _results import RESULTS, Results
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
+from _processes import last_line_of
+from _report import GTE5, print_table
+from _results import RESULTS, Results, describe_machine, plan_of
+from _searches import timed_search
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from skfashion import TransferClassifier, memory_report
 from skfashion.datasets import fetch_fashion_mnist
@@ -58,11 +59,10 @@ def rows():
     return train_test_split(X, y, train_size=12_000, stratify=y, random_state=0)[::2]
 
 
-def search(estimator, grid, cv, X, y, n_jobs=None):
-    """Return the seconds of a search, and its scores."""
-    fitted = GridSearchCV(estimator, grid, cv=cv, refit=False, error_score="raise", n_jobs=n_jobs)
-    seconds = seconds_of(lambda: fitted.fit(X, y))
-    return seconds, fitted.cv_results_["mean_test_score"]
+def search(*arguments):
+    """Return the seconds of a search, and its mean scores."""
+    seconds, results = timed_search(*arguments)
+    return seconds, results["mean_test_score"]
 
 
 def make_classifier(memory):
@@ -103,8 +103,8 @@ def scikeras_side(name):
 
 def in_new_process(name, folder):
     """Run the side of skfashion in a new process; return its seconds and scores."""
-    command = [sys.executable, __file__, "--grids", name, "--warm", folder]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    command = sys.executable, __file__, "--grids", name, "--warm", folder
+    return json.loads(last_line_of(*command))
 
 
 def run_round(name):
@@ -126,7 +126,9 @@ def run_round(name):
 
 
 def measure(name, n_rounds, results):
-    rounds = [results.get((name, number), partial(run_round, name)) for number in range(n_rounds)]
+    # Seconds of another machine are no rounds of this one.
+    cell = name, plan_of(GRIDS[name], EPOCHS), describe_machine()
+    rounds = [results.get((*cell, number), partial(run_round, name)) for number in range(n_rounds)]
     cells = []
     for side in rounds[0]:
         seconds, mean, best = np.transpose([sides[side] for sides in rounds])
@@ -161,6 +163,7 @@ def main():
     cells = [row for name in options.grids for row in measure(name, options.rounds, results)]
     columns = ["grid", "side", "median s", "of skfashion's", "mean score", "best score"]
     print_table("12,000 images, 2 + 2 epochs", columns, cells)
+    results.print_origins()
 
 
 if __name__ == "__main__":

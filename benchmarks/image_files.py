@@ -9,7 +9,8 @@ pixels, and 20,000 of 320 x 240. Both sides train a linear head for two epochs o
 the last feature map, at 224 x 224 pixels, in batches of 32:
 
 - skfashion: ``TransferClassifier("mobilenet_v2", freeze_until="features", ...)`` on paths. The
-  first epoch includes everything before later epochs, also the check of all headers.
+  first epoch includes everything before later epochs, also the list of files and the check of all
+  headers.
 - Keras: `image_dataset_from_directory`, prefetched, and `Model.fit` with the same frozen network,
   according to its guide on transfer learning.
 
@@ -19,7 +20,6 @@ of the start of TensorFlow, are left out. Sides take turns.
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 from statistics import median
@@ -29,6 +29,7 @@ from time import perf_counter
 import numpy as np
 import psutil
 from _peak_memory import Peak
+from _processes import last_line_of
 from _report import print_table
 from _weights import weights_of
 
@@ -45,11 +46,11 @@ def photographs():
     return [*load_sample_images().images, *shipped][:N_CLASSES]
 
 
-def write_files(folder, n_files, size):
+def write_files(folder, n_files, size, seed=0):
     """Write random crops of photographs, enlarged, one class for each photograph."""
     from PIL import Image
 
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     sources = [Image.fromarray(photo) for photo in photographs()]
     for number in range(n_files):
         label = number % N_CLASSES
@@ -64,10 +65,11 @@ def write_files(folder, n_files, size):
 
 
 def fit_skfashion(folder):
-    """Return the seconds of a first epoch and of a later one, and the accuracy at the end."""
+    """Return the seconds of a first epoch and of a later one, and the training accuracy."""
     from skfashion import TransferClassifier
     from skfashion.datasets import load_image_folder
 
+    begin = perf_counter()
     X, y = load_image_folder(folder, return_X_y=True)
     clf = TransferClassifier(
         "mobilenet_v2",
@@ -81,7 +83,6 @@ def fit_skfashion(folder):
         epochs=EPOCHS,
         random_state=0,
     )
-    begin = perf_counter()
     clf.fit(X, y)
     seconds = perf_counter() - begin
     later = clf.history_["seconds"][1:]
@@ -136,9 +137,8 @@ def measure(side, folder, warm_up):
 
 
 def run(side, folder, warm_up):
-    command = [sys.executable, __file__, "--measure", side, str(folder), str(warm_up)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    result = json.loads(output.splitlines()[-1])
+    line = last_line_of(sys.executable, __file__, "--measure", side, folder, warm_up)
+    result = json.loads(line)
     print(folder.name, side, result, flush=True)
     return result
 
@@ -159,7 +159,7 @@ def main():
             n_files, size = SETS[name]
             folder, warm_up = Path(place, name), Path(place, f"{name}-warm-up")
             write_files(folder, options.files or n_files, size)
-            write_files(warm_up, N_WARM_UP, size)
+            write_files(warm_up, N_WARM_UP, size, seed=1)
             rounds = [
                 {side: run(side, folder, warm_up) for side in SIDES} for _ in range(options.rounds)
             ]
@@ -177,7 +177,7 @@ def main():
             for key in ("first", "later"):
                 ratio = median(each["Keras"][key] / each["skfashion"][key] for each in rounds)
                 print(f"{name} files, {key} epoch: Keras takes {ratio:.2f} times as long")
-    columns = ["files", "side", "first epoch, s", "later, s", "memory, MB", "accuracy"]
+    columns = ["files", "side", "first epoch, s", "later, s", "memory, MB", "training accuracy"]
     print_table(f"medians of {options.rounds} rounds", columns, rows)
 
 

@@ -11,12 +11,12 @@ SKFASHION_WEIGHTS must name a folder with the file of MobileNetV2's weights.
 
 import argparse
 import ast
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
+from _processes import output_of
 from _report import print_table
 from _weights import weights_of
 from image_files import write_files
@@ -40,9 +40,7 @@ def count_lines(path):
 
 def run(path, *arguments):
     begin = perf_counter()
-    command = [sys.executable, path, *map(str, arguments)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    accuracy, name = output.split()[-2:]
+    accuracy, name = output_of(sys.executable, path, *arguments).split()[-2:]
     return f"{float(accuracy):.3f}", name, f"{perf_counter() - begin:.0f}"
 
 
@@ -54,7 +52,7 @@ def main():
     with TemporaryDirectory() as place:
         folder, new = Path(place, "photos"), Path(place, "new")
         write_files(folder, N_FILES, SIZE)
-        write_files(new, 1, SIZE)
+        write_files(new, 1, SIZE, seed=1)
         new_file = next(new.rglob("*.jpg"))
         for library in LIBRARIES:
             script = Path(__file__).parent / "photograph_tasks" / f"with_{library}.py"

@@ -7,23 +7,24 @@ ones. The other side keeps TensorFlow's registered gradients of each traced func
 
 import argparse
 import gc
-import subprocess
 import sys
 from contextlib import nullcontext
 from unittest import mock
 
 import numpy as np
 import psutil
+from _processes import last_line_of
 from _report import print_table
 
 from skfashion import TransferClassifier
 
+# Parameters of a fit by its number, and by the number of fits.
 KINDS = {
-    "the same fit": lambda i: {},
-    "widths": lambda i: {"hidden_units": 8 + 37 * i % 60},
-    "rates of dropout": lambda i: {"dropout": i / 100},
-    "rates of feature dropout": lambda i: {"feature_dropout": i / 100},
-    "batch sizes": lambda i: {"batch_size": 2 + 37 * i % 60},
+    "the same fit": lambda i, n: {},
+    "widths": lambda i, n: {"hidden_units": 8 + 37 * i % 60},
+    "rates of dropout": lambda i, n: {"dropout": i / n},
+    "rates of feature dropout": lambda i, n: {"feature_dropout": i / n},
+    "batch sizes": lambda i, n: {"batch_size": 2 + 37 * i % 60},
 }
 PREDICTIONS = "1,000 predictions"
 
@@ -41,7 +42,7 @@ def grow(kind, n_fits, n_skipped, backbone):
             for n_rows in range(1, 51):
                 clf.predict(X[:n_rows])
         else:
-            clf.set_params(**params | KINDS[kind](i)).fit(X, y)
+            clf.set_params(**params | KINDS[kind](i, n_fits)).fit(X, y)
         gc.collect()
         resident.append(process.memory_info().rss / 1e6)
     later = resident[n_skipped:]
@@ -50,8 +51,7 @@ def grow(kind, n_fits, n_skipped, backbone):
 
 
 def in_new_process(*arguments):
-    command = [sys.executable, __file__, *map(str, arguments)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return float(last_line_of(sys.executable, __file__, *arguments))
 
 
 def main():
@@ -62,6 +62,8 @@ def main():
     parser.add_argument("--kind", choices=[*KINDS, PREDICTIONS])
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
+    if options.fits < options.skip + 2:
+        parser.error("--fits needs at least 2 fits more than --skip.")
     if options.kind:
         with mock.patch("skfashion._keras.tracing._unregister") if options.keep else nullcontext():
             print(grow(options.kind, options.fits, options.skip, options.backbone))
@@ -72,8 +74,9 @@ def main():
         sides = ([], ["--keep"])
         slopes = [in_new_process("--kind", kind, *shared, *side) for side in sides]
         rows.append((kind, *(f"{slope:.2f}" for slope in slopes)))
-    columns = ["search over", "skfashion, MB a fit", "traces kept, MB a fit"]
-    print_table(f"Growth of memory, {options.backbone}, {options.fits} fits", columns, rows)
+    columns = ["search over", "skfashion", "traces kept"]
+    title = f"MB a fit, or for 1,000 predictions: {options.backbone}, {options.fits} fits"
+    print_table(title, columns, rows)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ and imports are measured in new processes, in turn. The peak of memory is read f
 """
 
 import argparse
-import subprocess
 import sys
 from statistics import median
 from time import perf_counter
 
 import numpy as np
 from _plain_keras import as_floats, small_cnn
+from _processes import last_line_of
 from _report import GTE5, print_table
 
 from skfashion import TransferClassifier
@@ -52,9 +52,7 @@ print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0], "kB")
 
 def in_new_process(code):
     """Run code in a new process; return the first number of the last line that it prints."""
-    command = [sys.executable, "-c", code]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(output.splitlines()[-1].split()[0])
+    return float(last_line_of(sys.executable, "-c", code).split()[0])
 
 
 def peak_memory(rounds):

@@ -5,37 +5,20 @@ after one name. The output is shown while the script runs. It replaces ``results
 script has succeeded. The documentation's tables are included from there.
 """
 
-import os
-import platform
 import subprocess
 import sys
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
-from _results import RESULTS
+from _results import RESULTS, describe_machine, describe_versions
 
 FOLDER = Path(__file__).parent
-PACKAGES = ("tensorflow", "keras", "scikit-learn", "numpy")
-
-
-def processor():
-    """Return the name of the processor, as Linux has it or as Python does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 def heading(name, options):
     """Return the lines that say how the output came about."""
-    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
-    return (
-        f"$ {' '.join(['python', f'{name}.py', *options])}\n"
-        f"{date.today()}, {processor()}, {os.cpu_count()} cores\n"
-        f"Python {platform.python_version()}, {versions}\n\n"
-    )
+    command = " ".join(["python", f"{name}.py", *options])
+    return f"$ {command}\n{date.today()}, {describe_machine()}\n{describe_versions()}\n\n"
 
 
 def record(name, options):

@@ -7,7 +7,7 @@ ResNet50 is pretrained here, on images of classes 5 to 9.
 
 A stratified sample of 5,000 training images is held out. Freeze points, epochs and the recipes of
 the backbones were chosen on these. The test images are scored once, at the end of a step. Training
-from scratch has epochs for about the time of fine-tuning. Training the head alone has 300 epochs,
+from scratch has epochs for about the time of fine-tuning. The head alone trains for 300 epochs,
 which take less time.
 
 Each result is written to a file as soon as it is done, and each fit to a folder after every epoch,
@@ -19,13 +19,12 @@ import argparse
 import os
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from _report import GTE5, print_table
-from _results import RESULTS, Results
-from _weights import weights_of
+from _results import RESULTS, Results, plan_of
+from _weights import name_of_weights, weights_of
 from sklearn.model_selection import train_test_split
 
 from skfashion import Recipe, TransferClassifier
@@ -47,7 +46,6 @@ class Plan:
     head_only: dict[str, Any]
     scratch: dict[str, Any]
     pretraining: dict[str, Any] | None = None
-    pretraining_classes: tuple[int, ...] = GTE5
 
     def params(self, step):
         return getattr(self, step.replace("-", "_"))
@@ -127,7 +125,7 @@ class Run:
 
     def _pretrain(self):
         X, y = self._data.train
-        source = [label in self._plan.pretraining_classes for label in y]
+        source = [label in GTE5 for label in y]
         return self._classifier(PRETRAINING).fit(X[source], y[source])
 
     def _weights(self, step):
@@ -151,10 +149,9 @@ class Run:
         """Return the cells of a step: from the file of results, or by fitting."""
         plan, params = self._plan, {**COMMON, **self._plan.params(step)}
         settings = [params]
-        if plan.pretraining is not None and step != "scratch":
-            settings += [plan.pretraining, plan.pretraining_classes]
-        version = sha256(repr(settings).encode()).hexdigest()[:8]
-        cell = self._backbone, step, f"plan {version}", f"{len(self._data.train[0])} images"
+        if step != "scratch":
+            settings.append(plan.pretraining or name_of_weights(self._backbone))
+        cell = self._backbone, step, plan_of(*settings), f"{len(self._data.train[0])} images"
         fit = cache(lambda: self._fit(step))
 
         def result(name, compute):
@@ -172,7 +169,8 @@ class Run:
             return [*cells, "-", "-", "-"]
         validation = result("validation", lambda clf: clf.score(*self._data.validation))
         test = result("test", lambda clf: clf.score(*self._data.test))
-        return [*cells, f"{validation:.4f}", f"{test:.4f}", plan.published]
+        published = plan.published if step == "fine-tuned" else "-"
+        return [*cells, f"{validation:.4f}", f"{test:.4f}", published]
 
 
 def main():
@@ -180,12 +178,12 @@ def main():
     parser.add_argument("--backbones", nargs="+", choices=PLANS, default=list(PLANS))
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     parser.add_argument("--images", type=int, help="only the first images, to try the script")
-    parser.add_argument("--checkpoint", type=Path, default=Path("report_table"))
+    parser.add_argument("--checkpoint", type=Path, default=RESULTS.parent / "report_table")
     parser.add_argument("--results", type=Path, default=RESULTS / "report_table.jsonl")
     options = parser.parse_args()
     data, results = Data.load(options.images), Results(options.results)
     columns = ["backbone", "training", "side", "frozen to", "augmentation", "epochs"]
-    columns += ["seconds", "validation", "test", "published"]
+    columns += ["seconds", "validation", "test", "published, validation"]
     rows = []
     for backbone in options.backbones:
         run = Run(backbone, data, results, options.checkpoint)
@@ -194,6 +192,7 @@ def main():
                 rows.append(run.row(step))
     title = f"{len(data.train[0]):,} training images, accuracy, {os.cpu_count()} cores"
     print_table(title, columns, rows)
+    results.print_origins()
 
 
 if __name__ == "__main__":

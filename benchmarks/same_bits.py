@@ -4,13 +4,15 @@ Each configuration is fitted on the bundled sample. Probabilities, weights, and 
 seconds are hashed. Hashes are valid on one machine, with one set of libraries, and one number
 of threads, so make a new record for each comparison::
 
-    python same_bits.py record before.json     # in a checkout of the old code
-    python same_bits.py compare before.json    # in a checkout of the new code
+    PYTHONPATH=.. python same_bits.py record before.json     # in a checkout of the old code
+    PYTHONPATH=.. python same_bits.py compare before.json    # in a checkout of the new code
 
-SKFASHION_WEIGHTS may name a folder with files of pretrained weights; they add configurations.
-Names after the file choose configurations.
+Without PYTHONPATH, the package that is installed may be another checkout's; the script refuses it.
+SKFASHION_WEIGHTS may name a folder with files of pretrained weights; they add configurations. Names
+after the file choose configurations.
 """
 
+import argparse
 import contextlib
 import hashlib
 import json
@@ -24,19 +26,20 @@ from unittest import mock
 
 import numpy as np
 import psutil
+from _report import GTE5
 from _weights import weights_of
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
+import skfashion
 from skfashion import BackboneFeatures, TransferClassifier
 from skfashion.datasets import load_fashion_sample
 from skfashion.model_selection import ClassSplitCV
 
-GTE5 = [5, 6, 7, 8, 9]
 X, Y = load_fashion_sample(return_X_y=True)
 X, Y = X[:300], Y[:300]
-LT5 = X[Y < 5], Y[Y < 5]
+TARGET = X[Y < 5], Y[Y < 5]
 X_TEST, Y_TEST = load_fashion_sample(subset="test", return_X_y=True)
 X_TEST, Y_TEST = X_TEST[:150], Y_TEST[:150]
 
@@ -91,7 +94,7 @@ def little_memory(free_disk):
 
 
 def in_windows(free_disk, **params):
-    many = np.tile(LT5[0], (33, 1, 1)), np.tile(LT5[1], 33)
+    many = np.tile(TARGET[0], (33, 1, 1)), np.tile(TARGET[1], 33)
     with little_memory(free_disk):
         return fit(data=many, freeze_until="features", epochs=1, batch_size=128, **params)
 
@@ -214,7 +217,7 @@ CONFIGURATIONS = {
     "grid": grid,
     "grid with memory": grid_with_memory,
     "cross_val_predict": lambda: digest(
-        cross_val_predict(make(), *LT5, cv=2, method="predict_proba")
+        cross_val_predict(make(), *TARGET, cv=2, method="predict_proba")
     ),
     "saved as HDF5": lambda: saved_weights(".weights.h5"),
     "saved as safetensors": lambda: saved_weights(".safetensors"),
@@ -275,17 +278,29 @@ if os.environ.get("SKFASHION_WEIGHTS"):
     )
 
 
-def main(action, path, *names):
-    before = json.loads(Path(path).read_text()) if action == "compare" else {}
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=("record", "compare"))
+    parser.add_argument("path", type=Path)
+    parser.add_argument("names", nargs="*", metavar="name", help="configurations; default: all")
+    options = parser.parse_args()
+    package, checkout = Path(skfashion.__file__).parents[1], Path(__file__).resolve().parents[1]
+    if package != checkout:
+        parser.error(f"the package of {package} is imported: set PYTHONPATH={checkout}")
+    if unknown := sorted(set(options.names) - set(CONFIGURATIONS)):
+        parser.error(f"no configurations: {unknown}. The names are {sorted(CONFIGURATIONS)}.")
+    records = options.action == "record"
+    before = {} if records else json.loads(options.path.read_text())
     found, differing = {}, []
-    for name in names or CONFIGURATIONS:
+    for name in options.names or CONFIGURATIONS:
         found[name] = json.loads(json.dumps(CONFIGURATIONS[name]()))
-        same = before.get(name) == found[name]
-        if action == "compare" and not same:
+        differs = not records and before.get(name) != found[name]
+        if differs:
             differing.append(name)
-        print(f"{'equal  ' if same else action:8}{name}", flush=True)
-    if action == "record":
-        Path(path).write_text(json.dumps(found, indent=1))
+        outcome = "recorded" if records else "differs" if differs else "equal"
+        print(f"{outcome:10}{name}", flush=True)
+    if records:
+        options.path.write_text(json.dumps(found, indent=1))
     else:
         print(f"{len(found) - len(differing)} of {len(found)} configurations are equal.")
         for name in differing:
@@ -294,4 +309,4 @@ def main(action, path, *names):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

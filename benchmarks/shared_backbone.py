@@ -9,12 +9,12 @@ folder with files of weights; without it the official ImageNet weights are fetch
 
 import argparse
 from tempfile import TemporaryDirectory
-from time import perf_counter
 
 import numpy as np
-from _report import print_table
+from _report import print_table, seconds_of
+from _searches import timed_search
 from _weights import weights_of
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import train_test_split
 
 from skfashion import BackboneFeatures, TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
@@ -38,11 +38,6 @@ def main():
     features = BackboneFeatures("vgg16", layer="block4_pool", **common).fit(X)
     features.transform(X[:200])
 
-    def forward_pass():
-        begin = perf_counter()
-        features.transform(X)
-        return perf_counter() - begin
-
     def search(memory):
         clf = TransferClassifier(
             "vgg16",
@@ -53,15 +48,14 @@ def main():
             memory=memory,
             **common,
         )
-        begin = perf_counter()
-        found = GridSearchCV(clf, GRID, cv=3, refit=False, error_score="raise").fit(X, y)
-        return perf_counter() - begin, found.cv_results_["mean_test_score"]
+        seconds, results = timed_search(clf, GRID, 3, X, y)
+        return seconds, results["mean_test_score"]
 
     passes, seconds, scores = [], {name: [] for name in SIDES}, []
     for _ in range(options.rounds):
         with TemporaryDirectory() as folder:
             for name, memory in zip(SIDES, (folder, folder, None), strict=True):
-                passes.append(forward_pass())
+                passes.append(seconds_of(lambda: features.transform(X)))
                 taken, reached = search(memory)
                 seconds[name].append(taken)
                 scores.append(reached)

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from _report import GTE5, print_table
+from _searches import start_cluster
 from distributed import Client
-from distributed.deploy.subprocess import SubprocessCluster
 from grid_speed import GRIDS, make_classifier, rows, search
 
 from skfashion import memory_report
@@ -66,16 +66,7 @@ def measure_cluster(n_rows, n_workers):
     X, y = X[:n_rows], y[:n_rows]
     grid = {"freeze_until": ["features"], "learning_rate": RATES}
     cells = []
-    with (
-        SubprocessCluster(
-            n_workers=n_workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            scheduler_kwargs={"dashboard": False},
-            worker_kwargs={"dashboard": False},
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with start_cluster(n_workers) as cluster, Client(cluster) as client:
         client.wait_for_workers(n_workers, timeout=120)
         for run in ("first", "warm"):  # workers import TensorFlow in the first one
             with TemporaryDirectory() as folder, search_on(client):

@@ -1,13 +1,14 @@
 """Gain of transfer with few images of each target class, with both sides tuned alike.
 
-Run ``python benchmarks/transfer_gain.py``; it takes about two hours on two cores, and ``--networks
-small_resnet --sizes 10`` a part. Each result is written to a file as soon as it is done, and found
-there by the next run.
+Run ``python benchmarks/transfer_gain.py``; it takes about 150 minutes on two cores, and
+``--networks small_resnet --sizes 10`` a part. Each result is written to a file as soon as it is
+done, and found there by the next run.
 
 The source task has the 30,000 training images of its classes, the target task 10, 50 or 200 of
 each. A network is pretrained once for each seed, its body is saved, and target fits start from that
 file. The freeze point of each fit is found by a grid search on its training rows, with a third of
-the epochs. The test images are scored once, at the end.
+the epochs, and its head starts from a probe. The gain includes both. The test images are scored
+once, at the end.
 
 The options of both sides are chosen alike: ``--choose`` fits each side with each of `CANDIDATES`,
 on another draw of 50 images, and scores validation images that no fit has. Transfer freezes the
@@ -21,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 from _draws import draw_rows
-from _report import DIRECTIONS, print_table
-from _results import RESULTS, Results
+from _report import DIRECTIONS, print_table, with_spread
+from _results import RESULTS, Results, plan_of
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -96,6 +97,19 @@ BATCH_SIZE = 16
 SEARCH_DIVISOR = 3
 
 
+def source_plan(network):
+    return plan_of(DTYPES[network], PRETRAINING[network])
+
+
+def plan(network, side, candidate):
+    """Return a name of everything that a fit trains with."""
+    regularization, updates = candidate
+    settings = [DTYPES[network], BATCH_SIZE, RECIPE, REGULARIZATION[regularization], updates]
+    if side == "transfer":
+        settings += [source_plan(network), HEAD_INIT[network], POINTS[network], SEARCH_DIVISOR]
+    return plan_of(*settings)
+
+
 class Source:
     """Networks pretrained on a source task, a file for each seed."""
 
@@ -104,7 +118,8 @@ class Source:
 
     def weights(self, network, direction, seed):
         """Return the file of a pretrained body; train it first if there is none."""
-        path = self._folder / f"{network} {direction} {seed}.weights.h5"
+        name = f"{network} {source_plan(network)} {direction} {seed}.weights.h5"
+        path = self._folder / name
         if not path.exists():
             X, y = self._train
             of_source = np.isin(y, DIRECTIONS[direction][0])
@@ -164,12 +179,13 @@ def choose(options, results, source, train):
         accuracies = []
         for direction in DIRECTIONS:
             fit_of_cell = network, side, candidate, direction, SIZE_TO_CHOOSE, 100
-            cell = "choose", *map(str, fit_of_cell)
+            cell = "choose", plan(network, side, candidate), *map(str, fit_of_cell)
             compute = partial(run, *fit_of_cell, source, train, validation, searches=False)
             accuracies.append(results.get(cell, compute)["accuracy"])
         rows.append([network, side, *candidate, f"{np.mean(accuracies):.4f}"])
     columns = ["network", "side", "regularization", "updates", "validation accuracy"]
     print_table(f"mean of both directions, {SIZE_TO_CHOOSE} images a class", columns, rows)
+    results.print_origins()
 
 
 def compare(options, results, source, train, test):
@@ -178,14 +194,15 @@ def compare(options, results, source, train, test):
     for network, direction, size in product(options.networks, DIRECTIONS, options.sizes):
         runs = {side: [] for side in SIDES}
         for side, seed in product(options.sides, range(options.seeds)):
-            fit_of_cell = network, side, CHOICE[network, side], direction, size, seed
-            cell = "test", *map(str, fit_of_cell)
+            candidate = CHOICE[network, side]
+            fit_of_cell = network, side, candidate, direction, size, seed
+            cell = "test", plan(network, side, candidate), *map(str, fit_of_cell)
             compute = partial(run, *fit_of_cell, source, train, test, searches=True)
             runs[side].append(results.get(cell, compute))
         if set(options.sides) < set(SIDES):
             continue
         scratch, transfer = (np.array([each["accuracy"] for each in runs[side]]) for side in SIDES)
-        cells = [network, direction, size, _with_spread(transfer), _with_spread(scratch)]
+        cells = [network, direction, size, with_spread(transfer), with_spread(scratch)]
         points = ", ".join(str(each["freeze_until"]) for each in runs["transfer"])
         rows.append([*cells, f"{100 * np.mean(transfer - scratch):+.1f}", points])
     print_table(
@@ -193,10 +210,7 @@ def compare(options, results, source, train, test):
         ["network", "task", "images", "transfer", "scratch", "gain", "freeze points"],
         rows,
     )
-
-
-def _with_spread(values):
-    return f"{np.mean(values):.3f} +- {np.ptp(values) / 2:.3f}"
+    results.print_origins()
 
 
 def main():
@@ -206,7 +220,7 @@ def main():
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--choose", action="store_true")
-    parser.add_argument("--folder", type=Path, default=Path("transfer_gain"))
+    parser.add_argument("--folder", type=Path, default=RESULTS.parent / "transfer_gain")
     parser.add_argument("--results", type=Path, default=RESULTS / "transfer_gain.jsonl")
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
