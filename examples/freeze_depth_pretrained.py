@@ -15,9 +15,9 @@ after mixed5 were tuned on other photographs:
 Up to block3_pool VGG16 loses no accuracy that three folds could show, and a fit takes less than
 half of the time: 0.854 against 0.860, in 66 s instead of 142. Frozen to block4_pool it reaches
 0.830, and the head alone 0.751. InceptionV3 loses a point already at mixed2 (0.852 against 0.865).
-Its last blocks, which come from other images, are worth next to nothing to a new head (0.572):
-frozen layers must have been trained on similar images. :ref:`report-table` has both backbones on
-all 60,000 images, fine-tuned and with the head alone.
+With all blocks frozen it reaches 0.572. The last blocks of this file come from other images, which
+may be one reason; two epochs for a new head may be another. :ref:`report-table` has both backbones
+on all 60,000 images, fine-tuned and with the head alone.
 """
 
 # %%

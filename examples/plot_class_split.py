@@ -33,8 +33,8 @@ directions = {"5-9 to 0-4": fit_both_ways(high, low), "0-4 to 5-9": fit_both_way
 
 # %%
 # From classes 0-4 to 5-9, frozen convolutions lose less than half a point. In the other direction
-# they lose about two points: convolutions that learned shoes, shirts and bags serve the other
-# clothes less well. The target task of the left side is the harder one.
+# they lose about two points. The target task of the left side is the harder one. Convolutions that
+# learned shoes, shirts and bags may also serve the other clothes less well.
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
 for ax, (name, fitted) in zip(axes, directions.items(), strict=True):
     for clf, label, style in zip(fitted, ("transfer", "from scratch"), ("o-", "s--"), strict=True):

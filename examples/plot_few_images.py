@@ -2,8 +2,8 @@
 Few images of each class
 ========================
 
-Pretraining helps most where labels are few. Learning curves compare a network that learned other
-classes first with the same network from scratch.
+With few labels, frozen layers that learned other classes can be better than training all layers.
+Learning curves compare both, with the same network.
 """
 
 # %%
@@ -48,7 +48,7 @@ for name, values in scores.items():
     print(f"{name}: {values.mean(axis=1).round(3)}")
 
 # %%
-# With 5 images of each class, the frozen body is better. With 80, training all layers is better.
+# With 5 images of each class, the frozen body is better. With 80, training from scratch is better.
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for (name, values), style in zip(scores.items(), ("o-", "s--"), strict=True):
     ax.plot(sizes, values.mean(axis=1), style, label=name)

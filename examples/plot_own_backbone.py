@@ -86,20 +86,21 @@ print({name: report[name] for name in ("pretrainings_computed", "pretrainings_fo
 # %%
 # Score, seconds per fit and trainable parameters of both networks against the freeze point. The
 # custom network trains a fraction of the parameters, and the small CNN is more accurate. Freezing
-# the whole body costs the custom network most: its last stages are specialised in the source task.
+# the whole body costs the custom network most.
 display = FreezeDepthDisplay.from_search(search)
 
 # %%
 # Any other classifier of scikit-learn can use the features of the best network, here those of the
-# small CNN.
+# small CNN. The score is on test images, because the best network was fitted again on all others.
 best = search.best_estimator_
 target = y < 5
+X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
 weights = Path(folder.name, "body.weights.h5")
 best.save_backbone_weights(weights)
 probe = make_pipeline(
     BackboneFeatures(best.backbone, weights=weights),
     StandardScaler(),
     LogisticRegression(max_iter=1000),
-).fit(X[target][:800], y[target][:800])
+).fit(X[target], y[target])
 folder.cleanup()
-probe.score(X[target][800:], y[target][800:])
+probe.score(X_test[y_test < 5], y_test[y_test < 5])
