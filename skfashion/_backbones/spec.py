@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import cloudpickle
 from sklearn.base import clone
@@ -72,7 +73,7 @@ class OfficialWeights:
     @property
     def file_name(self) -> str:
         """The name of the file."""
-        return self.url.rsplit("/", 1)[-1]
+        return urlsplit(self.url).path.rsplit("/", 1)[-1]
 
 
 @lru_cache(maxsize=16)

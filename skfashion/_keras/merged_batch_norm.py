@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 
+from .fused_batch_norm import BatchNormalization
 from .replaced_calls import replaced_calls
 from .tensorflow import keras, tf
 
@@ -76,8 +77,11 @@ def _is_plain_convolution(layer) -> bool:
 
 
 def _is_plain_norm(layer) -> bool:
+    # A subclass may compute something else.
+    calls = keras.layers.BatchNormalization.call, BatchNormalization.call
     return (
         isinstance(layer, keras.layers.BatchNormalization)
+        and type(layer).call in calls
         and layer.axis in (-1, 3)
         and layer.compute_dtype == layer.variable_dtype == "float32"
         and not (layer.synchronized or layer.renorm)

@@ -36,12 +36,19 @@ _LAYERS_OF_KNOWN_COST = {
 def count_operations(models: Iterable) -> float:
     """Return about how many additions and multiplications Keras models take for an image."""
     return sum(
-        2.0 * float(np.prod(weight.shape) * np.prod(_first(layer.output).shape[1:-1]))
+        2.0 * float(np.prod(weight.shape)) * _count_positions(node.output_tensors[0])
         for model in models
-        for layer in model.layers
-        for weight in layer.weights
+        for nodes in model._nodes_by_depth.values()
+        for node in nodes
+        for weight in getattr(node.operation, "weights", ())
         if len(weight.shape) > 1
     )
+
+
+def _count_positions(tensor) -> float:
+    """Return at how many positions a kernel is applied; infinite if the shape is unknown."""
+    sides = tensor.shape[1:-1]
+    return np.inf if None in sides else float(np.prod(sides))
 
 
 class FrozenPart:
@@ -211,7 +218,3 @@ def _part_of(images: ArraySource, rows: slice) -> ArraySource:
     if isinstance(images, LazyImages):
         return images.take(np.arange(len(images))[rows])
     return images[rows]
-
-
-def _first(outputs):
-    return outputs[0] if isinstance(outputs, list | tuple) else outputs

@@ -1,5 +1,6 @@
 """Keras graphs from images to features or logits, without weights."""
 
+from collections import Counter
 from functools import cached_property
 
 import numpy as np
@@ -165,6 +166,7 @@ class Graph:
             self._check_layers()
             self._check_weights(assigned)
             self.model = keras.Model(self.body.inputs[0], self._add_head(features), name="network")
+            self._check_paths()
             self._initializers = {v.path: v._initializer for v in self.model.weights}
 
     def _add_head(self, features):
@@ -192,8 +194,10 @@ class Graph:
         names = [layer.name for layer in self.body.layers]
         check_layer_names(names, backbone.name)
         for layer in self.body.layers:
-            nested = [each.name for each in layer._flatten_layers(include_self=False)]
-            check_layer_names(nested, backbone.name, inside=layer.name)
+            nested = [*layer._flatten_layers(include_self=False)]
+            check_layer_names([each.name for each in nested], backbone.name, inside=layer.name)
+            for each in (layer, *nested):
+                self._check_kind(each)
         if taken := sorted(set(names) & set(HEAD_LAYERS)):
             raise ValueError(
                 f"Backbone {backbone.name!r} has layers that are called {taken}, as layers of the "
@@ -211,7 +215,36 @@ class Graph:
                 f"{backbone.stages[-1]!r}: {beyond}. Add the last of these layers to stages."
             )
 
+    def _check_kind(self, layer):
+        """Check for layers that change their weights by other means than gradients."""
+        name = self.architecture.backbone.name
+        if isinstance(layer, keras.layers.Normalization) and layer.weights:
+            raise ValueError(
+                f"Backbone {name!r} has the layer {layer.name!r}, a Normalization that learns its "
+                "constants from data. Give it mean and variance when it is made."
+            )
+        if isinstance(layer, keras.layers.SpectralNormalization):
+            raise ValueError(
+                f"Backbone {name!r} has the layer {layer.name!r}, a SpectralNormalization, which "
+                "replaces weights in each step of training. Use the layer inside it alone."
+            )
+
+    def _check_paths(self):
+        counts = Counter(variable.path for variable in self.model.weights)
+        if repeated := [path for path, count in counts.items() if count > 1]:
+            raise ValueError(
+                f"Backbone {self.architecture.backbone.name!r} has more than one weight with each "
+                f"of the paths {repeated}. Give layers of nested models other names, or nest them "
+                "by keras.Sequential, whose name is then a part of the path."
+            )
+
     def _check_weights(self, assigned):
+        if any(v._initializer is None for v in self.body.weights):
+            name = self.architecture.backbone.name
+            raise ValueError(
+                f"Backbone {name!r} uses layers that were made outside its build function. Make "
+                "them inside, with random weights, and give a file to the estimator: weights=PATH."
+            )
         if any(assigned.get_current_value(v) is not None for v in self.body.weights):
             name = self.architecture.backbone.name
             raise ValueError(

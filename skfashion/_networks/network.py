@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from .._backbones.freeze_points import describe_numbers, resolve_freeze_point
+from .._keras.global_state import fresh_keras_state
 from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras, tf
 from .._messages import unknown_name_message
@@ -252,13 +253,23 @@ class Network(StagedGraph):
 
     def _split_after(self, tensor, point):
         try:
-            front = keras.Model(self.model.inputs[0], tensor, name="front")
-            return front, keras.Model(tensor, self.model.outputs[0], name="back")
+            # Other threads may cut the same graph.
+            with fresh_keras_state(self.architecture.dtype):
+                front = keras.Model(self.model.inputs[0], tensor, name="front")
+                back = keras.Model(tensor, self.model.outputs[0], name="back")
         except ValueError as error:
             raise ValueError(
                 f"freeze_until={point!r} is not a freeze point: other paths of the network bypass "
                 f"this layer. Use one of {list(self.architecture.backbone.stages)}."
             ) from error
+        trained = {variable.path for variable in back.weights}
+        if shared := [variable.path for variable in front.weights if variable.path in trained]:
+            raise ValueError(
+                f"{point!r} is not a freeze point: the layers with the weights {shared} are called "
+                "before it and after it, so that they cannot be frozen and trained. Use another "
+                "freeze point, and leave such layers out of the stages of the backbone."
+            )
+        return front, back
 
 
 def _count_values(variables):

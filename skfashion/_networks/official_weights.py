@@ -35,14 +35,27 @@ def fetch_official(backbone: Backbone) -> Path:
     official = require_official_weights(backbone)
     folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     kept = folder / official.file_name
-    expected = official.file_hash or _read_record(kept)
+    expected = official.file_hash
+    if expected is None:
+        expected, url = _read_record(kept)
+        _check_url(official, kept, url)
     if problem := _find_problem(kept, expected):
         _fetch(official, kept, expected, problem)
     if expected is None:
         # A cache that cannot be written to, but has the file, is used without a record.
         with suppress(OSError):
-            _record(kept)
+            _record(kept, official.url)
     return kept
+
+
+def _check_url(official: OfficialWeights, kept: Path, recorded: str) -> None:
+    """Check that a file without a published hash was not recorded for another address."""
+    if recorded not in ("", official.url):
+        raise FileNotFoundError(
+            f"{kept} has weights from {recorded}, but those of {official.url} were requested. Pass "
+            f"the path of their file as weights=PATH, or delete {kept.name} and "
+            f"{_record_path(kept).name} in that folder."
+        )
 
 
 def _find_problem(path: Path, expected: str | None) -> str | None:
@@ -134,14 +147,20 @@ def _record_path(kept: Path) -> Path:
     return kept.with_name(f"{kept.name}.sha256")
 
 
-def _read_record(kept: Path) -> str | None:
-    """Return the hash that was recorded at the first use of a file; `None` if there is none."""
+def _read_record(kept: Path) -> tuple[str | None, str]:
+    """Return the hash and the address that were recorded at the first use of a file.
+
+    Without a record the hash is `None`. Without an address, it is an empty text.
+    """
     record = _record_path(kept)
+    if not record.is_file():
+        return None, ""
     # A record that holds no hash matches no file.
-    return record.read_text(errors="replace").partition(" ")[0] if record.is_file() else None
+    line, _, comment = record.read_text(errors="replace").partition("\n")
+    return line.partition(" ")[0], comment.removeprefix("# ").strip()
 
 
-def _record(kept: Path) -> None:
+def _record(kept: Path, url: str) -> None:
     """Write the hash of a complete file beside it, in the format of the command sha256sum."""
-    line = f"{_compute_hash(kept, 'sha256')}  {kept.name}\n"
-    write_file(_record_path(kept), line.encode())
+    text = f"{_compute_hash(kept, 'sha256')}  {kept.name}\n# {url}\n"
+    write_file(_record_path(kept), text.encode())

@@ -134,9 +134,10 @@ def pair_by_path(arrays: dict[str, Any], graph: Graph) -> LayerPairs:
 def refuse_convolutions(layers: Iterable[LayerArrays]) -> None:
     """Reject a file of a deeper network: layers beyond the body may only belong to a head."""
     for arrays in layers:
-        if any(len(array.shape) == 4 for array in arrays):
+        # Kernels of attention have three axes, as those of convolutions over tokens.
+        if any(len(array.shape) >= 3 for array in arrays):
             raise WeightMismatch(
-                "the file has all of its layers, and further convolutions after them"
+                "the file has all of its layers, and further convolutions or attention after them"
             )
 
 

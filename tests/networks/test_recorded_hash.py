@@ -91,15 +91,15 @@ def files_in(cache):
     return {path.name: path.read_bytes() for path in cache.iterdir()}
 
 
-def recorded(payload):
+def recorded(payload, backbone):
     """What a cache has that holds a file of this content, and its record."""
-    line = f"{hashlib.sha256(payload).hexdigest()}  {NAME}\n"
-    return {NAME: payload, RECORD: line.encode()}
+    lines = f"{hashlib.sha256(payload).hexdigest()}  {NAME}\n# {backbone.official.url}\n"
+    return {NAME: payload, RECORD: lines.encode()}
 
 
 def test_the_first_download_is_recorded_and_the_file_checked_by_it(lt5, server, backbone, cache):
     features = BackboneFeatures(backbone, weights="imagenet").fit_transform(lt5[0])
-    assert files_in(cache) == recorded(server.payload)
+    assert files_in(cache) == recorded(server.payload, backbone)
     assert_array_equal(
         BackboneFeatures("small_cnn", weights=cache / NAME).fit_transform(lt5[0]), features
     )
@@ -112,7 +112,7 @@ def test_a_changed_file_is_fetched_again(server, backbone, cache, other):
     (cache / NAME).write_bytes(other)
     fetch_official(backbone)
     assert server.fetched == 2
-    assert files_in(cache) == recorded(server.payload)
+    assert files_in(cache) == recorded(server.payload, backbone)
 
 
 @pytest.mark.parametrize("lost", [True, False])
@@ -131,20 +131,20 @@ def test_a_new_file_on_the_server_is_refused_until_the_old_one_is_forgotten(
     for path in cache.iterdir():
         path.unlink()
     fetch_official(backbone)
-    assert files_in(cache) == recorded(other)
+    assert files_in(cache) == recorded(other, backbone)
 
 
 def test_a_file_that_keras_fetched_is_taken_and_recorded(server, backbone, cache, other):
     (cache / NAME).write_bytes(other)
     fetch_official(backbone)
     assert server.fetched == 0
-    assert files_in(cache) == recorded(other)
+    assert files_in(cache) == recorded(other, backbone)
 
 
 def test_a_part_that_keras_left_is_not_taken(server, backbone, cache):
     (cache / NAME).write_bytes(server.payload[:1000])
     fetch_official(backbone)
-    assert files_in(cache) == recorded(server.payload)
+    assert files_in(cache) == recorded(server.payload, backbone)
 
 
 @pytest.mark.parametrize("record", [b"", b"0123", b"\xff"])
@@ -188,7 +188,7 @@ def test_redirects_are_followed_to_https_only(server, backbone, cache):
     server.redirect = f"https://127.0.0.1:{server.server_port}/elsewhere"
     fetch_official(backbone)
     assert server.fetched == 2
-    assert files_in(cache) == recorded(server.payload)
+    assert files_in(cache) == recorded(server.payload, backbone)
     for path in cache.iterdir():
         path.unlink()
     insecure = start_server(server.payload)
@@ -220,3 +220,18 @@ def test_a_file_is_taken_where_a_record_cannot_be_written(server, backbone, cach
 def test_mobilenet_v2_takes_the_file_that_keras_takes():
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
     assert get_backbone("mobilenet_v2").official == OfficialWeights(BASE_WEIGHT_PATH + name, None)
+
+
+def test_a_file_of_the_same_name_from_another_address_is_refused(server, backbone, cache):
+    fetch_official(backbone)
+    before = files_in(cache)
+    url = f"{backbone.official.url.removesuffix(NAME)}v2/{NAME}?download=1"
+    newer = replace(backbone, official=OfficialWeights(url, None))
+    assert newer.official.file_name == NAME
+    with pytest.raises(FileNotFoundError, match=rf"has weights from .*{NAME}, but those of .*/v2/"):
+        fetch_official(newer)
+    assert files_in(cache) == before
+    # Records of earlier versions have no address.
+    (cache / RECORD).write_bytes(before[RECORD].splitlines(keepends=True)[0])
+    assert fetch_official(newer) == cache / NAME
+    assert server.fetched == 1

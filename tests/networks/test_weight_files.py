@@ -229,7 +229,7 @@ def save_as(model, folder, kind):
 @pytest.mark.parametrize("kind", ["keras3", "official", "safetensors"])
 def test_a_deeper_network_does_not_fit(plain, photos, tmp_path, kind):
     path = save_as(keras_model(plain(3)), tmp_path, kind)
-    with pytest.raises(ValueError, match="further convolutions after them"):
+    with pytest.raises(ValueError, match="further convolutions or attention after them"):
         BackboneFeatures(plain(2), weights=path).fit(photos)
     BackboneFeatures(plain(3), weights=path).fit(photos)
 
