@@ -19,8 +19,20 @@ _SETTINGS_WITHOUT_EFFECT = ("TF_CPP_", "TF2_BEHAVIOR")
 _PROCESSOR_LINES = ("model name", "flags", "cache size", "Features", "CPU ")
 
 
-@cache
 def environment_fingerprint() -> str:
+    """Return a hash of everything besides the inputs that determines bits."""
+    return digest(
+        process_fingerprint(),
+        # These settings may change while a process runs.
+        tf.config.optimizer.get_jit(),
+        sorted(tf.config.optimizer.get_experimental_options().items()),
+        [(device.device_type, device.name) for device in tf.config.get_visible_devices()],
+        tf.config.experimental.tensor_float_32_execution_enabled(),
+    )
+
+
+@cache
+def process_fingerprint() -> str:
     """Return a hash of this process's code, libraries, their settings, threads and processor."""
     return digest(
         hash_running_code(),
@@ -30,8 +42,6 @@ def environment_fingerprint() -> str:
         np.__version__,
         tf.config.threading.get_intra_op_parallelism_threads(),
         _count_usable_cores(),
-        tf.config.optimizer.get_jit(),
-        sorted(tf.config.optimizer.get_experimental_options().items()),
         sorted(
             item
             for item in os.environ.items()

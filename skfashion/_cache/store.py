@@ -107,9 +107,9 @@ class Store:
         return hold_lease(self.folder / _LOCKS, kind, key, parts, wait)
 
     def check_writable(self, n_bytes: int) -> None:
-        """Raise an `OSError` unless a file of this size can be written."""
+        """Raise an `OSError` unless a file of this size can be written; keep all checkpoints."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not self.make_room(n_bytes):
+        if not self.make_room(n_bytes, keeps_checkpoints=True):
             raise OSError(ENOSPC, os.strerror(ENOSPC))
         with TemporaryFile(dir=self.folder) as file:
             if hasattr(os, "posix_fallocate"):
@@ -120,7 +120,9 @@ class Store:
 
     # -- Room ------------------------------------------------------------------------------
 
-    def make_room(self, n_bytes: int, keep: Path | None = None) -> bool:
+    def make_room(
+        self, n_bytes: int, keep: Path | None = None, *, keeps_checkpoints: bool = False
+    ) -> bool:
         """Remove the least recently used units until `n_bytes` fit; return whether they do.
 
         Parameters
@@ -129,6 +131,8 @@ class Store:
             Bytes of a file that is to be written.
         keep : Path, default=None
             A file whose unit stays, because the new one replaces it.
+        keeps_checkpoints : bool, default=False
+            Whether checkpoints stay also without a limit.
         """
         units, limit = self._units(), self.limit
         if limit is not None:
@@ -144,7 +148,8 @@ class Store:
         for _, size, path in sorted(units):
             if taken + n_bytes <= limit:
                 break
-            if keep is None or path != _unit_of(keep):
+            stays = keeps_checkpoints and path.name.startswith(CHECKPOINT)
+            if not stays and (keep is None or path != _unit_of(keep)):
                 remove_unit(path)
             taken -= size
         return True
@@ -199,21 +204,24 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / _LOG
             if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
-                path.replace(path.with_suffix(".old"))
+                self._shorten_log(path)
             with path.open("a") as file:
-                # A line begins with its checksum.
-                file.write(f"{_checksum(record)} {record}\n")
+                file.write(_line_of(record))
+
+    def _shorten_log(self, path: Path) -> None:
+        """Replace the records of a log by their sums."""
+        totals = json.dumps(dict(self.usage_totals()))
+        with open_to_write(path) as file:
+            file.write(_line_of(totals).encode())
 
     def usage_totals(self) -> Counter:
         """Return the sums over all processes since the start of the log."""
         totals: Counter = Counter()
-        log = self.folder / _LOG
-        for path in log.with_suffix(".old"), log:
-            with suppress(OSError):
-                for line in path.read_text(errors="replace").splitlines():
-                    checksum, _, record = line.partition(" ")
-                    if checksum == _checksum(record):
-                        totals.update(_parse_numbers(record))
+        with suppress(OSError):
+            for line in (self.folder / _LOG).read_text(errors="replace").splitlines():
+                checksum, _, record = line.partition(" ")
+                if checksum == _checksum(record):
+                    totals.update(_parse_numbers(record))
         totals.pop("time", None)
         return totals
 
@@ -222,9 +230,13 @@ class Store:
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and its sub-folders, without those that vanish in between."""
+    """Yield the files in a folder and its sub-folders, without those that vanish in between.
+
+    Hidden files are not the store's: systems make them, such as .DS_Store, and .nfs files for files
+    that are removed while another process reads them.
+    """
     for parent, _, names in os.walk(folder):
-        yield from (Path(parent, name) for name in names)
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 def mark_as_used(path: Path) -> None:
@@ -269,6 +281,11 @@ def _parse_numbers(record: str) -> dict[str, float]:
     with suppress(ValueError, AttributeError, RecursionError):
         return {k: n for k, n in json.loads(record).items() if isinstance(n, int | float)}
     return {}
+
+
+def _line_of(record: str) -> str:
+    """Return a line of the log, which begins with its checksum."""
+    return f"{_checksum(record)} {record}\n"
 
 
 def _checksum(record: str) -> str:

@@ -3,8 +3,12 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
+import psutil
 
 from .chunks import count_bytes
 
@@ -12,6 +16,41 @@ from .chunks import count_bytes
 MOST_OF_FREE_DISK = 0.5
 # TensorFlow takes memory over without a copy only at this alignment, in bytes.
 _ALIGNMENT = 64
+
+
+# Linux's control groups, which limit containers.
+_GROUPS, _GROUP_OF_PROCESS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that this process may still take.
+
+    That is the free memory of the machine, or what the limits of the process's control group and
+    of the groups around it leave.
+    """
+    return max(0, min([psutil.virtual_memory().available, *_free_in_groups()]))
+
+
+def _free_in_groups() -> Iterator[int]:
+    group = ""
+    with suppress(OSError):
+        # The line of the second version of control groups is "0::/path".
+        lines = _GROUP_OF_PROCESS.read_text().splitlines()
+        group = next((line[3:].strip("/") for line in lines if line.startswith("0::")), "")
+    inner = _GROUPS / group
+    for folder in (inner, *inner.parents):
+        if folder.is_relative_to(_GROUPS):
+            with suppress(OSError, ValueError):  # no such file, or "max"
+                limit, used = (
+                    int((folder / name).read_text()) for name in ("memory.max", "memory.current")
+                )
+                yield limit - used + _file_cache(folder)
+
+
+def _file_cache(group: Path) -> int:
+    """Return the bytes of a group's memory that the system frees when others need it."""
+    statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return int(statistics["inactive_file"])
 
 
 def free_disk() -> int:

@@ -95,7 +95,8 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
     parts: list[Any] = []
 
     def replace_part(value):
-        part = value if class_name_of(value) else Distribution.describe(value)
+        is_part = class_name_of(value) or _has_keys_that_skops_changes(value)
+        part = value if is_part else Distribution.describe(value)
         if part is None:
             return value
         parts.append(part)
@@ -116,6 +117,11 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
             f"{sorted(unknown)}. Replace them, or pickle it for files that you alone load."
         )
     return np.frombuffer(content, np.uint8), parts
+
+
+def _has_keys_that_skops_changes(value: Any) -> bool:
+    """Whether a value is a dict with keys that are other values once they are JSON."""
+    return type(value) is dict and any(isinstance(key, bool | np.bool | None) for key in value)
 
 
 def load_scikit_learn(content: np.ndarray, parts: list) -> Any:
@@ -149,9 +155,11 @@ def _check_archive(data: bytes) -> None:
     with ZipFile(BytesIO(data)) as archive:
         members = archive.infolist()
         schema = archive.getinfo(_SCHEMA)
-    is_larger = sum(member.file_size for member in members) > len(data)
-    if is_larger or any(member.compress_type != ZIP_STORED for member in members):
-        raise BadZipFile("the archive has compressed or overlapping parts")
+        is_larger = sum(member.file_size for member in members) > len(data)
+        if is_larger or any(member.compress_type != ZIP_STORED for member in members):
+            raise BadZipFile("the archive has compressed or overlapping parts")
+        if any(archive.read(member).startswith(b"PK") for member in members):
+            raise BadZipFile("the archive has parts that are archives")
     if schema.file_size > _MOST_SCHEMA_BYTES:
         raise BadZipFile(f"{_SCHEMA} is larger than {_MOST_SCHEMA_BYTES} bytes")
 

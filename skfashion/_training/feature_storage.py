@@ -3,10 +3,9 @@
 from enum import Enum
 
 import numpy as np
-import psutil
 
 from .._data import chunks
-from .._data.buffers import file_buffer, fits_on_disk, memory_buffer
+from .._data.buffers import file_buffer, fits_on_disk, free_memory, memory_buffer
 from .._data.chunks import bytes_of_row
 from .._keras.tensorflow import tf
 from .._networks.frozen_part import FrozenPart
@@ -63,7 +62,7 @@ def choose_storage(
         return FeatureStorage.RECOMPUTED_IN_GRAPH
     n_bytes = sum(sizes) * frozen.row_bytes
     if n_variants <= epochs:
-        if n_bytes <= MOST_OF_FREE_MEMORY * psutil.virtual_memory().available:
+        if n_bytes <= MOST_OF_FREE_MEMORY * free_memory():
             return FeatureStorage.MEMORY
         if frozen.is_worth_a_file and fits_on_disk(n_bytes):
             return FeatureStorage.FILE
@@ -99,7 +98,7 @@ def prepare_inputs(
         allocate = file_buffer if storage is FeatureStorage.FILE else memory_buffer
         try:
             buffers = [allocate((size, *frozen.row_shape), frozen.float_type) for size in sizes]
-        except OSError:  # from a disk that has filled up
+        except (OSError, MemoryError):  # from a disk that has filled up, or a limit of memory
             storage = FeatureStorage.RECOMPUTED
     if storage is FeatureStorage.RECOMPUTED:
         return storage, [RecomputedFeatures(frozen, variants) for variants in sets]

@@ -11,8 +11,9 @@ import pytest
 
 import skfashion
 from skfashion._cache import fingerprint, source_code
-from skfashion._cache.fingerprint import environment_fingerprint
+from skfashion._cache.fingerprint import environment_fingerprint, process_fingerprint
 from skfashion._cache.source_code import hash_code, hash_running_code, stat_modules
+from skfashion._keras.tensorflow import tf
 
 PACKAGE = Path(skfashion.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
@@ -27,9 +28,9 @@ def copied(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["TF_CPP_MIN_LOG_LEVEL", "TF2_BEHAVIOR", "SKFASHION_OTHER"])
 def test_settings_that_change_no_computation_do_not_count(monkeypatch, name):
-    before = environment_fingerprint.__wrapped__()
+    before = process_fingerprint.__wrapped__()
     monkeypatch.setenv(name, "TF_1")
-    assert environment_fingerprint.__wrapped__() == before
+    assert process_fingerprint.__wrapped__() == before
 
 
 def test_a_system_that_does_not_describe_its_processor(monkeypatch, tmp_path):
@@ -80,17 +81,17 @@ def imported_from(monkeypatch, package):
 
 def test_the_fingerprint_is_that_of_the_whole_package(monkeypatch, copied):
     assert source_code._PACKAGE == PACKAGE
-    before = environment_fingerprint.__wrapped__()
+    before = process_fingerprint.__wrapped__()
     imported_from(monkeypatch, copied)
-    assert environment_fingerprint.__wrapped__() == before
+    assert process_fingerprint.__wrapped__() == before
     imported_from(monkeypatch, copied / "_cache")
-    assert environment_fingerprint.__wrapped__() != before
+    assert process_fingerprint.__wrapped__() != before
 
 
 @pytest.mark.parametrize("change", ["content", "time", "new module"])
 def test_code_that_changed_after_its_import_shares_no_results(monkeypatch, copied, change):
     imported_from(monkeypatch, copied)
-    before = environment_fingerprint.__wrapped__()
+    before = process_fingerprint.__wrapped__()
     module, new = copied / "_networks" / "pooled_pass.py", copied / "_networks" / "new.py"
     content = module.read_text()
     if change == "content":
@@ -101,7 +102,7 @@ def test_code_that_changed_after_its_import_shares_no_results(monkeypatch, copie
         new.write_text("")
     try:
         with pytest.warns(UserWarning, match="files of skfashion changed .* Restart Python"):
-            hashes = {before, *(environment_fingerprint.__wrapped__() for _ in range(2))}
+            hashes = {before, *(process_fingerprint.__wrapped__() for _ in range(2))}
         assert len(hashes) == 3
     finally:
         module.write_text(content)
@@ -121,3 +122,20 @@ def test_the_state_of_modules_is_read_when_the_library_is_imported():
     program = "import sys, skfashion; print('skfashion._cache.source_code' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "True\n"
+
+
+def test_settings_that_change_in_a_process_count():
+    before = environment_fingerprint()
+    assert environment_fingerprint() == before
+    changed = {before}
+    for switch, first, last in (
+        (tf.config.optimizer.set_jit, True, ""),
+        (tf.config.experimental.enable_tensor_float_32_execution, False, True),
+    ):
+        switch(first)
+        try:
+            changed.add(environment_fingerprint())
+        finally:
+            switch(last)
+        assert environment_fingerprint() == before
+    assert len(changed) == 3

@@ -17,7 +17,7 @@ from numpy.testing import assert_array_equal
 
 from skfashion import clear_memory, memory_report
 from skfashion._atomic_files import open_to_write
-from skfashion._cache.fingerprint import environment_fingerprint
+from skfashion._cache.fingerprint import process_fingerprint
 from skfashion._cache.hashing import digest, hash_rows
 from skfashion._cache.row_table import RowTable
 from skfashion._cache.store import CHECKPOINT, Store
@@ -128,18 +128,36 @@ def test_the_log_sums_up_and_survives_a_broken_line(tmp_path):
     assert dict(store.usage_totals()) == {"rows_found": 7, "seconds_saved": 0.5}
 
 
-def test_a_long_log_is_begun_anew_and_its_end_still_counts(tmp_path):
+def test_a_long_log_is_summed_up_again_and_again(tmp_path):
     store = Store(tmp_path)
-    store.log_usage(rows_found=1)
     log = store.folder / "log.jsonl"
-    line = log.read_text()
-    log.write_text(line + " " * (2**20 - len(line) - 1) + "\n")
-    store.log_usage(rows_found=2)
-    assert not log.with_suffix(".old").exists()
-    store.log_usage(rows_found=4)
-    assert log.with_suffix(".old").exists()
-    assert len(log.read_text().splitlines()) == 1
-    assert store.usage_totals()["rows_found"] == 7
+    store.log_usage(rows_found=1)
+    for number in range(1, 4):
+        text = log.read_text()
+        log.write_text(text + " " * (2**20 - len(text) - 1) + "\n")
+        store.log_usage(rows_found=2)
+        assert len(log.read_text()) > 2**20
+        store.log_usage(rows_found=4)
+        assert len(log.read_text().splitlines()) == 2
+        assert store.usage_totals() == {"rows_found": 1 + 6 * number}
+
+
+@pytest.mark.parametrize("name", [".DS_Store", ".nfs000000000001", "._x.index"])
+def test_hidden_files_of_the_system_are_left_alone(tmp_path, name):
+    store = Store(tmp_path, limit=5_000)
+    store.save("key", {"x": np.zeros(100)})
+    n_bytes = store.n_bytes
+    table = RowTable(store, "rows", (3,), np.float32)
+    hashes = np.arange(40, dtype=np.uint64).reshape(20, 2)
+    table.add(hashes, np.zeros((20, 3), np.float32), np.arange(20))
+    folders = [store.folder / "entries", next(store.folder.rglob("*.index")).parent]
+    for folder in folders:
+        (folder / name).write_bytes(b"x" * 10_000)
+    assert n_bytes < store.n_bytes < n_bytes + 10_000
+    assert table.has(hashes).all()
+    assert store.make_room(5_000)
+    assert store.load("key") is None
+    assert all((folder / name).exists() for folder in folders)
 
 
 def test_half_of_the_disk_is_the_limit_by_default(tmp_path, monkeypatch):
@@ -309,9 +327,9 @@ def test_features_go_when_they_were_not_used_for_longest(tmp_path):
     "name", ["TF_NUM_INTRAOP_THREADS", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"]
 )
 def test_settings_are_in_the_key(monkeypatch, name):
-    before = environment_fingerprint.__wrapped__()
+    before = process_fingerprint.__wrapped__()
     monkeypatch.setenv(name, "1")
-    assert environment_fingerprint.__wrapped__() != before
+    assert process_fingerprint.__wrapped__() != before
 
 
 def test_digest_tells_things_apart():
@@ -324,3 +342,13 @@ def test_equal_bytes_of_another_type_are_another_row():
     zeros = np.zeros((1, 8), "uint8")
     assert not np.array_equal(hash_rows(zeros), hash_rows(zeros.view("float32")))
     assert_array_equal(hash_rows(zeros), hash_rows(zeros.copy()))
+
+
+def test_a_check_of_the_folder_removes_no_checkpoint(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.save(CHECKPOINT + "a", {"w": np.zeros(5_000)})
+    store.save("features", {"w": np.zeros(5_000)})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=40_000))
+    store.check_writable(30_000)
+    assert store.load(CHECKPOINT + "a") is not None
+    assert store.load("features") is None

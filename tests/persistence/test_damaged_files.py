@@ -294,7 +294,25 @@ def overlapping(content):
     return file.getvalue()
 
 
+def with_bomb(_):
+    """Return an archive with a member that is a compressed archive itself."""
+    bomb, file = BytesIO(), BytesIO()
+    np.savez_compressed(bomb, data=np.zeros(2**20, np.uint8))
+    schema = {
+        "__class__": "spmatrix",
+        "__module__": "scipy.sparse._matrix",
+        "__loader__": "SparseMatrixNode",
+        "type": "scipy",
+        "file": "bomb.npz",
+    }
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("bomb.npz", bomb.getvalue())
+        archive.writestr("schema.json", json.dumps(schema))
+    return file.getvalue()
+
+
 def test_archives_of_skops(with_skops, refuses):
+    refuses(with_skops(with_bomb), "the archive has parts that are archives")
     harmful = skops.io.dumps(make_pipeline(FunctionTransformer(os.system), LogisticRegression()))
     refuses(with_skops(lambda _: harmful), "skops cannot read it: .*system")
     own = skops.io.dumps(TransferClassifier())

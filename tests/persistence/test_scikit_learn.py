@@ -178,3 +178,21 @@ def test_classes_of_users_are_refused_when_saving(saved):
     for estimator in (Mine(), make_pipeline(Mine())):
         with pytest.raises(TypeError, match=message):
             saved(estimator)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {False: 5.0, True: 1.0},
+        {np.False_: 5.0, np.True_: 1.0},
+        {0: 5.0, 1: 1.0},
+        {"a": 5.0, "b": 1.0},
+    ],
+    ids=["bool", "NumPy bool", "int", "str"],
+)
+def test_keys_of_dicts_keep_their_types(saved, weights):
+    pipeline = make_pipeline(features(), LogisticRegression(class_weight=weights))
+    grid = GridSearchCV(pipeline, {"logisticregression__class_weight": [weights, None]})
+    assert saved(pipeline)[-1].class_weight == weights
+    found = saved(grid).param_grid["logisticregression__class_weight"][0]
+    assert (found, [*map(type, found)]) == (weights, [*map(type, weights)])
