@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Real
 from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
@@ -51,8 +52,8 @@ def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterato
     client : distributed.Client, default=None
         Client of the cluster. By default the client that was created last.
     timeout : float, default=30
-        Seconds without any worker after which the search ends with an error. Set it above the
-        time that workers need to restart, or that an adaptive cluster needs to add them.
+        Seconds without any worker, above 0, after which the search ends with an error. Set it above
+        the time that workers need to restart, or that an adaptive cluster needs to add them.
 
     Yields
     ------
@@ -63,8 +64,10 @@ def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterato
     ------
     ImportError
         If Dask is not installed.
+    TypeError
+        If `timeout` is no number.
     ValueError
-        If there is no client.
+        If there is no client, or `timeout` is not above 0.
     NoWorkersError
         If the cluster has no workers for `timeout` seconds, or its scheduler is gone.
 
@@ -76,7 +79,8 @@ def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterato
     -----
     `n_jobs` has no effect: the number of parallel fits is the number of worker threads. A candidate
     on which four workers die in turn ends the search with `distributed.KilledWorker`. Dask's
-    setting ``distributed.scheduler.allowed-failures`` changes that number.
+    setting ``distributed.scheduler.allowed-failures`` changes that number. Parallel work inside a
+    fit, such as an inner search, runs in joblib's context, which does not survive lost workers.
 
     Examples
     --------
@@ -86,13 +90,21 @@ def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterato
     ...     with Client(cluster) as client, search_on(client):
     ...         search.fit(X, y)
     """
+    _check_timeout(timeout)
     client = _client_or_latest(client)
     if client.scheduler is None:
         raise NoWorkersError("The client is closed. Pass a client of a cluster that runs.")
-    backend = _Backend(client=_ResilientClient(client))
+    backend = _Backend(client=_ResilientClient(client), wait_for_workers_timeout=timeout)
     watchdog = _Watchdog(backend, client, timeout)
     with watchdog, parallel_config(backend=backend), watchdog.lost_scheduler_named():
         yield client
+
+
+def _check_timeout(timeout: float) -> None:
+    if not isinstance(timeout, Real) or isinstance(timeout, bool):
+        raise TypeError(f"timeout must be a number of seconds, got {timeout!r}. Pass a float.")
+    if not timeout > 0:
+        raise ValueError(f"timeout must be above 0 seconds, got {timeout!r}. Pass 30, the default.")
 
 
 def _client_or_latest(client: "Client | None") -> "Client":
@@ -171,7 +183,16 @@ class _Backend(DaskDistributedBackend):
         With one slot joblib runs everything in the local process, even if only one worker is left
         temporarily.
         """
-        return max(2, super().effective_n_jobs(n_jobs))
+        try:
+            return max(2, super().effective_n_jobs(n_jobs))
+        except TimeoutError as error:
+            address = self.client.scheduler.address
+            raise _no_workers_error(address, self.wait_for_workers_timeout) from error
+
+    def start_call(self) -> None:
+        """Begin a search; errors of earlier ones in this context do not end it."""
+        self.client.failure = None
+        super().start_call()
 
     def submit(self, func: Callable, callback: Any = None) -> Any:
         """Submit a batch of fits; `callback` receives its result, or the error."""
@@ -246,7 +267,7 @@ class _Watchdog:
             if self._has_workers():
                 last_seen = monotonic()
             elif monotonic() - last_seen > self._timeout:
-                self._backend.abort(self._no_workers_error())
+                self._backend.abort(_no_workers_error(self._address, self._timeout))
 
     def _has_workers(self) -> bool:
         if self._client.status in ("closing", "closed"):
@@ -256,10 +277,10 @@ class _Watchdog:
         except (OSError, TimeoutError):
             return False
 
-    def _no_workers_error(self) -> NoWorkersError:
-        return NoWorkersError(
-            f"The cluster at {self._address} has had no workers for "
-            f"timeout={self._timeout} seconds, so the search was ended. Start workers and fit "
-            "again, or raise timeout if they take longer to start; the logs of the workers say "
-            "why they stopped."
-        )
+
+def _no_workers_error(address: str, timeout: float) -> NoWorkersError:
+    return NoWorkersError(
+        f"The cluster at {address} has had no workers for timeout={timeout} seconds, so the search "
+        "was ended. Start workers and fit again, or raise timeout if they take longer to start; "
+        "the logs of the workers say why they stopped."
+    )

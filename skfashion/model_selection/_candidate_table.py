@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._backbones.spec import Backbone
+from .._estimators.find_classifier import steps_before_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from ._candidates import (
     Candidate,
@@ -64,24 +65,27 @@ def describe_candidates(candidates: Iterable[Candidate], data: SearchData) -> di
     dict of str to list
         Columns by name, with one value per candidate.
     """
-    descriptions: dict[tuple[bool, tuple[str, ...]] | None, dict[str, Any]] = {}
+    descriptions: dict[tuple[Any, ...] | None, dict[str, Any]] = {}
     keys = []
     for candidate in candidates:
         key = _description_key(candidate)
         # Candidates that differ in other parameters share one description.
         if key not in descriptions:
             is_valid = key is not None and key[0]
-            descriptions[key] = _describe(candidate.classifier, is_valid, data)
+            received = data.for_candidate(candidate)
+            descriptions[key] = _describe(candidate.classifier, is_valid, received)
         keys.append(key)
     return {name: [descriptions[key][name] for key in keys] for name in _UNKNOWN}
 
 
-def _description_key(candidate: Candidate) -> tuple[bool, tuple[str, ...]] | None:
+def _description_key(candidate: Candidate) -> tuple[Any, ...] | None:
     """Return whether a candidate is valid, and what else its description depends on."""
     classifier = candidate.classifier
     if classifier is None:
         return None
-    return _is_valid(classifier), tuple(repr(getattr(classifier, name)) for name in _DESCRIBED_BY)
+    values = [getattr(classifier, name) for name in _DESCRIBED_BY]
+    steps = steps_before_classifier(candidate.estimator)
+    return _is_valid(classifier), *map(repr, [*values, *steps])
 
 
 def _is_valid(classifier: TransferClassifier) -> bool:
@@ -178,6 +182,8 @@ def _to_readable(value: Any) -> Any:
         return value.name
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)
     if isinstance(value, list | tuple | range):
         return tuple(map(_to_readable, value))
     return value

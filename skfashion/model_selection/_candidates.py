@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from .._backbones.body_end import end_body_at
 from .._backbones.freeze_points import choose_freeze_until
@@ -16,7 +17,11 @@ from .._data.image_input import shape_in_first_fit
 from .._data.image_list import images_to_decode
 from .._data.image_shapes import as_rows, complete_shape, find_image_shape
 from .._estimators.defaults import FEW_ROWS, FitSettings
-from .._estimators.find_classifier import changes_images, find_classifier
+from .._estimators.find_classifier import (
+    find_classifier,
+    fitted_classifier,
+    steps_before_classifier,
+)
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import Architecture
 
@@ -28,33 +33,45 @@ class SearchData:
     Parameters
     ----------
     X : array-like of shape (n, ...) or None
-        Images or flat rows, as the classifier receives them.
+        Images or flat rows.
     labels : ndarray of shape (n_labels,) or None
         The distinct labels of both tasks.
     best : TransferClassifier or None
         The fitted classifier of the best candidate.
+    steps_of_best : list of str or None
+        The pipeline steps before that classifier.
+    is_as_in_best : bool, default=True
+        Whether the classifier receives images of the same shape as that of the best candidate.
     """
 
     X: Any = None
     labels: np.ndarray | None = None
     best: TransferClassifier | None = None
+    steps_of_best: list[str] | None = None
+    is_as_in_best: bool = True
 
     @classmethod
-    def before_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
+    def before_fit(cls, X: Any, y: Any) -> "SearchData":
         """Take the data of an unfitted search; `X` and `y` may be `None`."""
-        # The output of other pipeline steps is not known, so neither is the classifier's input.
-        received = None if changes_images(search.estimator) else X
-        return cls(received, None if y is None else np.unique(np.asarray(y)))
+        return cls(X, None if y is None else np.unique(np.asarray(y)))
 
     @classmethod
     def after_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
         """Take the facts of the best estimator of a fitted search, else `X` and `y`."""
-        data = cls.before_fit(search, X, y)
-        best = getattr(search, "best_estimator_", None)
-        fitted = None if best is None else find_classifier(best)[0]
-        if fitted is None:
+        data = cls.before_fit(X, y)
+        try:
+            fitted = fitted_classifier(search, inside_others=True)
+        except (TypeError, NotFittedError):  # of other estimators, or inside a meta-estimator
             return data
-        return replace(data, labels=fitted._fitted.split.known, best=fitted)
+        steps = list(map(repr, steps_before_classifier(search, fitted=True)))
+        return replace(data, labels=fitted._fitted.split.known, best=fitted, steps_of_best=steps)
+
+    def for_candidate(self, candidate: "Candidate") -> "SearchData":
+        """Return the facts of the data that the classifier of a candidate receives."""
+        # The output of other pipeline steps is not known.
+        steps = list(map(repr, steps_before_classifier(candidate.estimator)))
+        X = None if steps else self.X
+        return replace(self, X=X, is_as_in_best=steps == self.steps_of_best)
 
     @property
     def has_few_images(self) -> bool | None:
@@ -70,7 +87,9 @@ class SearchData:
 
     def image_shape_for(self, classifier: TransferClassifier) -> tuple[int, int, int] | None:
         """Return the shape of the images that a classifier receives, `None` if unknown."""
-        shape = None if self.best is None else _shape_as_in(self.best, classifier)
+        shape = None
+        if self.best is not None and self.is_as_in_best:
+            shape = _shape_as_in(self.best, classifier)
         if shape is not None or self.X is None:
             return shape
         if images_to_decode(self.X) is not None:

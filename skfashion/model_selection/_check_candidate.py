@@ -9,6 +9,7 @@ from .._backbones.freeze_points import resolve_freeze_point, resolve_layers
 from .._backbones.registry import get_backbone
 from .._backbones.spec import check_weights
 from .._cache.memory import open_store
+from .._data.pixel_range import check_pixel_range
 from .._estimators.backbone_features import BackboneFeatures
 from .._estimators.find_classifier import iterate_parts
 from .._estimators.option_checks import check_training_options
@@ -48,6 +49,7 @@ def invalid_reason(
     """
     try:
         candidate = Candidate(search, params)
+        data = data.for_candidate(candidate)
         for part in iterate_parts(candidate.estimator):
             if hasattr(part, "_parameter_constraints"):
                 part._validate_params()
@@ -66,6 +68,7 @@ def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
     whole, backbone = get_backbone(classifier.backbone), known_backbone(classifier)
     check_weights(classifier.weights, whole)
     check_training_options(classifier, is_partial=False)
+    check_pixel_range(classifier.pixel_range)
     open_store(classifier.memory, classifier.memory_limit)
     split = data.split_for(classifier)
     if split is not None:
@@ -90,10 +93,12 @@ def _check_features(features: BackboneFeatures) -> None:
     backbone = get_backbone(features.backbone)
     check_weights(features.weights, backbone)
     open_store(features.memory, features.memory_limit)
+    check_pixel_range(features.pixel_range)
+    shape = backbone.min_size, backbone.min_size, backbone.channels or 1
+    architecture = BodyArchitecture(backbone, shape, features.input_size, "float32")
     layers = resolve_layers(backbone, features.layer)
     names = [layers] if isinstance(layers, str) else layers
     if len(names) > 1 or names[0] not in ("features", *backbone.stages):
         from .._networks.pooled_features import get_pooled_features
 
-        shape = backbone.min_size, backbone.min_size, backbone.channels or 1
-        get_pooled_features(BodyArchitecture(backbone, shape, None, "float32"), names, "average")
+        get_pooled_features(architecture, names, features.pooling)

@@ -14,6 +14,8 @@ from ._candidates import SearchData
 from ._check_candidate import invalid_reason
 from ._check_folds import SearchFolds
 
+# A larger product of lists is not checked as a whole.
+MOST_CANDIDATES = 2_000
 _MAX_REASONS = 10
 _MAX_CHARACTERS = 300
 
@@ -64,7 +66,7 @@ def check_search(
     UserWarning
         If a randomized search draws from distributions without a fixed `random_state`, or if its
         number of candidates depends on the data. Its future values cannot be checked, but its
-        lists are.
+        lists are. Of more than 2,000 combinations, a sample is checked that has each value.
 
     See Also
     --------
@@ -83,7 +85,7 @@ def check_search(
     - {'backbone': 'vgg16', 'freeze_until': 'conv1'}: freeze_until='conv1' is not one of ...
     """
     candidates, unchecked = _list_candidates(search)
-    data = SearchData.before_fit(search, X, y)
+    data = SearchData.before_fit(X, y)
     folds = SearchFolds.from_search(search, X, y)
     failures: dict[str, list[Params]] = {}
     for params in candidates:
@@ -98,6 +100,25 @@ def check_search(
             f"{unchecked}: {_explain_unchecked(search)}"
         )
     return search
+
+
+def _sample_combinations(lists: list[dict[str, Any]]) -> list[Params]:
+    """Return all combinations of lists; of many, a sample that has each value."""
+    if len(ParameterGrid(lists)) <= MOST_CANDIDATES:
+        return list(ParameterGrid(lists))
+    warn_user(
+        f"The lists of this search have {len(ParameterGrid(lists)):,} combinations. check_search "
+        f"has checked each value and {MOST_CANDIDATES:,} combinations, chosen at random. Set "
+        "random_state and the number of candidates to an int, so that the drawn ones are checked."
+    )
+    first = [{name: values[0] for name, values in space.items()} for space in lists]
+    each_value = [
+        {**base, name: value}
+        for base, space in zip(first, lists, strict=True)
+        for name, values in space.items()
+        for value in values
+    ]
+    return [*each_value, *ParameterSampler(lists, MOST_CANDIDATES, random_state=0)]
 
 
 def _explain_unchecked(search: Any) -> str:
@@ -132,7 +153,7 @@ def _list_candidates(search: Any) -> tuple[list[Params], list[str]]:
     spaces = [spaces] if isinstance(spaces, dict) else spaces
     drawn = {name for space in spaces for name, values in space.items() if hasattr(values, "rvs")}
     lists = [{n: values for n, values in space.items() if n not in drawn} for space in spaces]
-    return list(ParameterGrid(lists)), sorted(drawn)
+    return _sample_combinations(lists), sorted(drawn)
 
 
 def _invalid_candidates_message(failures: Mapping[str, list[Params]], n_candidates: int) -> str:

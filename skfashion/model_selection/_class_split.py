@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import column_or_1d
 
 from .._data.class_split import split_classes
@@ -89,6 +89,7 @@ class ClassSplitCV(BaseCrossValidator):
         others = np.flatnonzero(~target)
         rows, (X_target, y_target, groups_target) = self._target_data(target, X, y, groups)
         for train, test in self._target_splitter(y_target).split(X_target, y_target, groups_target):
+            self._check_rows(len(rows), train, test)
             self._check_fold(y_target, y_target[train])
             yield np.union1d(others, rows[train]), rows[test]
 
@@ -128,7 +129,27 @@ class ClassSplitCV(BaseCrossValidator):
         MetadataRequest
             Whether `split` wants `groups`.
         """
-        return self._target_splitter().get_metadata_routing()
+        return get_routing_for_object(self._target_splitter())
+
+    def _check_rows(self, n_rows: int, train: np.ndarray, test: np.ndarray) -> None:
+        """Check that a splitter numbers the target rows; `PredefinedSplit` has fixed numbers."""
+        last = max(np.max(part, initial=-1) for part in (train, test))
+        if last >= n_rows:
+            raise ValueError(
+                f"cv={type(self.cv).__name__}(...) has row {last}, but there are {n_rows} rows of "
+                "the target task. Only these are split: give the folds of these rows."
+            )
+
+    # Halving searches read these two, to reject folds that differ between rounds.
+    @property
+    def shuffle(self) -> bool:
+        """Whether the wrapped splitter shuffles."""
+        return getattr(self.cv, "shuffle", True)
+
+    @property
+    def random_state(self) -> Any:
+        """The seed of the wrapped splitter; 0 if it has none."""
+        return getattr(self.cv, "random_state", 0)
 
     @staticmethod
     def _check_fold(y: np.ndarray, y_train: np.ndarray) -> None:

@@ -99,6 +99,8 @@ def rank_freeze_points(
             "pipeline, pass its last step, and the images that this step takes."
         )
     classifier = clone(estimator).set_params(freeze_until="features", warm_start=False)
+    # A clone keeps callbacks. They would wait for the end of a fit that is never made.
+    classifier.set_callbacks()
     if classifier.body_until == "auto":
         classifier.set_params(body_until=None)
     classifier._validate_params()

@@ -1,13 +1,14 @@
 """Score only the rows of the target task of a class split."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRequest
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import _check_method_params, column_or_1d
 
 from .._estimators.find_classifier import fitted_classifier
 
@@ -62,13 +63,16 @@ class _TargetScorer:
 
     def __call__(self, estimator: Any, X: Any, y_true: Any, **params: Any) -> float:
         y = column_or_1d(y_true)
-        classifier = fitted_classifier(estimator, rule="target_scorer scores")
+        classifier = fitted_classifier(estimator, rule="target_scorer scores", inside_others=True)
         rows = np.flatnonzero(classifier._fitted.split.scored_rows(y))
-        params = {
-            name: value if value is None else _safe_indexing(value, rows)
-            for name, value in params.items()
-        }
+        params = _check_method_params(X, params, indices=rows)
         return self._scorer(estimator, _safe_indexing(X, rows), y[rows], **params)
+
+    def _accept_sample_weight(self) -> bool:
+        # Searches ask their scorers before they pass on weights.
+        if hasattr(self._scorer, "_accept_sample_weight"):
+            return self._scorer._accept_sample_weight()
+        return "sample_weight" in signature(self._scorer).parameters
 
     def set_score_request(self, **requests: Any) -> "_TargetScorer":
         """Set the metadata that the wrapped scorer requests, as scikit-learn's scorers do."""

@@ -4,8 +4,10 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 from scipy.stats import loguniform, uniform
+from sklearn.compose import ColumnTransformer
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -18,8 +20,8 @@ from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
-from skfashion import BackboneFeatures, TransferClassifier
-from skfashion.model_selection import check_search, freeze_points
+from skfashion import BackboneFeatures, Recipe, TransferClassifier
+from skfashion.model_selection import ClassSplitCV, check_search, freeze_points
 from tests.class_split import GTE5, LT5
 
 BACKBONES = ["small_cnn", "vgg16", "mobilenet_v2"]
@@ -208,3 +210,77 @@ def test_stages_are_checked_without_tensorflow():
     command = [sys.executable, "-c", textwrap.dedent(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_steps_of_each_candidate_decide_whether_shapes_are_known():
+    pipeline = Pipeline([("first", "passthrough"), ("clf", TransferClassifier("vgg16"))])
+    two_channels = np.zeros((4, 32, 32, 2), "uint8")
+    last = FunctionTransformer(lambda X: X[..., :1])
+    check_search(GridSearchCV(pipeline, {"first": [last]}), two_channels)
+    with pytest.raises(ValueError, match=r"(?s)1 of 2 .* 1 channel or 3, but those in X have 2"):
+        check_search(GridSearchCV(pipeline, {"first": [last, "passthrough"]}), two_channels)
+
+
+@pytest.mark.parametrize(
+    ("step", "params", "reason"),
+    [
+        (
+            BackboneFeatures("inception_v3"),
+            {"input_size": [32, 96]},
+            "(?s)1 of 2 .*input_size=32 is",
+        ),
+        (BackboneFeatures(), {"pixel_range": [(1, 1)]}, "pixel_range"),
+        (
+            ColumnTransformer([("images", BackboneFeatures(), "path")]),
+            {"images__layer": ["nope"]},
+            "layer='nope' is not one of",
+        ),
+    ],
+    ids=["input_size", "pixel_range", "columns"],
+)
+def test_features_are_checked_wherever_they_are(step, params, reason):
+    pipeline = Pipeline([("step", step), ("classifier", LogisticRegression())])
+    grid = {f"step__{name}": values for name, values in params.items()}
+    with pytest.raises(ValueError, match=reason):
+        check_search(GridSearchCV(pipeline, grid))
+
+
+def test_pixel_ranges_of_classifiers_are_checked():
+    with pytest.raises(ValueError, match=r"1 of 2 candidates .*\n- .*pixel_range"):
+        check_search(GridSearchCV(TransferClassifier(), {"pixel_range": [(0, 1), (1, 1)]}))
+
+
+def test_large_products_of_lists_are_sampled():
+    names = ("dropout", "feature_dropout", "learning_rate", "warmup", "tol", "validation_fraction")
+    space = {name: np.linspace(0.01, 0.5, 20).tolist() for name in names}
+    search = RandomizedSearchCV(TransferClassifier(), space, n_iter=20)
+    with pytest.warns(UserWarning, match="lists of this search have 64,000,000 combinations"):
+        assert check_search(search) is search
+    space["dropout"].append(1.5)
+    with (
+        pytest.warns(UserWarning, match="have 67,200,000 combinations"),
+        pytest.raises(ValueError, match=r"The 'dropout' parameter .* 1\.5"),
+    ):
+        check_search(search)
+
+
+def test_a_recipe_and_its_options_may_both_be_searched():
+    grid = {"recipe": [None, Recipe(mixup=0.2)], "recipe__weight_decay": [0.0, 0.05]}
+    check_search(GridSearchCV(TransferClassifier(), grid))
+
+
+class Halves:
+    """A splitter as scikit-learn takes it, without anything else."""
+
+    def split(self, X, y=None, groups=None):
+        rows = np.arange(len(y))
+        yield rows[::2], rows[1::2]
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 1
+
+
+def test_a_class_split_around_a_plain_splitter(fashion):
+    cv = ClassSplitCV(Halves(), pretrain_classes=GTE5)
+    clf = TransferClassifier(pretrain_classes=GTE5)
+    check_search(GridSearchCV(clf, {"epochs": [1]}, cv=cv), *fashion)

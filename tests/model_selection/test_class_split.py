@@ -1,13 +1,18 @@
 """ClassSplitCV: source rows in every training fold."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn import config_context
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
     GroupKFold,
+    HalvingGridSearchCV,
     KFold,
     LeaveOneOut,
+    PredefinedSplit,
     RepeatedStratifiedKFold,
     StratifiedKFold,
     StratifiedShuffleSplit,
@@ -111,3 +116,27 @@ def test_a_fold_without_a_target_class_is_an_error(make, fashion):
 def test_row_numbers_are_no_cross_validator():
     with pytest.raises(ValueError, match="must be a number of folds or a cross-validator"):
         next(ClassSplitCV([([0], [1])], pretrain_classes=GTE5).split(X, Y))
+
+
+def test_folds_with_fixed_rows_are_those_of_the_target_task():
+    by_row = PredefinedSplit(np.arange(60) % 3)
+    with pytest.raises(ValueError, match=r"cv=Predefined.* row 59, but there are 30 rows of the t"):
+        next(ClassSplitCV(by_row, pretrain_classes=GTE5).split(X, Y))
+    of_target = PredefinedSplit(np.arange(30) % 3)
+    folds = list(ClassSplitCV(of_target, pretrain_classes=GTE5).split(X, Y))
+    target = np.flatnonzero(Y < 5)
+    assert [test.tolist() for _, test in folds] == [target[fold::3].tolist() for fold in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("cv", "error"),
+    [(StratifiedKFold(2, shuffle=True), "consistent"), (StratifiedKFold(2), None), (2, None)],
+    ids=str,
+)
+def test_halving_searches_reject_folds_that_change(make, fashion, cv, error):
+    clf = make(pretrain_classes=GTE5, pretrain_epochs=0)
+    split = ClassSplitCV(cv, pretrain_classes=GTE5)
+    params = {"resource": "epochs", "max_resources": 2, "min_resources": 1, "factor": 2}
+    search = HalvingGridSearchCV(clf, {"freeze_until": [0, 1]}, cv=split, **params)
+    with pytest.raises(ValueError, match=error) if error else nullcontext():
+        search.fit(*fashion)

@@ -1,8 +1,11 @@
 """Freeze points before a search: probes and gradients, against scikit-learn and Keras."""
 
+import threading
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.callback import ProgressBar
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit, ShuffleSplit, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -154,3 +157,14 @@ def test_folds_are_those_of_all_rows(make, fashion, monkeypatch):
     assert_array_equal(frame["mean_probe_score"], alone["mean_probe_score"])
     with pytest.raises(ValueError, match="cv must leave rows to train on and to test in each fold"):
         rank_freeze_points(make(), X, y, cv=ShuffleSplit(5, test_size=3, random_state=0))
+
+
+def test_callbacks_are_not_started(fashion):
+    """A `ProgressBar` waits in a thread for the end of a fit, and Python for this thread."""
+    X, y = fashion
+    threads = set(threading.enumerate())
+    clf = TransferClassifier().set_callbacks(ProgressBar())
+    rank_freeze_points(clf, X[:60], y[:60], cv=2)
+    started = [each for each in set(threading.enumerate()) - threads if not each.daemon]
+    assert started == []
+    assert len(clf._skl_callbacks) == 1

@@ -2,16 +2,17 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from sklearn import config_context
-from sklearn.metrics import accuracy_score, f1_score, make_scorer
-from sklearn.model_selection import (
-    cross_val_score,
-)
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score, f1_score, fbeta_score, make_scorer
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
-from skfashion.model_selection import target_scorer
+from skfashion.model_selection import ClassSplitCV, target_scorer
 from tests.class_split import GTE5
 
 
@@ -66,3 +67,43 @@ def test_plain_functions_score_under_metadata_routing(make, fashion):
     assert np.isfinite(scores).all()
     with pytest.raises(ValueError, match="target_scorer needs a name"):
         target_scorer(None)
+
+
+def test_metadata_without_rows_reach_the_scorer(fitted, fashion):
+    images, y = fashion
+    rows = y < 5
+    expected = fbeta_score(y[rows], fitted.predict(images[rows]), beta=2.0, average="macro")
+    scorer = target_scorer(make_scorer(fbeta_score, average="macro"))
+    with config_context(enable_metadata_routing=True):
+        scorer.set_score_request(beta=True)
+        assert scorer(fitted, images, y, beta=2.0) == expected
+
+
+def test_the_classifier_may_be_calibrated(fitted, fashion):
+    images, y = fashion
+    rows = y < 5
+    calibrated = CalibratedClassifierCV(FrozenEstimator(fitted)).fit(images[rows], y[rows])
+    expected = accuracy_score(y[rows], calibrated.predict(images[rows]))
+    assert target_scorer("accuracy")(calibrated, images, y) == expected
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        target_scorer("accuracy"),
+        {"accuracy": target_scorer("accuracy"), "f1": target_scorer("f1_macro")},
+    ],
+    ids=["one", "several"],
+)
+def test_weights_of_a_search_reach_the_scorers(make, fashion, scoring):
+    X, y = fashion
+    weight = np.where(np.arange(len(y)) % 3, 0.2, 5.0)
+    cv = ClassSplitCV(2, pretrain_classes=GTE5)
+    params = {"cv": cv, "refit": False, "error_score": "raise"}
+    clf = make(pretrain_classes=GTE5, epochs=1)
+    search = GridSearchCV(clf, {"epochs": [1]}, scoring=scoring, **params)
+    expected = GridSearchCV(clf, {"epochs": [1]}, **params)
+    for each in (search, expected):
+        each.fit(X, y, sample_weight=weight)
+    name = "mean_test_score" if callable(scoring) else "mean_test_accuracy"
+    assert_allclose(search.cv_results_[name], expected.cv_results_["mean_test_score"])

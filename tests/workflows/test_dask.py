@@ -12,11 +12,18 @@ from threading import Timer
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skfashion import TransferClassifier, memory_report
 from skfashion.datasets import load_fashion_sample
-from skfashion.distributed import NoWorkersError, _Backend, _Watchdog, search_on
+from skfashion.distributed import (
+    NoWorkersError,
+    _Backend,
+    _no_workers_error,
+    _Watchdog,
+    search_on,
+)
 from skfashion.model_selection import ClassSplitCV
 from tests.class_split import GTE5, first_of_each, halve
 
@@ -269,7 +276,7 @@ def test_watchdog_of_a_client_that_closed_itself(scheduler):
         address = client.scheduler.address
         watchdog = _Watchdog(_Backend(client=client), client, timeout=1)
     assert not watchdog._has_workers()
-    assert address in str(watchdog._no_workers_error())
+    assert address in str(_no_workers_error(watchdog._address, 1))
     with pytest.raises(NoWorkersError, match="The client is closed"), search_on(client):
         pass
 
@@ -297,8 +304,38 @@ class NotPicklable(Slow):
 
 def test_what_cannot_be_sent_ends_a_search(client):
     grid = GridSearchCV(NotPicklable(), {"number": range(4)}, cv=2, refit=False)
-    with pytest.raises(Exception, match="serialize"), search_on(client):
-        grid.fit(*data())
+    with search_on(client):
+        with pytest.raises(Exception, match="serialize"):
+            grid.fit(*data())
+        # A further search in this context takes longer than the watchdog needs to see an error.
+        later = GridSearchCV(Slow(), {"number": range(8)}, cv=2, refit=False).fit(*data())
+    assert not np.isnan(later.cv_results_["mean_test_score"]).any()
+
+
+@pytest.mark.parametrize("n_seconds", [1, 30])
+def test_a_cluster_may_begin_without_workers(n_seconds):
+    with start_cluster(0) as cluster, distributed.Client(cluster) as client:
+        grid = GridSearchCV(Slow(), {"number": range(4)}, cv=2, refit=False)
+        if n_seconds == 1:
+            with (
+                pytest.raises(NoWorkersError, match="no workers for timeout=1 seconds"),
+                search_on(client, timeout=n_seconds),
+            ):
+                grid.fit(*data())
+            return
+        Timer(1, cluster.scale, (1,)).start()
+        with search_on(client, timeout=n_seconds):
+            found = cross_val_score(DummyClassifier(), *data(), cv=2)
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("timeout", "error"),
+    [("60", TypeError), (True, TypeError), (0, ValueError), (np.nan, ValueError)],
+)
+def test_a_timeout_is_a_number_of_seconds(client, timeout, error):
+    with pytest.raises(error, match=r"timeout must be .* Pass"), search_on(client, timeout=timeout):
+        pass
 
 
 def test_other_errors_stay_as_they_are(client):
