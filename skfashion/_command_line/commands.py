@@ -1,6 +1,7 @@
 """The commands: train, predict, evaluate."""
 
 import csv
+import os
 import sys
 import warnings
 from argparse import Namespace
@@ -197,6 +198,10 @@ def _load_classifier(path: str) -> Any:
 
 def _expand(path: str) -> list[str]:
     """Return the path of a file, or those of all images in a folder."""
+    if os.name == "nt" and not Path(path).exists():
+        # Shells of Windows leave patterns to the program.
+        folder, pattern = Path(path).parent, Path(path).name
+        return sorted(map(str, folder.glob(pattern))) or [path]
     if not Path(path).is_dir():
         return [path]
     images = list_images(path)
@@ -222,7 +227,8 @@ def _predict_readable(model: Any, paths: list[str]) -> list[Any]:
     if not paths:
         return []
     try:
-        return list(model.predict_proba(paths))
+        # A name may be a number, which is no path as a text.
+        return list(model.predict_proba([Path(path) for path in paths]))
     except (ValueError, OSError) as error:
         if len(paths) == 1:
             return [error.__cause__ or error]

@@ -85,7 +85,8 @@ def describe_training(part: Any) -> Facts:
     facts: Facts = {"epochs on the source task": len(before.get("loss", []))} if before else {}
     facts |= _existing(part, _TRAINING)
     for name, fact in _HISTORY.items():
-        if values := history.get(name):
+        # A call without validation rows has no value.
+        if (values := history.get(name)) and not np.isnan(values[-1]):
             facts[f"{fact} in the last epoch"] = f"{values[-1]:.3f}"
     if seconds := [*before.get("seconds", []), *history.get("seconds", [])]:
         facts["seconds of training"] = f"{np.nansum(seconds):.0f}"

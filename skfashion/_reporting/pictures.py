@@ -14,7 +14,8 @@ _MOST_CLASSES_WITH_NUMBERS = 25
 _MOST_CHARACTERS = 24
 # Inches of a class, with numbers in the cells and without.
 _CELL, _SMALL_CELL = 0.36, 0.2
-_MARGIN = 1.8  # inches
+# Inches of the axis titles with the space around them, and of a character of names and numbers.
+_TITLES, _CHARACTER = 0.7, 0.085
 _MOST_INCHES = 40.0
 _DOTS_PER_INCH = 160
 _PIXELS_PER_INCH = 120
@@ -27,8 +28,11 @@ def draw_confusion_matrix(evaluation: Evaluation) -> tuple[bytes, int]:
 
     names = [_shorten(name) for name in evaluation.names]
     has_numbers = len(names) <= _MOST_CLASSES_WITH_NUMBERS
-    cell = _CELL if has_numbers else _SMALL_CELL
-    side = min(_MARGIN + cell * len(names), _MOST_INCHES)
+    cell = _SMALL_CELL
+    if has_numbers:
+        cell = max(_CELL, _CHARACTER * (len(str(evaluation.confusion.max())) + 1))
+    margin = _TITLES + _CHARACTER * max(map(len, names))
+    side = min(margin + cell * len(names), _MOST_INCHES)
     figure = Figure(figsize=(side, side), layout="constrained")
     panel = figure.add_subplot()
     ConfusionMatrixDisplay(evaluation.confusion, display_labels=names).plot(

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import pandas
 
@@ -38,7 +40,8 @@ def make_curves(
     columns = _select_columns(frame, by)
     if "iter" not in frame:
         frame = frame.assign(iter=0)
-    names = _curve_names(frame, columns)
+    # pandas takes names of columns for columns, if they are a list.
+    names = np.array(_curve_names(frame, columns), dtype=object)
     return {name: _make_curve(part, over) for name, part in frame.groupby(names, sort=False)}
 
 

@@ -27,7 +27,7 @@ from ._freeze_panels import (
     places_side_by_side,
 )
 from ._freeze_search import make_freeze_search, score_name
-from ._panels import COLORS, MARKERS
+from ._panels import COLORS, MARKERS, merge_style
 
 if TYPE_CHECKING:
     import pandas
@@ -367,7 +367,7 @@ class FreezeDepthDisplay:
         self.ax_ = self.axes_[0]
         self.figure_ = self.ax_.get_figure()
         styles = [
-            {"color": color, "marker": marker, "markersize": 5, **(line_kw or {})}
+            merge_style({"color": color, "marker": marker, "markersize": 5}, line_kw)
             for _, color, marker in zip(curves, cycle(COLORS), cycle(MARKERS), strict=False)
         ]
         self.lines_ = draw_lines(self.ax_, "mean_test_score", curves, places, styles)

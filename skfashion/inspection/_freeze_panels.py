@@ -17,6 +17,7 @@ from ._panels import (
     font_size,
     line_length,
     make_panels,
+    merge_style,
     size_in_points,
     tidy,
     wrap_text,
@@ -131,11 +132,12 @@ def draw_spread(
         mean, std = curve["mean_test_score"], curve["std_test_score"]
         base: dict[str, Any] = {"color": line.get_color(), "zorder": line.get_zorder() - 0.1}
         if method == "errorbar":
-            base |= {"linestyle": "none", "capsize": 3, **style}
-            spread.append(panel.errorbar(place, mean, std, **base))
+            base |= {"linestyle": "none", "capsize": 3}
+            spread.append(panel.errorbar(place, mean, std, **merge_style(base, style)))
         else:
-            base |= {"alpha": 0.2, "linewidth": 0, **style}
-            spread.append(panel.fill_between(place, mean - std, mean + std, **base))
+            base |= {"alpha": 0.2, "linewidth": 0}
+            band = merge_style(base, style)
+            spread.append(panel.fill_between(place, mean - std, mean + std, **band))
     return spread
 
 
@@ -217,7 +219,7 @@ def label_panels(
         panel.tick_params(axis="x", bottom=False)
     for line in legend_lines:
         line.set_label(_wrap_label(str(line.get_label()), panels[0]))
-    panels[0].legend(
+    legend = panels[0].legend(
         handles=list(legend_lines),
         loc="lower left",
         bbox_to_anchor=(0, 1),
@@ -226,15 +228,18 @@ def label_panels(
         frameon=False,
         borderaxespad=0,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # Labels of classes may have dollars.
     names = [_shorten_start(name) for name in place_names.values()]
     crowded = _are_crowded(names, panels[-1])
-    panels[-1].set_xticks(
-        list(place_names),
-        names,
-        rotation=40 if crowded else 0,
-        ha="right" if crowded else "center",
-        rotation_mode="anchor" if crowded else "default",
-    )
+    for panel in panels:
+        panel.set_xticks(
+            list(place_names),
+            names,
+            rotation=40 if crowded else 0,
+            ha="right" if crowded else "center",
+            rotation_mode="anchor" if crowded else "default",
+        )
     panels[-1].set_xlabel(place_label)
 
 

@@ -11,7 +11,15 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support, check
 
 from ..model_selection import rank_freeze_points
 from ._freeze_panels import label_panels, legend_and_titles
-from ._panels import COLORS, MARKERS, font_size, line_length, make_panels, shorten_middle
+from ._panels import (
+    COLORS,
+    MARKERS,
+    font_size,
+    line_length,
+    make_panels,
+    merge_style,
+    shorten_middle,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -171,11 +179,11 @@ class FreezeRankingDisplay:
         self.axes_ = panels.ravel()
         self.ax_, lower = self.axes_
         self.figure_ = self.ax_.get_figure()
-        style = {"color": COLORS[0], "marker": MARKERS[0], "markersize": 5, **(line_kw or {})}
+        style = merge_style({"color": COLORS[0], "marker": MARKERS[0], "markersize": 5}, line_kw)
         mean, std = ranking["mean_probe_score"], ranking["std_probe_score"]
         (self.line_,) = self.ax_.plot(places, mean, label=_PROBE, **style)
         base = {"color": self.line_.get_color(), "linestyle": "none", "capsize": 3}
-        self.errorbar_ = self.ax_.errorbar(places, mean, std, **{**base, **(errorbar_kw or {})})
+        self.errorbar_ = self.ax_.errorbar(places, mean, std, **merge_style(base, errorbar_kw))
         # Nothing frozen has no probe, so its circle is at the bottom.
         heights = mean.fillna(mean.min())[ranking["recommended"]]
         (self.recommended_line_,) = self.ax_.plot(

@@ -13,7 +13,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples, check_consistent_length, column_or_1d
 
 from .._data.class_names import ClassNames
-from .._data.validation import check_kind_of_labels
+from .._data.class_split import check_kind_of_labels
 from .._estimators.find_classifier import classifier_input, fitted_classifier
 from ._grad_cam import encode_target, grad_cam, images_of
 from ._image_panels import (

@@ -18,6 +18,7 @@ from ._panels import (
     font_size,
     line_length,
     make_panels,
+    merge_style,
     shorten_middle,
     size_in_points,
     tidy,
@@ -205,7 +206,7 @@ class HistoryDisplay:
             The number of lines of the names.
         """
         boundary, end = n_source + 0.5, n_source + n_target + 0.5
-        style = {"color": QUIET, "linestyle": ":", "linewidth": 1.5, **freeze_line_kw}
+        style = merge_style({"color": QUIET, "linestyle": ":", "linewidth": 1.5}, freeze_line_kw)
         self.freeze_lines_ = [panel.axvline(boundary, **style) for panel in self.axes_]
         for panel in self.axes_:
             panel.axvspan(0.5, boundary, color="0.5", alpha=0.08, zorder=0, linewidth=0)
@@ -249,13 +250,18 @@ class HistoryDisplay:
             tidy(panel)
         loss.set_ylabel("loss")
         n_epochs = n_source + n_target
-        accuracy.set(ylabel="accuracy", xlabel="epoch", xlim=(0.5, n_epochs + 0.5))
+        accuracy.set(ylabel="accuracy", xlabel="epoch")
         step = _round_step(n_epochs, int(size_in_points(accuracy)[0] / _TICK_WIDTH))
         epochs = [_ticks(n_source, step), _ticks(n_target, step)]
-        accuracy.set_xticks(
-            [*epochs[0], *(n_source + epoch for epoch in epochs[1])],
-            [str(epoch) for phase in epochs for epoch in phase],
-        )
+        if 0 < n_target < step:
+            # The tick of its last epoch needs the room of a tick just before it.
+            epochs[0] = [epoch for epoch in epochs[0] if n_epochs - epoch >= step / 2]
+        for panel in self.axes_:
+            panel.set_xlim(0.5, n_epochs + 0.5)
+            panel.set_xticks(
+                [*epochs[0], *(n_source + epoch for epoch in epochs[1])],
+                [str(epoch) for phase in epochs for epoch in phase],
+            )
         handles = {line.get_label(): line for line in self.lines_}
         above = ScaledTranslation(0, (4 + _LINE * n_lines) / 72, self.figure_.dpi_scale_trans)
         loss.legend(
@@ -290,4 +296,5 @@ def _draw_curves(
     for name, key in (("training", measure), ("validation", f"val_{measure}")):
         if values := phase.get(key):
             epochs = np.arange(first_epoch, first_epoch + len(values))
-            yield from panel.plot(epochs, values, label=name, **{**_STYLES[name], **line_kw})
+            style = merge_style(_STYLES[name], line_kw)
+            yield from panel.plot(epochs, values, label=name, **style)

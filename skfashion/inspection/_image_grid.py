@@ -14,8 +14,8 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from .._data.class_names import ClassNames
-from .._data.validation import check_kind_of_labels
-from .._estimators.find_classifier import fitted_classifier
+from .._data.class_split import check_kind_of_labels
+from .._estimators.find_classifier import changes_images, fitted_classifier
 from ._image_panels import (
     N_IMAGES,
     check_n_images,
@@ -202,7 +202,7 @@ class ImageGridDisplay:
             probabilities.max(axis=1),
             image_shape=flat_image_shape(X, classifier.image_shape_),
             # A pipeline may scale pixels before the classifier gets them.
-            pixel_range=classifier.pixel_range_ if estimator is classifier else None,
+            pixel_range=None if changes_images(estimator, fitted=True) else classifier.pixel_range_,
             resize=classifier.resize,
             n_images=n_images,
             class_names=class_names,

@@ -14,6 +14,7 @@ from ._panels import (
     CHARACTER_WIDTH,
     Spacing,
     make_panels,
+    merge_style,
     shorten_middle,
     size_in_points,
 )
@@ -28,6 +29,7 @@ N_IMAGES = 12
 _MAX_COLUMNS = 6
 _SIDE = 1.45  # inches
 _MARGIN_BELOW = 0.1  # inches
+_TEXT_STYLE = {"horizontalalignment": "center", "verticalalignment": "top"}
 _LINE_HEIGHT = 0.15  # inches
 _FONT_SIZE, _SMALLEST_FONT_SIZE = 8.0, 5.0
 _LINE_POINTS = 1.4  # height of a line, as a multiple of the font's size
@@ -183,7 +185,7 @@ def write_names(
                 xytext=(0, -_SPACE_BELOW_IMAGE - _LINE_POINTS * size * number),
                 xycoords="axes fraction",
                 textcoords="offset points",
-                **{"ha": "center", "va": "top", "size": size, "color": color, **(text_kw or {})},
+                **merge_style({**_TEXT_STYLE, "fontsize": size, "color": color}, text_kw),
             )
 
 
@@ -208,7 +210,7 @@ def label_name(label: Any, class_names: ClassNames | None) -> str:
         If `class_names` is a sequence and the label is not an integer.
     """
     name = name_of_label(label, class_names)
-    return shorten_middle(name.replace("$", r"\$"), _MAX_NAME_LENGTH)
+    return shorten_middle(name, _MAX_NAME_LENGTH).replace("$", r"\$")
 
 
 def shorten_file_name(name: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+from sklearn.utils._plotting import _validate_style_kwargs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +42,11 @@ class Spacing(NamedTuple):
 
 
 NO_SPACING = Spacing()
+
+
+def merge_style(default: Mapping[str, Any], style: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a default style with a user's changes, whose names may be matplotlib's short ones."""
+    return _validate_style_kwargs(dict(default), dict(style or {}))
 
 
 def make_panels(

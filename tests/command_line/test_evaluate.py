@@ -3,11 +3,13 @@
 import re
 import shutil
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.pipeline import make_pipeline, make_union
@@ -246,3 +248,12 @@ def test_images_outside_the_target_task_are_left_out_and_counted(run, tmp_path, 
     parsed = Page(page.read_text(encoding="utf-8"))
     facts = dict(zip(parsed.texts_in("dt"), parsed.texts_in("dd"), strict=True))
     assert facts["images outside the target task"] == "24"
+
+
+def test_a_matrix_of_two_long_names_has_room_for_its_cells():
+    names = np.array(["diabetic_retinopathy_mil", "diabetic_retinopathy_non"])
+    picture, _ = draw_confusion_matrix(Evaluation(names.repeat(500), names.repeat(500), names))
+    pixels = np.asarray(Image.open(BytesIO(picture)).convert("RGB"))
+    # Both cells of the diagonal are dark blue: a third of an inch in each direction at least.
+    dark = (pixels == (8, 48, 107)).all(axis=-1)
+    assert dark.sum() > 2 * (160 * 0.3) ** 2

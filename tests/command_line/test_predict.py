@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -124,3 +125,15 @@ def test_a_folder_without_images_is_an_error(run, model, tmp_path):
     assert errors == [
         f"skfashion: error: {str(tmp_path)!r} has no images. Name image files, or a folder of them."
     ]
+
+
+@pytest.mark.parametrize("name", ["0001", "1e5", "nan"])
+def test_a_name_may_be_a_number(run, model, photos, tmp_path, monkeypatch, name):
+    X, _ = load_image_folder(photos, return_X_y=True)
+    shutil.copy(X[0], tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    code, lines, errors = run("predict", model, name)
+    assert (code, errors) == (0, [])
+    _, expected, _ = run("predict", model, X[0])
+    (_, (_, *found)), (_, (_, *wanted)) = csv.reader(lines), csv.reader(expected)
+    assert found == wanted

@@ -100,3 +100,36 @@ def test_what_can_be_shown(show):
         show(SVC())
     with pytest.raises(NotFittedError):
         show(make_pipeline(TransferClassifier()))
+
+
+@pytest.mark.parametrize("name", ["history", "depth", "ranking"])
+def test_given_panels_that_share_no_axis_have_the_same_labels(displays, name):
+    own = displays[name]()
+    expected = [label.get_text() for label in own.axes_.ravel()[-1].get_xticklabels()]
+    _, panels = plt.subplots(own.axes_.size, 1)
+    for panel in displays[name](ax=panels).axes_.ravel():
+        assert [label.get_text() for label in panel.get_xticklabels()] == expected
+        assert all(label.get_visible() for label in panel.get_xticklabels())
+
+
+@pytest.mark.parametrize(
+    ("name", "style"),
+    [
+        ("history", {"line_kw": {"c": "k", "lw": 3}, "freeze_line_kw": {"ls": "--"}}),
+        ("depth", {"line_kw": {"c": "k", "ms": 3, "ls": ":"}, "errorbar_kw": {"lw": 2, "ls": "-"}}),
+        ("ranking", {"line_kw": {"c": "k", "ms": 3}, "errorbar_kw": {"ls": "-"}}),
+        ("grid", {"text_kw": {"fontsize": 6, "ha": "left"}}),
+        ("grid", {"text_kw": {"size": 6, "horizontalalignment": "left"}}),
+        ("map", {"text_kw": {"size": 6}}),
+    ],
+)
+def test_styles_may_have_short_names(displays, name, style):
+    display = displays[name](**style)
+    lines = getattr(display, "lines_", [getattr(display, "line_", None)])
+    if "line_kw" in style:
+        assert {line.get_color() for line in lines} == {"k"}
+    else:
+        texts = [text for panel in display.axes_.ravel() for text in panel.texts]
+        assert {text.get_size() for text in texts} == {6}
+        if name == "grid":
+            assert {text.get_ha() for text in texts} == {"left"}

@@ -212,8 +212,11 @@ def test_number_of_folds_splits_the_target_rows(make, fashion):
     search = GridSearchCV(
         clf, {"freeze_until": [0]}, cv=ClassSplitCV(2, pretrain_classes=GTE5)
     ).fit(*fashion)
-    (curve,) = display.curves.values()
+    ((name, curve),) = display.curves.items()
+    assert name == "small_cnn"
     assert_array_equal(curve["mean_test_score"], search.cv_results_["mean_test_score"])
+    _, ax = plt.subplots()
+    assert legend(display.plot(ax=ax).ax_)[0] == "small_cnn"
 
 
 @pytest.mark.parametrize(

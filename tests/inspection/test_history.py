@@ -1,5 +1,7 @@
 """HistoryDisplay."""
 
+from itertools import pairwise
+
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
@@ -61,3 +63,18 @@ def test_history_style_and_no_history(fitted, make, lt5):
     assert display.freeze_lines_[0].get_color() == "red"
     with pytest.raises(ValueError, match="No epoch was run"):
         HistoryDisplay.from_estimator(make(epochs=0).fit(*lt5))
+
+
+@pytest.mark.parametrize(("n_source", "n_target"), [(50, 1), (100, 2), (30, 3), (5, 1), (40, 40)])
+def test_epochs_of_both_phases_do_not_overlap(n_source, n_target):
+    source, target = (
+        {"loss": [1.0] * n_epochs, "accuracy": [0.5] * n_epochs}
+        for n_epochs in (n_source, n_target)
+    )
+    display = HistoryDisplay(history=target, pretrain_history=source).plot()
+    display.figure_.canvas.draw()
+    labels = display.axes_[-1].get_xticklabels()
+    assert labels[-1].get_text() == str(n_target)
+    boxes = [label.get_window_extent() for label in labels]
+    for left, right in pairwise(boxes):
+        assert left.x1 + 1 < right.x0

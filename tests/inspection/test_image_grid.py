@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -156,3 +158,24 @@ def test_predictions_of_files(files):
     assert display.file_names[0] == paths[-1].name
     no_mistake = ImageGridDisplay.from_predictions(paths, y, y, np.ones(len(y)))
     assert len(no_mistake.images) == 0
+
+
+def test_the_range_of_pixels_is_known_in_searches_too(make, fashion, fashion_test):
+    (X, y), (X_test, y_test) = fashion, fashion_test
+    clf = make(pixel_range=(0, 16), epochs=1)
+    search = GridSearchCV(clf, {"epochs": [1]}, cv=2).fit(X // 16, y)
+    expected = ImageGridDisplay.from_estimator(search.best_estimator_, X_test // 16, y_test)
+    assert expected.images.max() > 200
+    for estimator in (search, FrozenEstimator(search.best_estimator_)):
+        display = ImageGridDisplay.from_estimator(estimator, X_test // 16, y_test)
+        np.testing.assert_array_equal(display.images, expected.images)
+
+
+def test_long_names_with_dollars_have_no_backslash():
+    names = {0: "abcdef$ghijklmnopqrstuvw", 1: "b"}
+    display = ImageGridDisplay.from_predictions(
+        np.zeros((2, 8, 8), "uint8"), [0, 1], [1, 0], [0.9, 0.8], class_names=names
+    )
+    shown = "\n".join(text.get_text() for panel in display.axes_.ravel() for text in panel.texts)
+    assert "abcdef" in shown
+    assert shown.count("\\") == shown.count("$")

@@ -372,3 +372,13 @@ def test_notebooks_show_the_picture(hostile):
     (source,) = Page(card._repr_markdown_()).pictures
     assert source.startswith("data:image/png;base64,")
     assert repr(card).startswith("ModelCard('Image classifier (small_cnn)', sections=['Model'")
+
+
+def test_values_that_an_epoch_lacks_are_no_facts(make, small):
+    X, y = small
+    clf = make(epochs=1).fit(X, y, X_val=X, y_val=y)
+    assert "validation accuracy in the last epoch" in clf.card().sections["Training"]
+    training = clf.partial_fit(X, y).card().sections["Training"]
+    assert "validation accuracy" not in training
+    assert "| accuracy in the last epoch |" in training
+    assert "nan" not in training
