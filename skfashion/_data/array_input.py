@@ -8,6 +8,9 @@ import numpy as np
 def as_array(X) -> Any:
     """Return `X` as an array; arrays, DataFrames and everything else with `ndim` pass through.
 
+    DataFrames of polars and tables of pyarrow have no `ndim`, and pass through too: scikit-learn
+    reads the names of their columns.
+
     Raises
     ------
     TypeError
@@ -15,7 +18,8 @@ def as_array(X) -> Any:
     ValueError
         If `X` holds paths as bytes, or images of different shapes as nested lists.
     """
-    if not hasattr(X, "ndim"):
+    is_frame = hasattr(X, "columns") and hasattr(X, "shape")
+    if not (is_frame or hasattr(X, "ndim")):
         if hasattr(X, "__next__"):
             raise TypeError(
                 f"X must be an array or a list, but it is a {type(X).__name__}, which can be read "

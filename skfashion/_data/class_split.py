@@ -1,12 +1,20 @@
 """The class split: which labels belong to the source task and which to the target task."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from .named_errors import errors_name
 
+# Comparable types of labels for each NumPy kind.
+KINDS_OF_LABELS = {
+    **dict.fromkeys("biuf", "numbers"),
+    **dict.fromkeys("UTO", "text"),
+    "M": "dates",
+    "m": "times",
+}
 # Gradients are multiplied by weights, and optimizers square gradients, in float32.
 MOST_WEIGHT = 1e15
 META_ESTIMATOR_REMEDY = (
@@ -100,11 +108,11 @@ class ClassSplit:
         """
         if not isinstance(class_weight, dict):
             return
-        if unknown := set(class_weight) - set(self.known.tolist()):
+        if unknown := set(map(as_item, class_weight)) - set(self.known.tolist()):
             raise ValueError(
                 "class_weight names labels that y lacks: "
                 f"{_format_labels(sorted(unknown, key=str))}; y has the classes "
-                f"{_format_labels(self.known)}."
+                f"{_format_labels(self.known)}. Remove them; labels are compared with their type."
             )
         for label, weight in class_weight.items():
             if not isinstance(weight, Real) or not 0 <= float(weight) <= MOST_WEIGHT:
@@ -121,14 +129,15 @@ class ClassSplit:
         ValueError
             For an unknown label.
         """
+        check_kind_of_labels(y_val, self.known, "y_val")
         if len(unknown := np.setdiff1d(y_val, self.known)):
             raise ValueError(
                 f"y_val has labels that y lacks: {_format_labels(unknown)}; y has the classes "
                 f"{_format_labels(self.known)}. Labels are compared with their type."
             )
 
-    def check_same_classes(self, y, target_classes=None, all_classes=False) -> None:
-        """Check the labels of a further call of `fit` or `partial_fit` against this split.
+    def continued(self, y, target_classes=None, all_classes=False) -> "ClassSplit":
+        """Return the split for a further call of `fit` or `partial_fit`; check its labels.
 
         Parameters
         ----------
@@ -139,11 +148,18 @@ class ClassSplit:
         all_classes : bool, default=False
             Whether `y` must have every target class.
 
+        Returns
+        -------
+        ClassSplit
+            This split. With `target_classes` it also ignores the new labels of `y`.
+
         Raises
         ------
         ValueError
-            For a label that the first fit did not see, or a missing target class.
+            For a label that the first fit did not see, if `target_classes` does not exclude it, or
+            for a missing target class.
         """
+        check_kind_of_labels(y, self.known)
         if target_classes is not None and _to_set(target_classes, "target_classes") != {
             *self.target.tolist()
         }:
@@ -155,12 +171,14 @@ class ClassSplit:
         labels = np.unique(y)
         new = np.setdiff1d(labels, self.known)
         missing = np.setdiff1d(self.target, labels)
-        if len(new) or (all_classes and len(missing)):
+        is_new = len(new) > 0 and target_classes is None
+        if is_new or (all_classes and len(missing)):
             raise ValueError(
                 "Training continues with the classes of the first fit, "
                 f"{_format_labels(self.target)}, but y has the classes {_format_labels(labels)}. "
                 "Fit a new estimator for other classes."
             )
+        return replace(self, ignored=np.union1d(self.ignored, new)) if len(new) else self
 
 
 def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
@@ -290,8 +308,7 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
 
 def _to_set(labels, parameter: str) -> set:
     try:
-        # As `tolist` has them: dates of NumPy have other hashes than those of Python.
-        return {label.item() if isinstance(label, np.generic) else label for label in labels}
+        return set(map(as_item, labels))
     except TypeError:
         raise ValueError(f"{parameter} must be a flat list of labels, got {labels!r}.") from None
 
@@ -305,11 +322,33 @@ def _compare_types(missing: set, labels: np.ndarray, parameter: str) -> str:
     return f"{parameter} has {kinds[0]} and y has {kinds[1]}: convert one of them. "
 
 
+def check_kind_of_labels(y: np.ndarray, classes: np.ndarray, name: str = "y") -> None:
+    """Check that labels can be equal to those of `fit`.
+
+    NumPy turns numbers beside text into text, so 5 and "5" would be equal.
+
+    Raises
+    ------
+    ValueError
+        If one has numbers and the other text, dates or times.
+    """
+    if KINDS_OF_LABELS.get(y.dtype.kind) != KINDS_OF_LABELS[classes.dtype.kind]:
+        raise ValueError(
+            f"{name} has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
+            f"Labels are compared with their type: convert those of {name}."
+        )
+
+
 def _format_labels(labels, most: int = 30) -> str:
     """Return labels as code, the first `most` of them."""
-    labels = np.asarray(labels).tolist()
+    labels = list(map(as_item, labels))
     shown = ", ".join(map(repr, labels[:most]))
     return f"[{shown}{', ...' if len(labels) > most else ''}]"
+
+
+def as_item(label: Any) -> Any:
+    """Return a label as `tolist` has it: dates of NumPy have other hashes than those of Python."""
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def encode(labels: np.ndarray, y: np.ndarray) -> np.ndarray:

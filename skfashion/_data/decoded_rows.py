@@ -3,8 +3,10 @@
 import mmap
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import joblib
@@ -15,7 +17,7 @@ from .buffers import file_buffer, fits_on_disk
 from .chunks import count_bytes
 from .image_decoding import ImageDecoder
 from .image_files import unreadable_files
-from .image_list import is_path
+from .image_list import is_path, is_pillow_image
 from .read_ahead import get_stop_check
 
 
@@ -113,13 +115,17 @@ class DecodedRows:
         decoded = np.empty((len(rows), self.shape[1]), self.dtype)
         faults: dict[Any, Exception] = {}
         is_stopped = get_stop_check()
+        # Two threads cannot load one image of Pillow, which `X` may have twice.
+        in_memory = (self.images[row] for row in rows)
+        locks = {id(image): Lock() for image in in_memory if is_pillow_image(image)}
 
         def decode(position: int) -> None:
             if is_stopped():
                 return
             image = self.images[rows[position]]
             try:
-                decoded[position] = self.decoder.decode(image).reshape(-1)
+                with locks.get(id(image), nullcontext()):
+                    decoded[position] = self.decoder.decode(image).reshape(-1)
                 self._check_unchanged(rows[position])
             # Decoders raise errors of many types for damaged files.
             except Exception as error:

@@ -40,17 +40,18 @@ def as_rows(X, known_shape=None):
         come last.
     """
     X = as_array(X)
-    if X.ndim in (0, 2):  # scikit-learn has an error for a scalar
+    n_axes = len(X.shape)
+    if n_axes in (0, 2):  # scikit-learn has an error for a scalar
         return X, None
-    if not 2 < X.ndim <= 4:
-        remedy = " Reshape your data: one flat row is X.reshape(1, -1)." if X.ndim == 1 else ""
+    if not 2 < n_axes <= 4:
+        remedy = " Reshape your data: one flat row is X.reshape(1, -1)." if n_axes == 1 else ""
         raise ValueError(
             "X must be images of shape (n, h, w) or (n, h, w, c), or flat rows of shape "
             f"(n, h*w*c), got an array of shape {X.shape}.{remedy}"
         )
     X = np.asanyarray(X)
     n, height, width = X.shape[:3]
-    channels = X.shape[3] if X.ndim == 4 else 1
+    channels = X.shape[3] if n_axes == 4 else 1
     shape = height, width, channels
     if known_shape is None or complete_shape(known_shape) != shape:
         _check_channels_last(X.shape, shape)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_class_weight
 
-from .class_split import encode
+from .class_split import as_item, encode
 from .lazy_images import ImageFormat, LazyImages
 from .row_subset import RowSubset
 
@@ -109,8 +109,10 @@ class LabelledData:
         class_weight : dict, "balanced" or None
             As in scikit-learn. "balanced" gives each class of these rows the same sum of weights.
         """
-        if class_weight is None or isinstance(class_weight, Mapping):
-            return class_weight
+        if class_weight is None:
+            return None
+        if isinstance(class_weight, Mapping):
+            return {as_item(label): weight for label, weight in class_weight.items()}
         present = np.unique(self.y)
         if not len(present):
             return None
@@ -132,28 +134,6 @@ class LabelledData:
         present = np.unique(self.y)
         per_class = np.array([class_weights.get(label, 1.0) for label in present.tolist()])
         return replace(self, weight=self.weight * per_class[encode(present, self.y)])
-
-    def check_weights(self, class_weight, classes) -> None:
-        """Check that rows are left to train on.
-
-        Parameters
-        ----------
-        class_weight : dict, "balanced" or None
-            The parameter that the weights are from.
-        classes : ndarray of shape (n_classes,)
-            Labels of the task.
-
-        Raises
-        ------
-        ValueError
-            If no row has a weight above zero.
-        """
-        if len(self) and not self.weight.any():
-            raise ValueError(
-                f"class_weight={class_weight} leaves no row of the task with the classes "
-                f"{classes.tolist()} a weight above zero. Set the weight of one of these classes "
-                "to a number above zero."
-            )
 
 
 def to_images(

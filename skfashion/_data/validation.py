@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from .._messages import warn_user
-from .class_split import MOST_WEIGHT
+from .class_split import KINDS_OF_LABELS, MOST_WEIGHT, check_kind_of_labels
 from .decoded_rows import DecodedRows
 from .image_input import read_images
 from .image_shapes import FEWEST_PIXELS, as_rows, complete_shape
@@ -26,13 +26,6 @@ from .named_errors import errors_name
 # checks fit 10 rows of 10 values.
 _SMALLEST_SQUARE = 16
 MOST_BYTES_OF_NUMBER = 8
-# Comparable types of labels for each NumPy kind.
-KINDS_OF_LABELS = {
-    **dict.fromkeys("biuf", "numbers"),
-    **dict.fromkeys("UTO", "text"),
-    "M": "dates",
-    "m": "times",
-}
 # scikit-learn's attributes of a fitted estimator that describe `X`.
 INPUT_ATTRIBUTES = ("n_features_in_", "feature_names_in_")
 # If all weights are smaller, they are zero in float32.
@@ -276,21 +269,6 @@ def _check_no_label_is_missing(y: np.ndarray, name: str) -> None:
     for row, label in enumerate(y):
         if label is None or is_pandas_na(label):
             raise ValueError(f"{name} has no label in row {row}: {label!r}. Leave out such rows.")
-
-
-def check_kind_of_labels(y: np.ndarray, classes: np.ndarray) -> None:
-    """Check that labels can be equal to those of `fit`.
-
-    Raises
-    ------
-    ValueError
-        If one has numbers and the other text, dates or times.
-    """
-    if KINDS_OF_LABELS.get(y.dtype.kind) != KINDS_OF_LABELS[classes.dtype.kind]:
-        raise ValueError(
-            f"y has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
-            "Labels are compared with their type: convert those of y."
-        )
 
 
 def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndarray | None]:

@@ -56,8 +56,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         self : TransferClassifier
             The estimator.
         """
-        if self.recipe is None and any(name.startswith("recipe__") for name in params):
-            self.recipe = Recipe()
+        has_options = any(name.startswith("recipe__") for name in params)
+        if has_options and params.get("recipe", self.recipe) is None:
+            params = {**params, "recipe": Recipe()}
         return super().set_params(**params)
 
     # -- Fitting ---------------------------------------------------------------------------
@@ -119,8 +120,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         validation = X_val, y_val, sample_weight_val
         with input_kept_on_failure(self):
             fit = self._prepare_fit(X, y, sample_weight, validation, resumes=resumes)
-            self._set_fitted_state(fit.resume(self) if resumes else fit.run())
-            fit.progress.finish()
+            state = fit.resume(self) if resumes else fit.run()
+        # An error after this leaves the new model, and what it knows about `X`.
+        self._set_fitted_state(state)
+        fit.progress.finish()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -177,8 +180,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
             fit = self._prepare_fit(
                 X, y, sample_weight, resumes=resumes, classes=classes, is_partial=True
             )
-            self._set_fitted_state(fit.resume(self) if resumes else fit.run())
-            fit.progress.finish()
+            state = fit.resume(self) if resumes else fit.run()
+        self._set_fitted_state(state)
+        fit.progress.finish()
         return self
 
     def _prepare_fit(
@@ -223,8 +227,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
     def _split_labels(self, y, resumes, classes, is_partial) -> ClassSplit:
         if resumes:
             split = self._fitted.split
-            split.check_same_classes(y, self.target_classes, all_classes=not is_partial)
-            return split
+            return split.continued(y, self.target_classes, all_classes=not is_partial)
         if is_partial:
             return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)
         return split_classes(y, self.pretrain_classes, self.target_classes)

@@ -5,6 +5,7 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._data.pixel_range import range_of_decoded
@@ -113,7 +114,7 @@ def export_onnx(
     if input_dtype == "uint8":
         pixel_range = decoded_range
     metadata = {
-        "labels": classifier.classes_.tolist(),
+        "labels": _list_labels(classifier.classes_),
         "image_shape": classifier.image_shape_,
         "pixel_range": pixel_range,
         "skfashion_version": __version__,
@@ -127,6 +128,11 @@ def export_onnx(
         {name: json.dumps(value, default=str) for name, value in metadata.items()},
         test_time_flips=test_time_flips,
     )
+
+
+def _list_labels(classes: np.ndarray) -> list:
+    """Return labels as JSON can hold them; NumPy's dates of nanoseconds would become integers."""
+    return classes.astype(str).tolist() if classes.dtype.kind in "mM" else classes.tolist()
 
 
 def _check_packages() -> None:

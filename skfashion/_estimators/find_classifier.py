@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.validation import check_is_fitted
 
@@ -31,7 +32,9 @@ def find_classifier(estimator: Any) -> tuple[TransferClassifier | None, str]:
     return innermost, "".join(f"{name}__" for name in path)
 
 
-def fitted_classifier(estimator: Any, rule: str = "estimator must be") -> TransferClassifier:
+def fitted_classifier(
+    estimator: Any, rule: str = "estimator must be", *, inside_others: bool = False
+) -> TransferClassifier:
     """Find the fitted `TransferClassifier` that does the predicting.
 
     Parameters
@@ -41,6 +44,9 @@ def fitted_classifier(estimator: Any, rule: str = "estimator must be") -> Transf
         estimator is taken.
     rule : str, default="estimator must be"
         First words of the error raised if there is no classifier.
+    inside_others : bool, default=False
+        Whether it may be inside estimators that change its predictions, such as
+        `CalibratedClassifierCV`.
 
     Returns
     -------
@@ -54,8 +60,9 @@ def fitted_classifier(estimator: Any, rule: str = "estimator must be") -> Transf
     sklearn.exceptions.NotFittedError
         If it is not fitted, or a search has no best estimator.
     """
-    *_, (_, innermost) = _walk_to_classifier(estimator, fitted=True)
-    if not isinstance(innermost, TransferClassifier):
+    *wrappers, (_, innermost) = _walk_to_classifier(estimator, fitted=True)
+    is_last = inside_others or all(_keeps_predictions(each) for _, each in wrappers)
+    if not isinstance(innermost, TransferClassifier) or not is_last:
         raise TypeError(
             f"{rule} a fitted TransferClassifier, alone or at the end of a pipeline or search, "
             f"got {type(estimator).__name__}."
@@ -85,8 +92,8 @@ def classifier_input(estimator: Any, X: Any) -> Any:
     return X
 
 
-def changes_images(estimator: Any, *, fitted: bool = False) -> bool:
-    """Whether a pipeline step transforms the images before they reach the classifier.
+def steps_before_classifier(estimator: Any, *, fitted: bool = False) -> list[Any]:
+    """Return the pipeline steps that transform the images before they reach the classifier.
 
     Parameters
     ----------
@@ -96,22 +103,30 @@ def changes_images(estimator: Any, *, fitted: bool = False) -> bool:
         Whether the steps of a fitted search are those of its best estimator. By default they are
         those of the estimator that it was given.
     """
-    return any(
-        step not in (None, "passthrough")
+    return [
+        step
         for _, each in _walk_to_classifier(estimator, fitted=fitted)
         for _, step in getattr(each, "steps", ())[:-1]
-    )
+        if step not in (None, "passthrough")
+    ]
+
+
+def changes_images(estimator: Any, *, fitted: bool = False) -> bool:
+    """Whether there are `steps_before_classifier`; parameters as there."""
+    return bool(steps_before_classifier(estimator, fitted=fitted))
 
 
 def iterate_parts(estimator: Any) -> Iterator[Any]:
     """Yield an estimator and, recursively, every step and estimator that it wraps."""
     yield estimator
-    for _, part in _wrapped_estimators(estimator):
+    # The last part of a `ColumnTransformer` does not predict, so the walk to the classifier ends.
+    in_columns = [part for _, part, _ in getattr(estimator, "transformers", ())]
+    for part in [*in_columns, *(part for _, part in _wrapped_estimators(estimator))]:
         yield from iterate_parts(part)
 
 
 def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
-    """Return the fitted estimators that wrap no other, in the order of the data, by name.
+    """Return the fitted estimators in pipelines, unions and searches, in the order of the data.
 
     Parameters
     ----------
@@ -127,9 +142,10 @@ def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
     """
     if hasattr(estimator, "best_estimator_"):
         return fitted_steps(estimator.best_estimator_)
+    parts = _wrapped_estimators(estimator) if _keeps_predictions(estimator) else []
     return [
         ("__".join(filter(None, (name, inner))), step)
-        for name, each in _wrapped_estimators(estimator)
+        for name, each in parts
         if each not in (None, "passthrough", "drop")
         for inner, step in fitted_steps(each)
     ] or [("", estimator)]
@@ -145,6 +161,14 @@ def _walk_to_classifier(
         name, estimator = wrapped[-1]
         path = (*path, name)
         yield path, estimator
+
+
+def _keeps_predictions(estimator: Any) -> bool:
+    """Whether an estimator returns what the estimators inside it return."""
+    is_composed = any(
+        hasattr(estimator, name) for name in ("best_estimator_", "steps", "transformer_list")
+    )
+    return is_composed or isinstance(estimator, BaseSearchCV | FrozenEstimator)
 
 
 def _wrapped_estimators(estimator: Any, *, fitted: bool = False) -> list[tuple[str, Any]]:

@@ -22,7 +22,8 @@ from .._training.epoch_data import EncodedData
 from .._training.history import History, concatenate_histories
 from .._training.phase import Phase, PhaseResult
 from .._training.trainer_spec import OptimizerState
-from .._training.unfreezing import epochs_until_unfrozen, unfreeze_schedule
+from .._training.unfreezing import epochs_until_unfrozen, reached_point, unfreeze_schedule
+from .continuation import check_same_network
 from .defaults import FitSettings
 from .fit_progress import FitProgress
 from .fitted_network import FittedNetwork, FittedState
@@ -168,21 +169,26 @@ class Fit:
             # No row needs to be held out any more.
             kept = weights if result.by_user else self.probe(weights, all_rows=True)
             result, kept_probe = replace(result, weights=kept), True
-        state = self._fitted_state(result, result.history, pretrain_history, schedule[-1])
+        reached = reached_point(schedule, result.n_epochs)
+        state = self._fitted_state(result, result.history, pretrain_history, reached)
         return replace(state, kept_probe=kept_probe)
 
     def resume(self, fitted) -> FittedState:
         """Fine-tune further from the state of a fitted estimator."""
-        self._check_same_network(fitted._fitted)
+        check_same_network(fitted._fitted.architecture, self.network)
         weights, n_before = self.network.cast(fitted._fitted.weights), fitted.n_iter_
         if self.is_partial:
             schedule, epochs = self.unfreeze_schedule(), range(n_before, n_before + 1)
-            result = self.fine_tune(weights, schedule, epochs, 0, fitted._optimizer_state)
+            optimizer = fitted._optimizer_state
+            if optimizer is not None:
+                optimizer = optimizer.with_architecture(self.network.architecture)
+            result = self.fine_tune(weights, schedule, epochs, 0, optimizer)
         else:
             schedule = (self.freeze_point,) * max(1, self.n_epochs)
             result = self.fine_tune(weights, schedule, range(self.n_epochs), n_before)
         history = concatenate_histories(fitted.history_, result.history)
-        state = self._fitted_state(result, history, fitted.pretrain_history_, schedule[-1])
+        reached = reached_point(schedule, n_before + result.n_epochs)
+        state = self._fitted_state(result, history, fitted.pretrain_history_, reached)
         return replace(state, kept_probe=fitted.kept_probe_ and not result.history)
 
     @property
@@ -274,7 +280,7 @@ class Fit:
             self.streams,
             epochs,
             epochs_before,
-            self.store,
+            self._store_of_fine_tuning(),
             keep_optimizer_state=self.is_partial,
             keep_last_epoch=keeps_last_epoch(self.params, self.is_partial),
         )
@@ -355,20 +361,15 @@ class Fit:
             self.streams,
         )
 
+    def _store_of_fine_tuning(self) -> Store | None:
+        # Without a seed no other fit draws the same views.
+        draws_new_views = self.params.augmentation_views and self.params.random_state is None
+        return None if draws_new_views else self.store
+
     def _encode(self, data: LabelledData, classes) -> EncodedData:
         weights = data.weight / data.weight.mean()
         float_type = self.network.architecture.float_type
         return EncodedData(data.X, encode(classes, data.y), weights.astype(float_type))
-
-    def _check_same_network(self, fitted: FittedNetwork):
-        before = get_network(fitted.architecture)
-        same_backbone = fitted.architecture.backbone == self.network.architecture.backbone
-        if not same_backbone or before.shapes != self.network.shapes:
-            raise ValueError(
-                "Training continues with the network of the first fit, but backbone, body_until, "
-                "input_size or hidden_units were changed since. Set warm_start=False, or fit a new "
-                "estimator."
-            )
 
     def _fitted_state(
         self, result: PhaseResult, history, pretrain_history, freeze_point

@@ -75,8 +75,20 @@ def _weight_rows(params, data: LabelledData, classes: np.ndarray):
     rows = data.of_classes(classes)
     class_weights = rows.class_weights(params.class_weight)
     rows = rows.weighted_by_class(class_weights)
-    rows.check_weights(params.class_weight, classes)
+    if not rows.weight.any():
+        # A batch of `partial_fit` may have only classes of weight zero.
+        _check_class_weights(class_weights, classes)
+        rows = rows.take(np.zeros(0, int))
     return rows, class_weights
+
+
+def _check_class_weights(class_weights, classes: np.ndarray) -> None:
+    if class_weights and not any(class_weights.get(each, 1) for each in classes.tolist()):
+        raise ValueError(
+            f"class_weight={class_weights} leaves no row of the task with the classes "
+            f"{classes.tolist()} a weight above zero. Set the weight of one of these classes "
+            "to a number above zero."
+        )
 
 
 def _check_validation_weights(params, validation: LabelledData) -> None:

@@ -32,7 +32,8 @@ class LinearProbe:
     targets : ndarray of int of shape (n,)
         Encoded labels.
     weights : ndarray of shape (n,)
-        Sample weights.
+        Sample weights, as repetitions of a row. If their mean is below 1, they are divided by it:
+        weights as shares of a whole count as much as weights of 1.
     n_classes : int
         Number of classes. A class without a row keeps a kernel and a bias of zero.
     tol : float, default=None
@@ -40,6 +41,7 @@ class LinearProbe:
     """
 
     def __init__(self, features, targets, weights, n_classes: int, tol: float | None = None):
+        weights = weights / min(1.0, np.mean(weights[weights > 0]))
         mean, scale = _moments(features, weights)
         present = np.unique(targets)
         self.kernel = np.zeros((features.shape[1], n_classes))

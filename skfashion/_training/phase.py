@@ -360,7 +360,8 @@ class Phase:
         """Draw the order of rows and their variants, and set the part of the phase."""
         n_rows = len(data.train)
         scheduled, length = self._scheduled(epoch), len(self.config.freeze_points)
-        batch_size = self.config.batch_size
+        # A size of a full batch may be any large number.
+        batch_size = min(self.config.batch_size, max(n_rows, 1))
         return EpochPlan(
             order=self.streams.generator("shuffle", *stream).permutation(n_rows),
             variants=self.streams.generator("flip", *stream).integers(data.n_variants, size=n_rows),

@@ -1,6 +1,6 @@
 """The specification of a trainer, and its optimizer state."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,6 +103,10 @@ class OptimizerState:
 
     key: tuple
     values: list[np.ndarray]
+
+    def with_architecture(self, architecture: Architecture) -> "OptimizerState":
+        """Return the state for an equal network: its backbone may be another object."""
+        return replace(self, key=(*self.key[:-1], architecture))
 
     def fits(self, spec: TrainerSpec) -> bool:
         """Return whether a trainer can continue from it.

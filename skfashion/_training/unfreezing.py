@@ -34,3 +34,11 @@ def unfreeze_schedule(
 def epochs_until_unfrozen(points_after, head_epochs: int, epochs_per_stage: int) -> int:
     """Return the fewest epochs that reach the last freeze point; parameters as above."""
     return head_epochs + epochs_per_stage * len(points_after[1:]) + 1
+
+
+def reached_point(schedule: tuple[str | None, ...], n_epochs: int) -> str | None:
+    """Return the freeze point of the last of the trained epochs; without any, the last point.
+
+    An interrupted fit, and a call of `partial_fit`, may end before the schedule.
+    """
+    return schedule[min(n_epochs, len(schedule)) - 1]

@@ -127,15 +127,17 @@ def test_validation_labels_must_be_known():
 
 
 def test_further_calls_have_the_same_classes():
-    SPLIT.check_same_classes(np.array([0, 4]), [1, 0])
-    SPLIT.check_same_classes(Y, all_classes=True)
+    assert SPLIT.continued(np.array([0, 4]), [1, 0]) is SPLIT
+    assert SPLIT.continued(Y, all_classes=True) is SPLIT
+    # With target classes, other labels are ignored, whenever they come.
+    assert SPLIT.continued(np.array([0, 5]), [1, 0]).ignored.tolist() == [*SPLIT.ignored, 5]
     for y, target, all_classes in (
         (np.array([0, 5]), None, False),
         (np.array([0, 4]), None, True),
         (Y, [0, 2], False),
     ):
         with pytest.raises(ValueError, match=r"classes of the first fit, \[0, 1\], but"):
-            SPLIT.check_same_classes(y, target, all_classes)
+            SPLIT.continued(y, target, all_classes)
 
 
 def test_labels_are_encoded_by_their_index():
@@ -163,3 +165,15 @@ def test_dates_are_labels(unit):
     assert_array_equal(split.target, y[2:])
     assert_array_equal(split_classes(y, [*y[:2]], y[3:]).ignored, y[2:3])
     assert_array_equal(split_first_batch(y, y[2:], y[:2], None).target, y[2:])
+
+
+@pytest.mark.parametrize("unit", ["D", "ns"])
+def test_dates_have_class_weights(unit, make, small):
+    X, y = small
+    dates = np.array(["2026-01-01", "2026-01-02"], f"datetime64[{unit}]")
+    weights = {dates[0]: 1.0, dates[1]: 3.0}
+    dated = make(epochs=1, class_weight=weights).fit(X, dates[y % 2])
+    numbered = make(epochs=1, class_weight={0: 1.0, 1: 3.0}).fit(X, y % 2)
+    assert_array_equal(dated.predict_proba(X), numbered.predict_proba(X))
+    with pytest.raises(ValueError, match=r"names labels that y lacks: .* Remove them"):
+        make(epochs=1, class_weight={dates[0]: 1.0, 1: 2.0}).fit(X, dates[y % 2])

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
+from skfashion._data.decoded_rows import DecodedRows
 from skfashion._data.image_decoding import ImageDecoder, equal_images
 
 PHOTO = load_sample_image("flower.jpg")[100:340, 200:520]
@@ -282,3 +283,12 @@ def test_pillow_images_of_one_size_become_an_array():
     assert mixed.shape == (3, *SHAPE)
     assert np.array_equal(mixed[0], np.asarray(photo("P").convert("RGB")))
     assert equal_images([photo(), photo().resize((10, 10))]) is None
+
+
+def test_one_image_of_pillow_may_be_in_a_list_many_times(tmp_path):
+    photo().resize((1600, 1200)).save(tmp_path / "photo.jpg")
+    decoder = ImageDecoder((24, 32, 3), "stretch")
+    for _ in range(5):
+        with Image.open(tmp_path / "photo.jpg") as image:
+            rows = DecodedRows([image] * 8, decoder)[:]
+        assert (rows == rows[0]).all()

@@ -1,6 +1,7 @@
 """Shapes of images, and the rows that they become."""
 
 import numpy as np
+import polars
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -165,3 +166,15 @@ def test_ambiguous_rows_in_fit(n_features):
         assert told.image_shape_ == (*shape, 1)
         for fitted in (folded, told):
             getattr(fitted, "predict", getattr(fitted, "transform", None))(X)
+
+
+def test_columns_of_polars_have_names(make, small):
+    X, y = small
+    names = [f"pixel {number}" for number in range(X[0].size)]
+    frame = polars.DataFrame(X.reshape(len(X), -1), schema=names)
+    clf = make(epochs=1).fit(frame, y)
+    assert clf.feature_names_in_.tolist() == names
+    expected = make(epochs=1).fit(X.reshape(len(X), -1), y).predict(X.reshape(len(X), -1))
+    assert_array_equal(clf.predict(frame), expected)
+    with pytest.raises(ValueError, match="The feature names should match"):
+        clf.predict(frame.select(names[::-1]))

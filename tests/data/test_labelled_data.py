@@ -58,13 +58,6 @@ def test_balanced_weights_give_each_class_the_same_sum():
     assert make_data([]).class_weights("balanced") is None
 
 
-def test_class_weights_leave_a_row():
-    with pytest.raises(ValueError, match=r"class_weight=\{0: 0, 1: 0\} leaves no row .* \[0, 1\]"):
-        make_data([0, 1]).weighted_by_class({0: 0, 1: 0}).check_weights(
-            {0: 0, 1: 0}, np.array([0, 1])
-        )
-
-
 def samples(n=40, classes=4):
     y = np.arange(n) % classes
     return LabelledData.of_positive_weight(np.arange(n)[:, None], y, np.ones(n))

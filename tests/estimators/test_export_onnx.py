@@ -7,7 +7,9 @@ import numpy as np
 import onnxruntime
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
@@ -95,6 +97,14 @@ def test_metadata_are_json(tmp_path):
     }
     # Dark ink on white.
     assert input_of(session) == (["n", 12, 10, 3], "tensor(uint8)")
+
+
+@pytest.mark.parametrize("unit", ["D", "ns"])
+def test_dates_are_text_in_metadata(unit, tmp_path):
+    dates = np.array(["2026-01-01", "2026-01-02"], f"datetime64[{unit}]")
+    labels = dates[np.unique(LABELS, return_inverse=True)[1]]
+    found = export(quick().fit(GREY, labels), tmp_path).get_modelmeta().custom_metadata_map
+    assert json.loads(found["labels"]) == dates.astype(str).tolist()
 
 
 FLAT = COLOUR.reshape(12, -1)[:, :243]
@@ -212,9 +222,12 @@ def test_what_cannot_be_exported_is_an_error_and_leaves_the_old_file(tmp_path, f
         export_onnx(clf.fit(GREY, LABELS), path)
     assert "".join(capfd.readouterr()) == ""
     pipeline = make_pipeline(MinMaxScaler(), quick()).fit(FLAT, LABELS)
+    calibrated = CalibratedClassifierCV(FrozenEstimator(quick().fit(GREY, LABELS)))
+    calibrated.fit(GREY, LABELS)
     for estimator, kind, message in [
         (pipeline, ValueError, "estimator has steps that change images"),
         (MinMaxScaler(), TypeError, "must be a fitted TransferClassifier"),
+        (calibrated, TypeError, "must be a fitted TransferClassifier, alone or at the end of"),
         (quick(), NotFittedError, "not fitted"),
     ]:
         with pytest.raises(kind, match=message):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegressionCV
@@ -16,6 +17,7 @@ from skfashion._estimators.find_classifier import (
     classifier_input,
     find_classifier,
     fitted_classifier,
+    fitted_steps,
     iterate_parts,
 )
 
@@ -60,6 +62,16 @@ def test_the_fitted_classifier_of_a_search_is_the_best(fitted):
     without_best = GridSearchCV(fitted, {"epochs": [1]}, refit=False)
     with pytest.raises(NotFittedError, match=r"GridSearchCV has no best estimator\. Call fit"):
         fitted_classifier(without_best)
+
+
+def test_what_changes_predictions_has_no_classifier_at_its_end(fitted):
+    calibrated = CalibratedClassifierCV(FrozenEstimator(fitted))
+    for estimator in (calibrated, make_pipeline(STEP, calibrated)):
+        with pytest.raises(TypeError, match=r"alone or at the end of a pipeline or search, got"):
+            fitted_classifier(estimator)
+        assert fitted_classifier(estimator, inside_others=True) is fitted
+    assert fitted_steps(make_pipeline(STEP, calibrated))[-1][1] is calibrated
+    assert fitted_steps(make_pipeline(STEP, FrozenEstimator(fitted)))[-1][1] is fitted
 
 
 @pytest.mark.parametrize(

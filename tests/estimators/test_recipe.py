@@ -46,6 +46,12 @@ def test_setting_an_option_begins_a_recipe():
     clf = TransferClassifier().set_params(recipe__mixup=0.2, epochs=3)
     assert (clf.recipe, clf.epochs) == (Recipe(mixup=0.2), 3)
     assert TransferClassifier().set_params(epochs=3).recipe is None
+    clf = TransferClassifier(recipe=Recipe(mixup=0.4))
+    assert clf.set_params(recipe=None, recipe__mixup=0.1).recipe == Recipe(mixup=0.1)
+    clf = TransferClassifier()
+    with pytest.raises(ValueError, match="Invalid parameter 'epoch'"):
+        clf.set_params(epoch=3, recipe__mixup=0.1)
+    assert clf.recipe is None
 
 
 @pytest.mark.parametrize("recipe", [None, Recipe(label_smoothing=0.1)], ids=str)

@@ -161,3 +161,10 @@ def test_repeated_rows_have_equal_views(images):
     rows = np.array([5, 5])
     view = views_of(images.take(rows))[0][:]
     assert_allclose(view[0], view[1], atol=0)
+
+
+def test_without_a_seed_no_views_are_stored(make, lt5, body_path, tmp_path):
+    clf = make(**PARAMS, weights=body_path, random_state=None, memory=tmp_path).fit(*lt5)
+    before = memory_report(tmp_path)["bytes"]
+    clf.fit(*lt5)
+    assert memory_report(tmp_path)["bytes"] == before

@@ -177,3 +177,13 @@ def test_the_loss_is_weighted_and_takes_as_many_folds_as_a_class_has_rows(data):
     expected = np.average(losses, weights=heavy)
     assert cross_validated_loss(features, targets, heavy, 3, seed=0) == pytest.approx(expected)
     assert expected != pytest.approx(losses.mean())
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1 / 60, 0.5])
+def test_weights_as_shares_count_as_rows(data, scale):
+    features, targets, weights = data
+    weights = weights / weights.mean()
+    probe, scaled = (
+        LinearProbe(features, targets, factor * weights, 3).kernel for factor in (1.0, scale)
+    )
+    assert_allclose(scaled, probe, rtol=1e-6, atol=1e-9)
