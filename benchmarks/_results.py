@@ -69,4 +69,5 @@ class Results:
         for day, *origin in sorted(self._origins):
             days.setdefault(tuple(origin), []).append(day)
         for (machine, versions), dates in days.items():
-            print(f"\nmeasured from {dates[0]} to {dates[-1]}, {machine}\n{versions}")
+            when = f"on {dates[0]}" if len(dates) == 1 else f"from {dates[0]} to {dates[-1]}"
+            print(f"\nmeasured {when}, {machine}\n{versions}")
