@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: demo quick test test-slow test-lowest lint check bench docs test-site linkcheck dist notebook clean
+.PHONY: demo quick test test-slow test-lowest lint check bench docs test-site chromium linkcheck dist notebook clean
 
 demo: .venv/demo
 	$(BIN)/python examples/demo/class_split.py $(if $(FULL),--full)
@@ -56,9 +56,11 @@ docs: .venv/docs
 		echo "docs/_build/html/index.html, in $$(($$(date +%s) - start)) s"
 
 # Chromium opens the built site.
-test-site: docs .venv/test .venv/browser
-	@command -v chromium > /dev/null || { echo "make test-site needs the program chromium."; exit 1; }
+test-site: chromium docs .venv/test .venv/browser
 	$(BIN)/python -m pytest -m "slow or not slow" tests/docs
+
+chromium:
+	@command -v chromium > /dev/null || { echo "make test-site needs the program chromium."; exit 1; }
 
 # This one needs a network: it asks whether addresses outside the site exist.
 linkcheck: .venv/docs

@@ -28,9 +28,9 @@ import argparse
 from pathlib import Path
 
 from _draws import draw_rows
-from _few_labels_peers import fastai_recipe, keras_recipe, tuned_probe
+from _few_labels_peers import CS, SIDES, fastai_recipe, keras_recipe, tuned_probe
 from _report import print_table, with_spread
-from _results import RESULTS, Results
+from _results import RESULTS, Results, plan_of
 from _weights import name_of_weights, weights_of
 
 from skfashion import TransferClassifier
@@ -76,7 +76,7 @@ def main():
     X, y = fetch_fashion_mnist("train", return_X_y=True)
     test = [part[:N_TEST] for part in fetch_fashion_mnist("test", return_X_y=True)]
     results = Results(options.results)
-    rows = []
+    rows, plan = [], plan_of(N_TEST, SIDES, CS)
     for backbone in options.backbones:
         for size in options.sizes:
             cells = []
@@ -89,7 +89,7 @@ def main():
                         train = X[chosen], y[chosen]
                         return float(METHODS[method](backbone, draw, train, test))
 
-                    cell = backbone, name_of_weights(backbone), size, method, draw
+                    cell = backbone, name_of_weights(backbone), plan, size, method, draw
                     accuracies.append(results.get(cell, compute))
                 cells.append(with_spread(accuracies))
             rows.append([backbone, size, *cells])

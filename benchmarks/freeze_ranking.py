@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from _draws import draw_rows
 from _report import print_table
-from _results import RESULTS, Results
+from _results import RESULTS, Results, plan_of
 from _weights import name_of_weights, weights_of
 from scipy.stats import kendalltau
 from sklearn.model_selection import train_test_split
@@ -71,7 +71,8 @@ def rank(backbone, seed, few):
 
 def draw_of(backbone, seed):
     """Return the beginning of the cells of a draw."""
-    return backbone, name_of_weights(backbone), seed
+    plan = plan_of(DTYPES.get(backbone), N_IMAGES, N_VALIDATION)
+    return backbone, name_of_weights(backbone), plan, seed
 
 
 def is_measured(backbone, seed, results):
@@ -136,6 +137,8 @@ def main():
             rows, summary = compare(backbone, seed, results, (X, y), (X_val, y_val))
             measured += rows
             summaries.append(summary)
+    if not summaries:
+        parser.error("no draw has all results for these weights: does SKFASHION_WEIGHTS name them?")
     columns = ["backbone", "draw", "frozen up to", "score", "probe", "gradient ratio"]
     print_table("each freeze point", columns, measured)
     columns = ["backbone", "draw", "tau of probes", "tau of ratios", "best", "best probe"]

@@ -23,7 +23,7 @@ from statistics import mean, median
 
 from _plain_keras import as_floats, epoch_clock, small_resnet
 from _report import print_table, with_spread
-from _results import RESULTS, Results, describe_machine
+from _results import RESULTS, Results, describe_machine, plan_of
 
 from skfashion import Recipe, TransferClassifier
 from skfashion.datasets import fetch_fashion_mnist
@@ -146,7 +146,8 @@ def compare_with_keras(options, results, train, test):
                 "their accuracy": their_accuracy,
             }
 
-        cell = ("speed", describe_machine(), options.dtype, SPEED_BATCH, options.speed_images)
+        plan = plan_of(SPEED_BATCH, SPEED_EPOCHS, DECAY, SMOOTHING)
+        cell = ("speed", describe_machine(), options.dtype, plan, options.speed_images)
         rounds.append(results.get((*cell, number), compute))
     return [
         [

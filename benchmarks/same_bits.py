@@ -284,7 +284,7 @@ def main():
     parser.add_argument("path", type=Path)
     parser.add_argument("names", nargs="*", metavar="name", help="configurations; default: all")
     options = parser.parse_args()
-    package, checkout = Path(skfashion.__file__).parents[1], Path(__file__).resolve().parents[1]
+    package, checkout = (Path(path).resolve().parents[1] for path in (skfashion.__file__, __file__))
     if package != checkout:
         parser.error(f"the package of {package} is imported: set PYTHONPATH={checkout}")
     if unknown := sorted(set(options.names) - set(CONFIGURATIONS)):

@@ -21,6 +21,8 @@ __all__ = ["NoWorkersError", "search_on"]
 
 _SECONDS_BETWEEN_CHECKS = 1.0
 _NO_LIMIT = 2**62
+# Dask cannot wait for any number of seconds.
+_MOST_SECONDS = 365 * 24 * 3600
 
 
 class NoWorkersError(RuntimeError):
@@ -94,7 +96,8 @@ def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterato
     client = _client_or_latest(client)
     if client.scheduler is None:
         raise NoWorkersError("The client is closed. Pass a client of a cluster that runs.")
-    backend = _Backend(client=_ResilientClient(client), wait_for_workers_timeout=timeout)
+    waits = min(timeout, _MOST_SECONDS)
+    backend = _Backend(client=_ResilientClient(client), wait_for_workers_timeout=waits)
     watchdog = _Watchdog(backend, client, timeout)
     with watchdog, parallel_config(backend=backend), watchdog.lost_scheduler_named():
         yield client

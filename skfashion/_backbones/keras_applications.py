@@ -74,7 +74,7 @@ def adapt(model):
         if isinstance(layer, keras.layers.BatchNormalization):
             momentum = min(layer.momentum, BATCH_NORM_MOMENTUM)
             return BatchNormalization.from_config({**config, "momentum": momentum})
-        if _learns_constants(layer):
+        if learns_constants(layer):
             variance = [std**2 for std in IMAGENET_STD]
             return keras.layers.Normalization(
                 mean=list(IMAGENET_MEAN), variance=variance, name=layer.name
@@ -84,7 +84,8 @@ def adapt(model):
     return keras.models.clone_model(model, model.input, clone_function=rebuild).output
 
 
-def _learns_constants(layer):
+def learns_constants(layer) -> bool:
+    """Whether a layer is a `Normalization` whose constants are weights."""
     import keras
 
     return isinstance(layer, keras.layers.Normalization) and bool(layer.weights)

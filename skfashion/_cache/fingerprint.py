@@ -20,7 +20,7 @@ _PROCESSOR_LINES = ("model name", "flags", "cache size", "Features", "CPU ")
 
 
 def environment_fingerprint() -> str:
-    """Return a hash of everything besides the inputs that determines bits."""
+    """Return a hash of all that determines bits, except the inputs."""
     return digest(
         process_fingerprint(),
         # These settings may change while a process runs.

@@ -132,7 +132,7 @@ class Store:
         keep : Path, default=None
             A file whose unit stays, because the new one replaces it.
         keeps_checkpoints : bool, default=False
-            Whether checkpoints stay also without a limit.
+            Whether checkpoints stay. They count as room, because `save` may remove them.
         """
         units, limit = self._units(), self.limit
         if limit is not None:

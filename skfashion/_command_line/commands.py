@@ -227,7 +227,7 @@ def _predict_readable(model: Any, paths: list[str]) -> list[Any]:
     if not paths:
         return []
     try:
-        # A name may be a number, which is no path as a text.
+        # A text that is a number is not taken for a path.
         return list(model.predict_proba([Path(path) for path in paths]))
     except (ValueError, OSError) as error:
         if len(paths) == 1:

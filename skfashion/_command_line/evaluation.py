@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 
 from .._estimators.find_classifier import fitted_classifier
 from .._reporting.evaluation import Evaluation
@@ -73,7 +74,7 @@ def evaluate_files(model: Any, files: np.ndarray, y: np.ndarray) -> FileEvaluati
 def _find_left_out(model) -> np.ndarray:
     """Return the names of the classes outside the target task; none for models without tasks."""
     try:
-        split = fitted_classifier(model)._fitted.split
-    except TypeError:
+        split = fitted_classifier(model, inside_others=True)._fitted.split
+    except (TypeError, NotFittedError):
         return np.array([], str)
     return split.left_out.astype(str)

@@ -6,10 +6,10 @@ import numpy as np
 
 
 def as_array(X) -> Any:
-    """Return `X` as an array; arrays, DataFrames and everything else with `ndim` pass through.
+    """Return `X` as an array; arrays and DataFrames pass through.
 
-    DataFrames of polars and tables of pyarrow have no `ndim`, and pass through too: scikit-learn
-    reads the names of their columns.
+    So does everything else that has `ndim`, or columns and a shape, as frames of polars and tables
+    of pyarrow have: scikit-learn reads the names of their columns.
 
     Raises
     ------

@@ -18,7 +18,7 @@ MOST_OF_FREE_DISK = 0.5
 _ALIGNMENT = 64
 
 
-# Linux's control groups, which limit containers.
+# Linux's control groups of version 2, which limit containers.
 _GROUPS, _GROUP_OF_PROCESS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 

@@ -1,5 +1,8 @@
 """Training that continues from a fitted estimator: the network must be the same."""
 
+from dataclasses import replace
+
+from .._backbones.spec import Backbone
 from .._networks.architecture import Architecture
 from .._networks.network import Network, get_network
 
@@ -12,8 +15,8 @@ def check_same_network(fitted: Architecture, network: Network) -> None:
     ValueError
         If it has another backbone or other shapes.
     """
-    before = get_network(fitted)
-    if before.shapes != network.shapes or not _have_same_backbone(before, network):
+    is_same = get_network(fitted).shapes == network.shapes
+    if not is_same or not _is_same_backbone(fitted.backbone, network):
         raise ValueError(
             "Training continues with the network of the first fit, but backbone, body_until, "
             "input_size or hidden_units were changed since. Set warm_start=False, or fit a new "
@@ -21,14 +24,19 @@ def check_same_network(fitted: Architecture, network: Network) -> None:
         )
 
 
-def _have_same_backbone(before: Network, network: Network) -> bool:
-    old, new = before.architecture.backbone, network.architecture.backbone
-    if old == new:
+def _is_same_backbone(before: Backbone, network: Network) -> bool:
+    """Whether a backbone is that of a network, or builds a graph of the same configuration.
+
+    A function of a notebook is another object in a pickle, or after its cell has run again. The
+    code of custom layers is not compared.
+    """
+    now = network.architecture.backbone
+    if before == now:
         return True
-    if (old.name, old.stages) != (new.name, new.stages):
+    if (before.name, before.stages) != (now.name, now.stages):
         return False
-    # A function of a notebook is another object in a pickle, or after its cell has run again.
     try:
-        return before.config == network.config
+        other = get_network(replace(network.architecture, backbone=before))
+        return other.config == network.config
     except ValueError:  # a layer without a configuration
         return False

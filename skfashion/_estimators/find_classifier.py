@@ -92,8 +92,8 @@ def classifier_input(estimator: Any, X: Any) -> Any:
     return X
 
 
-def steps_before_classifier(estimator: Any, *, fitted: bool = False) -> list[Any]:
-    """Return the pipeline steps that transform the images before they reach the classifier.
+def changes_images(estimator: Any, *, fitted: bool = False) -> bool:
+    """Whether a pipeline step transforms the images before they reach the classifier.
 
     Parameters
     ----------
@@ -103,23 +103,17 @@ def steps_before_classifier(estimator: Any, *, fitted: bool = False) -> list[Any
         Whether the steps of a fitted search are those of its best estimator. By default they are
         those of the estimator that it was given.
     """
-    return [
-        step
+    return any(
+        step not in (None, "passthrough")
         for _, each in _walk_to_classifier(estimator, fitted=fitted)
         for _, step in getattr(each, "steps", ())[:-1]
-        if step not in (None, "passthrough")
-    ]
-
-
-def changes_images(estimator: Any, *, fitted: bool = False) -> bool:
-    """Whether there are `steps_before_classifier`; parameters as there."""
-    return bool(steps_before_classifier(estimator, fitted=fitted))
+    )
 
 
 def iterate_parts(estimator: Any) -> Iterator[Any]:
     """Yield an estimator and, recursively, every step and estimator that it wraps."""
     yield estimator
-    # The last part of a `ColumnTransformer` does not predict, so the walk to the classifier ends.
+    # The last part of a `ColumnTransformer` does not predict: `_wrapped_estimators` leaves it out.
     in_columns = [part for _, part, _ in getattr(estimator, "transformers", ())]
     for part in [*in_columns, *(part for _, part in _wrapped_estimators(estimator))]:
         yield from iterate_parts(part)
@@ -142,7 +136,9 @@ def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
     """
     if hasattr(estimator, "best_estimator_"):
         return fitted_steps(estimator.best_estimator_)
-    parts = _wrapped_estimators(estimator) if _keeps_predictions(estimator) else []
+    # Other estimators fit clones of the estimators inside them, unless these are frozen.
+    is_frozen = isinstance(getattr(estimator, "estimator", None), FrozenEstimator)
+    parts = _wrapped_estimators(estimator) if is_frozen or _keeps_predictions(estimator) else []
     return [
         ("__".join(filter(None, (name, inner))), step)
         for name, each in parts

@@ -181,7 +181,7 @@ class Fit:
             schedule, epochs = self.unfreeze_schedule(), range(n_before, n_before + 1)
             optimizer = fitted._optimizer_state
             if optimizer is not None:
-                optimizer = optimizer.with_architecture(self.network.architecture)
+                optimizer = optimizer.with_backbone(self.network.architecture.backbone)
             result = self.fine_tune(weights, schedule, epochs, 0, optimizer)
         else:
             schedule = (self.freeze_point,) * max(1, self.n_epochs)
@@ -363,8 +363,9 @@ class Fit:
 
     def _store_of_fine_tuning(self) -> Store | None:
         # Without a seed no other fit draws the same views.
-        draws_new_views = self.params.augmentation_views and self.params.random_state is None
-        return None if draws_new_views else self.store
+        params = self.params
+        has_views = params.augmentation is not None and params.augmentation_views is not None
+        return None if has_views and params.random_state is None else self.store
 
     def _encode(self, data: LabelledData, classes) -> EncodedData:
         weights = data.weight / data.weight.mean()

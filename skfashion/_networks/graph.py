@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from .._backbones.freeze_points import describe_numbers
+from .._backbones.keras_applications import learns_constants
 from .._backbones.spec import Backbone, check_layer_names
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import keras
@@ -216,12 +217,14 @@ class Graph:
             )
 
     def _check_kind(self, layer):
-        """Check for layers that change their weights by other means than gradients."""
+        """Check for layers whose weights are not used, or not trained, as those of others are."""
         name = self.architecture.backbone.name
-        if isinstance(layer, keras.layers.Normalization) and layer.weights:
+        if learns_constants(layer):
             raise ValueError(
                 f"Backbone {name!r} has the layer {layer.name!r}, a Normalization that learns its "
-                "constants from data. Give it mean and variance when it is made."
+                "constants from data and ignores those of a file. Give it mean and variance when "
+                "it is made, or replace it by keras.models.clone_model. The backbones "
+                "'efficientnet_b0' and 'efficientnet_v2_b0' have such layers."
             )
         if isinstance(layer, keras.layers.SpectralNormalization):
             raise ValueError(
@@ -285,7 +288,7 @@ class Graph:
     def _to_json(self, model):
         try:
             return model.to_json()
-        except NotImplementedError as error:
+        except (NotImplementedError, TypeError) as error:
             raise ValueError(
                 "memory and checkpoint recognise a backbone by the configuration of its layers, "
                 f"but backbone {self.architecture.backbone.name!r} has a layer without one. Give "

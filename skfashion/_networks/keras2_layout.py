@@ -5,7 +5,7 @@ from itertools import zip_longest
 from typing import Any
 
 from .graph import Graph
-from .weight_matching import LayerArrays, LayerPairs, list_layers, refuse_convolutions
+from .weight_matching import LayerArrays, LayerPairs, list_layers, refuse_deeper_network
 
 # EfficientNet's constants of normalisation. Here they are part of the preprocessing.
 _NORMALIZATION = re.compile(r"normalization(_\d+)?")
@@ -26,4 +26,4 @@ def pair_keras2(
     layers = list(stored.values())
     specs = list_layers(graph.body)
     yield from zip_longest(specs, layers[: len(specs)], fillvalue=[])
-    refuse_convolutions(layers[len(specs) :])
+    refuse_deeper_network(layers[len(specs) :])

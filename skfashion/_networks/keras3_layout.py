@@ -21,7 +21,7 @@ from .weight_matching import (
     group_by_layer,
     in_order,
     list_layers,
-    refuse_convolutions,
+    refuse_deeper_network,
 )
 
 KERAS_SUFFIX = ".weights.h5"
@@ -89,7 +89,7 @@ def pair_keras3(arrays: dict[str, Any], graph: Graph) -> LayerPairs:
     prefix = best[0]
     yield from zip(layers, arrays_below(prefix), strict=True)
     groups_of_body = {prefix + group for group in groups}
-    refuse_convolutions(
+    refuse_deeper_network(
         list(layer.values())
         for group, layer in stored.items()
         if group.startswith(f"{prefix}layers/") and group not in groups_of_body

@@ -264,10 +264,14 @@ class Network(StagedGraph):
             ) from error
         trained = {variable.path for variable in back.weights}
         if shared := [variable.path for variable in front.weights if variable.path in trained]:
+            backbone = self.architecture.backbone
+            what, remedy = f"freeze_until={point!r}", f"Use one of {list(backbone.stages)}."
+            if point in backbone.stages:
+                what = f"Stage {point!r} of backbone {backbone.name!r}"
+                remedy = f"Leave {point!r} out of its stages."
             raise ValueError(
-                f"{point!r} is not a freeze point: the layers with the weights {shared} are called "
-                "before it and after it, so that they cannot be frozen and trained. Use another "
-                "freeze point, and leave such layers out of the stages of the backbone."
+                f"{what} is not a freeze point: the weights {shared} are used before it and after "
+                f"it. A weight cannot be both frozen and trained. {remedy}"
             )
         return front, back
 

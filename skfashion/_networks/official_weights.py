@@ -28,7 +28,8 @@ def fetch_official(backbone: Backbone) -> Path:
     Raises
     ------
     ValueError
-        If there are no official weights for this backbone.
+        If there are no official weights for this backbone, or the cache has a file of this name
+        from another address.
     FileNotFoundError
         If the cache lacks the file and the download fails or has another hash.
     """
@@ -50,8 +51,8 @@ def fetch_official(backbone: Backbone) -> Path:
 
 def _check_url(official: OfficialWeights, kept: Path, recorded: str) -> None:
     """Check that a file without a published hash was not recorded for another address."""
-    if recorded not in ("", official.url):
-        raise FileNotFoundError(
+    if kept.is_file() and recorded not in ("", official.url):
+        raise ValueError(
             f"{kept} has weights from {recorded}, but those of {official.url} were requested. Pass "
             f"the path of their file as weights=PATH, or delete {kept.name} and "
             f"{_record_path(kept).name} in that folder."

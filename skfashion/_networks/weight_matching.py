@@ -128,10 +128,10 @@ def pair_by_path(arrays: dict[str, Any], graph: Graph) -> LayerPairs:
     for specs in list_layers(graph.body):
         layer = stored.pop(_parent(specs[0].path), {})
         yield specs, in_order(layer, [spec.path for spec in specs])
-    refuse_convolutions(list(layer.values()) for layer in stored.values())
+    refuse_deeper_network(list(layer.values()) for layer in stored.values())
 
 
-def refuse_convolutions(layers: Iterable[LayerArrays]) -> None:
+def refuse_deeper_network(layers: Iterable[LayerArrays]) -> None:
     """Reject a file of a deeper network: layers beyond the body may only belong to a head."""
     for arrays in layers:
         # Kernels of attention have three axes, as those of convolutions over tokens.

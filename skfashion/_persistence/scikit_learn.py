@@ -120,8 +120,10 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
 
 
 def _has_keys_that_skops_changes(value: Any) -> bool:
-    """Whether a value is a dict with keys that are other values once they are JSON."""
-    return type(value) is dict and any(isinstance(key, bool | np.bool | None) for key in value)
+    """Whether a value is a dict of numbers with keys that are other values once they are JSON."""
+    if type(value) is not dict or not all(isinstance(each, Number) for each in value.values()):
+        return False
+    return any(isinstance(key, bool | np.bool | None) for key in value)
 
 
 def load_scikit_learn(content: np.ndarray, parts: list) -> Any:

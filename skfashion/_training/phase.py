@@ -361,7 +361,7 @@ class Phase:
         n_rows = len(data.train)
         scheduled, length = self._scheduled(epoch), len(self.config.freeze_points)
         # A size of a full batch may be any large number.
-        batch_size = min(self.config.batch_size, max(n_rows, 1))
+        batch_size = min(self.config.batch_size, n_rows)
         return EpochPlan(
             order=self.streams.generator("shuffle", *stream).permutation(n_rows),
             variants=self.streams.generator("flip", *stream).integers(data.n_variants, size=n_rows),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._backbones.spec import Backbone
 from .._networks.architecture import Architecture
 from .augmentation import Augmentation, Flips
 from .regularization import Mixing
@@ -104,9 +105,10 @@ class OptimizerState:
     key: tuple
     values: list[np.ndarray]
 
-    def with_architecture(self, architecture: Architecture) -> "OptimizerState":
-        """Return the state for an equal network: its backbone may be another object."""
-        return replace(self, key=(*self.key[:-1], architecture))
+    def with_backbone(self, backbone: Backbone) -> "OptimizerState":
+        """Return the state for an equal backbone that is another object."""
+        *others, architecture = self.key
+        return replace(self, key=(*others, replace(architecture, backbone=backbone)))
 
     def fits(self, spec: TrainerSpec) -> bool:
         """Return whether a trainer can continue from it.

@@ -40,7 +40,7 @@ def make_curves(
     columns = _select_columns(frame, by)
     if "iter" not in frame:
         frame = frame.assign(iter=0)
-    # pandas takes names of columns for columns, if they are a list.
+    # pandas reads a list of strings as columns if such columns exist.
     names = np.array(_curve_names(frame, columns), dtype=object)
     return {name: _make_curve(part, over) for name, part in frame.groupby(names, sort=False)}
 

@@ -212,7 +212,7 @@ def label_panels(
     place_names: Mapping[float, str],
     place_label: str,
 ) -> None:
-    """Write the legend above the first panel, and names of freeze points below the last."""
+    """Write the legend above the first panel, and names of freeze points below each."""
     for panel in panels:
         tidy(panel)
     for panel in panels[:-1]:

@@ -137,7 +137,7 @@ class HistoryDisplay:
         See :class:`HistoryDisplay`.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        classifier = fitted_classifier(estimator)
+        classifier = fitted_classifier(estimator, inside_others=True)
         display = cls(
             history=classifier.history_,
             pretrain_history=classifier.pretrain_history_,

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .._backbones.spec import Backbone
-from .._estimators.find_classifier import steps_before_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from ._candidates import (
     Candidate,
@@ -84,8 +83,7 @@ def _description_key(candidate: Candidate) -> tuple[Any, ...] | None:
     if classifier is None:
         return None
     values = [getattr(classifier, name) for name in _DESCRIBED_BY]
-    steps = steps_before_classifier(candidate.estimator)
-    return _is_valid(classifier), *map(repr, [*values, *steps])
+    return _is_valid(classifier), *map(repr, [*values, candidate.params_of_steps()])
 
 
 def _is_valid(classifier: TransferClassifier) -> bool:

@@ -17,11 +17,7 @@ from .._data.image_input import shape_in_first_fit
 from .._data.image_list import images_to_decode
 from .._data.image_shapes import as_rows, complete_shape, find_image_shape
 from .._estimators.defaults import FEW_ROWS, FitSettings
-from .._estimators.find_classifier import (
-    find_classifier,
-    fitted_classifier,
-    steps_before_classifier,
-)
+from .._estimators.find_classifier import changes_images, find_classifier, fitted_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import Architecture
 
@@ -33,13 +29,13 @@ class SearchData:
     Parameters
     ----------
     X : array-like of shape (n, ...) or None
-        Images or flat rows.
+        The input of the search: images or flat rows.
     labels : ndarray of shape (n_labels,) or None
         The distinct labels of both tasks.
     best : TransferClassifier or None
         The fitted classifier of the best candidate.
-    steps_of_best : list of str or None
-        The pipeline steps before that classifier.
+    params_of_best : dict of str to object or None
+        Parameters of that candidate.
     is_as_in_best : bool, default=True
         Whether the classifier receives images of the same shape as that of the best candidate.
     """
@@ -47,7 +43,7 @@ class SearchData:
     X: Any = None
     labels: np.ndarray | None = None
     best: TransferClassifier | None = None
-    steps_of_best: list[str] | None = None
+    params_of_best: Mapping[str, Any] | None = None
     is_as_in_best: bool = True
 
     @classmethod
@@ -63,15 +59,16 @@ class SearchData:
             fitted = fitted_classifier(search, inside_others=True)
         except (TypeError, NotFittedError):  # of other estimators, or inside a meta-estimator
             return data
-        steps = list(map(repr, steps_before_classifier(search, fitted=True)))
-        return replace(data, labels=fitted._fitted.split.known, best=fitted, steps_of_best=steps)
+        params = getattr(search, "best_params_", None)
+        labels = fitted._fitted.split.known
+        return replace(data, labels=labels, best=fitted, params_of_best=params)
 
     def for_candidate(self, candidate: "Candidate") -> "SearchData":
         """Return the facts of the data that the classifier of a candidate receives."""
         # The output of other pipeline steps is not known.
-        steps = list(map(repr, steps_before_classifier(candidate.estimator)))
-        X = None if steps else self.X
-        return replace(self, X=X, is_as_in_best=steps == self.steps_of_best)
+        X = None if changes_images(candidate.estimator) else self.X
+        params = candidate.params_of_steps(self.params_of_best or {})
+        return replace(self, X=X, is_as_in_best=params == candidate.params_of_steps())
 
     @property
     def has_few_images(self) -> bool | None:
@@ -146,6 +143,14 @@ class Candidate:
         self.params = params
         self.estimator = clone(search.estimator).set_params(**clone(params, safe=False))
         self.classifier, self.prefix = find_classifier(self.estimator)
+
+    def params_of_steps(self, params: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Return parameters outside the classifier, as text; of this candidate by default."""
+        params = self.params if params is None else params
+        return {name: repr(value) for name, value in params.items() if self._is_of_step(name)}
+
+    def _is_of_step(self, name: str) -> bool:
+        return not name.startswith(self.prefix)
 
 
 def build_architecture(classifier: TransferClassifier, data: SearchData) -> Architecture:

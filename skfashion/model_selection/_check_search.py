@@ -14,7 +14,7 @@ from ._candidates import SearchData
 from ._check_candidate import invalid_reason
 from ._check_folds import SearchFolds
 
-# A larger product of lists is not checked as a whole.
+# Of a larger product of lists of a random search, a sample is checked.
 MOST_CANDIDATES = 2_000
 _MAX_REASONS = 10
 _MAX_CHARACTERS = 300
@@ -66,7 +66,8 @@ def check_search(
     UserWarning
         If a randomized search draws from distributions without a fixed `random_state`, or if its
         number of candidates depends on the data. Its future values cannot be checked, but its
-        lists are. Of more than 2,000 combinations, a sample is checked that has each value.
+        lists are. If lists have more than 2,000 combinations, each value is checked, and a random
+        sample of 2,000 combinations.
 
     See Also
     --------
@@ -108,7 +109,7 @@ def _sample_combinations(lists: list[dict[str, Any]]) -> list[Params]:
         return list(ParameterGrid(lists))
     warn_user(
         f"The lists of this search have {len(ParameterGrid(lists)):,} combinations. check_search "
-        f"has checked each value and {MOST_CANDIDATES:,} combinations, chosen at random. Set "
+        f"checks each value, and {MOST_CANDIDATES:,} combinations, chosen at random. Set "
         "random_state and the number of candidates to an int, so that the drawn ones are checked."
     )
     first = [{name: values[0] for name, values in space.items()} for space in lists]
@@ -118,7 +119,8 @@ def _sample_combinations(lists: list[dict[str, Any]]) -> list[Params]:
         for name, values in space.items()
         for value in values
     ]
-    return [*each_value, *ParameterSampler(lists, MOST_CANDIDATES, random_state=0)]
+    sample = [*each_value, *ParameterSampler(lists, MOST_CANDIDATES, random_state=0)]
+    return list({repr(sorted(params.items())): params for params in sample}.values())
 
 
 def _explain_unchecked(search: Any) -> str:

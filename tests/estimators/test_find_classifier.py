@@ -70,7 +70,9 @@ def test_what_changes_predictions_has_no_classifier_at_its_end(fitted):
         with pytest.raises(TypeError, match=r"alone or at the end of a pipeline or search, got"):
             fitted_classifier(estimator)
         assert fitted_classifier(estimator, inside_others=True) is fitted
-    assert fitted_steps(make_pipeline(STEP, calibrated))[-1][1] is calibrated
+    assert fitted_steps(make_pipeline(STEP, calibrated))[-1][1] is fitted
+    unfrozen = CalibratedClassifierCV(fitted)
+    assert fitted_steps(make_pipeline(STEP, unfrozen))[-1][1] is unfrozen
     assert fitted_steps(make_pipeline(STEP, FrozenEstimator(fitted)))[-1][1] is fitted
 
 

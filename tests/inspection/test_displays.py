@@ -128,6 +128,17 @@ def test_styles_may_have_short_names(displays, name, style):
     lines = getattr(display, "lines_", [getattr(display, "line_", None)])
     if "line_kw" in style:
         assert {line.get_color() for line in lines} == {"k"}
+        size = style["line_kw"].get("ms")
+        assert size is None or {line.get_markersize() for line in lines} == {size}
+    if name == "history":
+        assert {line.get_linewidth() for line in lines} == {3}
+        assert {line.get_linestyle() for line in display.freeze_lines_} == {"--"}
+    elif name == "depth":
+        assert {line.get_linestyle() for line in lines} == {":"}
+        (bars,) = display.errorbars_[0][2]
+        assert set(bars.get_linewidth()) == {2}
+    elif name == "ranking":
+        assert display.errorbar_[0].get_linestyle() == "-"
     else:
         texts = [text for panel in display.axes_.ravel() for text in panel.texts]
         assert {text.get_size() for text in texts} == {6}

@@ -228,7 +228,7 @@ def test_a_file_of_the_same_name_from_another_address_is_refused(server, backbon
     url = f"{backbone.official.url.removesuffix(NAME)}v2/{NAME}?download=1"
     newer = replace(backbone, official=OfficialWeights(url, None))
     assert newer.official.file_name == NAME
-    with pytest.raises(FileNotFoundError, match=rf"has weights from .*{NAME}, but those of .*/v2/"):
+    with pytest.raises(ValueError, match=rf"has weights from .*{NAME}, but those of .*/v2/"):
         fetch_official(newer)
     assert files_in(cache) == before
     # Records of earlier versions have no address.

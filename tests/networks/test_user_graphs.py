@@ -1,6 +1,8 @@
 """Graphs of users' backbones: what predicts as it trained, and what is refused."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from time import sleep
 
 import keras
 import numpy as np
@@ -81,14 +83,17 @@ def with_shared_layer(images):
 
 
 def test_a_layer_on_both_sides_of_a_freeze_point_is_refused(make, small):
-    message = (
-        r"'before' is not a freeze point: the layers with the weights \['shared/kernel', 'shar"
-    )
     shared = backbone(with_shared_layer, "before", "after")
-    with pytest.raises(ValueError, match=message):
-        make(backbone=shared, freeze_until="before").fit(*small)
+    message = (
+        r"Stage 'before' .*: the weights \['shared/kernel', .* Leave 'before' out of its stages"
+    )
+    for freeze_until in ("before", "after"):
+        with pytest.raises(ValueError, match=message):
+            make(backbone=shared, freeze_until=freeze_until).fit(*small)
     # Nothing is shared with the head.
     allowed = backbone(with_shared_layer, "after")
+    with pytest.raises(ValueError, match=r"freeze_until='before' is not .* Use one of \['after'\]"):
+        make(backbone=allowed, freeze_until="before").fit(*small)
     for freeze_until in (None, "stem", "after"):
         clf = make(backbone=allowed, freeze_until=freeze_until, epochs=1).fit(*small)
         assert clf.freeze_point_ == freeze_until
@@ -164,14 +169,24 @@ def test_a_file_of_a_deeper_network_of_tokens_is_refused(tmp_path):
         BackboneFeatures(two, weights=tmp_path / "3.weights.h5").fit(X)
 
 
-def test_threads_cut_one_graph():
-    for _ in range(3):
-        network = Network(Architecture(RESIDUAL, (14, 14, 1), None, "float32", 10, 0, 0.5, 0.5))
-        points = [*RESIDUAL.stages, "features"] * 4
-        with ThreadPoolExecutor(8) as pool:
-            cuts = [*pool.map(network.split_at, points)]
-        for point, (front, back) in zip(points, cuts, strict=True):
-            alone = Network(network.architecture).split_at(point)
-            assert [len(part.weights) for part in (front, back)] == [
-                len(part.weights) for part in alone
-            ]
+def test_one_thread_at_a_time_cuts_graphs(monkeypatch):
+    lock, counts = Lock(), []
+    build = keras.Model
+
+    def count_and_build(*args, **kwargs):
+        is_alone = lock.acquire(blocking=False)
+        counts.append(is_alone)
+        sleep(0.01)
+        try:
+            return build(*args, **kwargs)
+        finally:
+            if is_alone:
+                lock.release()
+
+    architecture = Architecture(RESIDUAL, (14, 14, 1), None, "float32", 10, 0, 0.5, 0.5)
+    networks = [Network(architecture) for _ in range(4)]
+    monkeypatch.setattr(keras, "Model", count_and_build)
+    with ThreadPoolExecutor(4) as pool:
+        cuts = [*pool.map(lambda network: network.split_at("stem"), networks)]
+    assert counts == [True] * 8
+    assert len({len(front.weights) for front, _ in cuts}) == 1

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
@@ -312,21 +313,27 @@ def test_what_cannot_be_sent_ends_a_search(client):
     assert not np.isnan(later.cv_results_["mean_test_score"]).any()
 
 
-@pytest.mark.parametrize("n_seconds", [1, 30])
-def test_a_cluster_may_begin_without_workers(n_seconds):
+def test_a_cluster_that_stays_without_workers_is_an_error():
     with start_cluster(0) as cluster, distributed.Client(cluster) as client:
         grid = GridSearchCV(Slow(), {"number": range(4)}, cv=2, refit=False)
-        if n_seconds == 1:
-            with (
-                pytest.raises(NoWorkersError, match="no workers for timeout=1 seconds"),
-                search_on(client, timeout=n_seconds),
-            ):
-                grid.fit(*data())
-            return
-        Timer(1, cluster.scale, (1,)).start()
-        with search_on(client, timeout=n_seconds):
+        with (
+            pytest.raises(NoWorkersError, match="no workers for timeout=1 seconds"),
+            search_on(client, timeout=1),
+        ):
+            grid.fit(*data())
+
+
+@pytest.mark.parametrize(("timeout", "waits"), [(30, 30), (np.inf, 365 * 24 * 3600)])
+def test_a_cluster_may_begin_without_workers(timeout, waits):
+    with start_cluster(0) as cluster, distributed.Client(cluster) as client:
+        start = Timer(1, cluster.scale, (1,))
+        start.start()
+        with search_on(client, timeout=timeout):
+            backend, _ = joblib.parallel.get_active_backend()
+            assert backend.wait_for_workers_timeout == waits
             found = cross_val_score(DummyClassifier(), *data(), cv=2)
-    assert len(found) == 2
+        start.join()
+    assert np.isfinite(found).all()
 
 
 @pytest.mark.parametrize(
