@@ -114,7 +114,7 @@ def _check_report(path: str | None, model: str) -> None:
     """Check that a report can be written, and does not replace the model."""
     if path is None:
         return
-    if resolve_output(path, "--report") == Path(model).resolve():
+    if resolve_output(path, "--report") == Path(model).expanduser().resolve():
         raise ValueError(f"--report={path} is the file of the model. Name another file.")
     check_matplotlib_support("--report")
 

@@ -242,14 +242,13 @@ class Graph:
             )
 
     def _check_weights(self, assigned):
+        name = self.architecture.backbone.name
         if any(v._initializer is None for v in self.body.weights):
-            name = self.architecture.backbone.name
             raise ValueError(
                 f"Backbone {name!r} uses layers that were made outside its build function. Make "
                 "them inside, with random weights, and give a file to the estimator: weights=PATH."
             )
         if any(assigned.get_current_value(v) is not None for v in self.body.weights):
-            name = self.architecture.backbone.name
             raise ValueError(
                 f"Backbone {name!r} loads weights when it is built, which none of its layers would "
                 "keep. Build it with random ones, and give the file to the estimator: weights=PATH."

@@ -160,8 +160,10 @@ def _check_archive(data: bytes) -> None:
         is_larger = sum(member.file_size for member in members) > len(data)
         if is_larger or any(member.compress_type != ZIP_STORED for member in members):
             raise BadZipFile("the archive has compressed or overlapping parts")
-        if any(archive.read(member).startswith(b"PK") for member in members):
-            raise BadZipFile("the archive has parts that are archives")
+        for member in members:
+            with archive.open(member) as file:
+                if file.read(2) == b"PK":
+                    raise BadZipFile("the archive has parts that are archives")
     if schema.file_size > _MOST_SCHEMA_BYTES:
         raise BadZipFile(f"{_SCHEMA} is larger than {_MOST_SCHEMA_BYTES} bytes")
 

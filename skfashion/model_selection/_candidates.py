@@ -147,10 +147,7 @@ class Candidate:
     def params_of_steps(self, params: Mapping[str, Any] | None = None) -> dict[str, str]:
         """Return parameters outside the classifier, as text; of this candidate by default."""
         params = self.params if params is None else params
-        return {name: repr(value) for name, value in params.items() if self._is_of_step(name)}
-
-    def _is_of_step(self, name: str) -> bool:
-        return not name.startswith(self.prefix)
+        return {n: repr(value) for n, value in params.items() if not n.startswith(self.prefix)}
 
 
 def build_architecture(classifier: TransferClassifier, data: SearchData) -> Architecture:

@@ -2,7 +2,11 @@
 
 import pickle
 import resource
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -243,3 +247,25 @@ def test_a_pickle_without_a_version_warns():
     del state["_skfashion_version"]
     with pytest.warns(InconsistentVersionWarning, match=r"skfashion pre-0\.1\.0"):
         TransferClassifier().__setstate__(state)
+
+
+def test_a_folder_that_may_not_be_written_is_an_error():
+    program = """
+        import os, sys
+        from skfashion._atomic_files import resolve_output
+        if os.geteuid() == 0:  # which may write anywhere
+            os.setuid(65534)
+        try:
+            resolve_output(sys.argv[1], "--out")
+        except PermissionError as error:
+            print(error)
+    """
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        path = Path(folder, "model.skf").resolve()
+        command = [sys.executable, "-c", textwrap.dedent(program), path]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout == (
+        f"--out={str(path)!r}: the folder {str(path.parent)!r} is not writable. Name a file in "
+        "another folder.\n"
+    )
