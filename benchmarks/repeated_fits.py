@@ -13,6 +13,8 @@ from time import perf_counter
 
 import numpy as np
 import psutil
+from _grid_peers import class_split_model
+from _plain_keras import as_floats
 from _report import GTE5, LT5, print_table
 
 from skfashion import TransferClassifier
@@ -21,43 +23,12 @@ from skfashion.datasets import load_fashion_sample
 EPOCHS = 5
 
 
-def keras_model():
-    import keras
-    from keras import layers
-
-    return keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Dropout(0.25),
-            layers.Flatten(),
-            layers.Dense(128, activation="relu"),
-            layers.Dropout(0.5),
-            layers.Dense(5, activation="softmax"),
-        ]
-    )
-
-
 def fit_keras(X, y):
     """Build, pretrain, freeze and fine-tune with plain Keras; return a function that predicts."""
-    import keras
-
-    model = keras_model()
-    for classes, frozen in ((GTE5, 0), (LT5, 4)):
-        rows = np.isin(y, classes)
-        for layer in model.layers[:frozen]:
-            layer.trainable = False
-        if frozen:
-            head = keras.layers.Dense(5, activation="softmax")
-            model = keras.Sequential([keras.Input((28, 28, 1)), *model.layers[:-1], head])
-        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        model.fit(
-            X[rows, ..., None], y[rows] - classes[0], batch_size=128, epochs=EPOCHS, verbose=0
-        )
-    return lambda X: model.predict(X[..., None], verbose=0).argmax(axis=1)
+    source, target = (np.isin(y, classes) for classes in (GTE5, LT5))
+    model = class_split_model(as_floats(X[source]), y[source], EPOCHS, "features", 0.001, "new")
+    model.fit(as_floats(X[target]), y[target], batch_size=128, epochs=EPOCHS, verbose=0)
+    return lambda X: model.predict(as_floats(X), verbose=0).argmax(axis=1)
 
 
 def fit_skfashion(X, y):

@@ -2,7 +2,7 @@
 Heat maps with Grad-CAM
 =======================
 
-Grad-CAM [1]_ maps the pixels that speak for a class. Here the maps show where in an image a
+Grad-CAM [1]_ maps the pixels that are evidence for a class. Here the maps show where in an image a
 classifier of clothes finds a piece of clothing, also in images with two pieces.
 
 .. [1] Selvaraju et al.: "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based

@@ -24,8 +24,8 @@ print(f"{len(X_train)} files to train on, {len(X_test)} to test")
 print(f"accuracy: {clf.score(X_test, y_test):.2f}")
 
 # %%
-# Grad-CAM marks the pixels that speak for the predicted class. Names of wrong predictions are in
-# colour.
+# Grad-CAM marks the pixels that are evidence for the predicted class. Names of wrong predictions
+# are in colour.
 display = GradCAMDisplay.from_estimator(clf, X_test, y_test, layer="block2", n_images=12)
 
 # %%

@@ -77,7 +77,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Cached features are bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
         Largest size of the cache folder, in bytes or as a str such as "20G"; by default half of the
-        free space. Least recently used files are evicted, but no checkpoints if a limit is given.
+        free space. The least recently used files are evicted first. A given limit neither counts
+        nor evicts checkpoints of classifiers.
 
     Attributes
     ----------

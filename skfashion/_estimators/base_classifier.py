@@ -76,10 +76,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
     ) -> Self:
         """Pretrain on the source task, if there is one, and fine-tune on the target task.
 
-        Ctrl-C keeps the last whole epoch on the target task, with a `ConvergenceWarning`. It raises
-        `KeyboardInterrupt`, and nothing changes, before the first such epoch, while held-out rows
-        compare fine-tuning with the probe, in a second fit without `warm_start`, and inside
-        searches and other meta-estimators.
+        Ctrl-C keeps the last whole epoch on the target task, with a `ConvergenceWarning`. In these
+        cases it raises `KeyboardInterrupt` and leaves the estimator unchanged: before the first
+        such epoch; during the comparison with the probe; in a second fit without `warm_start`;
+        inside searches and other meta-estimators.
 
         Parameters
         ----------

@@ -77,13 +77,12 @@ class FitSettings:
     pretraining, fine_tuning : PhaseLength
         How long the phases are.
     few_images : bool
-        Whether the weights come from a file, the target task has at most `FEW_ROWS` rows, and the
-        backbone averages its features.
+        Whether `weights` are given, the target task has at most `FEW_ROWS` rows, and the backbone
+        averages its features.
     probes : bool
         Whether the output layer starts as a linear probe.
     judges : bool
-        Whether fine-tuned weights are kept only if they are better than the probe on rows that are
-        held out.
+        Whether the probe replaces fine-tuned weights that are worse on held-out rows.
     fine_tunes : bool
         Whether there are enough rows to fine-tune; otherwise the probe is kept.
     hidden_units : int

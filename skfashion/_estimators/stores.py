@@ -62,8 +62,8 @@ def open_checkpoint(
         store.check_writable(n_bytes)
     except OSError as error:
         raise ValueError(
-            f"checkpoint={params.checkpoint!r} has to be a folder in which a file of "
-            f"{n_bytes / 1e6:.1f} MB can be written, but: {error}. Free disk space, give another "
-            "folder, or set checkpoint=None."
+            f"checkpoint={params.checkpoint!r}: a test file of {n_bytes / 1e6:.1f} MB could not be "
+            f"written to this folder: {error}. Free disk space, give another folder, or set "
+            "checkpoint=None."
         ) from error
     return store

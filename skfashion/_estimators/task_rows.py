@@ -85,8 +85,8 @@ def _weight_rows(params, data: LabelledData, classes: np.ndarray):
 def _check_class_weights(class_weights, classes: np.ndarray) -> None:
     if class_weights and not any(class_weights.get(each, 1) for each in classes.tolist()):
         raise ValueError(
-            f"class_weight={class_weights} leaves no row of the task with the classes "
-            f"{classes.tolist()} a weight above zero. Set the weight of one of these classes "
+            f"class_weight={class_weights} gives weight zero to all rows of the task with the "
+            f"classes {classes.tolist()}. Set the weight of one of these classes "
             "to a number above zero."
         )
 
@@ -94,7 +94,7 @@ def _check_class_weights(class_weights, classes: np.ndarray) -> None:
 def _check_validation_weights(params, validation: LabelledData) -> None:
     if not validation.weight.any():
         raise ValueError(
-            f"class_weight={params.class_weight} leaves no validation row a weight above zero. "
+            f"class_weight={params.class_weight} gives weight zero to all validation rows. "
             "Pass X_val and y_val with rows of the classes that have a weight, or raise "
             f"validation_fraction={params.validation_fraction}."
         )

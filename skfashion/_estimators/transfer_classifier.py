@@ -64,7 +64,8 @@ class TransferClassifier(BaseTransferClassifier):
         Passes over the source rows. "auto" is more passes for fewer rows (:ref:`defaults`).
     epochs : int or "auto", default="auto"
         Passes over the target rows. "auto" is more passes for fewer rows. After a probe, without
-        early stopping, it is none if only the output layer trains or a class has under 10 rows.
+        early stopping, it is 0 if only the output layer trains or a class has under 10 rows. With
+        a number, "auto" of `head_init` is "random".
     batch_size : int or "auto", default="auto"
         Rows in a training step. "auto" is a power of two that grows with the rows of a phase.
     optimizer : str, default="adam"
@@ -73,8 +74,8 @@ class TransferClassifier(BaseTransferClassifier):
         Learning rate of the head, on the target task. By default that of the backbone's recipe. For
         the small CNN this is the optimizer's default.
     pretrain_learning_rate : float, default=None
-        Learning rate of the head, on the source task. It is a separate parameter so that a search
-        over `learning_rate` can share one pretraining.
+        Learning rate of the head, on the source task. By default that of the backbone's recipe. A
+        search over `learning_rate` does not change it, so its candidates share one pretraining.
     body_learning_rate : float, default=None
         Learning rate of the last body stage, on the target task. By default that of the backbone's
         recipe: the head's rate for the small CNN and for random weights, else a multiple of it.
@@ -126,8 +127,8 @@ class TransferClassifier(BaseTransferClassifier):
     tol : float, default=1e-4
         Smallest decrease of the validation loss that counts as an improvement.
     class_weight : dict or "balanced", default=None
-        Weights of the classes of both tasks, also of validation images. "balanced" is computed for
-        each phase, on all of its rows but those of `X_val`.
+        Weights of the classes of both tasks, also of validation images; by default 1. "balanced" is
+        computed for each phase, on all of its rows except those of `X_val`.
     warm_start : bool, default=False
         Whether a further `fit` continues from the fitted weights: `epochs` more, with a fresh
         optimizer and without pretraining. `freeze_until` may change in between.
@@ -139,10 +140,10 @@ class TransferClassifier(BaseTransferClassifier):
         Verbosity: 1 logs a line for each epoch, through the logger ``skfashion``.
     image_shape : tuple, default=None
         Image shape: (height, width) or (height, width, channels). Flat rows fold into it; files and
-        images of different sizes are resized to it. By default a row is a square grey or else RGB
-        image if its length allows, else a padded square. A warning asks for it if an RGB image may
-        be an oblong grey one, or if rows of 64 values or more were padded. Images whose channels do
-        not seem to be last are an error unless this is their shape.
+        images of different sizes are resized to it. By default a row is a square grey image, or
+        else a square RGB image, or else a padded square. `fit` warns if an RGB image may be an
+        oblong grey one, or if it pads rows of 64 values or more. Images whose channels do not seem
+        to be last are an error, unless they have this shape.
     pixel_range : tuple of (black, white), default=None
         The values of `X` for black and white, such as (0, 1). By default `fit` learns them, as
         `pixel_range_` describes. For dark ink on white, black may be the larger value.
@@ -169,7 +170,8 @@ class TransferClassifier(BaseTransferClassifier):
         Cached results are bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
         Largest size of the cache folder, in bytes or as a str such as "20G"; by default half of the
-        free space. Least recently used files are evicted, but no checkpoints if a limit is given.
+        free space. The least recently used files are evicted first. A given limit neither counts
+        nor evicts files of `checkpoint`.
     checkpoint : str or path-like, default=None
         Folder in which `fit` saves each phase after every epoch. The same fit, run again after an
         interruption, resumes from the last saved epoch, with bit-identical results

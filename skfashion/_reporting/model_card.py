@@ -28,18 +28,18 @@ class ModelCard:
     Examples
     --------
     >>> from skfashion import ModelCard
-    >>> card = ModelCard("Clothes", {"Model": "It tells *clothes* apart."})
-    >>> card.sections["Limits"] = "It knows nothing else."
+    >>> card = ModelCard("Clothes", {"Model": "It classifies *clothes*."})
+    >>> card.sections["Limits"] = "It was trained on no other images."
     >>> print(card)
     # Clothes
     <BLANKLINE>
     ## Model
     <BLANKLINE>
-    It tells *clothes* apart.
+    It classifies *clothes*.
     <BLANKLINE>
     ## Limits
     <BLANKLINE>
-    It knows nothing else.
+    It was trained on no other images.
     """
 
     def __init__(

@@ -47,13 +47,13 @@ def search_frame(
           resolved freeze point, `None` if nothing is frozen. With ``freeze_until="auto"`` it is
           nan if the default of the backbone depends on an unknown number of images. "cut" and
           "depth" are then nan as well;
-        - "cut": the first freeze point that cuts the network at the same tensor. Candidates of one
-          backbone with equal cuts and other parameters are the same fit;
+        - "cut": the first freeze point that cuts the network at the same tensor. Candidates
+          with the same backbone and cut, and otherwise equal parameters, are the same fit;
         - "depth": number of frozen body stages; layers of the head count further;
         - the other parameters that vary, without their prefixes;
         - "n_frozen_params" and "n_trainable_params": nan if the freeze point, the image shape or
-          the classes are unknown, or if layers depend on the images (``body_until="auto"`` with few
-          images and a file of weights, or ``hidden_units="auto"`` if their number is unknown);
+          the classes are unknown, or if layers depend on the images (``body_until="auto"`` with
+          `weights` and few images, or ``hidden_units="auto"`` if their number is unknown);
         - "mean_test_score", "std_test_score", "rank_test_score": with several scorers those of
           the scorer that `refit` names, or of the first, followed by all under their full names;
         - "mean_fit_time" and "std_fit_time": seconds per fit;

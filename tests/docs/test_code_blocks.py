@@ -11,14 +11,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from sklearn.ensemble import VotingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 import skfashion
-from skfashion import BackboneFeatures, TransferClassifier, datasets
+from skfashion import TransferClassifier, datasets
 from tests.class_split import first_of_each
 from tests.residual import RESIDUAL
 from tests.weight_files import require_weights
@@ -63,34 +58,14 @@ def _fit():
 PRESUPPOSED = {
     "X": lambda: load_few(return_X_y=True)[0],
     "y": lambda: load_few(return_X_y=True)[1],
-    "X_test": lambda: load_few(subset="test", return_X_y=True)[0],
-    "y_test": lambda: load_few(subset="test", return_X_y=True)[1],
-    "X_new": lambda: load_few(subset="test", return_X_y=True)[0],
-    "fashion": load_few,
     "clf": _fit,
 }
-# These pages also presuppose imports, or data of a kind that they name.
+# These pages also presuppose data, or a backbone, of a kind that they name.
 PRESUPPOSED_ON = {
     "backbones.rst": {
-        "GridSearchCV": lambda: GridSearchCV,
-        **{
-            name: PRESUPPOSED[name[0]]
-            for name in ("X_fashion", "y_fashion", "X_digits", "y_digits")
-        },
-    },
-    "class_split.rst": {
-        "TransferClassifier": lambda: TransferClassifier,
-        "VotingClassifier": lambda: VotingClassifier,
+        name: PRESUPPOSED[name[0]] for name in ("X_fashion", "y_fashion", "X_digits", "y_digits")
     },
     "saving.rst": {"backbone": lambda: RESIDUAL},
-    "sharing.rst": {
-        "BackboneFeatures": lambda: BackboneFeatures,
-        "LogisticRegression": lambda: LogisticRegression,
-        "StandardScaler": lambda: StandardScaler,
-        "make_pipeline": lambda: make_pipeline,
-        "TransferClassifier": lambda: TransferClassifier,
-        "skfashion": lambda: skfashion,
-    },
 }
 
 
