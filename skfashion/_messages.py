@@ -2,11 +2,16 @@
 
 import inspect
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from threading import RLock
 
 # Packages whose frames a warning skips on its way to the line of the user. Blocks of `with` have
 # frames of contextlib.
 _INSIDE = {"skfashion", "sklearn", "joblib", "contextlib"}
+# Filters of warnings belong to the process: one thread changes and restores them at a time.
+_changes_filters = RLock()
 
 
 def unknown_name_message(parameter, received, known, also=()) -> str:
@@ -41,3 +46,11 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def warnings_ignored(category: type[Warning]) -> Iterator[None]:
+    """Ignore warnings of a category in a block, one thread at a time."""
+    with _changes_filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore", category)
+        yield

@@ -11,11 +11,11 @@ def has_kept_weights(params, pretrains: bool) -> bool:
     return params.weights is not None or pretrains
 
 
-def choose_freeze_until(params, backbone: Backbone, pretrains: bool) -> str | int | None:
+def choose_freeze_until(params, backbone: Backbone, kept_weights: bool) -> str | int | None:
     """Return `freeze_until`; "auto" is the backbone's default, or `None` for random weights."""
     if params.freeze_until != "auto":
         return params.freeze_until
-    return backbone.default_freeze if has_kept_weights(params, pretrains) else None
+    return backbone.default_freeze if kept_weights else None
 
 
 def list_freeze_points(backbone: Backbone) -> list[str | None]:

@@ -13,7 +13,6 @@ OPTIMIZERS = (
     "adam",
     "adamax",
     "adamw",
-    "ftrl",
     "lion",
     "nadam",
     "rmsprop",
@@ -56,8 +55,7 @@ class Recipe(BaseEstimator):
         Share of a weight that a step subtracts from it, as a multiple of the weight's learning
         rate, decoupled from the gradient [3]_. Kernels decay, which are weights of two or more
         axes. Biases and the parameters of normalisation layers do not. By default 0, except for
-        ``optimizer="adamw"``, which decays all weights by Keras' 0.004. It has little effect with
-        "ftrl", which computes weights from its state.
+        ``optimizer="adamw"``, which decays all weights by Keras' 0.004.
     momentum : float, default=None
         Nesterov's momentum of ``optimizer="sgd"`` [4]_; by default 0. It is an error in
         ``TransferClassifier(recipe=...)`` with another optimizer, and ignored in a backbone's

@@ -98,7 +98,7 @@ def _format_row(cells: Iterable[str], tag: str = "td") -> str:
 
 def _find_resize(model) -> str:
     """Return how the estimator that takes the files resizes them."""
-    ways = [step.resize for _, step in fitted_steps(model) if hasattr(step, "resize")]
+    ways = [step._fitted_resize for _, step in fitted_steps(model) if hasattr(step, "resize")]
     return ways[0] if ways else "crop"
 
 

@@ -85,8 +85,14 @@ def predict_in_chunks(predict: Callable, X, rows: np.ndarray) -> np.ndarray:
     ndarray of shape (n_rows,)
         Predictions.
     """
-    parts = chunks_in_working_memory(rows, getattr(X, "nbytes", 0) // _num_samples(X))
+    parts = chunks_in_working_memory(rows, _size_of_rows(X) // _num_samples(X))
     return np.concatenate([predict(_safe_indexing(X, part)) for part in parts])
+
+
+def _size_of_rows(X) -> int:
+    """Return the size in bytes of all rows, 8 a number for frames; 0 for lists."""
+    n_bytes = getattr(X, "nbytes", None)
+    return count_bytes(getattr(X, "shape", (0,)), np.float64) if n_bytes is None else n_bytes
 
 
 def bytes_of_row(array: ArraySource) -> int:

@@ -136,15 +136,17 @@ class ClassSplit:
                 f"{_format_labels(self.known)}. Labels are compared with their type."
             )
 
-    def continued(self, y, target_classes=None, all_classes=False) -> "ClassSplit":
+    def continued(
+        self, y, pretrain_classes=None, target_classes=None, all_classes=False
+    ) -> "ClassSplit":
         """Return the split for a further call of `fit` or `partial_fit`; check its labels.
 
         Parameters
         ----------
         y : ndarray of shape (n,)
             Labels.
-        target_classes : array-like or None
-            The parameter of the estimator; it must still name the same classes.
+        pretrain_classes, target_classes : array-like or None
+            The parameters of the estimator; they must still name the same target task.
         all_classes : bool, default=False
             Whether `y` must have every target class.
 
@@ -169,16 +171,24 @@ class ClassSplit:
                 f"{_format_labels(target_classes)}. Fit a new estimator for other classes."
             )
         labels = np.unique(y)
-        new = np.setdiff1d(labels, self.known)
         missing = np.setdiff1d(self.target, labels)
-        is_new = len(new) > 0 and target_classes is None
-        if is_new or (all_classes and len(missing)):
+        is_other = target_classes is None and self._is_other_target(labels, pretrain_classes)
+        if is_other or (all_classes and len(missing)):
+            named = "" if pretrain_classes is None else _format_labels(pretrain_classes)
             raise ValueError(
                 "Training continues with the classes of the first fit, "
-                f"{_format_labels(self.target)}, but y has the classes {_format_labels(labels)}. "
-                "Fit a new estimator for other classes."
+                f"{_format_labels(self.target)}, but y has the classes {_format_labels(labels)}"
+                f"{named and f' and pretrain_classes={named}'}. Fit a new estimator for other "
+                "classes."
             )
+        new = np.setdiff1d(labels, self.known)
         return replace(self, ignored=np.union1d(self.ignored, new)) if len(new) else self
+
+    def _is_other_target(self, labels: np.ndarray, pretrain_classes) -> bool:
+        """Whether labels have another target task, by `pretrain_classes`, than this split."""
+        source = () if pretrain_classes is None else _to_set(pretrain_classes, "pretrain_classes")
+        target = set(labels.tolist()).difference(source, self.ignored.tolist())
+        return target != set(self.target.tolist()).intersection(labels.tolist())
 
 
 def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
@@ -281,10 +291,11 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
     # The batch may lack target classes, so they are added. It must have every source class.
     split = split_classes(np.concatenate([y, target]), pretrain_classes, target)
     _select(np.unique(y), pretrain_classes, "pretrain_classes")
-    if pretrain_classes is None and target_classes is None and len(split.ignored):
+    if target_classes is None and len(split.ignored):
         raise ValueError(
             f"y has labels that classes lacks: {_format_labels(split.ignored)}. On the first call "
-            "to partial_fit, classes names every label of the target task."
+            "to partial_fit, classes names every label of the target task. To ignore other labels, "
+            "set target_classes to the same list."
         )
     return split
 

@@ -45,11 +45,14 @@ class ImageDecoder:
     reduced : bool, default=True
         Whether a JPEG file is decoded in half, a quarter or an eighth of its size, if that is at
         least twice the target size.
+    black : float, default=0
+        The pixel value for black: 255 for dark ink on white.
     """
 
     shape: tuple[int, int, int]
     resize: str
     reduced: bool = True
+    black: float = 0.0
 
     def decode(self, source) -> np.ndarray:
         """Return an image as a uint8 array of the shape.
@@ -93,7 +96,8 @@ class ImageDecoder:
         if self.resize == "pad":
             scale = min(scales)
             inner = max(1, round(scale * image.width)), max(1, round(scale * image.height))
-            padded = import_pillow().new(image.mode, (width, height))
+            black = (round(self.black),) * len(image.getbands())
+            padded = import_pillow().new(image.mode, (width, height), black)
             padded.paste(
                 image.resize(inner, bilinear), ((width - inner[0]) // 2, (height - inner[1]) // 2)
             )
@@ -141,10 +145,10 @@ def as_pillow_image(image) -> Any:
     return import_pillow().fromarray(np.ascontiguousarray(image))
 
 
-def equal_images(images) -> np.ndarray | None:
-    """Return Pillow images of one size as an array, `None` if they have several sizes.
+def common_shape(images) -> tuple[int, int, int] | None:
+    """Return the shape of Pillow images of one size, `None` if they have several sizes.
 
-    The array has shape (n, h, w) if all images are grey, else (n, h, w, 3).
+    It has one channel if all images are grey, else three.
     """
     if len({image.size for image in images}) > 1:
         return None
@@ -152,8 +156,7 @@ def equal_images(images) -> np.ndarray | None:
     if len({image.size for image in upright}) > 1:
         return None
     are_grey = all(_is_grey(image) and not image.has_transparency_data for image in upright)
-    mode = "L" if are_grey else "RGB"
-    return np.stack([np.asarray(to_mode(image, mode)) for image in upright])
+    return upright[0].height, upright[0].width, 1 if are_grey else 3
 
 
 def to_mode(image, mode: str) -> Any:

@@ -7,28 +7,32 @@ import numpy as np
 
 from .._backbones.registry import get_backbone
 from .decoded_rows import DecodedRows
-from .image_decoding import ImageDecoder, check_resizable, equal_images
+from .image_decoding import ImageDecoder, check_resizable, common_shape
 from .image_files import check_image_headers
 from .image_list import as_image_list, is_path, is_pillow_image
 from .image_shapes import complete_shape
+from .lazy_images import ImageFormat
+from .pixel_range import check_pixel_range, check_range_of_decoded, range_of_decoded
 
 
-def read_images(estimator, X, image_shape=None) -> np.ndarray | DecodedRows | None:
+def read_images(
+    params, X, image_format: ImageFormat | None = None
+) -> np.ndarray | DecodedRows | None:
     """Return images of any size as rows of one shape, decoded when they are read.
 
     Parameters
     ----------
-    estimator : BackboneEstimator
-        Its parameters set the shape in the first fit, and the resizing of images.
+    params : BackboneEstimator
+        Its parameters set the shape and the resizing of images in a first fit.
     X : array-like
         Input of the user.
-    image_shape : tuple of (h, w, c), optional
-        Shape of the images that the estimator was fitted on; `None` in the first fit.
+    image_format : ImageFormat, optional
+        The format that `fit` learned; `None` in a first fit.
 
     Returns
     -------
     DecodedRows, ndarray or None
-        The rows; an array, if `X` is a list of images of one shape; `None` if `X` is not a list of
+        The rows; an array, if `X` is a list of arrays of one shape; `None` if `X` is not a list of
         files or images.
 
     Raises
@@ -39,52 +43,87 @@ def read_images(estimator, X, image_shape=None) -> np.ndarray | DecodedRows | No
     images = as_image_list(X)
     if images is None:
         return None
-    is_first = image_shape is None
     if is_path(images[0]):
         check_image_headers(images)
         # The working directory may change before the files are read.
         images = [str(Path(os.fsdecode(path)).absolute()) for path in images]
-    elif is_pillow_image(images[0]):
-        if is_first and estimator.image_shape is None:
-            array = equal_images(images)
-            if array is not None:
-                return array
-    elif _have_right_shape(images, image_shape):
-        return _stack(images, image_shape)
-    else:
+    known = _known_shape(params) if image_format is None else image_format.image_shape
+    shape = _find_decoded_shape(params, images, known)
+    if shape is None:
+        return _stack(images, known)
+    if isinstance(images[0], np.ndarray):
         for image in images:
             check_resizable(image)
-    shape = shape_in_first_fit(estimator) if is_first else image_shape
-    _check_channels(shape, "image_shape" if is_first else "image_shape_")
-    return DecodedRows(images, ImageDecoder(shape, estimator.resize, estimator.reduced_decoding))
+    _check_channels(shape, "image_shape" if image_format is None else "image_shape_")
+    return DecodedRows(images, _make_decoder(params, shape, image_format))
 
 
-def _have_right_shape(arrays, image_shape) -> bool:
-    """Whether arrays have one shape, in a first fit, or else the shape of the images in `fit`.
+def decoded_shape_in_first_fit(params, X) -> tuple[int, int, int] | None:
+    """Return the shape of decoded images in a first fit, `None` if `X` is not decoded.
 
-    Arrays of other types than uint8 also count: they are not resized.
+    Raises
+    ------
+    ValueError
+        If `image_shape` or `pixel_range` does not suit images that are decoded.
+    """
+    images = as_image_list(X)
+    shape = None if images is None else _find_decoded_shape(params, images, _known_shape(params))
+    if shape is not None:
+        _check_channels(shape, "image_shape")
+        check_range_of_decoded(check_pixel_range(params.pixel_range))
+    return shape
+
+
+def shape_of_files(params) -> tuple[int, int, int]:
+    """Return the shape that files and images of different sizes get in a first fit."""
+    known = _known_shape(params)
+    if known is not None:
+        return known
+    side = params.input_size or get_backbone(params.backbone).side_of_files
+    return side, side, 3
+
+
+def _known_shape(params) -> tuple[int, int, int] | None:
+    return None if params.image_shape is None else complete_shape(params.image_shape)
+
+
+def _find_decoded_shape(params, images, known) -> tuple[int, int, int] | None:
+    """Return the shape that images are decoded in, `None` for arrays that are stacked.
+
+    `known` is the shape of images in `fit`, or the parameter; `None` if there is neither.
+    """
+    if isinstance(images[0], np.ndarray) and _have_right_shape(images, known):
+        return None
+    common = common_shape(images) if known is None and is_pillow_image(images[0]) else None
+    return known or common or shape_of_files(params)
+
+
+def _have_right_shape(arrays, known) -> bool:
+    """Whether arrays have the known shape, or one shape if it is not known.
+
+    Arrays of one shape and of other types than uint8 also count: they are not resized.
     """
     shapes = {array.shape for array in arrays}
-    if image_shape is None:
+    if known is None or (len(shapes) == 1 and arrays[0].dtype != np.uint8):
         return len(shapes) == 1
-    if len(shapes) == 1 and arrays[0].dtype != np.uint8:
-        return True
-    return shapes <= {image_shape, image_shape[:2] if image_shape[2] == 1 else image_shape}
+    return shapes <= {known, known[:2] if known[2] == 1 else known}
 
 
-def _stack(arrays, image_shape) -> np.ndarray:
+def _stack(arrays, known) -> np.ndarray:
     """Return one array; the axis of the channel is added if only some grey images have it."""
     if len({array.shape for array in arrays}) > 1:
-        arrays = [array.reshape(image_shape) for array in arrays]
+        arrays = [array.reshape(known) for array in arrays]
     return np.stack(arrays)
 
 
-def shape_in_first_fit(estimator) -> tuple[int, int, int]:
-    """Return the shape that files and images of different sizes get in a first fit."""
-    if estimator.image_shape is not None:
-        return complete_shape(estimator.image_shape)
-    side = estimator.input_size or get_backbone(estimator.backbone).side_of_files
-    return side, side, 3
+def _make_decoder(params, shape, image_format: ImageFormat | None) -> ImageDecoder:
+    if image_format is None:
+        declared = check_range_of_decoded(check_pixel_range(params.pixel_range))
+        return ImageDecoder(shape, params.resize, params.reduced_decoding, declared[0])
+    black, _ = range_of_decoded(image_format.pixel_range)
+    if image_format.resize is None:  # in files of early versions
+        return ImageDecoder(shape, params.resize, params.reduced_decoding, black)
+    return ImageDecoder(shape, image_format.resize, image_format.reduced_decoding, black)
 
 
 def _check_channels(shape, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .chunks import count_bytes, scan_chunks
-from .image_shapes import find_image_shape, warn_if_ambiguous
+from .image_shapes import complete_shape, find_image_shape, warn_if_ambiguous
 from .pixel_range import (
     WHITE,
     Range,
@@ -34,10 +34,31 @@ class ImageFormat:
         Shape of an image. An image with more pixels than a row is padded with black.
     pixel_range : tuple of (black, white)
         The values that mean black and white.
+    resize : {"crop", "pad", "stretch"} or None, default=None
+        How images of other shapes are resized. `None` is the parameter of the estimator: files of
+        early versions do not have it.
+    reduced_decoding : bool, default=True
+        Whether JPEG files may be decoded in a reduced size.
     """
 
     image_shape: tuple[int, int, int]
     pixel_range: Range
+    resize: str | None = None
+    reduced_decoding: bool = True
+
+    @classmethod
+    def learn_for(cls, params, rows: RowSubset, shape, is_partial=False) -> "ImageFormat":
+        """Learn the format of validated rows, with the parameters of an estimator.
+
+        Parameters
+        ----------
+        params : BackboneEstimator
+            Its parameters `image_shape` and `pixel_range` replace what is learned.
+        rows, shape, is_partial
+            As for `learn`.
+        """
+        learned = cls.learn(rows, shape, params.image_shape, params.pixel_range, is_partial)
+        return replace(learned, resize=params.resize, reduced_decoding=params.reduced_decoding)
 
     @classmethod
     def learn(
@@ -71,21 +92,32 @@ class ImageFormat:
             check_first_batch(rows)
         return cls(found_shape, learn_pixel_range(rows) if declared is None else declared)
 
-    def check_continued(self, rows: RowSubset, pixel_range, is_partial: bool) -> None:
-        """Check the rows and the parameter `pixel_range` of a further call against this format.
+    def check_continued(self, params, rows: RowSubset, is_partial: bool) -> None:
+        """Check the rows and the parameters of a further call against this format.
 
         Raises
         ------
         ValueError
-            If the parameter was changed, or a later batch of `partial_fit` is far outside a range
+            If a parameter was changed, or a later batch of `partial_fit` is far outside a range
             that was learned.
         """
-        declared = check_pixel_range(pixel_range)
+        declared = check_pixel_range(params.pixel_range)
         if declared not in (None, self.pixel_range):
             raise ValueError(
                 "Training continues with the pixel range of the first fit, "
-                f"{self.pixel_range}, but pixel_range={pixel_range!r}. Fit a new estimator for "
-                "another range."
+                f"{self.pixel_range}, but pixel_range={params.pixel_range!r}. Fit a new estimator "
+                "for another range."
+            )
+        given = params.image_shape
+        if given is not None and complete_shape(given) != self.image_shape:
+            raise ValueError(
+                f"Training continues with the image shape of the first fit, {self.image_shape}, "
+                f"but image_shape={given!r}. Fit a new estimator for another shape."
+            )
+        if rows.is_from_images and self.resize not in (None, params.resize):
+            raise ValueError(
+                f"Training continues with the first fit's resize={self.resize!r}, but "
+                f"resize={params.resize!r}. Fit a new estimator for another way of resizing."
             )
         if declared is None and is_partial and not rows.is_from_images:
             check_later_batch(rows, self.pixel_range)

@@ -20,6 +20,7 @@ from .decoded_rows import DecodedRows
 from .image_input import read_images
 from .image_shapes import FEWEST_PIXELS, as_rows, complete_shape
 from .labelled_data import LabelledData
+from .lazy_images import ImageFormat
 from .named_errors import errors_name
 
 # As many rows as each has values are taken for one image from this number on. scikit-learn's
@@ -45,7 +46,7 @@ def input_kept_on_failure(estimator):
         raise
 
 
-def check_rows(estimator, X, image_shape=None, name: str = "X"):
+def check_rows(estimator, X, image_format: ImageFormat | None = None, name: str = "X"):
     """Validate `X`, for fit and predict alike.
 
     Parameters
@@ -55,8 +56,8 @@ def check_rows(estimator, X, image_shape=None, name: str = "X"):
         with them.
     X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,)
         Images, flat rows, or a list of paths or of images of any size.
-    image_shape : tuple of (h, w, c), optional
-        Shape of the images that the estimator was fitted on; `None` in the first fit.
+    image_format : ImageFormat, optional
+        The format that `fit` learned; `None` in the first fit.
     name : str, default="X"
         The parameter that errors name.
 
@@ -72,9 +73,10 @@ def check_rows(estimator, X, image_shape=None, name: str = "X"):
     ValueError
         If `X` does not hold finite numbers, or has another shape than in `fit`.
     """
-    is_first = image_shape is None
+    is_first = image_format is None
+    image_shape = None if image_format is None else image_format.image_shape
     with errors_name(name):
-        images = read_images(estimator, X, image_shape)
+        images = read_images(estimator, X, image_format)
         if isinstance(images, DecodedRows):
             return _check_decoded(estimator, images, is_first)
         X = X if images is None else images
@@ -145,13 +147,13 @@ def _check_several_images(estimator, rows, shape, known_shape, is_first) -> None
 
 
 def check_training_data(
-    estimator, X, y, sample_weight, image_shape=None, suffix: str = ""
+    estimator, X, y, sample_weight, image_format: ImageFormat | None = None, suffix: str = ""
 ) -> tuple[LabelledData, tuple[int, int, int] | None]:
     """Validate images with labels and sample weights; parameters as for `check_rows`.
 
     Parameters
     ----------
-    estimator, X, image_shape
+    estimator, X, image_format
         As for `check_rows`.
     y : array-like of shape (n,)
         Labels.
@@ -168,7 +170,7 @@ def check_training_data(
         Shape of the images in `X`; `None` for flat rows.
     """
     check_not_swapped(X, y, suffix)
-    rows, shape = check_rows(estimator, X, image_shape, f"X{suffix}")
+    rows, shape = check_rows(estimator, X, image_format, f"X{suffix}")
     y = check_labels(y, f"y{suffix}", warn=True)
     with errors_name(f"X{suffix} and y{suffix}"):
         check_consistent_length(rows, y)
@@ -264,11 +266,14 @@ def _check_one_dimension(y, name: str) -> None:
 
 def _check_no_label_is_missing(y: np.ndarray, name: str) -> None:
     """Check for types that scikit-learn would compare with other labels; it finds NaN itself."""
-    if y.dtype != object:
+    if y.dtype.kind in "mM":
+        missing = np.flatnonzero(np.isnat(y)).tolist()
+    elif y.dtype == object:
+        missing = [row for row, label in enumerate(y) if label is None or is_pandas_na(label)]
+    else:
         return
-    for row, label in enumerate(y):
-        if label is None or is_pandas_na(label):
-            raise ValueError(f"{name} has no label in row {row}: {label!r}. Leave out such rows.")
+    for row in missing:
+        raise ValueError(f"{name} has no label in row {row}: {y[row]!r}. Leave out such rows.")
 
 
 def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndarray | None]:
@@ -304,12 +309,14 @@ def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndar
     check_kind_of_labels(y, classes)
     if n_rows != len(y):
         raise ValueError(f"X and y must have the same length, got {n_rows} and {len(y)} rows.")
+    if not n_rows:
+        raise ValueError("X has no images to score. Pass at least one.")
     if sample_weight is not None:
         sample_weight = check_weights_of_rows(sample_weight, y)
     return y, sample_weight
 
 
-def check_validation_data(estimator, validation, image_shape) -> LabelledData | None:
+def check_validation_data(estimator, validation, image_format: ImageFormat) -> LabelledData | None:
     """Validate the validation set of `fit`.
 
     Parameters
@@ -318,8 +325,8 @@ def check_validation_data(estimator, validation, image_shape) -> LabelledData | 
         As for `check_rows`.
     validation : tuple of (X_val, y_val, sample_weight_val)
         The arguments of `fit`.
-    image_shape : tuple of (h, w, c)
-        Shape of the training images.
+    image_format : ImageFormat
+        The format of the training images.
 
     Returns
     -------
@@ -339,4 +346,4 @@ def check_validation_data(estimator, validation, image_shape) -> LabelledData | 
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val was passed to fit without X_val and y_val.")
         return None
-    return check_training_data(estimator, X_val, y_val, sample_weight_val, image_shape, "_val")[0]
+    return check_training_data(estimator, X_val, y_val, sample_weight_val, image_format, "_val")[0]

@@ -37,6 +37,10 @@ class BackboneEstimator(BaseEstimator):
         "https://skfashion.readthedocs.io/en/stable/api/generated/skfashion.{estimator_name}.html"
     )
 
+    resize: str
+    # The fitted state, with an `image_format`.
+    _fitted: Any
+
     _parameter_constraints: dict = {
         "backbone": [str, Backbone],
         "weights": [str, os.PathLike, None],
@@ -55,6 +59,11 @@ class BackboneEstimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+    @property
+    def _fitted_resize(self) -> str:
+        """How `fit` resized images. Files of early versions only have the parameter."""
+        return self._fitted.image_format.resize or self.resize
 
     # -- Saving ----------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from .._backbones.spec import Backbone
 from .._data.lazy_images import ImageFormat
 from .._data.row_subset import RowSubset
 from .._data.validation import check_rows, input_kept_on_failure
+from .._interrupts import interrupts_deferred
 from .._networks.architecture import BodyArchitecture
 from .._random_streams import RandomStreams
 from .backbone_estimator import BackboneEstimator
@@ -83,7 +84,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     Attributes
     ----------
     n_features_in_ : int
-        Numbers in an image, height x width x channels.
+        Numbers in a row: height x width x channels of an image, unless rows are padded.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of columns, if `X` had any.
     image_shape_ : tuple of (height, width, channels)
@@ -183,9 +184,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
 
         with input_kept_on_failure(self):
             rows, shape = check_rows(self, X)
-            image_format = ImageFormat.learn(
-                RowSubset(rows), shape, self.image_shape, self.pixel_range
-            )
+            image_format = ImageFormat.learn_for(self, RowSubset(rows), shape)
             backbone = get_backbone(self.backbone)
             architecture = BodyArchitecture(
                 backbone, image_format.image_shape, self.input_size, self.dtype
@@ -200,29 +199,25 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
             else:
                 weights = load_body_weights(self.weights, pooled_features.graph)
             kept = {path: weights[path] for path in pooled_features.paths}
-            self._set_fitted_state(
-                FittedFeatures(image_format, *spec, kept, pooled_features.n_features),
-                None if store is None else FeatureSharing.of(store, weights),
-            )
+            state = FittedFeatures(image_format, *spec, kept, pooled_features.n_features)
+            sharing = None if store is None else FeatureSharing.of(store, weights)
+        self._set_fitted_state(state, sharing)
         return self
 
+    @interrupts_deferred()
     def _set_fitted_state(
         self, state: FittedFeatures, sharing: FeatureSharing | None = None
     ) -> None:
         """Set the fitted state. Features of a loaded estimator are not shared."""
         self.image_shape_ = state.image_format.image_shape
         self.pixel_range_ = state.image_format.pixel_range
-        self._image_format = state.image_format
-        self._feature_spec = state.architecture, state.layer, state.pooling
-        self._weights = state.weights
         self._n_features_out = state.n_features_out
+        self._fitted = state
         self._sharing = sharing
 
     def _fitted_state(self) -> FittedFeatures:
         """Return the fitted state, to save it."""
-        return FittedFeatures(
-            self._image_format, *self._feature_spec, self._weights, self._n_features_out
-        )
+        return self._fitted
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the features of images.
@@ -246,18 +241,17 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         check_is_fitted(self)  # before the import of TensorFlow
         from .._networks.pooled_features import get_pooled_features
 
-        rows, _ = check_rows(self, X, self.image_shape_)
-        architecture, *_ = self._feature_spec
-        images = self._image_format.lazy_images(RowSubset(rows), architecture.float_type)
-        pooled_features = get_pooled_features(*self._feature_spec)
+        rows, _ = check_rows(self, X, self._fitted.image_format)
+        images = self._fitted.images(rows)
+        pooled_features = get_pooled_features(*self._fitted.spec)
         if (sharing := self._sharing) is None:
-            return pooled_features.features(self._weights, images)
+            return pooled_features.features(self._fitted.weights, images)
         return pooled_features.shared_features(
             sharing.weights, sharing.hashes, images, sharing.store
         )
 
     def __sklearn_is_fitted__(self) -> bool:
-        return "_weights" in vars(self)
+        return "_fitted" in vars(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -28,7 +28,7 @@ from .._data.validation import (
 from .._interrupts import interrupts_deferred
 from .fit_progress import CallbackSupportMixin, FitProgress
 from .fitted_model_estimator import FittedModelEstimator
-from .fitted_network import FittedNetwork, FittedState
+from .fitted_network import FittedState
 from .fitted_summary import SummarizedAttributes, summarize_fit
 from .meta_estimators import refuse_class_split_inside
 
@@ -140,8 +140,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Later calls ignore source rows. The optimizer keeps its state between calls, unlike with
         `warm_start`. Learning rates are constant unless `schedule` or `warmup` is given, as a
         parameter or in `recipe`. These, and averages of weights, then extend over `epochs` calls.
-        `epochs` calls with the same rows give the same weights as one `fit` whose rates are
-        constant and whose output layer starts at random.
+        `epochs` calls with the same rows give the same weights as one `fit` with the same int as
+        `random_state`, whose rates are constant and whose output layer starts at random.
 
         Parameters
         ----------
@@ -201,18 +201,16 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
 
         if self.pretrain_classes is not None:
             refuse_class_split_inside(self)
-        image_shape = self.image_shape_ if resumes else None
-        train, shape = check_training_data(self, X, y, sample_weight, image_shape)
+        fitted_format = self._fitted.image_format if resumes else None
+        train, shape = check_training_data(self, X, y, sample_weight, fitted_format)
         split = self._split_labels(train.y, resumes, classes, is_partial)
         train = train.of_classes(split.used)
-        if resumes:
-            image_format = self._fitted.image_format
-            image_format.check_continued(train.rows, self.pixel_range, is_partial)
+        if fitted_format is None:
+            image_format = ImageFormat.learn_for(self, train.rows, shape, is_partial)
         else:
-            image_format = ImageFormat.learn(
-                train.rows, shape, self.image_shape, self.pixel_range, is_partial
-            )
-        validation = check_validation_data(self, validation, image_format.image_shape)
+            image_format = fitted_format
+            image_format.check_continued(self, train.rows, is_partial)
+        validation = check_validation_data(self, validation, image_format)
         if validation is not None:
             split.check_validation_labels(validation.y)
             with errors_name("X_val"):
@@ -227,7 +225,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
     def _split_labels(self, y, resumes, classes, is_partial) -> ClassSplit:
         if resumes:
             split = self._fitted.split
-            return split.continued(y, self.target_classes, all_classes=not is_partial)
+            tasks = self.pretrain_classes, self.target_classes
+            return split.continued(y, *tasks, all_classes=not is_partial)
         if is_partial:
             return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)
         return split_classes(y, self.pretrain_classes, self.target_classes)
@@ -273,17 +272,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
             kept_probe=self.kept_probe_,
         )
 
-    @staticmethod
-    def _prediction_attributes(network: FittedNetwork) -> dict:
-        """Return the fitted attributes that prediction and scoring read, for callbacks."""
-        return {
-            "classes_": network.split.target,
-            "image_shape_": network.image_format.image_shape,
-            "pixel_range_": network.image_format.pixel_range,
-            "freeze_point_": network.freeze_point,
-            "_fitted": network,
-            "_model": None,
-        }
+    def _fitted_attributes(self, state: FittedState) -> dict[str, Any]:
+        """Return the attributes of a fitted state, which callbacks get on a copy."""
+        blank = type(self).__new__(type(self))
+        blank._set_fitted_state(state)
+        return dict(vars(blank))
 
     def _get_fitted_attr_html(self, doc_link=""):
         attributes = super()._get_fitted_attr_html(doc_link)
@@ -312,7 +305,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
             If the images have another shape.
         """
         check_is_fitted(self)
-        rows, _ = check_rows(self, X, self.image_shape_)
+        rows, _ = check_rows(self, X, self._fitted.image_format)
         return self._fitted.predict_proba(rows)
 
     def predict(self, X: ArrayLike) -> np.ndarray:

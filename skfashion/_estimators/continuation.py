@@ -16,6 +16,8 @@ def check_same_network(fitted: Architecture, network: Network) -> None:
         If it has another backbone or other shapes.
     """
     is_same = get_network(fitted).shapes == network.shapes
+    # Weights after an average over pixels do not depend on the size of images.
+    is_same &= fitted.body_size == network.architecture.body_size
     if not is_same or not _is_same_backbone(fitted.backbone, network):
         raise ValueError(
             "Training continues with the network of the first fit, but backbone, body_until, "

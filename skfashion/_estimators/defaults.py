@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from .._backbones.body_end import end_body_at
+from .._backbones.freeze_points import has_kept_weights
 from .._backbones.registry import get_backbone
 from .._backbones.spec import HIDDEN_UNITS, Backbone, with_smallest_side
 from .._persistence.saved_classes import saved
@@ -89,6 +90,8 @@ class FitSettings:
         Width of the head's hidden layer.
     body_until : str, int or None
         The last stage of the body; "auto" if it is chosen by the data.
+    kept_weights : bool or None, default=None
+        Whether fine-tuning starts from pretrained weights. Files of early versions do not have it.
     """
 
     pretraining: PhaseLength
@@ -99,6 +102,7 @@ class FitSettings:
     fine_tunes: bool
     hidden_units: int
     body_until: str | int | None
+    kept_weights: bool | None = None
 
     @classmethod
     def resolve(
@@ -151,7 +155,14 @@ class FitSettings:
             fine_tunes=not judges or smallest_class >= FEWEST_ROWS_TO_JUDGE,
             hidden_units=hidden_units,
             body_until=body_until,
+            kept_weights=has_kept_weights(params, n_source > 0),
         )
+
+    def has_kept_weights(self, params, pretrains: bool) -> bool:
+        """Return whether fine-tuning starts from pretrained weights, in further fits as well."""
+        if self.kept_weights is None:
+            return has_kept_weights(params, pretrains)
+        return self.kept_weights
 
     def continue_with(self, params) -> "FitSettings":
         """Return the settings of a further fit: those of this one, and the parameters given."""

@@ -30,7 +30,12 @@ from .fitted_network import FittedNetwork, FittedState
 from .interruption import keeps_last_epoch
 from .judging import is_worse
 from .option_checks import check_training_options
-from .phase_config import fine_tuning_config, fine_tuning_recipe, pretraining_config
+from .phase_config import (
+    count_views,
+    fine_tuning_config,
+    fine_tuning_recipe,
+    pretraining_config,
+)
 from .probing import probe_output_layer
 from .start_settings import start_settings
 from .stores import open_checkpoint, open_memory
@@ -123,7 +128,8 @@ class Fit:
             estimator, image_format, split, train, validation, streams, store, is_partial, previous
         )
         backbone = settings.backbone(estimator)
-        freeze_until = choose_freeze_until(estimator, backbone, split.pretrains)
+        kept_weights = settings.has_kept_weights(estimator, split.pretrains)
+        freeze_until = choose_freeze_until(estimator, backbone, kept_weights)
         check_freezes_body(backbone, settings.whole_backbone(estimator), freeze_until)
         architecture = Architecture.from_params(
             estimator, backbone, image_format.image_shape, settings.hidden_units, len(split.target)
@@ -141,7 +147,7 @@ class Fit:
             validation=validation,
             network=network,
             freeze_point=freeze_point,
-            recipe=fine_tuning_recipe(estimator, backbone, settings, split.pretrains, is_partial),
+            recipe=fine_tuning_recipe(estimator, backbone, settings, kept_weights, is_partial),
             streams=streams,
             store=store,
             checkpoint=open_checkpoint(estimator, network, first, is_partial),
@@ -253,8 +259,8 @@ class Fit:
     def is_worse(self, weights: Weights, start: Weights) -> bool:
         """Return whether fine-tuned weights are worse than those at the start, on held-out rows."""
         _, rows = self._train_and_validation("fine-tune", self.split.target)
-        encoded = self._encode(rows, self.split.target)
-        return is_worse(weights, start, self.network, self.freeze_point, encoded, self.store)
+        validation = self._encode(rows, self.split.target)
+        return is_worse(weights, start, self.network, self.freeze_point, validation, self.store)
 
     def fine_tune(
         self,
@@ -313,9 +319,10 @@ class Fit:
         encoded_validation = validation and self._encode(validation, task.target)
         freeze_point = phase.config.freeze_points[-1]
 
-        def get_attributes(weights):
+        def get_attributes(history, weights):
+            state = self._fitted_state(PhaseResult(weights, history), history, {}, freeze_point)
             network = self._fitted_network(phase.network, freeze_point, weights, task)
-            return self.params._prediction_attributes(network)
+            return self.params._fitted_attributes(replace(state, network=network))
 
         n_epochs = len(phase.epochs)
         with self.progress.phase(phase.name, n_epochs, train.index, get_attributes) as hooks:
@@ -351,21 +358,13 @@ class Fit:
 
     def _train_and_validation(self, phase_name, classes):
         """Return a task's rows to train on, and its rows to evaluate, or `None`."""
-        return split_task_rows(
-            self.params,
-            self.settings,
-            phase_name,
-            self.train,
-            self.validation,
-            classes,
-            self.streams,
-        )
+        data = self.train, self.validation
+        return split_task_rows(self.params, self.settings, phase_name, *data, classes, self.streams)
 
     def _store_of_fine_tuning(self) -> Store | None:
         # Without a seed no other fit draws the same views.
-        params = self.params
-        has_views = params.augmentation is not None and params.augmentation_views is not None
-        return None if has_views and params.random_state is None else self.store
+        draws_views = count_views(self.params) > 0 and self.params.random_state is None
+        return None if draws_views else self.store
 
     def _encode(self, data: LabelledData, classes) -> EncodedData:
         weights = data.weight / data.weight.mean()

@@ -12,6 +12,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import _safe_indexing
 
 from .._networks.architecture import Weights
+from .._training.history import History
 from .._training.hooks import EpochHooks
 
 __all__ = ["CallbackSupportMixin", "FitProgress"]
@@ -43,7 +44,7 @@ class FitProgress:
             _show_log_lines()
 
     @contextmanager
-    def phase(self, name, n_epochs, rows, get_attributes: Callable[[Weights], dict]):
+    def phase(self, name, n_epochs, rows, get_attributes: Callable[[History, Weights], dict]):
         """Report a phase; give the hooks that report its epochs.
 
         Parameters
@@ -55,8 +56,8 @@ class FitProgress:
         rows : ndarray of int
             Rows of the phase's task in the arguments of `fit`.
         get_attributes : callable
-            ``get_attributes(weights) -> dict``: the attributes with which a copy of the estimator
-            predicts with these weights.
+            ``get_attributes(history, weights) -> dict``: the attributes of a copy of the estimator
+            that is fitted with these weights.
 
         Yields
         ------
@@ -109,11 +110,13 @@ class _CallbackHooks(EpochHooks):
         self._context = self._phase_context.subcontext(task_name="epoch")
         self._context.call_on_fit_task_begin(**self._task)
 
-    def on_epoch_end(self, record, get_weights):
+    def on_epoch_end(self, history, get_weights):
         if self._log_name:
+            record = {name: values[-1] for name, values in history.items()}
             _log_epoch(self._log_name, self._context.task_id + 1, self._n_epochs, record)
         return self._context.call_on_fit_task_end(
-            reconstruction_attributes=lambda: self._get_attributes(get_weights()), **self._task
+            reconstruction_attributes=lambda: self._get_attributes(history, get_weights()),
+            **self._task,
         )
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from .._cache.hashing import digest
 from .._cache.store import Store
-from .._data.lazy_images import ImageFormat
+from .._data.lazy_images import ImageFormat, LazyImages
+from .._data.row_subset import RowSubset
 from .._networks.architecture import BodyArchitecture, Weights
 from .._persistence.backbones import BodyState
 from .._persistence.saved_classes import saved
@@ -39,10 +40,18 @@ class FittedFeatures:
     n_features_out: int
 
     @property
+    def spec(self) -> tuple[BodyArchitecture, str | list[str], str]:
+        """The body, the layers and the pooling."""
+        return self.architecture, self.layer, self.pooling
+
+    @property
     def body_state(self) -> BodyState:
         """The body, for its fingerprint."""
-        spec = self.architecture, self.layer, self.pooling
-        return BodyState(*spec, self.weights, self.image_format)
+        return BodyState(*self.spec, self.weights, self.image_format)
+
+    def images(self, rows) -> LazyImages:
+        """Return validated rows as the network takes them."""
+        return self.image_format.lazy_images(RowSubset(rows), self.architecture.float_type)
 
     def check(self) -> None:
         """Check the fields of a state that was loaded.

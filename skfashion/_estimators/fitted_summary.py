@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from html import escape
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def summarize_fit(classifier: Any) -> dict[str, str]:
 
 
 def _join_labels(labels: np.ndarray) -> str:
-    shown = ", ".join(map(str, labels[:_MOST_LABELS].tolist()))
+    shown = ", ".join(map(str, labels[:_MOST_LABELS]))
     return shown if len(labels) <= _MOST_LABELS else f"{shown}, … ({len(labels)} classes)"
 
 
@@ -85,6 +86,6 @@ def _describe_phase(history: Mapping[str, list]) -> str:
     scores = [
         f"{kind} accuracy {history[name][-1]:.3f}"
         for name, kind in measures.items()
-        if history.get(name)
+        if history.get(name) and not isnan(history[name][-1])
     ]
     return ", ".join([f"{n_epochs} epoch{'' if n_epochs == 1 else 's'}", *scores])

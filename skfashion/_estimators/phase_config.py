@@ -1,6 +1,5 @@
 """How the phases of a fit train: parameters and recipes, resolved."""
 
-from .._backbones.freeze_points import has_kept_weights
 from .._backbones.recipe import Recipe, combine_recipes, resolve_recipe
 from .._backbones.spec import Backbone
 from .._training.augmentation import parse_augmentation
@@ -30,11 +29,12 @@ def pretraining_config(params, backbone: Backbone, batch_size: int, freeze_point
     rates = LearningRates.resolve(
         recipe, default_learning_rate(params.optimizer), params.pretrain_learning_rate
     )
-    return _to_config(params, recipe, rates, batch_size, freeze_points)
+    # Nothing is frozen, so no views are drawn.
+    return _to_config(params, recipe, rates, batch_size, freeze_points, n_views=0)
 
 
 def fine_tuning_recipe(
-    params, backbone: Backbone, settings: FitSettings, pretrains: bool, is_partial: bool
+    params, backbone: Backbone, settings: FitSettings, kept_weights: bool, is_partial: bool
 ) -> Recipe:
     """Return the options of training on the target task.
 
@@ -44,8 +44,8 @@ def fine_tuning_recipe(
         As for `pretraining_config`.
     settings : FitSettings
         The settings of the fit.
-    pretrains : bool
-        Whether there is a source task.
+    kept_weights : bool
+        Whether training starts from pretrained weights.
     is_partial : bool
         Whether this is for a call of `partial_fit`, so that the number of epochs is unknown.
 
@@ -54,8 +54,7 @@ def fine_tuning_recipe(
     ValueError
         If the backbone's recipe has `cutmix`, and features of augmented images are stored.
     """
-    kept = has_kept_weights(params, pretrains)
-    default = backbone.fine_tuning if kept else backbone.from_scratch
+    default = backbone.fine_tuning if kept_weights else backbone.from_scratch
     if settings.few_images and settings.probes:
         default = combine_recipes(backbone.few_images, default)
     return resolve_recipe(params, default, "fine-tune", open_ended=is_partial)
@@ -67,10 +66,18 @@ def fine_tuning_config(params, recipe: Recipe, settings: FitSettings, freeze_poi
     rates = LearningRates.resolve(
         recipe, default_rate, params.learning_rate, params.body_learning_rate
     )
-    return _to_config(params, recipe, rates, settings.fine_tuning.batch_size, freeze_points)
+    batch_size, n_views = settings.fine_tuning.batch_size, count_views(params)
+    return _to_config(params, recipe, rates, batch_size, freeze_points, n_views)
 
 
-def _to_config(params, recipe, rates: LearningRates, batch_size, freeze_points) -> PhaseConfig:
+def count_views(params) -> int:
+    """Return the number of stored views of an image, 0 if they are new in each epoch."""
+    return int(params.augmentation_views or 0) if parse_augmentation(params.augmentation) else 0
+
+
+def _to_config(
+    params, recipe, rates: LearningRates, batch_size, freeze_points, n_views
+) -> PhaseConfig:
     # The key of a stored phase holds these values, which are equal for numbers of any type.
     return PhaseConfig(
         freeze_points=freeze_points,
@@ -80,8 +87,7 @@ def _to_config(params, recipe, rates: LearningRates, batch_size, freeze_points) 
         learning_rates=rates,
         regularization=Regularization.from_params(params, recipe),
         augmentation=parse_augmentation(params.augmentation),
-        augmentation_views=params.augmentation_views and int(params.augmentation_views),
-        early_stopping=bool(params.early_stopping),
-        n_iter_no_change=int(params.n_iter_no_change),
-        tol=float(params.tol),
+        n_views=n_views,
+        patience=int(params.n_iter_no_change) if params.early_stopping else None,
+        tol=float(params.tol) if params.early_stopping else 0.0,
     )

@@ -47,7 +47,7 @@ def split_task_rows(
         return train, None
     fraction = params.validation_fraction
     if judges:
-        # At least a row of each class, so that there is a stratified split.
+        # A stratified split needs as many rows as there are classes on both sides.
         n_least = len(classes)
         fraction = max(min(fraction, MOST_JUDGING_ROWS / len(train)), n_least / len(train))
         fraction = min(fraction, 1 - n_least / len(train))

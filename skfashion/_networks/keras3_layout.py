@@ -4,7 +4,6 @@ Keras has no public function from a variable to its path in the file. A file is 
 memory in which each weight is filled with a different number, and the numbers are looked up in it.
 """
 
-import warnings
 from io import BytesIO
 from threading import Lock
 from typing import Any
@@ -13,6 +12,7 @@ from weakref import WeakKeyDictionary
 import h5py
 import numpy as np
 
+from .._messages import warnings_ignored
 from .architecture import Weights
 from .graph import Graph
 from .weight_matching import (
@@ -42,9 +42,8 @@ def to_keras3(body, weights: Weights) -> bytes:
     The HDF5 library ends the process if the disk is full, so it writes to memory.
     """
     file = _KerasFile()
-    with _writing, warnings.catch_warnings():
-        # Keras 3.15 lets NumPy 2.4 complain about its variables' __array__.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    # Keras 3.15 lets NumPy 2.4 complain about its variables' __array__.
+    with _writing, warnings_ignored(DeprecationWarning):
         for variable in body.weights:
             variable.assign(weights[variable.path])
         body.save_weights(file)

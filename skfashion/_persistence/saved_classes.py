@@ -1,7 +1,7 @@
 """The classes with instances in files: a fixed table, by their names in files."""
 
 import types
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -67,13 +67,16 @@ def class_name_of(value: Any) -> str | None:
 def make_dataclass(cls: type, values: dict[str, Any]) -> Any:
     """Return an instance of a dataclass after a check of its fields.
 
+    Fields with a default may be missing: files of earlier versions do not have them.
+
     Raises
     ------
     ValueError
-        If a field is missing, unknown, or not of its type.
+        If another field is missing, or a field is unknown or not of its type.
     """
     hints = get_type_hints(cls, localns=_ANNOTATIONS)
-    for name in values.keys() | {field.name for field in fields(cls)}:
+    required = {field.name for field in fields(cls) if field.default is MISSING}
+    for name in values.keys() | required:
         if name not in hints or name not in values or not _is_of_type(values[name], hints[name]):
             raise ValueError(f"{cls.__name__}.{name} is missing, unknown or of a wrong type")
     return cls(**values)

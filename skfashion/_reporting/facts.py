@@ -60,7 +60,9 @@ def describe_input(part: Any) -> Facts:
         shape = ", ".join(map(str, array_shape(part)))
         facts["X"] = f"(n, {shape}), or flat rows, (n, {part.n_features_in_})"
         if n_channels in _CHANNELS:
-            facts["X of files"] = f"n paths, decoded and resized with resize={part.resize!r}"
+            facts["X of files"] = (
+                f"n paths, decoded and resized with resize={part._fitted_resize!r}"
+            )
     facts["pixels"] = f"{black:g} (black) to {white:g} (white)"
     size = part._fitted_state().body_state.architecture.body_size
     return {**facts, "size in the network": f"{format_value(size)} pixels"}

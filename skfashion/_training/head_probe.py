@@ -1,11 +1,11 @@
 """The output layer that is best on a frozen body: a logistic regression on its features."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
+
+from .._messages import warnings_ignored
 
 # Prior variance of the logits. The inverse strength of the L2 penalty is this variance divided by
 # the number of features. Values from 3 to 30 were equally good on features of VGG16, InceptionV3
@@ -53,9 +53,8 @@ class LinearProbe:
             max_iter=_MOST_ITERATIONS,
             tol=tol or _TOLERANCES[features.dtype.name],
         )
-        with warnings.catch_warnings():
-            # It then starts fine-tuning a little off the optimum.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        # Without convergence, fine-tuning starts a little off the optimum.
+        with warnings_ignored(ConvergenceWarning):
             regression.fit((features - mean) / scale, targets, weights)
         coefficients, intercepts = _of_each_class(regression)
         kernel = coefficients.T / scale[:, None]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from .._networks.architecture import Weights
+from .history import History
 
 
 class EpochHooks:
@@ -14,13 +15,13 @@ class EpochHooks:
     def on_epoch_begin(self) -> None:
         """Run before an epoch."""
 
-    def on_epoch_end(self, record: dict, get_weights: Callable[[], Weights]) -> bool:
+    def on_epoch_end(self, history: History, get_weights: Callable[[], Weights]) -> bool:
         """Run after an epoch; return whether the phase must stop.
 
         Parameters
         ----------
-        record : dict
-            The epoch's entries in the history.
+        history : dict of str to list
+            The values of all epochs of the phase until now.
         get_weights : callable
             ``get_weights() -> dict``: a copy of the network's weights, taken only if needed.
         """

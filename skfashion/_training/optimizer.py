@@ -38,8 +38,9 @@ class DepthOptimizer:
         self._weight_decay = tf.Variable(0.0, dtype=tf.float64) if spec.decays else None
         if spec.decays:
             for optimizer in by_depth.values():
-                # Kernels decay: biases and normalisation have parameters of one axis.
-                optimizer.exclude_from_weight_decay([v for v in variables if len(v.shape) < 2])
+                # Kernels decay. Biases of attention have two axes, one for the heads.
+                kept = [v for v in variables if len(v.shape) < 2 or v.name == "bias"]
+                optimizer.exclude_from_weight_decay(kept)
                 optimizer.weight_decay = self._weight_decay
         self._optimizer.build(variables)
         self._depths = list(by_depth)

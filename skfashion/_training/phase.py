@@ -44,7 +44,7 @@ class PhaseConfig:
     ----------
     freeze_points : tuple of (str or None)
         The freeze point of each epoch of the schedule; never empty.
-    batch_size, optimizer, augmentation, augmentation_views, early_stopping, n_iter_no_change, tol
+    batch_size, optimizer, augmentation
         As the parameters of `TransferClassifier`, parsed.
     momentum : float
         Nesterov's momentum of "sgd".
@@ -52,6 +52,10 @@ class PhaseConfig:
         Rates and their schedule.
     regularization : Regularization
         Regularisation of the training.
+    n_views : int
+        Views of an image that are drawn once where something is frozen; 0 for new ones.
+    patience, tol : int or None, float
+        As for `EarlyStopping`.
     """
 
     freeze_points: tuple[str | None, ...]
@@ -61,22 +65,9 @@ class PhaseConfig:
     learning_rates: LearningRates
     regularization: Regularization
     augmentation: Augmentation
-    augmentation_views: int | None
-    early_stopping: bool
-    n_iter_no_change: int
+    n_views: int
+    patience: int | None
     tol: float
-
-    @property
-    def patience(self) -> int | None:
-        """Epochs without improvement before the phase stops; `None` if weights are not compared."""
-        return self.n_iter_no_change if self.early_stopping else None
-
-    @property
-    def n_views(self) -> int:
-        """Views of an image that are drawn once where something is frozen; 0 for new ones."""
-        if not self.augmentation or self.augmentation_views is None:
-            return 0
-        return self.augmentation_views
 
     @property
     def update_spec(self) -> UpdateSpec:
@@ -211,21 +202,23 @@ class Phase:
                     self._start(trainer, result)
                     for epoch in numbers:
                         hooks.on_epoch_begin()
+                        if epoch != numbers[0]:
+                            started = perf_counter()
                         stream = self.name, self.epochs_before + epoch
                         trainer.seed(self.streams, "random layers", *stream)
                         record = trainer.run_epoch(data.train, self._plan(epoch, stream, data))
                         self._check_loss(record["loss"], np.inf, epoch)
                         if data.validation is not None:
                             record |= trainer.evaluate(data.validation)
-                        now = perf_counter()
-                        record |= {"seconds": now - started, "features": data.storage.in_history}
-                        started, history = now, append_record(history, record)
+                        record["seconds"] = perf_counter() - started
+                        record["features"] = data.storage.in_history
+                        history = append_record(history, record)
                         stops = stopping.update(record, trainer.weights)
                         place = epoch, history, trainer, stopping
                         last = self._keep(*place)
                         if save and not stops and epoch != numbers[-1]:
                             save(self._result(*place))
-                        interrupted = hooks.on_epoch_end(record, trainer.weights)
+                        interrupted = hooks.on_epoch_end(history, trainer.weights)
                         if stops or interrupted:
                             break
                     result = self._end_group(*place, data, numbers[-1])
@@ -301,18 +294,25 @@ class Phase:
         """End the phase with its last whole epoch."""
         if last is None:
             raise
+        self._check_kept(last)
         n_epochs = len(last.history["seconds"])
         kept = f"weights of epoch {n_epochs}"
-        if self.config.early_stopping:
+        if self.config.patience is not None:
             kept = f"best weights of {n_epochs} epochs"
-        elif not all(np.isfinite(values).all() for values in last.weights.values()):
-            self._check_loss(np.nan, np.inf, self.epochs[last.n_epochs - 1])
         warn_user(
             f"Training was interrupted by the user: of {len(self.epochs)} epochs, {n_epochs} were "
             f"complete. The fit ends with the {kept}.",
             ConvergenceWarning,
         )
         return replace(last, interrupted=True, by_user=True)
+
+    def _check_kept(self, last: PhaseResult) -> None:
+        """Check the weights of an interrupted phase, without a pass over the rows."""
+        are_finite = all(np.isfinite(values).all() for values in last.weights.values())
+        loss = 0.0 if are_finite else np.nan
+        if self.config.patience is not None and last.early_stopping is not None:
+            loss = last.early_stopping.best_loss
+        self._check_loss(loss, self._largest_loss, self.epochs[last.n_epochs - 1])
 
     # -- Parts of an epoch -----------------------------------------------------------------
 
@@ -381,8 +381,12 @@ class Phase:
             if trainer.largest_weight <= LARGE_WEIGHT:
                 return
             best_loss = trainer.evaluate(train)["val_loss"]
-        chance = np.log(self.network.architecture.n_classes)
-        self._check_loss(best_loss, DIVERGED_LOSS * chance, epoch)
+        self._check_loss(best_loss, self._largest_loss, epoch)
+
+    @property
+    def _largest_loss(self) -> float:
+        """The loss from which on a phase diverged, a multiple of that of guessing."""
+        return DIVERGED_LOSS * np.log(self.network.architecture.n_classes)
 
     def _check_loss(self, loss, limit, epoch):
         if not loss < limit:

@@ -5,6 +5,7 @@ import hashlib
 import math
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -43,8 +44,9 @@ class IdxFile:
     def find_in(self, folder: Path) -> Path | None:
         """Return the path of the file in a folder, compressed or not; `None` if it is missing."""
         for name in (self.name, f"{self.name}.gz"):
-            if (folder / name).is_file():
-                return folder / name
+            with suppress(PermissionError):
+                if (folder / name).is_file():
+                    return folder / name
         return None
 
     def read(self, path: Path) -> np.ndarray:

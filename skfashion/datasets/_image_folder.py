@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import validate_params
 from .._data.image_files import check_image_headers, is_url
 from .._messages import unknown_name_message, warn_user
 
-# Endings that every build of Pillow reads. AVIF needs a newer Pillow than the extra asks for.
+# Endings of the formats that are read.
 IMAGE_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2"),
     *(".pbm", ".pgm", ".pnm", ".ppm"),
@@ -161,8 +161,14 @@ def find_labelled_images(
                 images.append((path, name))
             else:
                 other_files.append(path)
-    if not images:
+    if not images and (categories is None or _has_images(root, endings)):
         raise ValueError(_no_images_message(root, endings, other_files))
+    empty = sorted(set(chosen).difference(name for _, name in images))
+    if empty and categories is not None:
+        raise ValueError(
+            f"categories names subfolders of {str(root)!r} that have no images: {empty}. Leave "
+            "them out, or name the endings of their images as extensions=[...]."
+        )
     # The order of characters does not depend on the system's separator then.
     images.sort(key=lambda image: image[0].as_posix())
     labels = [name for _, name in images]
@@ -171,7 +177,12 @@ def find_labelled_images(
             f"container_path={str(root)!r} has images in one subfolder only, {labels[0]!r}, and a "
             f"classifier needs two classes. {_REMEDY}"
         )
-    _check_subfolders(root, set(labels), chosen, named=categories is not None)
+    if empty:
+        warn_user(
+            f"Subfolders of {str(root)!r} have no images, so they are not classes: {empty}. Name "
+            "the subfolders to load as categories=[...], or the endings as extensions=[...], or "
+            "remove the empty ones."
+        )
     return np.array([str(path) for path, _ in images]), np.array(labels)
 
 
@@ -270,13 +281,18 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _no_images_message(root: Path, endings: tuple[str, ...], other_files: list[Path]) -> str:
-    looked_for = ", ".join(endings)
-    if any(
+def _has_images(root: Path, endings: tuple[str, ...]) -> bool:
+    """Return whether there are images in a folder itself, besides its subfolders."""
+    return any(
         path.name.lower().endswith(endings)
         for path in root.iterdir()
         if not _is_hidden(path.name) and path.is_file()
-    ):
+    )
+
+
+def _no_images_message(root: Path, endings: tuple[str, ...], other_files: list[Path]) -> str:
+    looked_for = ", ".join(endings)
+    if _has_images(root, endings):
         return (
             f"container_path={str(root)!r} has images, but the subfolders to load have none, and "
             "the class of an image is its subfolder. Put each class into a subfolder, or build "
@@ -293,21 +309,6 @@ def _no_images_message(root: Path, endings: tuple[str, ...], other_files: list[P
         f"container_path={str(root)!r} has no images in subfolders: no name ends in "
         f"{looked_for}. {others}"
     )
-
-
-def _check_subfolders(root: Path, classes: set[str], chosen: list[str], named: bool) -> None:
-    """Report subfolders without images."""
-    if empty := [name for name in chosen if name not in classes]:
-        if named:
-            raise ValueError(
-                f"categories names subfolders of {str(root)!r} that have no images: {empty}. Leave "
-                "them out, or name the endings of their images as extensions=[...]."
-            )
-        warn_user(
-            f"Subfolders of {str(root)!r} have no images, so they are not classes: {empty}. Name "
-            "the subfolders to load as categories=[...], or the endings as extensions=[...], or "
-            "remove the empty ones."
-        )
 
 
 def _describe(root: Path, counts: Counter) -> str:

@@ -104,7 +104,7 @@ def grad_cam(
 
 def images_of(classifier: TransferClassifier, X: ArrayLike) -> LazyImages:
     """Return the images in `X` as inputs of a fitted classifier's network."""
-    rows, _ = check_rows(classifier, X, classifier.image_shape_)
+    rows, _ = check_rows(classifier, X, classifier._fitted.image_format)
     return classifier._fitted.images(rows)
 
 

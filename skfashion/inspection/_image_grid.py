@@ -203,7 +203,7 @@ class ImageGridDisplay:
             image_shape=flat_image_shape(X, classifier.image_shape_),
             # A pipeline may scale pixels before the classifier gets them.
             pixel_range=None if changes_images(estimator, fitted=True) else classifier.pixel_range_,
-            resize=classifier.resize,
+            resize=classifier._fitted_resize,
             n_images=n_images,
             class_names=class_names,
             left_out=describe_left_out(len(labels) - len(rows), classifier._fitted.split),

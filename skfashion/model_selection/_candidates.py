@@ -9,12 +9,11 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from .._backbones.body_end import end_body_at
-from .._backbones.freeze_points import choose_freeze_until
+from .._backbones.freeze_points import choose_freeze_until, has_kept_weights
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 from .._data.class_split import ClassSplit, split_classes
-from .._data.image_input import shape_in_first_fit
-from .._data.image_list import images_to_decode
+from .._data.image_input import decoded_shape_in_first_fit, shape_of_files
 from .._data.image_shapes import as_rows, complete_shape, find_image_shape
 from .._estimators.defaults import FEW_ROWS, FitSettings
 from .._estimators.find_classifier import changes_images, find_classifier, fitted_classifier
@@ -89,8 +88,9 @@ class SearchData:
             shape = _shape_as_in(self.best, classifier)
         if shape is not None or self.X is None:
             return shape
-        if images_to_decode(self.X) is not None:
-            return shape_in_first_fit(classifier)
+        decoded = decoded_shape_in_first_fit(classifier, self.X)
+        if decoded is not None:
+            return decoded
         rows, shape = as_rows(self.X, classifier.image_shape)
         return find_image_shape(shape, np.shape(rows)[1], classifier.image_shape)
 
@@ -113,8 +113,8 @@ def _shape_as_in(
         return complete_shape(classifier.image_shape)
     if fitted.image_shape is not None:
         return None
-    shape, other = fitted.image_shape_, shape_in_first_fit(classifier)
-    if shape in (other, shape_in_first_fit(fitted)):
+    shape, other = fitted.image_shape_, shape_of_files(classifier)
+    if shape in (other, shape_of_files(fitted)):
         # Images were decoded, or are arrays of the shape that decoded images have. Only flattened
         # features have different numbers of parameters in these cases.
         averages = get_backbone(classifier.backbone).pooling != "flatten"
@@ -208,4 +208,5 @@ def depends_on_rows(settings: Sequence[FitSettings]) -> bool:
 def resolve_freeze_until(classifier: TransferClassifier, settings: FitSettings) -> str | int | None:
     """Return `freeze_until` of a classifier, with "auto" resolved by the settings of its fit."""
     backbone = _end_body(settings.whole_backbone(classifier), settings.body_until)
-    return choose_freeze_until(classifier, backbone, classifier.pretrain_classes is not None)
+    kept_weights = has_kept_weights(classifier, classifier.pretrain_classes is not None)
+    return choose_freeze_until(classifier, backbone, kept_weights)

@@ -9,6 +9,7 @@ from .._backbones.freeze_points import resolve_freeze_point, resolve_layers
 from .._backbones.registry import get_backbone
 from .._backbones.spec import check_weights
 from .._cache.memory import open_store
+from .._data.image_input import decoded_shape_in_first_fit
 from .._data.pixel_range import check_pixel_range
 from .._estimators.backbone_features import BackboneFeatures
 from .._estimators.find_classifier import iterate_parts
@@ -54,7 +55,7 @@ def invalid_reason(
             if hasattr(part, "_parameter_constraints"):
                 part._validate_params()
             if isinstance(part, BackboneFeatures):
-                _check_features(part)
+                _check_features(part, data)
             elif isinstance(part, TransferClassifier):
                 _check_classifier(part, data)
         folds.check(candidate, data)
@@ -88,12 +89,13 @@ def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
         )
 
 
-def _check_features(features: BackboneFeatures) -> None:
+def _check_features(features: BackboneFeatures, data: SearchData) -> None:
     """Run the checks that `BackboneFeatures.fit` makes before it loads weights."""
     backbone = get_backbone(features.backbone)
     check_weights(features.weights, backbone)
     open_store(features.memory, features.memory_limit)
     check_pixel_range(features.pixel_range)
+    decoded_shape_in_first_fit(features, data.X)
     shape = backbone.min_size, backbone.min_size, backbone.channels or 1
     architecture = BodyArchitecture(backbone, shape, features.input_size, "float32")
     layers = resolve_layers(backbone, features.layer)

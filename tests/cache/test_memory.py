@@ -170,6 +170,14 @@ def test_any_number_that_matters_is_in_the_key(make, fashion, tmp_path):
     totals = counts(tmp_path)
     assert totals["pretrainings_found"] == 0
     assert totals["pretrainings_computed"] == 15
+    # These numbers only matter with early stopping, or where something is frozen.
+    for number, change in enumerate(({"tol": 0.1}, {"n_iter_no_change": 2}), 1):
+        make(**{**only, **change}, memory=tmp_path).fit(X, y)
+        assert counts(tmp_path)["pretrainings_found"] == number
+    augmented = {**only, "augmentation": "shift", "memory": tmp_path}
+    make(**augmented).fit(X, y)
+    make(**augmented, augmentation_views=2).fit(X, y)
+    assert counts(tmp_path)["pretrainings_computed"] == 16
 
 
 def test_what_concerns_the_target_task_alone_is_not(make, fashion, tmp_path):

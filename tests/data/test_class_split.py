@@ -127,17 +127,22 @@ def test_validation_labels_must_be_known():
 
 
 def test_further_calls_have_the_same_classes():
-    assert SPLIT.continued(np.array([0, 4]), [1, 0]) is SPLIT
-    assert SPLIT.continued(Y, all_classes=True) is SPLIT
+    source = SPLIT.source.tolist()
+    assert SPLIT.continued(np.array([0, 4]), source, [1, 0]) is SPLIT
+    assert SPLIT.continued(Y, source, all_classes=True) is SPLIT
+    # Without source rows, training may continue without the source classes.
+    assert SPLIT.continued(np.array([0, 1]), all_classes=True) is SPLIT
     # With target classes, other labels are ignored, whenever they come.
-    assert SPLIT.continued(np.array([0, 5]), [1, 0]).ignored.tolist() == [*SPLIT.ignored, 5]
-    for y, target, all_classes in (
-        (np.array([0, 5]), None, False),
-        (np.array([0, 4]), None, True),
-        (Y, [0, 2], False),
+    assert SPLIT.continued(np.array([0, 5]), source, [1, 0]).ignored.tolist() == [*SPLIT.ignored, 5]
+    for y, pretrain, target, all_classes in (
+        (np.array([0, 5]), source, None, False),
+        (np.array([0, 4]), source, None, True),
+        (Y, source, [0, 2], False),
+        (Y, None, None, False),
+        (Y, [0, source[0]], None, False),
     ):
         with pytest.raises(ValueError, match=r"classes of the first fit, \[0, 1\], but"):
-            SPLIT.continued(y, target, all_classes)
+            SPLIT.continued(y, pretrain, target, all_classes)
 
 
 def test_labels_are_encoded_by_their_index():

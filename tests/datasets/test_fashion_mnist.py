@@ -181,6 +181,21 @@ def test_the_home_folder_need_not_be_writable(published, tmp_path, monkeypatch):
     assert len(fetch_fashion_mnist("test", data_home=home, download_if_missing=False).data) == 20
 
 
+def test_a_folder_without_permission_is_passed_over(published, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    fetch_fashion_mnist("test", data_home=home)
+    is_file = Path.is_file
+
+    def refuse(path):
+        if tmp_path / "sklearn" in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    # Root may read any folder.
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert len(fetch_fashion_mnist("test", data_home=home, download_if_missing=False).data) == 20
+
+
 def test_the_data_home_is_that_of_scikit_learn(published, tmp_path, monkeypatch):
     monkeypatch.delenv("SCIKIT_LEARN_DATA")
     monkeypatch.setenv("HOME", str(tmp_path))

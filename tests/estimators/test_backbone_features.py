@@ -104,7 +104,7 @@ def test_range_of_pixels_and_shape_are_learned(fashion):
 def test_copies(fashion):
     X, _ = fashion
     features = BackboneFeatures(layer="conv1", random_state=0).fit(X)
-    assert set(features._weights) == {"conv1/kernel", "conv1/bias"}
+    assert set(features._fitted.weights) == {"conv1/kernel", "conv1/bias"}
     copies = [clone(features).fit(X), pickle.loads(pickle.dumps(features))]
     for copy in copies:
         assert_array_equal(copy.transform(X[:9]), features.transform(X[:9]))

@@ -231,6 +231,10 @@ def test_errors_name_validation_data(make):
         ({"y": [0, np.nan, 1, 0, 1, 2]}, "y contains NaN"),
         ({"y": ["a", "b", None, "a", "b", "c"]}, r"y has no label in row 2: None\. Leave out"),
         ({"y": pd.Series([*"abcab", pd.NA], dtype="string")}, "y has no label in row 5: <NA>"),
+        (
+            {"y": np.array(["2026-01-01", "NaT"] * 3, "M8[D]")},
+            r"y has no label in row 1: np\.datetime64\('NaT'",
+        ),
         ({"y": LABELS[1:]}, "X and y must have the same length, got 6 and 5 rows"),
         ({"X": None}, "^X: "),
         ({"sample_weight": [1e308] * 6}, "largest sample_weight"),

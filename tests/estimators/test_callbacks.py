@@ -6,6 +6,7 @@ from numpy.testing import assert_array_equal
 from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 
+from skfashion import load
 from skfashion.model_selection import ClassSplitCV
 from tests.class_split import GTE5
 
@@ -76,6 +77,23 @@ def test_a_callback_can_stop_a_phase(make, fashion):
     clf.set_callbacks(StopAfterFirst()).fit(*fashion)
     assert clf.n_iter_ == 1
     assert len(clf.pretrain_history_["loss"]) == 1
+
+
+@pytest.mark.filterwarnings("ignore:skfashion.save leaves out")
+def test_the_estimator_of_an_epoch_can_be_saved_and_shown(make, fashion, tmp_path):
+    class SaveEpochs(FitCallback):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+            if fitted_estimator is not None:
+                assert "fine-tuning" in fitted_estimator._repr_html_()
+                fitted_estimator.save(tmp_path / "epoch.skf")
+
+    clf = make(pretrain_classes=GTE5, epochs=2).set_callbacks(SaveEpochs())
+    for hidden_units in (3, 5):
+        clf.set_params(hidden_units=hidden_units).fit(*fashion)
+        saved = load(tmp_path / "epoch.skf")
+        assert_array_equal(saved.predict_proba(fashion[0]), clf.predict_proba(fashion[0]))
+        assert saved.history_ == clf.history_
+        assert saved.hidden_units_ == hidden_units
 
 
 def test_callbacks_change_no_bit(make, fashion):

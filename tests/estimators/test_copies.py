@@ -7,9 +7,11 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from skfashion import load
 from tests.class_split import GTE5
 
 
@@ -72,6 +74,21 @@ def test_set_params_affects_the_next_fit_only(make, fashion):
     assert_array_equal(clf.predict_proba(X), before)
     assert clf.score(X, y) == np.mean(clf.predict(X[y < 5]) == y[y < 5])
     assert clf.fit(X, y).predict_proba(X).shape == (200, 8)
+
+
+@pytest.mark.parametrize("changes", [{"resize": "pad"}, {"reduced_decoding": False}])
+def test_set_params_does_not_change_how_files_are_decoded(make, tmp_path, changes):
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / f"{number}.jpg" for number in range(10)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (200, 300), np.uint8)).save(path)
+    clf = make(image_shape=(14, 14)).fit(paths, np.arange(10) % 2)
+    before = clf.predict_proba(paths)
+    clf.set_params(**changes)
+    assert_array_equal(clf.predict_proba(paths), before)
+    clf.save(tmp_path / "model.skf")
+    assert_array_equal(load(tmp_path / "model.skf").predict_proba(paths), before)
+    assert not np.array_equal(clf.fit(paths, np.arange(10) % 2).predict_proba(paths), before)
 
 
 def test_second_fit_starts_anew(make, fashion, lt5):

@@ -38,7 +38,7 @@ def test_a_list_of_one_is_that_layer(fashion):
 def test_only_weights_of_the_deepest_layer_are_kept(fashion):
     X = fashion[0][:9]
     features = BackboneFeatures(layer=["rescale", "conv1"], random_state=0).fit(X)
-    assert set(features._weights) == {"conv1/kernel", "conv1/bias"}
+    assert set(features._fitted.weights) == {"conv1/kernel", "conv1/bias"}
 
 
 def with_relu(images):

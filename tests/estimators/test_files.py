@@ -132,7 +132,44 @@ def test_resize_is_a_parameter(tmp_path, resize):
         BackboneFeatures(resize="fit").fit([tmp_path / "wide.png"])
 
 
+def test_pillow_images_of_one_size_are_not_resized():
+    features = BackboneFeatures(layer=1, random_state=0).fit(images())
+    assert features.image_shape_ == (28, 28, 1)
+    assert np.array_equal(features.transform(images()), features.transform(FASHION))
+
+
+def test_arrays_of_one_size_get_the_given_shape_as_others_do():
+    arrays = [np.asarray(image.resize((40, 30))) for image in images()[:5]]
+    features = BackboneFeatures(image_shape=(16, 16), layer=1, random_state=0).fit(arrays)
+    assert features.image_shape_ == (16, 16, 1)
+    others = [*arrays, FASHION[0]]
+    assert np.array_equal(features.transform(others)[:5], features.transform(arrays))
+    # An array is not resized.
+    with pytest.raises(ValueError, match="is not the shape of the images in X"):
+        features.fit(np.stack(arrays))
+
+
+def test_padding_is_black_in_dark_ink_too(tmp_path):
+    page = np.full((4, 16), 255, np.uint8)
+    Image.fromarray(page).save(tmp_path / "page.png")
+    Image.fromarray(255 - page).save(tmp_path / "night.png")
+    params = {"image_shape": (16, 16), "resize": "pad", "layer": 1, "pooling": "flatten"}
+    ink = BackboneFeatures(pixel_range=(255, 0), random_state=0, **params)
+    plain = BackboneFeatures(random_state=0, **params)
+    page_only = ink.fit_transform([tmp_path / "page.png"])
+    assert np.array_equal(page_only, plain.fit_transform([tmp_path / "night.png"]))
+    assert np.array_equal(page_only, ink.transform([tmp_path / "page.png"]))
+
+
 # -- Pixel range -------------------------------------------------------------------------------
+
+
+def test_pillow_images_have_one_range_in_fit_and_predict():
+    dark = [Image.fromarray(image // 16) for image in FASHION]
+    with pytest.raises(ValueError, match=r"pixel_range=\(0.0, 16.0\), but images that are decoded"):
+        TransferClassifier(pixel_range=(0, 16), **SMALL).fit(dark, LABELS)
+    features = BackboneFeatures(layer=1, random_state=0).fit(dark)
+    assert np.array_equal(features.transform(dark), features.transform(FASHION // 16))
 
 
 def test_files_are_0_to_255_whatever_arrays_fit_had(paths):

@@ -115,6 +115,23 @@ class InterruptIn(FitCallback):
             signal.raise_signal(signal.SIGINT)
 
 
+def test_a_diverged_fit_with_early_stopping_is_not_kept(make, small):
+    X, y = small
+    clf = make(epochs=4, learning_rate=1e4, early_stopping=True)
+    with pytest.raises(ValueError, match="Training diverged"):
+        clf.set_callbacks(InterruptIn(3)).fit(X, y, X_val=X, y_val=y)
+    assert not hasattr(clf, "classes_")
+
+
+def test_a_function_with_an_estimator_as_argument_is_no_meta_estimator(make, small, assert_same):
+    def fit_beside(baseline, clf):
+        return clf.fit(*small)
+
+    with pytest.warns(ConvergenceWarning, match=KEPT.format(3, 1)):
+        kept = fit_beside(make(), make(epochs=3).set_callbacks(InterruptIn(2)))
+    assert_same(kept, make(epochs=1).fit(*small), small[0])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("learning_rate", "keeps_probe"), [(0.003, False), (10.0, True)])
 def test_a_probe_competes_with_the_last_whole_epoch(

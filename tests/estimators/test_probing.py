@@ -258,7 +258,7 @@ def test_too_few_rows_to_judge_leave_the_probe(probed, lt5, expected_proba):
     assert_allclose(clf.predict_proba(X[rows]), expected_proba(X[rows], y[rows]), atol=ATOL)
 
 
-def test_every_class_has_a_row_that_judges(probed, lt5):
+def test_as_many_rows_judge_as_there_are_classes(probed, lt5):
     clf = probed(freeze_until=None, validation_fraction=0.01).fit(*lt5)
     assert len(clf.history_["val_loss"]) == clf.n_iter_ > 0
 

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from tests.class_split import GTE5
+from tests.residual import RESIDUAL
 
 
 def test_warm_start_goes_on_without_pretraining(make, fashion, weights_of):
@@ -23,14 +24,17 @@ def test_warm_start_goes_on_without_pretraining(make, fashion, weights_of):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("backbone", "change", "message"),
     [
-        ({"hidden_units": 7}, "network of the first fit"),
-        ({"input_size": 12}, "network of the first fit"),
+        ("small_cnn", {"hidden_units": 7}, "network of the first fit"),
+        ("small_cnn", {"input_size": 12}, "network of the first fit"),
+        # Its weights fit images of any size.
+        (RESIDUAL, {"input_size": 28}, "network of the first fit"),
+        ("small_cnn", {"image_shape": (7, 28)}, r"image shape of the first fit, \(14, 14, 1\)"),
     ],
 )
-def test_warm_start_keeps_the_network(make, lt5, change, message):
-    clf = make(warm_start=True).fit(*lt5)
+def test_warm_start_keeps_the_network(make, lt5, backbone, change, message):
+    clf = make(backbone=backbone, warm_start=True).fit(*lt5)
     before = clf.predict_proba(lt5[0])
     with pytest.raises(ValueError, match=message):
         clf.set_params(**change).fit(*lt5)
@@ -46,6 +50,15 @@ def test_warm_start_keeps_classes_and_shape(make, fashion, lt5):
     clf.set_params(target_classes=None)
     with pytest.raises(ValueError, match=r"shape \(13, 14, 1\), but .* fitted on .* \(14, 14, 1\)"):
         clf.fit(lt5[0][:, 1:], lt5[1])
+
+
+@pytest.mark.parametrize("change", [None, "body.weights.h5"])
+def test_a_further_fit_resolves_auto_as_the_first_one_did(make, lt5, body_path, change):
+    first = body_path if change is None else None
+    clf = make(weights=first, head_init="random", warm_start=True).fit(*lt5)
+    point = clf.freeze_point_
+    assert point == (None if first is None else "features")
+    assert clf.set_params(weights=change).fit(*lt5).freeze_point_ == point
 
 
 def test_partial_fit_equals_fit(make, fashion):
@@ -115,6 +128,13 @@ def test_warm_start_may_change_dtype(make, fashion):
     clf.set_params(dtype="float64").fit(*fashion)
     assert clf.predict_proba(fashion[0]).dtype == np.float64
     assert clf.n_iter_ == 4
+
+
+def test_the_summary_of_a_further_fit_without_validation_has_no_nan(make, lt5, fashion_test):
+    X_test, y_test = fashion_test
+    clf = make(warm_start=True).fit(*lt5, X_val=X_test[y_test < 5], y_val=y_test[y_test < 5])
+    assert "validation accuracy" in clf._repr_html_()
+    assert "validation accuracy" not in clf.fit(*lt5)._repr_html_()
 
 
 def test_history_stays_in_step_when_rows_are_watched_later(make, lt5, fashion_test):

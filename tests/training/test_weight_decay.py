@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skfashion import Recipe, TransferClassifier
+from skfashion import Backbone, Recipe, TransferClassifier
 from skfashion._training.learning_rates import LearningRates
 from skfashion._training.optimizer import DepthOptimizer
 from skfashion._training.trainer_spec import UpdateSpec
@@ -31,8 +31,7 @@ def lt5(lt5):
     return X[:, 3:11, 3:11], y
 
 
-# FTRL's weights are a function of its state: it overwrites what decayed.
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS - {"ftrl"}))
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 def test_kernels_lose_a_share(make, lt5, weights_of, optimizer):
     def fit(decay, **params):
         recipe = Recipe(weight_decay=decay)
@@ -48,6 +47,25 @@ def test_kernels_lose_a_share(make, lt5, weights_of, optimizer):
         if optimizer == "adafactor":
             bound += share * np.abs(plain[path] - weight)
         assert (np.abs(plain[path] - decaying[path] - lost) <= bound).all(), path
+
+
+def test_biases_of_attention_do_not_decay(lt5):
+    # They have an axis for the heads.
+    def build(images):
+        x = keras.layers.Reshape((4, 16))(keras.layers.Flatten()(images))
+        attention = keras.layers.MultiHeadAttention(2, 3, use_bias=True, name="attention")
+        return keras.layers.Activation("linear", name="tokens")(attention(x, x))
+
+    backbone = Backbone("attention", build, stages=("tokens",), min_size=8, default_size=11)
+    params = {**ONE_STEP, "layer_decay": None, "backbone": backbone, "random_state": 0}
+    fits = (
+        TransferClassifier(recipe=Recipe(weight_decay=decay), **params).fit(*lt5)
+        for decay in (0.0, 0.5)
+    )
+    plain, decaying = (clf._fitted.weights for clf in fits)
+    for path, weight in plain.items():
+        decays = path.endswith("kernel")
+        assert np.array_equal(weight, decaying[path]) is not decays, path
 
 
 def test_many_steps_by_depth_are_those_of_adamw():

@@ -150,7 +150,7 @@ def test_that_a_map_was_read_is_seen_once_it_is_another(make, fashion, tmp_path)
     assert len(np.unique(expected, axis=0)) > 1
     for path in tmp_path.rglob("*.features"):
         remove_unit(path)
-    body, sharing = get_body(fitted._feature_spec[0]), fitted._sharing
+    body, sharing = get_body(fitted._fitted.architecture), fitted._sharing
     tables = OutputTables(body, sharing.hashes, sharing.store)
     maps = tables.of_layer(Output(body.output_at("pooled"), "flatten")).rows
     rows = np.ones((60, *maps.shape), "float32")
@@ -321,7 +321,7 @@ def test_copies_share_and_a_loaded_estimator_does_not(fashion, tmp_path):
     loaded = load(tmp_path / "features.skf")
     assert_array_equal(loaded.transform(X), expected)
     assert counts(tmp_path) == (40, 40)
-    assert set(loaded._weights) == {"conv1/kernel", "conv1/bias"}
+    assert set(loaded._fitted.weights) == {"conv1/kernel", "conv1/bias"}
     fitted.set_params(memory=None)
     fitted.transform(X)
     assert counts(tmp_path) == (80, 40)
