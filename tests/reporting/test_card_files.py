@@ -1,5 +1,7 @@
 """The object of a model card: its files, its sections, and its look in notebooks."""
 
+import os
+
 import pytest
 
 from skfashion import ModelCard
@@ -31,6 +33,40 @@ def test_a_failure_leaves_the_old_page(tmp_path):
         card.save(tmp_path / "card.md")
     assert (tmp_path / "card.md").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["card.md", "card_a.png"]
+
+
+@pytest.mark.parametrize("large", ["page", "picture"])
+def test_a_full_disk_leaves_the_old_files(tmp_path, limit_files, large):
+    """Few bytes are written by the last flush, after the other file was complete."""
+    old = {"card.md": "old page", "card_a.png": "old picture"}
+    for name, content in old.items():
+        (tmp_path / name).write_text(content)
+    page, picture = ("x" * 2000, b"png") if large == "page" else ("x", b"png" * 700)
+    card = ModelCard("New", {"A": page}, {"a.png": picture})
+    limit_files(1000)
+    file = {"page": r"card\.md", "picture": r"card_a\.png"}[large]
+    message = rf"path='.*{file}' could not be written: File too large\. The file takes 2,\d+ bytes"
+    with pytest.raises(OSError, match=message):
+        card.save(tmp_path / "card.md")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == old
+
+
+def test_a_name_may_be_bytes_that_are_no_text(tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff.md")
+    ModelCard("A", {"B": "![b](b.png)"}, {"b.png": b"png"}).save(path)
+    assert Page(path.read_text()).pictures == ["%FF_b.png"]
+    names = {os.fsencode(each.name) for each in tmp_path.iterdir()}
+    assert names == {b"\xff.md", b"\xff_b.png"}
+
+
+def test_a_link_in_a_label_stays_text(hostile, tmp_path):
+    clf, X, labels = hostile
+    card = clf.card(X, labels)
+    shown = [row[0] for row in Page(str(card)).table("label")]
+    assert any("](confusion_matrix.png)" in label for label in shown)
+    card.save(tmp_path / "card.md")
+    for text in ((tmp_path / "card.md").read_text(), card._repr_markdown_()):
+        assert [row[0] for row in Page(text).table("label")] == shown
 
 
 def test_folders_are_named_in_errors(tmp_path):
