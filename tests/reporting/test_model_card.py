@@ -216,6 +216,26 @@ def test_labels_of_any_type(labels, images, make):
     assert_array_equal([eval(each, namespace) for each in shown], clf.classes_)
 
 
+@pytest.mark.parametrize("kind", [float, bool, "u1"])
+def test_labels_of_another_type_have_the_names_of_the_classes(images, make, kind):
+    X, y = images
+    y = y % 2
+    clf = make(epochs=1).fit(X, y)
+    for names in (None, ["even", "odd"], {0: "even"}):
+        expected = str(clf.card(X, y, class_names=names))
+        assert str(clf.card(X, y.astype(kind), class_names=names)) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "names"), [(12, ["0", "1", "12"]), (2**40, ["0.0", "1.0", "1099511627776.0"])]
+)
+def test_a_label_of_another_type_may_be_no_class(images, make, label, names):
+    X, y = images
+    clf = make(epochs=1).fit(X, (y % 2).astype("u1"))
+    page = Page(str(clf.card(X, np.where(y == 5, float(label), y % 2))))
+    assert [row[0] for row in page.table("class", "precision")] == names
+
+
 def test_classes_that_the_model_does_not_know_are_named(hostile):
     clf, X, labels = hostile
     text = clf.card(X, np.where(labels == "accuracy", "*new*", labels)).sections["Evaluation"]
