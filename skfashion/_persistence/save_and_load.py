@@ -47,7 +47,8 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     TypeError
         If it is not an estimator, or has a value of a type that files cannot hold.
     ValueError
-        If a parameter has an invalid value for `fit`.
+        If a parameter has an invalid value for `fit`, or lists and histories are too long for a
+        file.
     ModuleNotFoundError
         If it is a pipeline, a search or another estimator of scikit-learn, and skops is missing.
     FileNotFoundError
