@@ -150,9 +150,11 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
         raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file that save wrote.")
     if not path.is_file():
         raise FileNotFoundError(f"path={str(path)!r}: there is no such file.")
+    version = None
     try:
         document, arrays = read_document(path)
         _check_format(document)
+        version = document.get("version")
         reader = Reader(arrays, backbones)
         if "estimator" in document:
             estimator = reader.decode(document["estimator"])
@@ -163,7 +165,8 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
             raise ValueError("it holds no estimator")
         names = _strings_in(estimator.get_params()) if backbones else set()
     except _DECODE_ERRORS as error:
-        raise ValueError(f"path={str(path)!r} cannot be loaded: {_in_one_line(error)}") from error
+        cause = f"{_in_one_line(error)}{_describe_writer(version)}"
+        raise ValueError(f"path={str(path)!r} cannot be loaded: {cause}") from error
     for backbone in backbones:
         if backbone.name in names:
             keep_unregistered(backbone)
@@ -179,6 +182,16 @@ def _check_format(document: Any) -> None:
             f"{document.get('version')}, and skfashion {__version__} reads format {FORMAT}. Load "
             "it with that version."
         )
+
+
+def _describe_writer(version: Any) -> str:
+    """Return a sentence on the version that wrote a file, if it is another one."""
+    if not isinstance(version, str) or version == __version__:
+        return ""
+    return (
+        f". skfashion {shorten(version, _MOST_CHARACTERS)} wrote it, and this is skfashion "
+        f"{__version__}. If the versions are the cause, load it with the one that wrote it."
+    )
 
 
 def _strings_in(value: Any) -> set[str]:
