@@ -6,6 +6,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from ._home_folder import expand_home
+
 UNFINISHED = ".unfinished"
 
 
@@ -24,7 +26,7 @@ def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
         If files cannot be written to the folder.
     """
     # A link is followed; otherwise it would be replaced.
-    path = Path(path).expanduser().resolve()
+    path = expand_home(path).resolve()
     folder, given = path.parent, f"{parameter}={str(path)!r}"
     if not folder.is_dir():
         raise FileNotFoundError(f"{given}: there is no folder {str(folder)!r}. Make it first.")

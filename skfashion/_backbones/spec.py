@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import cloudpickle
 from sklearn.base import clone
 
+from .._home_folder import expand_home
 from .._messages import suggest, unknown_name_message
 from .recipe import Recipe
 
@@ -287,7 +287,7 @@ def check_weights(weights, backbone: Backbone) -> None:
     """
     if weights == "imagenet":
         require_official_weights(backbone)
-    elif weights is not None and not (path := Path(weights).expanduser()).is_file():
+    elif weights is not None and not (path := expand_home(weights)).is_file():
         guess = suggest(weights, ["imagenet"], cutoff=0.7)
         raise FileNotFoundError(
             f"weights={str(path)!r}: there is no such file.{guess} Give the path of a file of the "

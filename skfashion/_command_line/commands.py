@@ -6,7 +6,6 @@ import warnings
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._atomic_files import resolve_output
 from .._data.image_files import check_image_headers, describe_fault, import_pillow
 from .._estimators.transfer_classifier import TransferClassifier
+from .._home_folder import expand_home
 from .._persistence.save_and_load import load, save
 from ..datasets import load_image_folder
 from ..datasets._image_folder import find_labelled_images
@@ -114,7 +114,7 @@ def _check_report(path: str | None, model: str) -> None:
     """Check that a report can be written, and does not replace the model."""
     if path is None:
         return
-    if resolve_output(path, "--report") == Path(model).expanduser().resolve():
+    if resolve_output(path, "--report") == expand_home(model).resolve():
         raise ValueError(f"--report={path} is the file of the model. Name another file.")
     check_matplotlib_support("--report")
 

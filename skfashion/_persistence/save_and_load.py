@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -13,6 +12,7 @@ from sklearn.utils._param_validation import validate_params
 from .._atomic_files import resolve_output
 from .._backbones.registry import keep_unregistered
 from .._backbones.spec import Backbone
+from .._home_folder import expand_home
 from .._version import __version__
 from .file_format import FORMAT, read_document, write_document
 from .saved_classes import class_name_of
@@ -145,7 +145,7 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
     for backbone in backbones:
         if not isinstance(backbone, Backbone):
             raise TypeError(f"backbones must be a list of Backbone, got {backbone!r} in it.")
-    path = Path(path).expanduser()
+    path = expand_home(path)
     if path.is_dir():
         raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file that save wrote.")
     if not path.is_file():

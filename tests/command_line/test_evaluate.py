@@ -205,12 +205,14 @@ def test_subfolders_of_other_names_are_an_error(run, model, tmp_path):
     assert "the subfolders are one, two. Name the subfolders after the classes." in errors[0]
 
 
-def test_a_report_does_not_replace_the_model(run, model, photos):
-    content = Path(model).read_bytes()
-    code, lines, errors = run("evaluate", model, photos, "--report", model)
+@pytest.mark.parametrize("name", ["model.skf", "~model.skf"])
+def test_a_report_does_not_replace_the_model(run, model, photos, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(model, name)
+    code, lines, errors = run("evaluate", name, photos, "--report", name)
     assert (code, lines, len(errors)) == (1, [], 1)
     assert "is the file of the model. Name another file." in errors[0]
-    assert Path(model).read_bytes() == content
+    assert Path(name).read_bytes() == Path(model).read_bytes()
 
 
 def test_a_bad_file_is_an_error_that_names_it(run, model, tmp_path):
