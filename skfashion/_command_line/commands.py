@@ -53,7 +53,8 @@ def run_fit(options: Namespace) -> int:
         if out.exists():
             raise KeyboardInterrupt(f"{options.out} stays as it was.")
         save(clf, out)
-        raise KeyboardInterrupt(f"{options.out} has the weights of the last whole epoch.")
+        kept = "linear probe" if clf.kept_probe_ else "weights of the last whole epoch"
+        raise KeyboardInterrupt(f"{options.out} has the {kept}.")
     save(clf, out)
     if len(test):
         evaluation = evaluate_files(clf, X[test], y[test])

@@ -309,7 +309,7 @@ class Phase:
             self._check_loss(np.nan, np.inf, self.epochs[last.n_epochs - 1])
         warn_user(
             f"Training was interrupted by the user: of {len(self.epochs)} epochs, {n_epochs} were "
-            f"complete. The fit ends with the {kept}.",
+            f"complete. Training ends with the {kept}.",
             ConvergenceWarning,
         )
         return replace(last, interrupted=True, by_user=True)
