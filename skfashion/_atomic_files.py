@@ -1,9 +1,12 @@
 """Files that appear when they are complete: an interrupted write leaves the old file, or none."""
 
 import os
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from ._home_folder import expand_home
 
 UNFINISHED = ".unfinished"
 
@@ -23,7 +26,7 @@ def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
         If files cannot be written to the folder.
     """
     # A link is followed; otherwise it would be replaced.
-    path = Path(path).expanduser().resolve()
+    path = expand_home(path).resolve()
     folder, given = path.parent, f"{parameter}={str(path)!r}"
     if not folder.is_dir():
         raise FileNotFoundError(f"{given}: there is no folder {str(folder)!r}. Make it first.")
@@ -50,21 +53,35 @@ def open_to_write(path: Path):
 
 
 def write_file(path: Path, content: bytes | bytearray) -> None:
-    """Write a user's file. A write that fails or is interrupted leaves the old file, or none.
+    """Write a user's file, as `write_files`."""
+    write_files({path: content})
+
+
+def write_files(contents: Mapping[Path, bytes | bytearray]) -> None:
+    """Write a user's files. All are on the disk before the first of them gets its name, in order.
+
+    A write that fails or is interrupted leaves the old files, or none.
 
     Raises
     ------
     OSError
-        If it cannot be written; the message names the file and its size.
+        If one cannot be written; the message names the file and its size.
     """
+    blocks = {}
     try:
-        with open_to_write(path) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        with ExitStack() as unfinished:
+            for path, content in contents.items():
+                blocks[path] = unfinished.enter_context(ExitStack())
+                file = blocks[path].enter_context(open_to_write(path))
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            for path in contents:
+                blocks[path].close()
     except OSError as error:
+        # `path` is the file of the loop that failed.
         raise OSError(
             error.errno,
             f"path={str(path)!r} could not be written: {error.strerror}. The file takes "
-            f"{len(content):,} bytes. Free disk space, or give another folder",
+            f"{len(contents[path]):,} bytes. Free disk space, or give another folder",
         ) from error

@@ -1,5 +1,6 @@
 import gc
 import os
+import resource
 import signal
 
 # Lets scikit-learn's array API check run instead of being skipped; SciPy reads it when imported.
@@ -137,6 +138,14 @@ def interrupt_after(python_handles_signals, monkeypatch):
         monkeypatch.setattr(WindowLengths, "adapt", adapt_and_count)
 
     return interrupt_after
+
+
+@pytest.fixture
+def limit_files():
+    """Limit the size of files, as a full disk does."""
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda n_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.fixture(scope="session")

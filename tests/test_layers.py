@@ -14,6 +14,7 @@ PACKAGE = Path(skfashion.__file__).parent
 LAYERS = [
     {
         "_atomic_files",
+        "_home_folder",
         "_interrupts",
         "_messages",
         "_missing_modules",

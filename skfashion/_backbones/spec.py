@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import cloudpickle
 from sklearn.base import clone
 
+from .._home_folder import expand_home
 from .._messages import suggest, unknown_name_message
 from .recipe import Recipe
 
@@ -23,6 +23,8 @@ POOLINGS = ("flatten", "average", "normalized_average")
 HIDDEN_UNITS = 128
 # Default side in pixels to which files are resized.
 DEFAULT_SIZE = 64
+# Fields of a backbone with sizes that its smallest side bounds.
+_DEFAULT_SIZES = ("pretrained_size", "default_size")
 _SAYS_NOTHING = Recipe()
 WEIGHT_FORMATS = ".weights.h5, .h5, .keras or .safetensors"
 
@@ -181,7 +183,7 @@ class Backbone:
         if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
             raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
         check_layer_names(self.stages, self.name)
-        for name in ("pretrained_size", "default_size"):
+        for name in _DEFAULT_SIZES:
             size = getattr(self, name)
             if size is not None and size < self.min_size:
                 raise ValueError(
@@ -285,7 +287,7 @@ def check_weights(weights, backbone: Backbone) -> None:
     """
     if weights == "imagenet":
         require_official_weights(backbone)
-    elif weights is not None and not (path := Path(weights).expanduser()).is_file():
+    elif weights is not None and not (path := expand_home(weights)).is_file():
         guess = suggest(weights, ["imagenet"], cutoff=0.7)
         raise FileNotFoundError(
             f"weights={str(path)!r}: there is no such file.{guess} Give the path of a file of the "
@@ -311,8 +313,7 @@ def require_official_weights(backbone: Backbone) -> OfficialWeights:
 
 
 def with_smallest_side(backbone: Backbone, min_size: int) -> Backbone:
-    """Return a backbone with another smallest side; a smaller `default_size` is raised to it."""
-    default_size = backbone.default_size
-    if default_size is not None:
-        default_size = max(default_size, min_size)
-    return replace(backbone, min_size=min_size, default_size=default_size)
+    """Return a backbone with another smallest side; default sizes below it are raised to it."""
+    sizes = {name: getattr(backbone, name) for name in _DEFAULT_SIZES}
+    raised = {name: max(size, min_size) for name, size in sizes.items() if size is not None}
+    return replace(backbone, min_size=min_size, **raised)

@@ -1,13 +1,11 @@
 """The commands: train, predict, evaluate."""
 
 import csv
-import os
 import sys
 import warnings
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +16,14 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from .._atomic_files import resolve_output
-from .._data.image_files import check_image_headers, describe_fault, find_faults, import_pillow
+from .._data.image_files import check_image_headers, describe_fault, import_pillow
 from .._estimators.transfer_classifier import TransferClassifier
+from .._home_folder import expand_home
 from .._persistence.save_and_load import load, save
 from ..datasets import load_image_folder
-from ..datasets._image_folder import find_labelled_images, list_images
+from ..datasets._image_folder import find_labelled_images
 from .evaluation import FileEvaluation, evaluate_files
+from .prediction import expand_path, predict_files
 from .report import write_report
 
 # Files whose lines are printed at a time.
@@ -53,7 +53,8 @@ def run_fit(options: Namespace) -> int:
         if out.exists():
             raise KeyboardInterrupt(f"{options.out} stays as it was.")
         save(clf, out)
-        raise KeyboardInterrupt(f"{options.out} has the weights of the last whole epoch.")
+        kept = "linear probe" if clf.kept_probe_ else "weights of the last whole epoch"
+        raise KeyboardInterrupt(f"{options.out} has the {kept}.")
     save(clf, out)
     if len(test):
         evaluation = evaluate_files(clf, X[test], y[test])
@@ -69,18 +70,18 @@ def run_predict(options: Namespace) -> int:
     import_pillow()
     model = _load_classifier(options.model)
     lines = csv.writer(sys.stdout, lineterminator="\n")
-    paths = [path for image in options.images for path in _expand(image)]
+    paths = [path for image in options.images for path in expand_path(image)]
     lines.writerow(["file", "label", "probability"])
     n_faults = 0
     for rows in gen_batches(len(paths), _FILES_OF_CHUNK):
-        for path, result in _predict_files(model, paths[rows]):
+        for path, result in predict_files(model, paths[rows]):
             if isinstance(result, Exception):
                 n_faults += 1
                 fault = " ".join(describe_fault(result).split())
                 print(f"skfashion: error: {path}: {fault}", file=sys.stderr)
             else:
-                best = result.argmax()
-                lines.writerow([path, model.classes_[best], f"{result[best]:.6f}"])
+                label, probability = result
+                lines.writerow([path, label, f"{probability:.6f}"])
     return 1 if n_faults else 0
 
 
@@ -114,7 +115,7 @@ def _check_report(path: str | None, model: str) -> None:
     """Check that a report can be written, and does not replace the model."""
     if path is None:
         return
-    if resolve_output(path, "--report") == Path(model).expanduser().resolve():
+    if resolve_output(path, "--report") == expand_home(model).resolve():
         raise ValueError(f"--report={path} is the file of the model. Name another file.")
     check_matplotlib_support("--report")
 
@@ -183,7 +184,7 @@ def _is_interrupted_fit(clf: TransferClassifier, X: np.ndarray, y: np.ndarray) -
     return ConvergenceWarning in categories
 
 
-# -- Prediction --------------------------------------------------------------------------------
+# -- Models ------------------------------------------------------------------------------------
 
 
 def _load_classifier(path: str) -> Any:
@@ -194,43 +195,3 @@ def _load_classifier(path: str) -> Any:
         )
     check_is_fitted(model)
     return model
-
-
-def _expand(path: str) -> list[str]:
-    """Return the path of a file, or those of all images in a folder."""
-    if os.name == "nt" and not Path(path).exists():
-        # Shells of Windows leave patterns to the program.
-        folder, pattern = Path(path).parent, Path(path).name
-        return sorted(map(str, folder.glob(pattern))) or [path]
-    if not Path(path).is_dir():
-        return [path]
-    images = list_images(path)
-    if not images:
-        raise ValueError(f"{path!r} has no images. Name image files, or a folder of them.")
-    return images
-
-
-def _predict_files(model: Any, paths: list[str]) -> Iterator[tuple[str, Any]]:
-    """Yield each file with its probabilities, or with its fault."""
-    faults = find_faults(paths)
-    found = iter(_predict_readable(model, [path for path in paths if path not in faults]))
-    for path in paths:
-        yield (path, faults[path]) if path in faults else (path, next(found))
-
-
-def _predict_readable(model: Any, paths: list[str]) -> list[Any]:
-    """Return probabilities of files whose headers are right.
-
-    A file that is damaged further on makes the prediction of all files fail. Halves of them are
-    predicted then, down to that file.
-    """
-    if not paths:
-        return []
-    try:
-        # A text that is a number is not taken for a path.
-        return list(model.predict_proba([Path(path) for path in paths]))
-    except (ValueError, OSError) as error:
-        if len(paths) == 1:
-            return [error.__cause__ or error]
-    half = len(paths) // 2
-    return _predict_readable(model, paths[:half]) + _predict_readable(model, paths[half:])

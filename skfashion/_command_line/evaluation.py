@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 
 from .._estimators.find_classifier import fitted_classifier
 from .._reporting.evaluation import Evaluation
+from .prediction import predict_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +61,14 @@ def evaluate_files(model: Any, files: np.ndarray, y: np.ndarray) -> FileEvaluati
             f"are {', '.join(np.unique(y))}. Name the subfolders after the classes."
         )
     rows = np.flatnonzero(~np.isin(y, _find_left_out(model)))
-    probabilities = model.predict_proba(files[rows])
+    predicted, confidence = predict_labels(model, files[rows])
     return FileEvaluation(
         y_true=y[rows],
-        y_pred=known[probabilities.argmax(axis=1)],
+        y_pred=predicted.astype(str),
         known_labels=known,
         n_left_out=len(y) - len(rows),
         files=files[rows],
-        confidence=probabilities.max(axis=1),
+        confidence=confidence,
     )
 
 

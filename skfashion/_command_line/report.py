@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from .._atomic_files import write_file
 from .._estimators.find_classifier import fitted_steps
+from .._home_folder import expand_home
 from .._reporting.evaluation import SCORE_COLUMNS
 from .._reporting.facts import (
     describe_input,
@@ -113,7 +114,7 @@ def _format_mistakes(evaluation: FileEvaluation, folder: str, resize: str) -> st
     figures = "".join(
         _format_mistake(
             encode_image(image),
-            os.path.relpath(evaluation.files[row], Path(folder).expanduser()),
+            os.path.relpath(evaluation.files[row], expand_home(folder)),
             f"{predicted[row]} ({format_percent(confidence[row])})",
             true[row],
         )

@@ -60,6 +60,8 @@ def export_onnx(
         If the extra ``onnx`` is not installed.
     NotFittedError
         If the estimator is not fitted.
+    OSError
+        If the file cannot be written, as on a full disk.
     TypeError
         If the estimator is not a `TransferClassifier`, alone or at the end of a pipeline or search.
     ValueError

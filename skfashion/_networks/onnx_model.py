@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from .._atomic_files import resolve_output
+from .._atomic_files import resolve_output, write_file
 from .._data.pixel_range import scale_to_white
 from .._keras.global_state import fresh_keras_state
 from .._keras.normalization_constants import embed_normalization_constants
@@ -86,9 +86,8 @@ def write_onnx(
         _check_operations(converted, architecture.backbone.name)
         for tensor in (*converted.graph.input, *converted.graph.output):
             tensor.type.tensor_type.shape.dim[0].dim_param = "n"
-        onnx.helper.set_model_props(converted, dict(metadata))
-        onnx.save(converted, written)
-        written.replace(path)
+    onnx.helper.set_model_props(converted, dict(metadata))
+    write_file(path, converted.SerializeToString())
 
 
 def _build_model(architecture, weights, input_spec, pixel_range, *, test_time_flips):

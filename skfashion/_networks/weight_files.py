@@ -17,6 +17,7 @@ import safetensors.numpy
 from .._atomic_files import resolve_output, write_file
 from .._backbones.spec import WEIGHT_FORMATS, check_weights
 from .._data.chunks import count_bytes
+from .._home_folder import expand_home
 from .architecture import Weights
 from .graph import Graph
 from .hdf5_files import check_readable, mark_as_readable, read_layout
@@ -62,7 +63,7 @@ def load_body_weights(weights, graph: Graph) -> Weights:
     """
     backbone = graph.architecture.backbone
     check_weights(weights, backbone)
-    path = fetch_official(backbone) if weights == "imagenet" else Path(weights).expanduser()
+    path = fetch_official(backbone) if weights == "imagenet" else expand_home(weights)
     official = backbone.official if weights == "imagenet" else None
     has_known_hash = official is not None and official.file_hash is not None
     try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -13,6 +12,7 @@ from sklearn.utils._param_validation import validate_params
 from .._atomic_files import resolve_output
 from .._backbones.registry import keep_unregistered
 from .._backbones.spec import Backbone
+from .._home_folder import expand_home
 from .._version import __version__
 from .file_format import FORMAT, read_document, write_document
 from .saved_classes import class_name_of
@@ -47,7 +47,8 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     TypeError
         If it is not an estimator, or has a value of a type that files cannot hold.
     ValueError
-        If a parameter has an invalid value for `fit`.
+        If a parameter has an invalid value for `fit`, or lists and histories are too long for a
+        file.
     ModuleNotFoundError
         If it is a pipeline, a search or another estimator of scikit-learn, and skops is missing.
     FileNotFoundError
@@ -144,14 +145,16 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
     for backbone in backbones:
         if not isinstance(backbone, Backbone):
             raise TypeError(f"backbones must be a list of Backbone, got {backbone!r} in it.")
-    path = Path(path).expanduser()
+    path = expand_home(path)
     if path.is_dir():
         raise IsADirectoryError(f"path={str(path)!r} is a folder. Name a file that save wrote.")
     if not path.is_file():
         raise FileNotFoundError(f"path={str(path)!r}: there is no such file.")
+    version = None
     try:
         document, arrays = read_document(path)
         _check_format(document)
+        version = document.get("version")
         reader = Reader(arrays, backbones)
         if "estimator" in document:
             estimator = reader.decode(document["estimator"])
@@ -162,7 +165,8 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
             raise ValueError("it holds no estimator")
         names = _strings_in(estimator.get_params()) if backbones else set()
     except _DECODE_ERRORS as error:
-        raise ValueError(f"path={str(path)!r} cannot be loaded: {_in_one_line(error)}") from error
+        cause = f"{_in_one_line(error)}{_describe_writer(version)}"
+        raise ValueError(f"path={str(path)!r} cannot be loaded: {cause}") from error
     for backbone in backbones:
         if backbone.name in names:
             keep_unregistered(backbone)
@@ -178,6 +182,16 @@ def _check_format(document: Any) -> None:
             f"{document.get('version')}, and skfashion {__version__} reads format {FORMAT}. Load "
             "it with that version."
         )
+
+
+def _describe_writer(version: Any) -> str:
+    """Return a sentence on the version that wrote a file, if it is another one."""
+    if not isinstance(version, str) or version == __version__:
+        return ""
+    return (
+        f". skfashion {shorten(version, _MOST_CHARACTERS)} wrote it, and this is skfashion "
+        f"{__version__}. If the versions are the cause, load it with the one that wrote it."
+    )
 
 
 def _strings_in(value: Any) -> set[str]:

@@ -90,6 +90,8 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
         If skops is not installed.
     TypeError
         If it has objects that could not be loaded again.
+    ValueError
+        If the archive would be larger than `load_scikit_learn` takes.
     """
     skops = _import_skops()
     parts: list[Any] = []
@@ -105,7 +107,14 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
     rebuilt = _rebuild(estimator, replace_part, {})
     try:
         content = skops.dumps(rebuilt)
+        _check_archive(content)
         unknown = set(skops.get_untrusted_types(data=content)) - set(_trusted())
+    except BadZipFile as error:
+        raise ValueError(
+            f"{type(estimator).__name__} cannot be saved, because load would refuse the file: "
+            f"{error}. Use arrays in place of long lists, such as the folds of cv, or pickle it "
+            "for files that you alone load."
+        ) from error
     except Exception as error:  # the errors depend on what the estimator holds
         raise TypeError(
             f"{type(estimator).__name__} cannot be saved by skops: {error}. Pickle it for files "

@@ -162,10 +162,18 @@ def evaluate(
     labels, _ = check_scored_data(X, y, None, known)
     rows = np.arange(len(labels)) if split is None else np.flatnonzero(split.scored_rows(labels))
     predicted = predict_in_chunks(estimator.predict, X, rows)
+    classes = np.asarray(estimator.classes_)
     return Evaluation(
-        labels[rows],
+        _cast_labels(labels[rows], classes.dtype),
         predicted,
-        np.asarray(estimator.classes_),
+        classes,
         class_names,
         n_left_out=len(labels) - len(rows),
     )
+
+
+def _cast_labels(labels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return labels in the type of the classes, such as 1 for 1.0, if that changes no value."""
+    with np.errstate(invalid="ignore"):  # from a number that is too large
+        cast = labels.astype(dtype)
+    return cast if np.array_equal(cast, labels) else labels

@@ -1,11 +1,12 @@
 """ModelCard: a page of Markdown with its pictures."""
 
+import os
+import re
 from collections.abc import Mapping
-from contextlib import ExitStack
 from os import PathLike
 from urllib.parse import quote
 
-from .._atomic_files import open_to_write, resolve_output
+from .._atomic_files import resolve_output, write_files
 from .._interrupts import interrupts_deferred
 from .markdown import escape
 from .pictures import as_uri
@@ -81,14 +82,13 @@ class ModelCard:
         """
         path = resolve_output(path)
         names = {name: f"{path.stem}_{name}" for name in self.pictures}
-        page = self._link_pictures({name: quote(file) for name, file in names.items()})
-        # All files are written before the first gets its name; the page gets it last.
-        with interrupts_deferred(), ExitStack() as files:
-            file = files.enter_context(open_to_write(path))
-            for name, data in self.pictures.items():
-                files.enter_context(open_to_write(path.with_name(names[name]))).write(data)
-            # Labels from names of files may contain bytes that are not text.
-            file.write(f"{page}\n".encode(errors="replace"))
+        # Names of files may contain bytes that are not text.
+        links = {name: quote(os.fsencode(file)) for name, file in names.items()}
+        page = f"{self._link_pictures(links)}\n".encode(errors="replace")
+        pictures = {path.with_name(names[name]): data for name, data in self.pictures.items()}
+        # The page gets its name last, because it links to the pictures.
+        with interrupts_deferred():
+            write_files({**pictures, path: page})
 
     def _repr_markdown_(self) -> str:
         """Return the page with its pictures inside, for notebooks."""
@@ -98,5 +98,6 @@ class ModelCard:
         """Return the page with links to pictures instead of their names."""
         page = str(self)
         for name, link in links.items():
-            page = page.replace(f"]({name})", f"]({link})")
+            # Labels are escaped, so that a link in one of them stays text.
+            page = re.sub(rf"(?<!\\)\]\({re.escape(name)}\)", f"]({link})", page)
         return page

@@ -301,7 +301,7 @@ class Phase:
             kept = f"best weights of {n_epochs} epochs"
         warn_user(
             f"Training was interrupted by the user: of {len(self.epochs)} epochs, {n_epochs} were "
-            f"complete. The fit ends with the {kept}.",
+            f"complete. Training ends with the {kept}.",
             ConvergenceWarning,
         )
         return replace(last, interrupted=True, by_user=True)

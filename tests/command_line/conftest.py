@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+import skfashion
 from skfashion.__main__ import main
+from skfashion.datasets import load_image_folder
 
 # Names that mean something in HTML, in CSV and to matplotlib.
 ODD, PLAIN = '<b>&"$x, y$"', "plain"
@@ -35,6 +41,15 @@ def model(photos, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.skf"
     assert main(["fit", str(photos), "--out", str(path), *FIT]) == 0
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def cautious(photos):
+    """A fitted pipeline that predicts the class PLAIN only where it is nearly certain."""
+    features = skfashion.BackboneFeatures(input_size=8, random_state=0)
+    pipeline = make_pipeline(features, StandardScaler(), LogisticRegression(C=0.001))
+    model = FixedThresholdClassifier(pipeline, threshold=0.8, pos_label=PLAIN)
+    return model.fit(*load_image_folder(photos, return_X_y=True))
 
 
 @pytest.fixture

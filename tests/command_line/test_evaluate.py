@@ -23,15 +23,15 @@ from skfashion._reporting.pictures import draw_confusion_matrix
 from skfashion.datasets import load_image_folder
 from tests.command_line.conftest import ODD, PLAIN, write_photos
 
-NAMES = np.array([ODD, PLAIN])
+TWO = np.array([ODD, PLAIN])
 NO_MISTAKES = FileEvaluation(
-    y_true=NAMES,
-    y_pred=NAMES,
-    known_labels=NAMES,
+    y_true=TWO,
+    y_pred=TWO,
+    known_labels=TWO,
     files=np.array(["a.png", "b.png"]),
     confidence=np.ones(2),
 )
-
+NAMES = ["black", "dark", "grey", "pale"]
 VOID = {"meta", "img"}
 
 
@@ -181,6 +181,16 @@ def test_labels_that_are_numbers_are_compared_by_name_and_source_classes_left_ou
         evaluate_files(clf, files[8:], names[8:])
 
 
+def test_scores_are_those_of_predict(run, cautious, photos, tmp_path):
+    X, y = load_image_folder(photos, return_X_y=True)
+    most_probable = cautious.classes_[cautious.predict_proba(X).argmax(axis=1)]
+    assert cautious.score(X, y) < (most_probable == y).mean()
+    skfashion.save(cautious, tmp_path / "cautious.skf")
+    code, lines, errors = run("evaluate", tmp_path / "cautious.skf", photos)
+    assert (code, errors) == (0, [])
+    assert lines[0] == f"Accuracy on 24 images: {cautious.score(X, y):.3f}"
+
+
 def test_images_of_one_class_are_enough(run, model, photos, tmp_path):
     shutil.copytree(photos / PLAIN, tmp_path / "photos" / PLAIN)
     code, lines, errors = run("evaluate", model, tmp_path / "photos")
@@ -195,12 +205,14 @@ def test_subfolders_of_other_names_are_an_error(run, model, tmp_path):
     assert "the subfolders are one, two. Name the subfolders after the classes." in errors[0]
 
 
-def test_a_report_does_not_replace_the_model(run, model, photos):
-    content = Path(model).read_bytes()
-    code, lines, errors = run("evaluate", model, photos, "--report", model)
+@pytest.mark.parametrize("name", ["model.skf", "~model.skf"])
+def test_a_report_does_not_replace_the_model(run, model, photos, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(model, name)
+    code, lines, errors = run("evaluate", name, photos, "--report", name)
     assert (code, lines, len(errors)) == (1, [], 1)
     assert "is the file of the model. Name another file." in errors[0]
-    assert Path(model).read_bytes() == content
+    assert Path(name).read_bytes() == Path(model).read_bytes()
 
 
 def test_a_bad_file_is_an_error_that_names_it(run, model, tmp_path):
@@ -219,9 +231,6 @@ def test_many_classes_with_long_names_of_any_script_have_a_picture():
     picture, width = draw_confusion_matrix(many)
     assert picture.startswith(b"\x89PNG")
     assert 500 < width < 1500
-
-
-NAMES = ["black", "dark", "grey", "pale"]
 
 
 @pytest.mark.parametrize("wraps", [False, True], ids=["alone", "in a pipeline"])

@@ -1,5 +1,6 @@
 """`fit`: what it passes on, what it holds out, and how it ends early."""
 
+import re
 import shutil
 import sys
 
@@ -68,6 +69,28 @@ def test_an_interrupted_fit_saves_its_last_whole_epoch_but_replaces_no_file(
             f"skfashion: interrupted: {path} has the weights of the last whole epoch."
         ]
         assert skfashion.load(path).n_iter_ == 2
+
+
+@pytest.mark.parametrize("is_worse", [False, True])
+def test_an_interrupted_fit_may_keep_the_probe(
+    is_worse, run, photos, tmp_path, interrupt_after, monkeypatch
+):
+    X, y = load_image_folder(photos, return_X_y=True)
+    body, path = tmp_path / "body.safetensors", tmp_path / "model.skf"
+    clf = skfashion.TransferClassifier("small_resnet", epochs=0, input_size=16, random_state=0)
+    clf.fit(X, y).save_backbone_weights(body)
+    monkeypatch.setattr("skfashion._estimators.fit.is_worse", lambda *_: is_worse)
+    interrupt_after(20)  # an epoch has a few windows
+    options = ["--backbone", "small_resnet", "--weights", body, "--input-size", "16"]
+    options += ["--freeze-until", "none", "--test-size", "0"]
+    code, _, errors = run("fit", photos, "--out", path, *options)
+    assert code == 130
+    assert re.search(
+        r"(\d+) were complete\. Training ends with the weights of epoch \1\.", errors[0]
+    )
+    kept = "linear probe" if is_worse else "weights of the last whole epoch"
+    assert errors[1:] == [f"skfashion: interrupted: {path} has the {kept}."]
+    assert skfashion.load(path).kept_probe_ is is_worse
 
 
 @pytest.mark.usefixtures("python_handles_signals")

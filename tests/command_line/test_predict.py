@@ -14,8 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import skfashion
+from skfashion._command_line.prediction import expand_path
 from skfashion.datasets import load_image_folder
-from tests.command_line.conftest import PLAIN
+from tests.command_line.conftest import ODD, PLAIN
 
 
 def test_lines_are_the_predictions_of_python(run, model, photos):
@@ -99,6 +100,38 @@ def test_a_pipeline_predicts(run, photos, tmp_path):
     skfashion.save(make_pipeline(features, LogisticRegression()).fit(X, y), tmp_path / "pipe.skf")
     code, lines, errors = run("predict", tmp_path / "pipe.skf", X[0])
     assert (code, len(lines), errors) == (0, 2, [])
+
+
+def test_the_label_is_that_of_predict(run, cautious, photos, tmp_path):
+    X, _ = load_image_folder(photos, return_X_y=True)
+    skfashion.save(cautious, tmp_path / "cautious.skf")
+    code, lines, errors = run("predict", tmp_path / "cautious.skf", photos)
+    assert (code, errors) == (0, [])
+    _, labels, probabilities = zip(*csv.reader(lines[1:]), strict=True)
+    assert list(labels) == cautious.predict(X).tolist()
+    expected = cautious.predict_proba(X)
+    assert set(cautious.classes_[expected.argmax(axis=1)]) == {ODD, PLAIN} > set(labels)
+    columns = np.searchsorted(cautious.classes_, labels)
+    assert_allclose([*map(float, probabilities)], expected[np.arange(len(X)), columns], atol=1e-6)
+
+
+def test_patterns_are_expanded_where_the_shell_does_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("photos", "deep").mkdir(parents=True)
+    for name in ("b.png", "a.png", "c.txt", "deep/d.png", "deep/e.txt", "[a].png"):
+        Path("photos", name).touch()
+    found = {
+        "photos/*.png": ["photos/[a].png", "photos/a.png", "photos/b.png"],
+        "photos/[a].png": ["photos/[a].png"],
+        "photos/d*": ["photos/deep/d.png"],
+        "photos/none*": ["photos/none*"],
+        "photos": ["photos/[a].png", "photos/a.png", "photos/b.png", "photos/deep/d.png"],
+    }
+    assert {path: expand_path(path, has_patterns=True) for path in found} == found
+    assert expand_path("photos/*.png", has_patterns=False) == ["photos/*.png"]
+    Path("photos", "empty").mkdir()
+    with pytest.raises(ValueError, match="'photos/empty' has no images"):
+        expand_path("photos/e*", has_patterns=True)
 
 
 @pytest.mark.parametrize(

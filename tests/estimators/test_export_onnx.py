@@ -289,3 +289,23 @@ def test_a_link_is_followed(tmp_path):
     export_onnx(quick().fit(GREY, LABELS), link)
     assert link.is_symlink()
     assert path.stat().st_size > 0
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch, limit_files):
+    """The conversion succeeds, and the file that is complete does not fit."""
+    import onnx
+
+    path = tmp_path / "model.onnx"
+    path.write_text("old")
+    set_properties = onnx.helper.set_model_props
+
+    def set_properties_and_limit(*args):
+        set_properties(*args)
+        limit_files(1000)
+
+    monkeypatch.setattr(onnx.helper, "set_model_props", set_properties_and_limit)
+    message = r"model\.onnx' could not be written: File too large\. The file takes [\d,]+ bytes"
+    with pytest.raises(OSError, match=message):
+        export_onnx(quick().fit(GREY, LABELS), path)
+    assert path.read_text() == "old"
+    assert [*tmp_path.iterdir()] == [path]

@@ -20,7 +20,7 @@ from sklearn.model_selection import RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skfashion import BackboneFeatures, Recipe, TransferClassifier, load, save
+from skfashion import BackboneFeatures, Recipe, TransferClassifier, __version__, load, save
 from skfashion._persistence import file_format
 from skfashion._persistence.file_format import MOST_HEADER_BYTES, read_document, write_document
 
@@ -207,6 +207,22 @@ def test_fitted_states_that_contradict_themselves(saved, refuses, tmp_path, path
     _, document, arrays = saved
     write_document(tmp_path / "bad.skf", change_at(document, path, change), arrays)
     refuses((tmp_path / "bad.skf").read_bytes(), message)
+
+
+def test_a_file_of_another_version_names_it(saved, refuses, tmp_path):
+    """A later version may keep the format and add a parameter, or an entry of the state."""
+    _, document, arrays = saved
+    later = {**document, "version": "97.1"}
+    added = {
+        (*NETWORK[:2], "params"): lambda params: {"dict": [*params["dict"], ["new", 1]]},
+        NETWORK: lambda network: {**network, "new": 1},
+    }
+    for path, change in added.items():
+        write_document(tmp_path / "bad.skf", change_at(later, path, change), arrays)
+        message = rf"new.*\. skfashion 97\.1 wrote it, and this is skfashion {__version__}\. If"
+        refuses((tmp_path / "bad.skf").read_bytes(), message)
+        write_document(tmp_path / "bad.skf", change_at(document, path, change), arrays)
+        refuses((tmp_path / "bad.skf").read_bytes(), r"new[^.]*$")
 
 
 def test_weights_that_are_not_finite_or_missing(saved, refuses, tmp_path):

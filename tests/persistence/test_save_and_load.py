@@ -1,7 +1,6 @@
 """What a file keeps: parameters, labels, fitted attributes; and what it refuses or leaves out."""
 
 import pickle
-import resource
 import subprocess
 import sys
 import textwrap
@@ -189,16 +188,12 @@ def test_backbones_are_backbones(saved):
 # -- Files -------------------------------------------------------------------------------------
 
 
-def test_a_write_that_fails_leaves_the_old_file(fitted, tmp_path):
+def test_a_write_that_fails_leaves_the_old_file(fitted, tmp_path, limit_files):
     path = tmp_path / "a.skf"
     TransferClassifier(epochs=3).save(path)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    try:
-        with pytest.raises(OSError, match=r"a\.skf' could not be written: File too large"):
-            fitted.save(path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    limit_files(100_000)
+    with pytest.raises(OSError, match=r"a\.skf' could not be written: File too large"):
+        fitted.save(path)
     assert load(path).epochs == 3
     assert [*tmp_path.iterdir()] == [path]
 

@@ -25,6 +25,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from skfashion import BackboneFeatures, Recipe, TransferClassifier, load, save
+from skfashion._persistence import scikit_learn
 from skfashion.model_selection import ClassSplitCV, target_scorer
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
@@ -158,6 +159,20 @@ def test_trees_of_neighbours_are_refused_with_a_remedy(saved, lt5, algorithm):
     pipeline = make_pipeline(features(), KNeighborsClassifier(algorithm=algorithm)).fit(X, y)
     with pytest.raises(TypeError, match=r"not trusted in files: .*Tree'\].*pickle it for files"):
         saved(pipeline)
+
+
+def test_what_load_would_refuse_is_not_saved(saved, tmp_path, monkeypatch):
+    """Each number in a list is an object of skops, and one in an array is not."""
+    monkeypatch.setattr(scikit_learn, "_MOST_SCHEMA_BYTES", 2**17)
+    rows = np.arange(1000)
+    folds = GridSearchCV(TransferClassifier(), {"epochs": [1]}, cv=[(rows, rows[:1])])
+    assert_array_equal(saved(folds).cv[0][0], rows)
+    content = (tmp_path / "a.skf").read_bytes()
+    folds.cv = [(rows.tolist(), [0])]
+    message = r"^GridSearchCV .* schema\.json is larger than 131072 bytes\. Use arrays in place"
+    with pytest.raises(ValueError, match=message):
+        saved(folds)
+    assert (tmp_path / "a.skf").read_bytes() == content
 
 
 def test_without_skops_the_error_says_what_to_install(tmp_path, monkeypatch):

@@ -109,6 +109,17 @@ def test_the_smallest_image_is_that_of_the_fit(saved, of_residual, min_size):
     assert saved(of_residual, backbones=[changed]).backbone.min_size == RESIDUAL.min_size
 
 
+@pytest.mark.parametrize("size", ["pretrained_size", "default_size"])
+def test_a_fit_to_few_images_loads_with_a_backbone_of_smaller_default_sizes(
+    saved, make, lt5, residual_path, size
+):
+    whole = replace(RESIDUAL, pretrained_size=20)
+    clf = make(backbone=whole, weights=residual_path, epochs=0, input_size=None).fit(*lt5)
+    assert clf._fitted.architecture.backbone.min_size == 20
+    loaded = saved(clf, backbones=[replace(RESIDUAL, **{size: 12})])
+    assert_array_equal(loaded.predict_proba(lt5[0]), clf.predict_proba(lt5[0]))
+
+
 @pytest.mark.parametrize(
     ("change", "loads"),
     [
@@ -241,15 +252,23 @@ def test_without_a_copy_of_other_layers_there_is_an_error(saved, fitted_copy):
         saved(clf)
 
 
+def as_an_earlier_version_wrote_it(coded):
+    """Change the description of a copy: it shipped, and had no default freeze point."""
+    if "ships" not in coded:
+        return coded
+    assert (coded.pop("ships"), coded.pop("default_freeze")) == (False, "features")
+    return {**coded, "ships": True}
+
+
 @pytest.mark.parametrize("passes", [True, False])
 def test_earlier_files_of_copies_load(fitted_copy, lt5, tmp_path, passes):
     path = tmp_path / "a.skf"
     copy, clf = fitted_copy(**TRAINING)
     save(clf, path)
     document, arrays = read_document(path)
-    # Earlier versions wrote this also for copies with other training defaults.
-    text = json.dumps(document).replace('"ships": false', '"ships": true')
-    write_document(path, json.loads(text.replace('"default_freeze": "features", ', "")), arrays)
+    earlier = json.loads(json.dumps(document), object_hook=as_an_earlier_version_wrote_it)
+    assert earlier != document
+    write_document(path, earlier, arrays)
     loaded = load(path, backbones=[copy] * passes)
     assert_array_equal(loaded.predict_proba(lt5[0]), clf.predict_proba(lt5[0]))
 

@@ -13,35 +13,10 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skfashion
-from skfashion import BackboneFeatures, ModelCard, TransferClassifier, model_card
+from skfashion import BackboneFeatures, TransferClassifier, model_card
+from tests.reporting.conftest import HOSTILE
 from tests.reporting.pages import Page
 from tests.residual import RESIDUAL
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "a | b\n\n# heading\n\n```python",
-    "[link](javascript:alert(1)) ![picture](confusion_matrix.png)",
-    "`*__x__*`",
-    "",
-    "accuracy",
-    "macro avg",
-    "$\\frac{1}{2}$ & &lt; ~~x~~ \u202e日本",
-]
-
-
-@pytest.fixture(scope="module")
-def images():
-    """Images of 8 x 8 pixels, 6 of each of eight classes, and the numbers of the classes."""
-    y = np.arange(48) % 8
-    X = np.random.default_rng(0).integers(100, size=(48, 8, 8)) + 20 * y[:, None, None]
-    return X.astype(np.uint8), y
-
-
-@pytest.fixture(scope="module")
-def hostile(images, make):
-    X, y = images
-    labels = np.array(HOSTILE)[y]
-    return make(epochs=1).fit(X, labels), X, labels
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +166,16 @@ def test_a_backbone_of_the_user_is_named(images):
     assert f"{RESIDUAL.name} does not come with skfashion" in features.card().sections["Use"]
 
 
+def test_values_that_an_epoch_lacks_are_no_facts(make, small):
+    X, y = small
+    clf = make(epochs=1).fit(X, y, X_val=X, y_val=y)
+    assert "validation accuracy in the last epoch" in clf.card().sections["Training"]
+    training = clf.partial_fit(X, y).card().sections["Training"]
+    assert "validation accuracy" not in training
+    assert "| accuracy in the last epoch |" in training
+    assert "nan" not in training
+
+
 # -- Labels and names --------------------------------------------------------------------------
 
 
@@ -229,6 +214,26 @@ def test_labels_of_any_type(labels, images, make):
     shown = [row[0] for row in page.table("label")]
     namespace = {"np": np}
     assert_array_equal([eval(each, namespace) for each in shown], clf.classes_)
+
+
+@pytest.mark.parametrize("kind", [float, bool, "u1"])
+def test_labels_of_another_type_have_the_names_of_the_classes(images, make, kind):
+    X, y = images
+    y = y % 2
+    clf = make(epochs=1).fit(X, y)
+    for names in (None, ["even", "odd"], {0: "even"}):
+        expected = str(clf.card(X, y, class_names=names))
+        assert str(clf.card(X, y.astype(kind), class_names=names)) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "names"), [(12, ["0", "1", "12"]), (2**40, ["0.0", "1.0", "1099511627776.0"])]
+)
+def test_a_label_of_another_type_may_be_no_class(images, make, label, names):
+    X, y = images
+    clf = make(epochs=1).fit(X, (y % 2).astype("u1"))
+    page = Page(str(clf.card(X, np.where(y == 5, float(label), y % 2))))
+    assert [row[0] for row in page.table("class", "precision")] == names
 
 
 def test_classes_that_the_model_does_not_know_are_named(hostile):
@@ -310,75 +315,3 @@ def test_a_loaded_estimator_has_the_same_page(fitted, fashion_test, tmp_path):
     fitted.save(tmp_path / "model.skf")
     loaded = skfashion.load(tmp_path / "model.skf")
     assert str(loaded.card(*fashion_test)) == str(fitted.card(*fashion_test))
-
-
-# -- The object and its files ------------------------------------------------------------------
-
-
-def test_the_page_and_its_picture_are_saved(hostile, tmp_path):
-    clf, X, labels = hostile
-    card = clf.card(X, labels)
-    card.save(tmp_path / "my card.md")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "my card.md",
-        "my card_confusion_matrix.png",
-    ]
-    page = (tmp_path / "my card.md").read_text(encoding="utf-8")
-    assert Page(page).pictures == ["my%20card_confusion_matrix.png"]
-    picture = (tmp_path / "my card_confusion_matrix.png").read_bytes()
-    assert picture == card.pictures["confusion_matrix.png"]
-    assert picture.startswith(b"\x89PNG")
-    assert page.replace("my%20card_", "") == f"{card}\n"
-
-
-def test_a_failure_leaves_the_old_page(tmp_path):
-    card = ModelCard("New", {"A": "![a](a.png)"}, {"a.png": b"png"})
-    (tmp_path / "card.md").write_text("old")
-    (tmp_path / "card_a.png").mkdir()
-    (tmp_path / "card_a.png" / "file").touch()
-    with pytest.raises(OSError, match=r"card_a.png"):
-        card.save(tmp_path / "card.md")
-    assert (tmp_path / "card.md").read_text() == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.md", "card_a.png"]
-
-
-def test_folders_are_named_in_errors(tmp_path):
-    card = ModelCard("A", {})
-    with pytest.raises(FileNotFoundError, match=r"there is no folder .*missing"):
-        card.save(tmp_path / "missing" / "card.md")
-    with pytest.raises(IsADirectoryError, match="Name a file in it"):
-        card.save(tmp_path)
-
-
-def test_bytes_that_are_no_text_are_replaced(tmp_path):
-    ModelCard("a\udc80", {}).save(tmp_path / "card.md")
-    assert (tmp_path / "card.md").read_text() == "# a?\n"
-
-
-def test_sections_can_be_changed_and_are_a_template_of_skops(fitted):
-    from skops.card import Card
-
-    card = fitted.card()
-    card.sections["Limits"] = "It knows *clothes* only."
-    assert str(card).endswith("## Limits\n\nIt knows *clothes* only.")
-    rendered = Card(fitted, template=card.sections, model_diagram=False).render()
-    assert Page(rendered).headings == Page(str(card)).headings[1:]
-    assert Page(rendered).tables == Page(str(card)).tables
-
-
-def test_notebooks_show_the_picture(hostile):
-    clf, X, labels = hostile
-    card = clf.card(X, labels)
-    (source,) = Page(card._repr_markdown_()).pictures
-    assert source.startswith("data:image/png;base64,")
-    assert repr(card).startswith("ModelCard('Image classifier (small_cnn)', sections=['Model'")
-
-
-def test_values_that_an_epoch_lacks_are_no_facts(make, small):
-    X, y = small
-    clf = make(epochs=1).fit(X, y, X_val=X, y_val=y)
-    assert "validation accuracy in the last epoch" in clf.card().sections["Training"]
-    training = clf.partial_fit(X, y).card().sections["Training"]
-    assert "validation accuracy" not in training
-    assert "| accuracy in the last epoch |" in training
-    assert "nan" not in training

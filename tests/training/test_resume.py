@@ -2,7 +2,6 @@
 
 import logging
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -312,14 +311,6 @@ def test_a_folder_that_cannot_be_written_to(make, small, tmp_path):
     (tmp_path / "skfashion").write_text("in the way")
     with pytest.raises(ValueError, match=r"checkpoint=.* can be written.*give another folder"):
         fit_and_count(make(checkpoint=tmp_path), small)
-
-
-@pytest.fixture
-def limit_files():
-    """Limit the size of files, as a full disk does."""
-    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda n_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_too_little_room(make, small, tmp_path, limit_files, assert_same):
