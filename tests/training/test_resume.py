@@ -309,7 +309,7 @@ def test_random_numbers_have_to_be_known(make, small, tmp_path):
 
 def test_a_folder_that_cannot_be_written_to(make, small, tmp_path):
     (tmp_path / "skfashion").write_text("in the way")
-    with pytest.raises(ValueError, match=r"checkpoint=.* can be written.*give another folder"):
+    with pytest.raises(ValueError, match=r"checkpoint=.* could not be written.*give another folder"):
         fit_and_count(make(checkpoint=tmp_path), small)
 
 
@@ -317,7 +317,8 @@ def test_too_little_room(make, small, tmp_path, limit_files, assert_same):
     expected = make().fit(*small)
     n_bytes = 4 * expected.n_trainable_params_
     limit_files(n_bytes - 1)
-    message = rf"checkpoint=.*a file of {n_bytes / 1e6:.1f} MB can.*File too large.*Free disk space"
+    size = f"{n_bytes / 1e6:.1f} MB"
+    message = rf"checkpoint=.*file of {size} could not be written.*File too large.*Free disk space"
     with pytest.raises(ValueError, match=message):
         make(checkpoint=tmp_path).fit(*small)
     limit_files(2 * n_bytes)  # enough for weights, not for the moments of Adam

@@ -88,7 +88,7 @@ def fit_with(name, disk, X, y, expected):
         assert_array_equal(clf.predict_proba(X), expected)
     else:
         assert name == "checkpoint"
-        assert "can be written, but: [Errno 28] No space left" in error
+        assert "could not be written to this folder: [Errno 28] No space left" in error
     assert not [*disk.rglob("*.unfinished")]
 
 
