@@ -199,10 +199,18 @@ class Graph:
             check_layer_names([each.name for each in nested], backbone.name, inside=layer.name)
             for each in (layer, *nested):
                 self._check_kind(each)
-        if taken := sorted(set(names) & set(HEAD_LAYERS)):
+        # The path of a weight in a nested model may begin with the name of its layer.
+        first = {variable.path.partition("/")[0] for variable in self.body.weights}
+        if taken := sorted({*names, *first} & {*HEAD_LAYERS}):
             raise ValueError(
                 f"Backbone {backbone.name!r} has layers that are called {taken}, as layers of the "
                 "head are. Give them other names."
+            )
+        if "features" in names and backbone.stages[-1] != "features":
+            raise ValueError(
+                f"Backbone {backbone.name!r} has a layer that is called 'features', which names "
+                f"the whole body, but the last stage is {backbone.stages[-1]!r}. Give the layer "
+                "another name."
             )
         if [name for name in names if name in backbone.stages] != list(backbone.stages):
             raise ValueError(
