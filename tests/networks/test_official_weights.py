@@ -107,7 +107,7 @@ def test_a_server_that_does_not_answer(make, lt5, tmp_path, monkeypatch):
     monkeypatch.setattr(official_weights, "_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/w.weights.h5"
-        with pytest.raises(FileNotFoundError, match="could not be fetched from .*timed out"):
+        with pytest.raises(FileNotFoundError, match=r"could not be fetched from .*timed out"):
             make(backbone=served(url, "0" * 64), weights="imagenet").fit(*lt5)
     assert list((tmp_path / "models").iterdir()) == []
 
