@@ -104,7 +104,8 @@ class Backbone:
         Names of layers, from input to output. A name consists of letters from A to Z, digits and
         ``. _ - >``, and begins with a letter, a digit or a dot. Every path from the images to the
         output passes each of these layers, so that freezing up to one of them freezes all layers
-        before it. No layer after the last stage has weights.
+        before it. No layer after the last stage has weights. "features" is the whole body, so only
+        the last stage may have this name.
     min_size : int
         Smallest side of an image, in pixels. Smaller images are enlarged.
     channels : int, default=None
@@ -142,9 +143,9 @@ class Backbone:
     Raises
     ------
     ValueError
-        If `pooling`, `default_freeze` or `few_images_freeze` are unknown, `stages` are not names,
-        `hidden_units` is negative, `pretrained_size` or `default_size` is below `min_size`, or an
-        option of a recipe is out of its range.
+        If `pooling`, `default_freeze` or `few_images_freeze` are unknown, `stages` are not names or
+        have "features" before the last one, `hidden_units` is negative, `pretrained_size` or
+        `default_size` is below `min_size`, or an option of a recipe is out of its range.
     TypeError
         If a recipe is not a `Recipe`.
 
@@ -183,6 +184,11 @@ class Backbone:
         if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
             raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
         check_layer_names(self.stages, self.name)
+        if "features" in self.stages[:-1]:
+            raise ValueError(
+                f"stages={list(self.stages)} has 'features' before the last stage, but this name "
+                "is that of the whole body. Give the layer another name."
+            )
         for name in _DEFAULT_SIZES:
             size = getattr(self, name)
             if size is not None and size < self.min_size:

@@ -7,7 +7,7 @@ estimators import those modules inside their methods.
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from .threads import limit_threads
 
@@ -22,14 +22,18 @@ def silent_standard_error():
     Such code does not ask Python's `sys.stderr`, so the file descriptor is redirected, for all
     threads.
     """
-    try:
-        stderr = os.dup(2)
-    except OSError:  # a process without standard error
-        yield
-        return
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    with tempfile.TemporaryFile() as messages:
+    with ExitStack() as stack:
+        messages = None
+        # A process may have no standard error, or no folder for temporary files.
+        with suppress(OSError):
+            stderr = os.dup(2)
+            stack.callback(os.close, stderr)
+            messages = stack.enter_context(tempfile.TemporaryFile())
+        if messages is None:
+            yield
+            return
+        if sys.stderr is not None:
+            sys.stderr.flush()
         os.dup2(messages.fileno(), 2)
         try:
             yield
@@ -41,7 +45,6 @@ def silent_standard_error():
             raise
         finally:
             os.dup2(stderr, 2)
-            os.close(stderr)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import cached_property
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -59,7 +61,7 @@ class BatchFunction(Protocol):
 
 
 class FixedBatchFunction:
-    """A Keras model in inference mode, traced for batches of one size.
+    """A Keras model in inference mode, traced for batches of one size at its first use.
 
     Parameters
     ----------
@@ -72,28 +74,38 @@ class FixedBatchFunction:
     """
 
     def __init__(self, model, architecture: BodyArchitecture, activation=tf.identity):
-        self.model = model
+        self.model, self._architecture, self._activation = model, architecture, activation
         self.paths = [variable.path for variable in model.weights]
-        self.float_type = float_type = architecture.float_type
+        self.float_type = architecture.float_type
         self.batch_size = architecture.prediction_batch
         self.output_shape = tuple(model.outputs[0].shape[1:])
+        self._tracing = Lock()
+
+    def bind(self, weights: Weights) -> Callable:
+        """Return a function from a batch to the output, with these weights."""
+        with self._tracing:
+            run = self._run
+        # `paths` is kept, because `model.weights` is collected again at each access.
+        tensors = [tf.convert_to_tensor(weights[path]) for path in self.paths]
+        return lambda batch: run(tensors, batch)
+
+    @cached_property
+    def _run(self):
+        """The traced function. Nothing is traced for outputs that are all found in a store."""
+        model, architecture = self.model, self._architecture
         with (
             fresh_keras_state(architecture.dtype),
             merged_batch_norm(model, architecture.backbone.stages),
         ):
-            self._run = trace(
-                lambda weights, batch: tf.cast(
-                    activation(call_with_weights(model, weights, batch)), float_type
-                ),
+            return trace(
+                self._compute,
                 weight_specs(model),
-                tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), float_type),
+                tf.TensorSpec((self.batch_size, *model.inputs[0].shape[1:]), self.float_type),
             )
 
-    def bind(self, weights: Weights) -> Callable:
-        """Return a function from a batch to the output, with these weights."""
-        # `paths` is kept, because `model.weights` is collected again at each access.
-        tensors = [tf.convert_to_tensor(weights[path]) for path in self.paths]
-        return lambda batch: self._run(tensors, batch)
+    def _compute(self, weights, batch):
+        outputs = call_with_weights(self.model, weights, batch)
+        return tf.cast(self._activation(outputs), self.float_type)
 
 
 def run_batches(

@@ -1,6 +1,7 @@
 """Keras graphs from images to features or logits, without weights."""
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -199,10 +200,18 @@ class Graph:
             check_layer_names([each.name for each in nested], backbone.name, inside=layer.name)
             for each in (layer, *nested):
                 self._check_kind(each)
-        if taken := sorted(set(names) & set(HEAD_LAYERS)):
+        # The path of a weight in a nested model may begin with the name of its layer.
+        first = {variable.path.partition("/")[0] for variable in self.body.weights}
+        if taken := sorted({*names, *first} & {*HEAD_LAYERS}):
             raise ValueError(
                 f"Backbone {backbone.name!r} has layers that are called {taken}, as layers of the "
                 "head are. Give them other names."
+            )
+        if "features" in names and backbone.stages[-1] != "features":
+            raise ValueError(
+                f"Backbone {backbone.name!r} has a layer that is called 'features', which names "
+                f"the whole body, but the last stage is {backbone.stages[-1]!r}. Give the layer "
+                "another name."
             )
         if [name for name in names if name in backbone.stages] != list(backbone.stages):
             raise ValueError(
@@ -254,8 +263,17 @@ class Graph:
                 "keep. Build it with random ones, and give the file to the estimator: weights=PATH."
             )
 
-    def output_at(self, layer: str):
+    def output_at(self, layer: str, parameter: str = "layer", of_head: Sequence[str] = ()):
         """Return the output tensor of a layer, or of the whole body for "features".
+
+        Parameters
+        ----------
+        layer : str
+            Name of a layer, or "features".
+        parameter : str, default="layer"
+            Name of the parameter, for the error.
+        of_head : sequence of str, default=()
+            Layers of the head that the error lists.
 
         Raises
         ------
@@ -264,12 +282,14 @@ class Graph:
         """
         if layer == "features":
             return self.body.outputs[0]
-        backbone = self.architecture.backbone
         names = [each.name for each in self.model.layers]
         if layer not in names:
+            backbone = self.architecture.backbone
+            usual = [*backbone.stages, "features", *of_head]
+            head = " and of the head" if of_head else ""
             raise ValueError(
-                unknown_name_message("layer", layer, [*backbone.stages, "features"], also=names)
-                + f" These are the stages of backbone {backbone.name!r}; "
+                unknown_name_message(parameter, layer, usual, also=names)
+                + f" These are the stages of backbone {backbone.name!r}{head}; "
                 f"{describe_numbers(backbone)}."
             )
         return output_of(self.model, layer)

@@ -29,8 +29,12 @@ _MAX_CHUNK_BYTES = 2**26
 # Processor time of a trial: a constant, and more for many weights. The library reads more than 50
 # million bytes a second, compressed ones included, on a machine with little else to do.
 _MIN_SECONDS, _BYTES_PER_SECOND = 0.5, 50e6
+# Where the system cannot limit processor time: seconds for the start, and for each of reading.
+_SECONDS_OF_START, _SECONDS_PER_SECOND = 60, 10
 # Memory of a trial, beyond that of the file and of its largest array.
 _MAX_BYTES = 2**28
+# Windows cannot.
+_CAN_LIMIT = hasattr(signal, "setitimer")
 _STDIN = "-"
 _STARTED, _FAILED, _ENDED = "started", "failed", "ended"
 
@@ -166,6 +170,8 @@ def _run_trial(path, content, shapes, n_bytes):
     """Return the output of the child process."""
     place = _STDIN if content else str(path)
     arguments = [place, json.dumps(sorted(shapes)), str(n_bytes)]
+    file_bytes = len(content.getvalue()) if content else path.stat().st_size
+    seconds = _count_seconds(file_bytes, n_bytes)
     try:
         done = subprocess.run(
             [os.fsdecode(spawn.get_executable() or ""), "-P", __file__, *arguments],
@@ -173,16 +179,27 @@ def _run_trial(path, content, shapes, n_bytes):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             check=False,
+            timeout=None if _CAN_LIMIT else _SECONDS_OF_START + _SECONDS_PER_SECOND * seconds,
             # One thread: others would take memory, and none is used.
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                # Python ignores entries that are no text.
+                "PYTHONPATH": os.pathsep.join(
+                    entry for entry in sys.path if isinstance(entry, str) and entry
+                ),
                 "OPENBLAS_NUM_THREADS": "1",
             },
         )
+    except subprocess.TimeoutExpired:
+        return _STARTED
     except OSError:
         return ""
     return done.stdout.decode(errors="replace")
+
+
+def _count_seconds(file_bytes, n_bytes) -> float:
+    """Return the processor time that reading may take."""
+    return _MIN_SECONDS + max(n_bytes, file_bytes) / _BYTES_PER_SECOND
 
 
 def _try_to_read(place, shapes, n_bytes) -> None:
@@ -194,7 +211,7 @@ def _try_to_read(place, shapes, n_bytes) -> None:
     else:
         file_bytes = Path(place).stat().st_size
     largest = max(map(math.prod, shapes), default=0) * 8
-    seconds = _MIN_SECONDS + max(n_bytes, file_bytes) / _BYTES_PER_SECOND
+    seconds = _count_seconds(file_bytes, n_bytes)
     _limit_resources(seconds, _MAX_BYTES + file_bytes + 2 * largest)
     print(_STARTED, flush=True)
     try:
@@ -211,7 +228,7 @@ def _try_to_read(place, shapes, n_bytes) -> None:
 
 def _limit_resources(seconds, n_bytes):
     """Let the system end this process beyond a processor time or memory, where it can."""
-    if not hasattr(signal, "setitimer"):
+    if not _CAN_LIMIT:
         return
     import resource
 

@@ -102,14 +102,19 @@ def find_layout(graph: Graph) -> dict[str, str]:
     body = graph.body
     numbered = {
         variable.path: np.full(variable.shape, number, "float32")
-        for number, variable in enumerate(body.weights)
+        for number, variable in enumerate(body.weights, 1)
     }
-    paths = list(numbered)
+    names = dict(enumerate(numbered, 1))
     layout: dict[str, str] = {}
 
     def read_number(path, node):
-        if isinstance(node, h5py.Dataset):
-            layout[paths[int(node[()].flat[0])]] = path
+        """Note the path if all numbers are one that was written; layers may store other arrays."""
+        if not isinstance(node, h5py.Dataset) or not node.size or node.dtype.kind not in "fiu":
+            return
+        stored = np.asarray(node)
+        name = names.get(stored.flat[0])
+        if name is not None and np.array_equal(stored, numbered[name]):
+            layout[name] = path
 
     with h5py.File(BytesIO(to_keras3(body, numbered))) as file:
         file.visititems(read_number)

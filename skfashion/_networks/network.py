@@ -10,14 +10,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from .._backbones.freeze_points import describe_numbers, resolve_freeze_point
+from .._backbones.freeze_points import resolve_freeze_point
 from .._keras.global_state import fresh_keras_state
 from .._keras.runtime import check_runtime
 from .._keras.tensorflow import keras, tf
-from .._messages import unknown_name_message
 from .architecture import Architecture
 from .batch_function import FixedBatchFunction
-from .graph import add_head, output_of
+from .graph import add_head
 from .staged_graph import StagedGraph
 
 MAX_NETWORKS = 8
@@ -214,8 +213,9 @@ class Network(StagedGraph):
         ValueError
             If there is no such layer, other paths bypass it, or nothing is left to train.
         """
-        if point not in self._cuts:
-            tensor = self._tensor_at(point)
+        if point is not None and point not in self._cuts:
+            of_head = ["dense"] if self.architecture.hidden_units else []
+            tensor = self.output_at(point, "freeze_until", of_head)
             if tensor is self.model.outputs[0]:
                 raise ValueError(
                     f"freeze_until={point!r} leaves nothing to train: freeze up to a layer "
@@ -235,21 +235,6 @@ class Network(StagedGraph):
             same = (each for each in points if self.split_at(each)[0].outputs[0] is tensor)
             self._cut_names[point] = next(same)
         return self._cut_names[point]
-
-    def _tensor_at(self, point):
-        """Return the output of the layer that a freeze point names."""
-        if point == "features":
-            return self.body.outputs[0]
-        names = [layer.name for layer in self.model.layers]
-        if point not in names:
-            backbone = self.architecture.backbone
-            usual = [*backbone.stages, "features", *(name for name in names if name == "dense")]
-            raise ValueError(
-                unknown_name_message("freeze_until", point, usual, also=names)
-                + f" These are the stages of backbone {backbone.name!r} and of the head; "
-                f"{describe_numbers(backbone)}."
-            )
-        return output_of(self.model, point)
 
     def _split_after(self, tensor, point):
         try:

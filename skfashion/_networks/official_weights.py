@@ -13,8 +13,8 @@ import h5py
 
 from .._atomic_files import write_file
 from .._backbones.spec import Backbone, OfficialWeights, require_official_weights
-from .._keras.tensorflow import keras
 
+# Seconds without an answer after which a download fails.
 _TIMEOUT = 60
 _TEMPORARY = ".skfashion-"
 
@@ -113,20 +113,15 @@ def _fetch(official: OfficialWeights, kept: Path, expected: str | None, why: str
 
 
 def _download(official: OfficialWeights, folder: str) -> Path:
-    # Keras follows redirects to http, and only a published hash makes that safe.
-    if official.file_hash is None:
-        return _download_by_https(official, folder)
-    path = keras.utils.get_file(official.file_name, official.url, cache_dir=folder, cache_subdir="")
-    return Path(path)
-
-
-def _download_by_https(official: OfficialWeights, folder: str) -> Path:
     path = Path(folder, official.file_name)
+    is_checked = official.file_hash is not None
+    # Only a published hash makes redirects to other protocols, and files of any length, safe.
+    handlers = [] if is_checked else [_HttpsRedirects]
     with (
-        build_opener(_HttpsRedirects).open(official.url, timeout=_TIMEOUT) as response,
+        build_opener(*handlers).open(official.url, timeout=_TIMEOUT) as response,
         path.open("wb") as file,
     ):
-        if response.length is None and not response.chunked:
+        if not is_checked and response.length is None and not response.chunked:
             raise OSError("the server does not say how long the file is")
         # Reading everything at once is an error if the connection ends early.
         file.write(response.read())

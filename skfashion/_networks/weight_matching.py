@@ -104,7 +104,7 @@ def list_layers(body) -> list[list[WeightSpec]]:
     for layer in body.layers:
         for variable in (*layer.trainable_weights, *layer.non_trainable_weights):
             spec = WeightSpec(variable.path, layer.name, tuple(variable.shape))
-            by_layer.setdefault(_parent(variable.path), []).append(spec)
+            by_layer.setdefault(parent_path(variable.path), []).append(spec)
     return list(by_layer.values())
 
 
@@ -112,7 +112,7 @@ def group_by_layer(arrays: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return arrays by path, grouped by the part of the path before the last slash."""
     layers: dict[str, dict[str, Any]] = {}
     for path, array in arrays.items():
-        layers.setdefault(_parent(path), {})[path] = array
+        layers.setdefault(parent_path(path), {})[path] = array
     return layers
 
 
@@ -126,7 +126,7 @@ def pair_by_path(arrays: dict[str, Any], graph: Graph) -> LayerPairs:
     """Pair arrays that are stored under the paths of variables, as in safetensors files."""
     stored = group_by_layer(arrays)
     for specs in list_layers(graph.body):
-        layer = stored.pop(_parent(specs[0].path), {})
+        layer = stored.pop(parent_path(specs[0].path), {})
         yield specs, in_order(layer, [spec.path for spec in specs])
     refuse_deeper_network(list(layer.values()) for layer in stored.values())
 
@@ -141,5 +141,6 @@ def refuse_deeper_network(layers: Iterable[LayerArrays]) -> None:
             )
 
 
-def _parent(path):
+def parent_path(path: str) -> str:
+    """Return the part of a path before the last slash, which is empty without one."""
     return path.rpartition("/")[0]

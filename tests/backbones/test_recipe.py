@@ -132,7 +132,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("options", "message"), WRONG, ids=str)
 def test_a_backbone_refuses_a_wrong_option_when_it_is_made(options, message):
-    for phase in ("from_scratch", "fine_tuning"):
+    for phase in ("from_scratch", "fine_tuning", "few_images"):
         with pytest.raises(ValueError, match=message):
             backbone(**{phase: Recipe(**options)})
 

@@ -58,8 +58,9 @@ def test_an_evicted_trainer_leaves_no_graph(make, fashion, monkeypatch):
     monkeypatch.setattr(trainer_pool, "MAX_IDLE_TRAINERS", 1)
     monkeypatch.setattr(trainer_pool, "_idle", OrderedDict())
     before, counts = count_training_graphs(), []
-    for rate in (0.11, 0.12, 0.13):
-        make(epochs=1, dropout=rate).fit(fashion[0][::5], fashion[1][::5])
+    # Each width has a trainer. Rates of dropout would share one.
+    for width in (21, 22, 23):
+        make(epochs=1, hidden_units=width).fit(fashion[0][::5], fashion[1][::5])
         counts.append(count_training_graphs() - before)
     assert counts == [1, 1, 1]
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import struct
 import subprocess
+import sys
 import tracemalloc
 import zipfile
 from io import BytesIO
@@ -14,6 +15,7 @@ import pytest
 import safetensors.numpy
 
 from skfashion._backbones.registry import get_backbone
+from skfashion._networks import hdf5_files
 from skfashion._networks.architecture import BodyArchitecture
 from skfashion._networks.pooled_features import get_body
 from skfashion._networks.weight_files import load_body_weights, save_body_weights
@@ -65,8 +67,9 @@ def keras2_file(path, weights):
     return path
 
 
-def test_a_file_on_which_the_library_loops_for_ever(body, weights, tmp_path, monkeypatch):
-    path = keras2_file(tmp_path / "a.h5", weights)
+def looping_file(path, body, weights):
+    """Write a file on which the HDF5 library loops for ever, after a similar one that is read."""
+    keras2_file(path, weights)
     assert load_body_weights(path, body).keys() == weights.keys()
     content = bytearray(path.read_bytes())
     heap = content.index(b"GCOL\x01")
@@ -77,10 +80,49 @@ def test_a_file_on_which_the_library_loops_for_ever(body, weights, tmp_path, mon
     assert number == 0
     struct.pack_into("<Q", content, place + 8, 0)
     path.write_bytes(content)
-    run = subprocess.run
-    # A child process that loops beyond its limit ends by this timeout, with another message.
-    monkeypatch.setattr(subprocess, "run", lambda *args, **kw: run(*args, **kw, timeout=30))
-    assert_refused(path, body, "the HDF5 library crashed, or took too long. It is damaged")
+    return path
+
+
+TOO_LONG = "the HDF5 library crashed, or took too long. It is damaged"
+
+
+def test_a_file_on_which_the_library_loops_for_ever(body, weights, tmp_path, monkeypatch):
+    path, run = looping_file(tmp_path / "a.h5", body, weights), subprocess.run
+
+    def run_for_half_a_minute(*args, **kwargs):
+        try:
+            return run(*args, **{**kwargs, "timeout": 30})
+        except subprocess.TimeoutExpired:
+            raise AssertionError("the child process has no limit") from None
+
+    monkeypatch.setattr(subprocess, "run", run_for_half_a_minute)
+    assert_refused(path, body, TOO_LONG)
+
+
+WITHOUT_LIMIT = """
+import signal
+if hasattr(signal, "setitimer"):
+    del signal.setitimer
+"""
+
+
+def test_where_processor_time_has_no_limit_the_trial_ends_by_the_clock(
+    body, path, weights, tmp_path, monkeypatch
+):
+    # Each Python process imports this module when it starts.
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_LIMIT)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(hdf5_files, "_CAN_LIMIT", False)
+    looping = looping_file(tmp_path / "a.h5", body, weights)
+    load_body_weights(path, body)
+    monkeypatch.setattr(hdf5_files, "_SECONDS_OF_START", 3)
+    monkeypatch.setattr(hdf5_files, "_SECONDS_PER_SECOND", 0)
+    assert_refused(looping, body, TOO_LONG)
+
+
+def test_entries_of_the_module_path_that_are_no_text_are_left_out(body, path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, path.parent, None])
+    assert load_body_weights(path, body)
 
 
 def test_a_file_is_tried_once(body, path, monkeypatch):

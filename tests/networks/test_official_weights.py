@@ -1,6 +1,7 @@
 """weights="imagenet": fetched from a real server on this machine, checked, kept."""
 
 import hashlib
+import socket
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from numpy.testing import assert_array_equal
 
 from skfashion import BackboneFeatures, OfficialWeights
 from skfashion._backbones.registry import get_backbone
+from skfashion._networks import official_weights
 
 
 class CountingHandler(SimpleHTTPRequestHandler):
@@ -20,7 +22,13 @@ class CountingHandler(SimpleHTTPRequestHandler):
 
     def do_GET(self):
         self.server.fetched += 1
-        super().do_GET()
+        if self.server.redirect is None:
+            super().do_GET()
+            return
+        self.send_response(302)
+        self.send_header("Location", self.server.redirect)
+        self.end_headers()
+        self.server.redirect = None
 
 
 @pytest.fixture
@@ -29,7 +37,7 @@ def release(body_path, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     handler = partial(CountingHandler, directory=body_path.parent)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.fetched = 0
+        server.fetched, server.redirect = 0, None
         thread = Thread(target=server.serve_forever)
         thread.start()
         digest = hashlib.sha256(body_path.read_bytes()).hexdigest()
@@ -86,6 +94,30 @@ def test_an_old_file_stays_when_fetching_fails(make, lt5, release, body_path):
         make(backbone=backbone, weights="imagenet").fit(*lt5)
     assert (cache / body_path.name).read_bytes() == b"old"
     assert len(list(cache.iterdir())) == 1
+
+
+def test_a_download_shows_no_progress(make, lt5, release, capfd):
+    _, backbone, _ = release
+    make(backbone=backbone, weights="imagenet", epochs=0).fit(*lt5)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_server_that_does_not_answer(make, lt5, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(official_weights, "_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/w.weights.h5"
+        with pytest.raises(FileNotFoundError, match=r"could not be fetched from .*timed out"):
+            make(backbone=served(url, "0" * 64), weights="imagenet").fit(*lt5)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_redirect_of_a_file_with_a_hash_is_followed(make, lt5, release, body_path):
+    server, backbone, cache = release
+    server.redirect = backbone.official.url
+    make(backbone=backbone, weights="imagenet", epochs=0).fit(*lt5)
+    assert server.fetched == 2
+    assert (cache / body_path.name).read_bytes() == body_path.read_bytes()
 
 
 def test_offline(make, lt5, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Graphs of users' backbones: what predicts as it trained, and what is refused."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from time import sleep
 
@@ -68,12 +69,32 @@ def test_weights_with_one_path_are_refused(make, small):
     )
 
 
-def test_a_nested_layer_with_the_name_of_one_of_the_head_is_refused(make, small):
+@pytest.mark.parametrize("name", ["output", "dense"])
+@pytest.mark.parametrize("layer", [partial(layers.Conv2D, 4, 3), layers.BatchNormalization])
+def test_a_nested_layer_with_the_name_of_one_of_the_head_is_refused(make, small, layer, name):
     def build(images):
-        return layers.ReLU(name="last")(tower("tower", inner="output")(images / 255))
+        inner = keras.Input((7, 7, 1))
+        return keras.Model(inner, layer(name=name)(inner), name="tower")(images / 255)
 
-    with pytest.raises(ValueError, match=r"of the paths \['output/kernel', 'output/bias'\]"):
-        make(backbone=backbone(build, "tower", "last"), hidden_units=0).fit(*small)
+    message = rf"layers that are called \['{name}'\], as layers of the head are\. Give them other"
+    with pytest.raises(ValueError, match=message):
+        make(backbone=backbone(build, "tower")).fit(*small)
+
+
+def test_the_name_of_the_whole_body_is_that_of_the_last_stage_only(make, small):
+    def build(images):
+        x = layers.Conv2D(4, 3, name="features")(images)
+        return layers.Conv2D(4, 3, name="last")(x)
+
+    with pytest.raises(ValueError, match=r"'features', which names .* last stage is 'last'\. Give"):
+        make(backbone=backbone(build, "last")).fit(*small)
+
+    def end_with_features(images):
+        return layers.ReLU(name="active")(layers.Conv2D(4, 3, name="features")(images))
+
+    ends = backbone(end_with_features, "features")
+    clf = make(backbone=ends, freeze_until="features", epochs=1).fit(*small)
+    assert clf.n_frozen_params_ == 3 * 3 * 4 + 4
 
 
 def with_shared_layer(images):
