@@ -1,7 +1,8 @@
 """Files that appear when they are complete: an interrupted write leaves the old file, or none."""
 
 import os
-from contextlib import contextmanager
+import shutil
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +20,8 @@ def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
         If the folder does not exist.
     IsADirectoryError
         If the path is a folder.
+    OSError
+        If the path is a device, a named pipe or another file that holds no bytes.
     PermissionError
         If files cannot be written to the folder.
     """
@@ -29,6 +32,11 @@ def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
         raise FileNotFoundError(f"{given}: there is no folder {str(folder)!r}. Make it first.")
     if path.is_dir():
         raise IsADirectoryError(f"{given} is a folder. Name a file in it.")
+    if path.exists() and not path.is_file():
+        raise OSError(
+            f"{given} must be a regular file or a new one, got a device, a named pipe or a socket, "
+            "which would be replaced by a file. Name another file."
+        )
     if not os.access(folder, os.W_OK):
         raise PermissionError(
             f"{given}: the folder {str(folder)!r} is not writable. Name a file in another folder."
@@ -49,8 +57,25 @@ def open_to_write(path: Path):
         unfinished.unlink(missing_ok=True)
 
 
+@contextmanager
+def open_output(path: Path):
+    """Open a user's file to write, as `open_to_write` does. It keeps the mode of the old file."""
+    with open_to_write(path) as file:
+        # A private file is private before it has content.
+        copy_mode(path, Path(file.name))
+        yield file
+
+
+def copy_mode(old: Path, new: Path) -> None:
+    """Give a new file the permissions of the old one that it replaces, if there is one."""
+    with suppress(OSError):  # from file systems without permissions
+        shutil.copymode(old, new)
+
+
 def write_file(path: Path, content: bytes | bytearray) -> None:
     """Write a user's file. A write that fails or is interrupted leaves the old file, or none.
+
+    A new file has the mode of the file that it replaces.
 
     Raises
     ------
@@ -58,7 +83,7 @@ def write_file(path: Path, content: bytes | bytearray) -> None:
         If it cannot be written; the message names the file and its size.
     """
     try:
-        with open_to_write(path) as file:
+        with open_output(path) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

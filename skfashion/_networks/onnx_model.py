@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from .._atomic_files import resolve_output
+from .._atomic_files import copy_mode, resolve_output
 from .._data.pixel_range import scale_to_white
 from .._keras.global_state import fresh_keras_state
 from .._keras.normalization_constants import embed_normalization_constants
@@ -62,6 +62,8 @@ def write_onnx(
         If there is no such folder.
     IsADirectoryError
         If the path is a folder.
+    OSError
+        If the path is a device or a named pipe.
     ValueError
         If the name has another ending, the network is too large for a file, or ONNX lacks one of
         its operations.
@@ -88,6 +90,7 @@ def write_onnx(
             tensor.type.tensor_type.shape.dim[0].dim_param = "n"
         onnx.helper.set_model_props(converted, dict(metadata))
         onnx.save(converted, written)
+        copy_mode(path, written)
         written.replace(path)
 
 

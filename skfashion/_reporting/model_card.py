@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from os import PathLike
 from urllib.parse import quote
 
-from .._atomic_files import open_to_write, resolve_output
+from .._atomic_files import open_output, resolve_output
 from .._interrupts import interrupts_deferred
 from .markdown import escape
 from .pictures import as_uri
@@ -77,16 +77,17 @@ class ModelCard:
         IsADirectoryError
             If the path is a folder.
         OSError
-            If a file cannot be written, as on a full disk.
+            If a file cannot be written, as on a full disk, or the path is a device or a
+        named pipe.
         """
         path = resolve_output(path)
         names = {name: f"{path.stem}_{name}" for name in self.pictures}
         page = self._link_pictures({name: quote(file) for name, file in names.items()})
         # All files are written before the first gets its name; the page gets it last.
         with interrupts_deferred(), ExitStack() as files:
-            file = files.enter_context(open_to_write(path))
+            file = files.enter_context(open_output(path))
             for name, data in self.pictures.items():
-                files.enter_context(open_to_write(path.with_name(names[name]))).write(data)
+                files.enter_context(open_output(path.with_name(names[name]))).write(data)
             # Labels from names of files may contain bytes that are not text.
             file.write(f"{page}\n".encode(errors="replace"))
 
