@@ -9,7 +9,7 @@ import numpy as np
 
 from .._keras.tensorflow import keras, tf
 from .hashing import digest
-from .source_code import hash_running_code
+from .source_code import RUNNING_CODE
 
 # Environment variables that change how the libraries compute. Those that only change printed output
 # are left out.
@@ -23,7 +23,8 @@ def environment_fingerprint() -> str:
     """Return a hash of all that determines bits, except the inputs."""
     return digest(
         process_fingerprint(),
-        # These settings may change while a process runs.
+        # The files of the code and these settings may change while a process runs.
+        RUNNING_CODE.hash(),
         tf.config.optimizer.get_jit(),
         sorted(tf.config.optimizer.get_experimental_options().items()),
         [(device.device_type, device.name) for device in tf.config.get_visible_devices()],
@@ -33,9 +34,8 @@ def environment_fingerprint() -> str:
 
 @cache
 def process_fingerprint() -> str:
-    """Return a hash of this process's code, libraries, their settings, threads and processor."""
+    """Return a hash of this process's libraries, their settings, threads and processor."""
     return digest(
-        hash_running_code(),
         keras.__version__,
         tf.version.VERSION,
         tf.version.GIT_VERSION,
