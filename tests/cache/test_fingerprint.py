@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from tensorflow.python.framework import config
 
 import skfashion
 from skfashion._cache import fingerprint
 from skfashion._cache.fingerprint import environment_fingerprint, process_fingerprint
 from skfashion._cache.source_code import PACKAGE, RunningCode, hash_code, stat_modules
+from skfashion._keras.start_environment import read_environment
 from skfashion._keras.tensorflow import tf
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
@@ -25,11 +27,19 @@ def copied(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["TF_CPP_MIN_LOG_LEVEL", "TF2_BEHAVIOR", "SKFASHION_OTHER"])
-def test_settings_that_change_no_computation_do_not_count(monkeypatch, name):
+def test_what_tensorflow_read_at_its_start_counts(monkeypatch):
     before = process_fingerprint.__wrapped__()
-    monkeypatch.setenv(name, "TF_1")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "later")
     assert process_fingerprint.__wrapped__() == before
+    monkeypatch.setattr(fingerprint, "START_ENVIRONMENT", read_environment())
+    assert process_fingerprint.__wrapped__() != before
+
+
+@pytest.mark.parametrize("name", ["cuda_version", "cudnn_version"])
+def test_libraries_of_graphics_processors_count(monkeypatch, name):
+    before, build = process_fingerprint.__wrapped__(), tf.sysconfig.get_build_info()
+    monkeypatch.setattr(tf.sysconfig, "get_build_info", lambda: {**build, name: "other"})
+    assert process_fingerprint.__wrapped__() != before
 
 
 def test_a_system_that_does_not_describe_its_processor(monkeypatch, tmp_path):
@@ -137,6 +147,10 @@ def test_the_state_of_modules_is_read_when_the_library_is_imported():
     assert done.stdout == "True\n"
 
 
+def switch_determinism(is_on):
+    (config.enable_op_determinism if is_on else config.disable_op_determinism)()
+
+
 def test_settings_that_change_in_a_process_count():
     before = environment_fingerprint()
     assert environment_fingerprint() == before
@@ -144,6 +158,7 @@ def test_settings_that_change_in_a_process_count():
     for switch, first, last in (
         (tf.config.optimizer.set_jit, True, ""),
         (tf.config.experimental.enable_tensor_float_32_execution, False, True),
+        (switch_determinism, True, False),
     ):
         switch(first)
         try:
@@ -151,4 +166,4 @@ def test_settings_that_change_in_a_process_count():
         finally:
             switch(last)
         assert environment_fingerprint() == before
-    assert len(changed) == 3
+    assert len(changed) == 4
