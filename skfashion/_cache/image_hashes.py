@@ -22,8 +22,8 @@ def hash_images(images: ArraySource, store: Store) -> np.ndarray:
     """Return the hash of each image, of shape (n, 2): that of `hash_rows`.
 
     An image is identified by its pixels, independent of its file. A file with stored bytes is not
-    decoded. If it changes after this, its later decoding is an error. Views of images have separate
-    hashes.
+    decoded. If it changes after this, it is an error to decode it or to hash it again. Views of
+    images have separate hashes.
 
     Parameters
     ----------
@@ -42,6 +42,8 @@ def hash_images(images: ArraySource, store: Store) -> np.ndarray:
     files = images.take(undecoded).rows
     decoded.require_unchanged(files.indices)
     of_files = _hash_files(files.sources)
+    # These bytes must be those of earlier hashes in this call, also if the store has them.
+    decoded.check_unchanged(files.indices)
     table = RowTable(store, _key_of_pixels(images), (2,), "<u8")
     hashes = np.empty((len(images), 2), of_files.dtype)
     is_missing = np.ones(len(images), bool)
@@ -56,9 +58,11 @@ def hash_images(images: ArraySource, store: Store) -> np.ndarray:
 
 def _key_of_pixels(images: LazyImages) -> str:
     """Return a hash of everything besides a file's bytes that determines the pixels of an image."""
-    from PIL import __version__, features
+    from PIL import ImageFile, __version__, features
 
     versions = __version__, *map(features.version, _CODECS), environment_fingerprint()
+    # Pillow pads truncated files, or refuses them.
+    versions += (ImageFile.LOAD_TRUNCATED_IMAGES,)
     how = images.rows.decoder, images.image_format, images.dtype
     return digest("pixels of files", *versions, *how)
 
