@@ -46,13 +46,16 @@ def hash_images(images: ArraySource, store: Store) -> np.ndarray:
     decoded.check_unchanged(files.indices)
     table = RowTable(store, _key_of_pixels(images), (2,), "<u8")
     hashes = np.empty((len(images), 2), of_files.dtype)
-    is_missing = np.ones(len(images), bool)
-    for found, of_pixels in table.read(of_files):
+    is_known = np.zeros(len(images), bool)
+
+    def take(found, of_pixels):
         hashes[undecoded[found]] = of_pixels
-        is_missing[undecoded[found]] = False
-    missing = np.flatnonzero(is_missing)
-    hashes[missing] = hash_rows(images.take(missing))
-    table.add(of_files, hashes[undecoded], np.flatnonzero(is_missing[undecoded]))
+        is_known[undecoded[found]] = True
+
+    new = table.find(of_files, np.arange(len(of_files)), take)
+    unknown = np.flatnonzero(~is_known)
+    hashes[unknown] = hash_rows(images.take(unknown))
+    table.add(of_files, hashes[undecoded], new)
     return hashes
 
 

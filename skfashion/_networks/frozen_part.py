@@ -189,15 +189,15 @@ class FrozenPart:
     def _resume_from(self, depth, table, hashes, missing, features):
         """Compute the rows that the table after `depth` stages has; return those it lacks."""
         remaining_stages = self._stages[depth:]
-        is_missing = np.ones(len(missing), bool)
-        block_bytes = chunks.CHUNK_BYTES if remaining_stages else None
-        for found, outputs in table.read(hashes[missing], block_bytes, self.batch_size):
+
+        def take(rows, outputs):
             if remaining_stages:
-                run_batches(remaining_stages, self._weights, outputs, features, missing[found])
+                run_batches(remaining_stages, self._weights, outputs, features, rows)
             else:
-                features[missing[found]] = outputs
-            is_missing[found] = False
-        return missing[is_missing]
+                features[rows] = outputs
+
+        block_bytes = chunks.CHUNK_BYTES if remaining_stages else None
+        return table.find(hashes, missing, take, block_bytes, self.batch_size)
 
     @cached_property
     def _keys(self):

@@ -1,6 +1,7 @@
 """Features in a store: found, computed from stored feature maps, or from the images."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -131,18 +132,14 @@ class _Request:
         for cut in reversed(self._body.cuts):
             if all(cut in path for path in paths):
                 maps_of_cut = self._tables.of_layer(Output(cut, "flatten")).rows
-                is_missing = np.ones(len(rows), bool)
+                run = partial(self._run, cut, numbers, with_stages)
                 batch_size = self._body.architecture.prediction_batch
-                blocks = maps_of_cut.read(self.hashes[rows], chunks.CHUNK_BYTES, batch_size)
-                for found, maps in blocks:
-                    self._run(cut, maps, rows[found], numbers, with_stages)
-                    is_missing[found] = False
-                rows = rows[is_missing]
+                rows = maps_of_cut.find(self.hashes, rows, run, chunks.CHUNK_BYTES, batch_size)
         if len(rows):
-            self._run(self._body.images, self._images.take(rows), rows, numbers, with_stages)
+            self._run(self._body.images, numbers, with_stages, rows, self._images.take(rows))
 
-    def _run(self, begin, inputs, rows, numbers, with_stages):
-        """Run a pass from the images or from feature maps of a cut."""
+    def _run(self, begin, numbers, with_stages, rows, inputs):
+        """Run a pass from the images or from feature maps of a cut, which are the inputs."""
         needed = [self._outputs[number] for number in numbers]
         to_fill = [
             table

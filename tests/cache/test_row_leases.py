@@ -33,11 +33,10 @@ class Worker:
         features, hashes = np.zeros((len(rows), 2)), HASHES[rows]
 
         def find(indices):
-            is_missing = np.ones(len(indices), bool)
-            for found, values in self.table.read(hashes[indices]):
-                features[indices[found]] = values
-                is_missing[found] = False
-            return indices[is_missing]
+            def take(found, values):
+                features[found] = values
+
+            return self.table.find(hashes, indices, take)
 
         def compute(indices):
             if self.barrier and not self.computed:
