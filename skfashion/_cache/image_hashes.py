@@ -11,7 +11,7 @@ from .._data.augmented_images import AugmentedImages
 from .._data.lazy_images import LazyImages
 from .fingerprint import environment_fingerprint
 from .hashing import digest, hash_rows
-from .row_table import RowTable
+from .row_table import MIN_ROWS, RowTable
 from .store import Store
 
 # Pillow's names of the libraries that decode the formats of images.
@@ -55,7 +55,8 @@ def hash_images(images: ArraySource, store: Store) -> np.ndarray:
     new = table.find(of_files, np.arange(len(of_files)), take)
     unknown = np.flatnonzero(~is_known)
     hashes[unknown] = hash_rows(images.take(unknown))
-    table.add(of_files, hashes[undecoded], new)
+    if len(new) >= MIN_ROWS:
+        table.add(of_files, hashes[undecoded], new)
     return hashes
 
 
@@ -64,10 +65,9 @@ def _key_of_pixels(images: LazyImages) -> str:
     from PIL import ImageFile, __version__, features
 
     versions = __version__, *map(features.version, _CODECS), environment_fingerprint()
-    # Pillow pads truncated files, or refuses them.
-    versions += (ImageFile.LOAD_TRUNCATED_IMAGES,)
     how = images.rows.decoder, images.image_format, images.dtype
-    return digest("pixels of files", *versions, *how)
+    # Pillow pads truncated files, or refuses them.
+    return digest("pixels of files", *versions, ImageFile.LOAD_TRUNCATED_IMAGES, *how)
 
 
 def _hash_files(paths) -> np.ndarray:

@@ -17,8 +17,9 @@ from .leases import ROWS
 from .store import Store, mark_as_used, remove_unit, walk_files
 
 _FEATURES, _INDEX = ".features", ".index"
-# To open a file takes about as long as to compute the features of this number of images.
-_MIN_ROWS = 16
+# Requests that miss fewer rows add none: to open a file takes about as long as to compute the
+# features of this number of images.
+MIN_ROWS = 16
 # Bytes of a row in an index: its hash, and the checksum of each part.
 _HASH_BYTES, _CHECKSUM_BYTES = 16, 4
 
@@ -159,7 +160,7 @@ class RowTable:
         return rows[is_missing]
 
     def add(self, hashes: np.ndarray, features: np.ndarray, indices: np.ndarray) -> None:
-        """Keep the features of the rows at these indices, if they have room and are enough."""
+        """Keep the features of the rows at these indices, if they have room."""
         if not self.make_room(len(indices)):
             return
         with suppress(OSError):
@@ -180,9 +181,7 @@ class RowTable:
         return [np.asarray(features[:, a:b], order="C") for a, b in pairwise(self._begins)]
 
     def make_room(self, n_rows: int) -> bool:
-        """Make room for rows; return whether they have room, and are enough for a file."""
-        if n_rows < _MIN_ROWS:
-            return False
+        """Make room for rows; return whether they have room."""
         with suppress(OSError):
             index_bytes = _HASH_BYTES + _CHECKSUM_BYTES * len(self._part_shapes)
             return self._store.make_room(n_rows * (self.row_bytes + index_bytes) + 512)

@@ -58,6 +58,14 @@ def test_a_file_that_the_store_knows_is_not_decoded(store, paths, tmp_path):
     assert not is_decoded(again).any()
 
 
+@pytest.mark.parametrize(("n_files", "is_stored"), [(15, False), (16, True)])
+def test_hashes_of_few_files_are_not_worth_a_file(store, paths, n_files, is_stored):
+    for _ in range(2):
+        images = lazy(paths[:n_files])
+        assert np.array_equal(hash_images(images, store), hash_rows(PIXELS[:n_files]))
+    assert is_decoded(images).all() != is_stored
+
+
 def test_a_file_with_other_pixels_is_decoded(store, paths):
     hash_images(lazy(paths), store)
     Image.fromarray(255 - PIXELS[4]).save(paths[4])
