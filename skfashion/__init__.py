@@ -10,6 +10,7 @@ from ._estimators.backbone_features import BackboneFeatures
 from ._estimators.card import model_card
 from ._estimators.export import export_onnx
 from ._estimators.transfer_classifier import TransferClassifier
+from ._keras import start_environment as _start_environment  # noqa: F401  It is read now.
 from ._keras import threads as _threads  # noqa: F401  It reads OMP_NUM_THREADS now.
 from ._persistence.save_and_load import load, save
 from ._persistence.saved_classes import saved as _saved

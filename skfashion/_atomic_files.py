@@ -1,8 +1,9 @@
 """Files that appear when they are complete: an interrupted write leaves the old file, or none."""
 
 import os
+import shutil
 from collections.abc import Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,6 +23,8 @@ def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
         If the folder does not exist.
     IsADirectoryError
         If the path is a folder.
+    OSError
+        If the path is a device, a named pipe or another file that holds no bytes.
     PermissionError
         If files cannot be written to the folder.
     """
@@ -32,6 +35,11 @@ def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
         raise FileNotFoundError(f"{given}: there is no folder {str(folder)!r}. Make it first.")
     if path.is_dir():
         raise IsADirectoryError(f"{given} is a folder. Name a file in it.")
+    if path.exists() and not path.is_file():
+        raise OSError(
+            f"{given} must be a regular file or a new one, got a device, a named pipe or a socket, "
+            "which would be replaced by a file. Name another file."
+        )
     if not os.access(folder, os.W_OK):
         raise PermissionError(
             f"{given}: the folder {str(folder)!r} is not writable. Name a file in another folder."
@@ -60,7 +68,8 @@ def write_file(path: Path, content: bytes | bytearray) -> None:
 def write_files(contents: Mapping[Path, bytes | bytearray]) -> None:
     """Write a user's files. All are on the disk before the first of them gets its name, in order.
 
-    A write that fails or is interrupted leaves the old files, or none.
+    A write that fails or is interrupted leaves the old files, or none. A new file has the
+    permissions of the file that it replaces.
 
     Raises
     ------
@@ -73,6 +82,10 @@ def write_files(contents: Mapping[Path, bytes | bytearray]) -> None:
             for path, content in contents.items():
                 blocks[path] = unfinished.enter_context(ExitStack())
                 file = blocks[path].enter_context(open_to_write(path))
+                # A private file is private before it has content. A new one has no old mode, and
+                # some file systems have no permissions.
+                with suppress(OSError):
+                    shutil.copymode(path, file.name)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

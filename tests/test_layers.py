@@ -104,6 +104,21 @@ def test_imports_go_downwards_and_in_no_circle():
     assert broken_rules(PACKAGE) == []
 
 
+def test_parts_that_compute_import_their_modules_at_once():
+    """A late import would run other code than the key of a result says, after an upgrade."""
+    late = {
+        (path.name, node.module)
+        for part in ("_keras", "_cache", "_networks", "_training")
+        for path in (PACKAGE / part).rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and node.level
+    }
+    # Parameters are parsed without TensorFlow.
+    assert late == {("augmentation.py", "_keras.tensorflow")}
+
+
 def test_every_package_says_what_it_is_for():
     packages = sorted(PACKAGE.rglob("__init__.py"))
     assert len(packages) > 8

@@ -1,20 +1,15 @@
 """The environment that determines bits of a computation: code, libraries, processor."""
 
-import os
 import platform
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from .._keras.tensorflow import keras, tf
+from .._keras.tensorflow import START_ENVIRONMENT, is_op_determinism_enabled, keras, tf
 from .hashing import digest
-from .source_code import hash_running_code
+from .source_code import RUNNING_CODE
 
-# Environment variables that change how the libraries compute. Those that only change printed output
-# are left out.
-_SETTINGS = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "NVIDIA_", "OMP_", "MKL_")
-_SETTINGS_WITHOUT_EFFECT = ("TF_CPP_", "TF2_BEHAVIOR")
 # Beginnings of the lines of /proc/cpuinfo with the instruction set.
 _PROCESSOR_LINES = ("model name", "flags", "cache size", "Features", "CPU ")
 
@@ -23,30 +18,29 @@ def environment_fingerprint() -> str:
     """Return a hash of all that determines bits, except the inputs."""
     return digest(
         process_fingerprint(),
-        # These settings may change while a process runs.
+        # The files of the code and these settings may change while a process runs.
+        RUNNING_CODE.hash(),
         tf.config.optimizer.get_jit(),
         sorted(tf.config.optimizer.get_experimental_options().items()),
         [(device.device_type, device.name) for device in tf.config.get_visible_devices()],
         tf.config.experimental.tensor_float_32_execution_enabled(),
+        # TensorFlow has no public name for it.
+        is_op_determinism_enabled(),
     )
 
 
 @cache
 def process_fingerprint() -> str:
-    """Return a hash of this process's code, libraries, their settings, threads and processor."""
+    """Return a hash of this process's libraries, their settings, threads and processor."""
     return digest(
-        hash_running_code(),
         keras.__version__,
         tf.version.VERSION,
         tf.version.GIT_VERSION,
+        # It has the versions of CUDA and cuDNN.
+        sorted(tf.sysconfig.get_build_info().items()),
         np.__version__,
         tf.config.threading.get_intra_op_parallelism_threads(),
-        _count_usable_cores(),
-        sorted(
-            item
-            for item in os.environ.items()
-            if item[0].startswith(_SETTINGS) and not item[0].startswith(_SETTINGS_WITHOUT_EFFECT)
-        ),
+        START_ENVIRONMENT,
         [
             (device.device_type, sorted(tf.config.experimental.get_device_details(device).items()))
             for device in tf.config.list_physical_devices()
@@ -54,12 +48,6 @@ def process_fingerprint() -> str:
         platform.machine(),
         *_describe_processor(),
     )
-
-
-def _count_usable_cores():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 def _describe_processor():

@@ -42,6 +42,9 @@ class _Held(threading.local):
 
 
 _held = _Held()
+# The last renewal of each lock file that this process found locked, and since when this process has
+# seen no later one. It stays, so that a holder that is stopped costs a process one wait only.
+_last_renewals: dict[Path, tuple[int, float]] = {}
 
 
 @contextmanager
@@ -50,9 +53,9 @@ def hold_lease(
 ) -> Iterator[bool]:
     """Hold a lease during a block, if it can be had.
 
-    A process does not wait for a holder that is stopped, nor in a folder that it cannot write to
-    or in which files cannot be locked. It computes without a lease then. So does a thread that
-    holds the lease of a later lock file.
+    A process waits once for holders that are stopped, and then not until they run again. It does
+    not wait in a folder that it cannot write to or in which files cannot be locked. It computes
+    without a lease then. So does a thread that holds the lease of a later lock file.
 
     Parameters
     ----------
@@ -82,14 +85,19 @@ def hold_lease(
     with ExitStack() as stack:
         locked: list[Path] = []
         stack.enter_context(_renewal(locked))
-        is_free = all(_lock(path, kind, wait, stack, locked) for path in paths)
+        is_free = all(_lock(path, paths, kind, wait, stack, locked) for path in paths)
         stack.callback(setattr, _held, "name", before)
         _held.name = paths[-1].name if is_free else before
         yield is_free
 
 
-def _lock(path: Path, kind: str, wait: bool, stack: ExitStack, locked: list[Path]) -> bool:
-    """Lock a file until the stack ends; return false if another holds it and `wait` is false."""
+def _lock(
+    path: Path, paths: list[Path], kind: str, wait: bool, stack: ExitStack, locked: list[Path]
+) -> bool:
+    """Lock a file until the stack ends; return false if another holds it and `wait` is false.
+
+    The file is one of the `paths` of a lease.
+    """
     # Its import takes a twentieth of that of scikit-learn, and most processes hold no lease.
     from filelock import lock_descriptor, unlock_descriptor
 
@@ -103,6 +111,10 @@ def _lock(path: Path, kind: str, wait: bool, stack: ExitStack, locked: list[Path
     lock = partial(lock_descriptor, number, blocking=False)
     try:
         if not lock():
+            # One process may hold several of the files. If it is stopped, all are silent from now.
+            for each in paths:
+                with suppress(OSError):
+                    _measure_silence(each, each.stat())
             if not wait:
                 return False
             if not _wait(lock, path, number, kind):
@@ -118,24 +130,46 @@ def _lock(path: Path, kind: str, wait: bool, stack: ExitStack, locked: list[Path
     # A forked child also has the file open, so closing it does not unlock it.
     stack.callback(unlock)
     locked.append(path)
+    # Others may remember the file from an earlier holder.
+    _renew(path)
     return True
+
+
+def _renew(path: Path) -> None:
+    with suppress(OSError):
+        os.utime(path)
+
+
+def _measure_silence(path: Path, status: os.stat_result) -> float:
+    """Return for how many seconds this process has seen no renewal of a lock file."""
+    now, renewal = time.monotonic(), status.st_mtime_ns
+    # Clocks of machines differ, so times of files are compared with each other only.
+    last_renewal, heard_at = _last_renewals.get(path, (None, now))
+    if renewal != last_renewal:
+        heard_at = now
+        _last_renewals[path] = renewal, heard_at
+    return now - heard_at
+
+
+def _is_silent(path: Path, number: int) -> bool:
+    """Return whether the holder of an open lock file is stopped or hangs."""
+    return _measure_silence(path, os.fstat(number)) > MOST_SILENCE
 
 
 def _wait(lock: Callable[[], bool], path: Path, number: int, kind: str) -> bool:
     """Wait until a file can be locked; return false if its holder is silent for too long."""
+    # A holder that locked the file just now renews it first.
+    time.sleep(_POLL_AFTER)
+    if _is_silent(path, number):
+        return lock()
     what = {PHASE: "the same training", ROWS: "the same features"}[kind]
     logger.info(
         "waiting for another process that computes %s, or others with the same lock: %s is locked",
         what,
         path,
     )
-    last_renewal, heard_at = None, time.monotonic()
     while not lock():
-        # Clocks of machines differ, so times of files are compared with each other only.
-        renewal = os.fstat(number).st_mtime_ns
-        if renewal != last_renewal:
-            last_renewal, heard_at = renewal, time.monotonic()
-        elif time.monotonic() - heard_at > MOST_SILENCE:
+        if _is_silent(path, number):
             logger.info("no longer waiting: the other process was inactive for %g s", MOST_SILENCE)
             return False
         time.sleep(_POLL_AFTER)
@@ -155,8 +189,7 @@ def _renewal(locked: list[Path]) -> Iterator[None]:
             if is_over.wait(RENEW_AFTER):
                 return
             for path in tuple(locked):
-                with suppress(OSError):
-                    os.utime(path)
+                _renew(path)
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()

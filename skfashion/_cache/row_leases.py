@@ -8,7 +8,7 @@ import numpy as np
 
 from .._data import chunks
 from .._data.chunks import chunk_rows
-from .row_table import RowTable
+from .row_table import MIN_ROWS, RowTable
 
 # Parts of a table, by the hashes of rows. Processes that miss the same rows compute different
 # parts at the same time, and processes that miss different rows seldom wait for each other.
@@ -17,7 +17,7 @@ N_PARTS = 8
 MIN_BATCHES = 16
 
 FindRows = Callable[[np.ndarray], np.ndarray]
-ComputeRows = Callable[[np.ndarray], None]
+ComputeRows = Callable[[np.ndarray, bool], None]
 
 
 def compute_once(
@@ -27,10 +27,13 @@ def compute_once(
     find: FindRows,
     compute: ComputeRows,
     *,
+    n_missing: int,
     batch_size: int,
     row_bytes: int,
 ) -> int:
     """Compute rows that a table lacks, except those that others add in between.
+
+    Few rows are not added. The request decides this, because its parts may have few rows each.
 
     Parameters
     ----------
@@ -44,7 +47,9 @@ def compute_once(
         ``find(indices) -> ndarray of int``: reads the rows that the table has by now, and returns
         the indices of those that it still lacks.
     compute : callable
-        ``compute(indices)``: computes rows, and adds them to the table.
+        ``compute(indices, adds)``: computes rows, and adds them to the table if `adds` is true.
+    n_missing : int
+        How many rows the table lacks in the whole request, of which these may be a part.
     batch_size : int
         Rows in a batch.
     row_bytes : int
@@ -55,9 +60,12 @@ def compute_once(
     int
         How many rows were computed here.
     """
-    if not table.make_room(len(missing)):
+    if not len(missing):
+        return 0
+    adds = n_missing >= MIN_ROWS
+    if not (adds and table.make_room(len(missing))):
         # Other processes could not find the result.
-        compute(missing)
+        compute(missing, adds)
         return len(missing)
     # Rows that are next to each other are computed at about the same time: they may be in a file.
     most_bytes = N_PARTS * chunks.CHUNK_BYTES
@@ -78,7 +86,7 @@ def _compute_parts(table, hashes, missing, find, compute, batch_size) -> int:
             if is_free:
                 rows = find(missing[np.isin(part_of, parts)])
                 if len(rows):
-                    compute(rows)
+                    compute(rows, True)
                 n_computed, n_busy = n_computed + len(rows), 0
             else:
                 pending.append(parts)

@@ -1,6 +1,6 @@
 """Features of single rows in a store, found by the hash of their inputs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -17,8 +17,9 @@ from .leases import ROWS
 from .store import Store, mark_as_used, remove_unit, walk_files
 
 _FEATURES, _INDEX = ".features", ".index"
-# To open a file takes about as long as to compute the features of this number of images.
-_MIN_ROWS = 16
+# Requests that miss fewer rows add none: to open a file takes about as long as to compute the
+# features of this number of images.
+MIN_ROWS = 16
 # Bytes of a row in an index: its hash, and the checksum of each part.
 _HASH_BYTES, _CHECKSUM_BYTES = 16, 4
 
@@ -68,7 +69,7 @@ class RowTable:
 
     def has(self, hashes: np.ndarray) -> np.ndarray:
         """Return for each row whether an index has it, as an array of bool of shape (n,)."""
-        return self._find(hashes, 0)[1] >= 0
+        return self._look_up(hashes, 0)[1] >= 0
 
     def read(
         self,
@@ -100,7 +101,7 @@ class RowTable:
         features : ndarray of shape (m, *shape)
             Their features, of shape (m, width) for a part.
         """
-        paths, file_of, position_of, checksums = self._find(hashes, part)
+        paths, file_of, position_of, checksums = self._look_up(hashes, part)
         for number in np.unique(file_of[file_of >= 0]):
             mark_as_used(paths[number])  # or files might be evicted before they are read
         open_file = lru_cache(maxsize=1)(lambda number: self._open(paths[number], part))
@@ -131,8 +132,35 @@ class RowTable:
             if len(indices):
                 yield indices, features
 
+    def find(
+        self,
+        hashes: np.ndarray,
+        rows: np.ndarray,
+        take: Callable[[np.ndarray, np.ndarray], None],
+        block_bytes: int | None = None,
+        batch_size: int = 1,
+    ) -> np.ndarray:
+        """Pass the features of rows to a function, block by block; return the rows it lacks.
+
+        Parameters
+        ----------
+        hashes : ndarray of shape (n, 2)
+            Hashes of all rows.
+        rows : ndarray of int of shape (n_requested,)
+            Indices of the requested rows.
+        take : callable
+            ``take(indices, features)``: takes rows that the table has.
+        block_bytes, batch_size
+            As for `read`.
+        """
+        is_missing = np.ones(len(rows), bool)
+        for found, features in self.read(hashes[rows], block_bytes, batch_size):
+            take(rows[found], features)
+            is_missing[found] = False
+        return rows[is_missing]
+
     def add(self, hashes: np.ndarray, features: np.ndarray, indices: np.ndarray) -> None:
-        """Keep the features of the rows at these indices, if they have room and are enough."""
+        """Keep the features of the rows at these indices, if they have room."""
         if not self.make_room(len(indices)):
             return
         with suppress(OSError):
@@ -153,9 +181,7 @@ class RowTable:
         return [np.asarray(features[:, a:b], order="C") for a, b in pairwise(self._begins)]
 
     def make_room(self, n_rows: int) -> bool:
-        """Make room for rows; return whether they have room, and are enough for a file."""
-        if n_rows < _MIN_ROWS:
-            return False
+        """Make room for rows; return whether they have room."""
         with suppress(OSError):
             index_bytes = _HASH_BYTES + _CHECKSUM_BYTES * len(self._part_shapes)
             return self._store.make_room(n_rows * (self.row_bytes + index_bytes) + 512)
@@ -169,7 +195,7 @@ class RowTable:
     def _context(self):
         return f"index of {self._folder.name}: {self.dtype.str} {self._part_shapes}"
 
-    def _find(self, hashes, part):
+    def _look_up(self, hashes, part):
         """Look rows up.
 
         Return the files, and for each row its file (-1 for none), its position there, and the

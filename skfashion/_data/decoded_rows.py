@@ -86,6 +86,17 @@ class DecodedRows:
         for row in rows[self._required[rows, 0] < 0]:
             self._required[row] = _size_and_time(self.images[row])
 
+    def check_unchanged(self, rows: np.ndarray) -> None:
+        """Raise an error that names the files of these rows that have changed or vanished."""
+        faults = {}
+        for row in rows:
+            try:
+                self._check_unchanged(row)
+            except (ValueError, OSError) as error:
+                faults[self.images[row]] = error
+        if faults:
+            raise unreadable_files(faults, len(self)) from next(iter(faults.values()))
+
     def _check_unchanged(self, row: int) -> None:
         required = tuple(self._required[row])
         if required != (-1, -1) and required != _size_and_time(self.images[row]):

@@ -56,6 +56,8 @@ def export_onnx(
         If the folder of `path` does not exist.
     IsADirectoryError
         If `path` is a folder.
+    OSError
+        If `path` is a device or a named pipe.
     ModuleNotFoundError
         If the extra ``onnx`` is not installed.
     NotFittedError

@@ -14,6 +14,8 @@ _POLICY = "dtype_policy"
 # Scopes that the caller may be in: `keras.name_scope`, `keras.RematScope`, `keras.StatelessScope`;
 # and variables that wait for the end of the last one, for ever if Ctrl-C interrupts that.
 _SCOPES = ("name_scope_stack", "remat_scope_stack", "stateless_scope", "uninitialized_variables")
+# Keras' default of the small number that constraints and losses add before they divide.
+_EPSILON = 1e-7
 _BUILDING = RLock()
 
 
@@ -58,12 +60,14 @@ def _is_in_tensorflow(frame) -> bool:
 def _swapped_state(dtype, reserved):
     random_state = random.getstate()
     data_format, floatx = keras.config.image_data_format(), keras.config.floatx()
+    epsilon = keras.config.epsilon()
     before = {
         name: keras_global_state.get_global_attribute(name) for name in (_NAMES, _POLICY, *_SCOPES)
     }
     try:
         keras.config.set_image_data_format("channels_last")
         keras.config.set_floatx("float32")
+        keras.config.set_epsilon(_EPSILON)
         names = defaultdict(int, dict.fromkeys(reserved, 1))
         keras_global_state.set_global_attribute(_NAMES, names)
         keras_global_state.set_global_attribute(_POLICY, keras.DTypePolicy(dtype))
@@ -77,4 +81,5 @@ def _swapped_state(dtype, reserved):
                 keras_global_state.set_global_attribute(name, value)
             keras.config.set_image_data_format(data_format)
             keras.config.set_floatx(floatx)
+            keras.config.set_epsilon(epsilon)
             random.setstate(random_state)

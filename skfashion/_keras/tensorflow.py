@@ -9,6 +9,7 @@ import sys
 import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 
+from .start_environment import environment_at_start
 from .threads import limit_threads
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -78,7 +79,7 @@ try:
         limit_threads(tf.config.threading)
         # The first operation starts the runtime, which writes further notices.
         tf.zeros(())
-        STARTED_IN = os.getpid()
+        STARTED_IN, START_ENVIRONMENT = os.getpid(), environment_at_start()
 except ModuleNotFoundError as error:
     if error.name != "tensorflow":
         raise
@@ -93,6 +94,7 @@ _REMEDY = "Set the environment variable KERAS_BACKEND=tensorflow before Python s
 try:
     import keras
     from keras.src.backend.common import global_state as keras_global_state
+    from tensorflow.python.framework.config import is_op_determinism_enabled
     from tensorflow.python.framework.ops import gradient_registry
     from tensorflow.python.ops.handle_data_util import create_handle_data
 except ImportError as error:
@@ -106,8 +108,10 @@ if keras.backend.backend() != "tensorflow":
 
 __all__ = [
     "STARTED_IN",
+    "START_ENVIRONMENT",
     "create_handle_data",
     "gradient_registry",
+    "is_op_determinism_enabled",
     "kept_log_level",
     "keras",
     "keras_global_state",

@@ -119,7 +119,7 @@ class FrozenPart:
             out = np.empty((len(images), *self.row_shape), self.float_type)
         if (store := self._shared_store) is None:
             return run_batches(self._stages, self._weights, images, out)
-        return self._find_or_compute(store, images, out)
+        return self._find_or_compute(store, images, hash_images(images, store), out)
 
     def predict_proba(self, images: ArraySource) -> np.ndarray:
         """Return class probabilities of shape (n, n_classes), by way of the features."""
@@ -131,11 +131,16 @@ class FrozenPart:
 
     def _apply(self, function: FixedBatchFunction, images: ArraySource) -> np.ndarray:
         """Return the output of a function of the features."""
-        if self._shared_store is None:
+        if (store := self._shared_store) is None:
             return run_batches([*self._stages, function], self._weights, images)
+        hashes = hash_images(images, store)
+        # Chunks of large images have few rows each.
+        n_missing = np.count_nonzero(~self._tables(store)[-1].has(hashes))
         outputs = np.empty((len(images), *function.output_shape), function.float_type)
         for chunk in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
-            features = self.features(_part_of(images, chunk))
+            part, of_part = _part_of(images, chunk), hashes[chunk]
+            features = np.empty((len(part), *self.row_shape), self.float_type)
+            self._find_or_compute(store, part, of_part, features, n_missing)
             outputs[chunk] = run_batches([function], self._weights, features)
         return outputs
 
@@ -153,25 +158,25 @@ class FrozenPart:
         """Store of shared features, if reading them from a file pays."""
         return self._store if self._store is not None and self.is_worth_a_file else None
 
-    def _find_or_compute(self, store, images, features):
-        """Take each row from the deepest stage that the store has, and compute on from there."""
-        hashes = hash_images(images, store)
-        tables = [
-            RowTable(store, key, stage.output_shape, stage.float_type)
-            for key, stage in zip(self._keys, self._stages, strict=True)
-        ]
+    def _find_or_compute(self, store, images, hashes, features, n_missing=0):
+        """Take each row from the deepest stage that the store has, and compute on from there.
+
+        The images may be a part of a request that misses `n_missing` images or more.
+        """
+        tables = self._tables(store)
 
         def find(rows):
             return self._resume_from(len(tables), tables[-1], hashes, rows, features)
 
-        def compute(rows):
+        def compute(rows, adds):
             missing = rows
             for depth in range(len(tables) - 1, 0, -1):
                 missing = self._resume_from(depth, tables[depth - 1], hashes, missing, features)
             for chunk in self.chunks(len(missing), bytes_of_row(images)):
                 part = missing[chunk]
                 run_batches(self._stages, self._weights, images[part], features, part)
-            tables[-1].add(hashes, features, rows)
+            if adds:
+                tables[-1].add(hashes, features, rows)
 
         missing = find(np.arange(len(images)))
         n_computed = compute_once(
@@ -180,6 +185,7 @@ class FrozenPart:
             missing,
             find,
             compute,
+            n_missing=max(n_missing, len(missing)),
             batch_size=self.batch_size,
             row_bytes=bytes_of_row(images),
         )
@@ -189,15 +195,22 @@ class FrozenPart:
     def _resume_from(self, depth, table, hashes, missing, features):
         """Compute the rows that the table after `depth` stages has; return those it lacks."""
         remaining_stages = self._stages[depth:]
-        is_missing = np.ones(len(missing), bool)
-        block_bytes = chunks.CHUNK_BYTES if remaining_stages else None
-        for found, outputs in table.read(hashes[missing], block_bytes, self.batch_size):
+
+        def take(rows, outputs):
             if remaining_stages:
-                run_batches(remaining_stages, self._weights, outputs, features, missing[found])
+                run_batches(remaining_stages, self._weights, outputs, features, rows)
             else:
-                features[missing[found]] = outputs
-            is_missing[found] = False
-        return missing[is_missing]
+                features[rows] = outputs
+
+        block_bytes = chunks.CHUNK_BYTES if remaining_stages else None
+        return table.find(hashes, missing, take, block_bytes, self.batch_size)
+
+    def _tables(self, store):
+        """Return the store's table of the output of each stage."""
+        return [
+            RowTable(store, key, stage.output_shape, stage.float_type)
+            for key, stage in zip(self._keys, self._stages, strict=True)
+        ]
 
     @cached_property
     def _keys(self):

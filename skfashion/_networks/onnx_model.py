@@ -62,6 +62,8 @@ def write_onnx(
         If there is no such folder.
     IsADirectoryError
         If the path is a folder.
+    OSError
+        If the path is a device or a named pipe.
     ValueError
         If the name has another ending, the network is too large for a file, or ONNX lacks one of
         its operations.

@@ -1,6 +1,7 @@
 """Features in a store: found, computed from stored feature maps, or from the images."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -53,12 +54,14 @@ def find_or_compute(
     tables = OutputTables(body, hashes, store)
     request = _Request(body, outputs, weights, tables, images, hash_images(images, store))
     to_fill = request.tables_to_fill(body.images, outputs, with_stages=True)
+    missing = request.find(np.arange(len(images)))
     n_computed = compute_once(
         to_fill[0].rows,
         request.hashes,
-        request.find(np.arange(len(images))),
+        missing,
         request.find,
         request.compute,
+        n_missing=len(missing),
         batch_size=body.architecture.prediction_batch,
         row_bytes=bytes_of_row(images) + sum(table.rows.row_bytes for table in to_fill),
     )
@@ -115,15 +118,15 @@ class _Request:
         self.features[rows, self._slices[number]] = vectors
         self._is_known[rows, number] = True
 
-    def compute(self, rows: np.ndarray) -> None:
-        """Compute the missing outputs of rows, and store them."""
+    def compute(self, rows: np.ndarray, adds: bool) -> None:
+        """Compute the missing outputs of rows, and store them if `adds` is true."""
         # Stages may be known of rows whose feature maps are not.
         has_stages = self._tables.of_stages(self._body.images).rows.has(self.hashes[rows])
         for part, with_stages in ((rows[~has_stages], True), (rows[has_stages], False)):
             if len(part):
-                self._compute(part, with_stages)
+                self._compute(part, with_stages, adds)
 
-    def _compute(self, rows, with_stages):
+    def _compute(self, rows, with_stages, adds):
         """Compute rows on from the deepest feature maps that the store has, or from the images."""
         numbers = np.flatnonzero(~self._is_known[rows].all(axis=0)).tolist()
         needed = [self._outputs[number] for number in numbers]
@@ -131,23 +134,20 @@ class _Request:
         for cut in reversed(self._body.cuts):
             if all(cut in path for path in paths):
                 maps_of_cut = self._tables.of_layer(Output(cut, "flatten")).rows
-                is_missing = np.ones(len(rows), bool)
+                run = partial(self._run, cut, numbers, with_stages, adds)
                 batch_size = self._body.architecture.prediction_batch
-                blocks = maps_of_cut.read(self.hashes[rows], chunks.CHUNK_BYTES, batch_size)
-                for found, maps in blocks:
-                    self._run(cut, maps, rows[found], numbers, with_stages)
-                    is_missing[found] = False
-                rows = rows[is_missing]
+                rows = maps_of_cut.find(self.hashes, rows, run, chunks.CHUNK_BYTES, batch_size)
         if len(rows):
-            self._run(self._body.images, self._images.take(rows), rows, numbers, with_stages)
+            images = self._images.take(rows)
+            self._run(self._body.images, numbers, with_stages, adds, rows, images)
 
-    def _run(self, begin, inputs, rows, numbers, with_stages):
-        """Run a pass from the images or from feature maps of a cut."""
+    def _run(self, begin, numbers, with_stages, adds, rows, inputs):
+        """Run a pass from the images or from feature maps of a cut, which are the inputs."""
         needed = [self._outputs[number] for number in numbers]
         to_fill = [
             table
             for table in self.tables_to_fill(begin, needed, with_stages)
-            if table.rows.make_room(len(rows))
+            if adds and table.rows.make_room(len(rows))
         ]
         kept = [output for table in to_fill for output in table.outputs]
         outputs = [*dict.fromkeys([*kept, *needed])]

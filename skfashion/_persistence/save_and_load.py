@@ -56,7 +56,8 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     IsADirectoryError
         If `path` is a folder.
     OSError
-        If the file cannot be written, as on a full disk.
+        If the file cannot be written, as on a full disk, or the path is a device or a
+        named pipe.
 
     See Also
     --------

@@ -78,7 +78,7 @@ class ModelCard:
         IsADirectoryError
             If the path is a folder.
         OSError
-            If a file cannot be written, as on a full disk.
+            If a file cannot be written, as on a full disk, or the path is a device or a named pipe.
         """
         path = resolve_output(path)
         names = {name: f"{path.stem}_{name}" for name in self.pictures}

@@ -1,4 +1,4 @@
-"""Random changes of training images: flips, and Keras layers on images from 0 to 255."""
+"""Random changes of training images: their names and amounts, and flips."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -123,30 +123,3 @@ def split_off_flips(augmentation: Augmentation) -> tuple[Flips, Augmentation]:
     """Return the flips among parsed (name, amount) pairs, and the other pairs."""
     flips = Flips(*(_FLIP_AXES[str(amount)] for name, amount in augmentation if name == "flip"))
     return flips, tuple(pair for pair in augmentation if pair[0] != "flip")
-
-
-def build_augmentation_layers(augmentation: Augmentation) -> list:
-    """Build a Keras layer for each parsed (name, amount) pair."""
-    from .._keras.tensorflow import keras
-    from .random_crop import PadAndCrop
-
-    layers = keras.layers
-    builders = {
-        "horizontal flip": lambda _: layers.RandomFlip("horizontal"),
-        "vertical flip": lambda _: layers.RandomFlip("vertical"),
-        "rotate": lambda amount: layers.RandomRotation(amount / 360),
-        "zoom": lambda amount: layers.RandomZoom(amount, amount),
-        "shift": lambda amount: layers.RandomTranslation(amount, amount),
-        "crop": PadAndCrop,
-        "erase": lambda amount: layers.RandomErasing((amount, amount)),
-    }
-    changes = [change for pair in augmentation for change in _split_flip(*pair)]
-    return [builders[name](amount) for name, amount in changes]
-
-
-def _split_flip(name, amount):
-    """Return a flip along both axes as two: Keras' layer flips along both or along none."""
-    if name != "flip":
-        return [(name, amount)]
-    axes = ("horizontal", "vertical") if amount == "both" else (amount,)
-    return [(f"{axis} flip", 1.0) for axis in axes]

@@ -13,7 +13,8 @@ from .._data.lazy_images import LazyImages
 from .._keras.global_state import fresh_keras_state
 from .._keras.tensorflow import tf
 from .._keras.tracing import trace
-from .augmentation import Augmentation, build_augmentation_layers
+from .augmentation import Augmentation
+from .augmentation_layers import build_augmentation_layers
 
 MAX_AUGMENTERS = 4
 # Far from each other, so that layers draw different numbers.

@@ -37,7 +37,7 @@ class FeatureStorage(Enum):
 
 
 def choose_storage(
-    frozen: FrozenPart, sizes, n_variants, epochs, augments, has_views=False
+    frozen: FrozenPart, sizes, n_variants, epochs, augments, has_views
 ) -> FeatureStorage:
     """Choose where the features of sets of images are while a phase trains.
 
@@ -53,7 +53,7 @@ def choose_storage(
         How often each image is needed, as one of its variants.
     augments : bool
         Whether images change in each epoch, in other ways than by their variants.
-    has_views : bool, default=False
+    has_views : bool
         Whether variants are views, which the trainer cannot make as it can flip images.
     """
     if frozen.is_empty:
@@ -70,7 +70,7 @@ def choose_storage(
 
 
 def prepare_inputs(
-    frozen: FrozenPart, sets: list[list], epochs: int, augments: bool, has_views: bool = False
+    frozen: FrozenPart, sets: list[list], epochs: int, augments: bool, has_views: bool
 ) -> tuple[FeatureStorage, list]:
     """Return the inputs of a trainer; features that are stored are computed here, once.
 

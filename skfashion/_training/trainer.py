@@ -23,7 +23,8 @@ from .._networks.architecture import DROPOUT_LAYERS, Weights
 from .._networks.batch_function import call_with_weights, weight_specs, weight_tensors
 from .._networks.graph import copy_variable, to_numpy
 from .._networks.network import get_network
-from .augmentation import Flips, build_augmentation_layers
+from .augmentation import Flips
+from .augmentation_layers import build_augmentation_layers
 from .epoch_data import EncodedData, EpochNumbers, EpochPlan, WindowData, WindowOrder
 from .learning_rates import LearningRates
 from .losses import TOTALS, score, score_soft, to_means, to_soft_labels

@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from tensorflow.python.framework import config
 
 import skfashion
-from skfashion._cache import fingerprint, source_code
+from skfashion._cache import fingerprint
 from skfashion._cache.fingerprint import environment_fingerprint, process_fingerprint
-from skfashion._cache.source_code import hash_code, hash_running_code, stat_modules
+from skfashion._cache.source_code import PACKAGE, RunningCode, hash_code, stat_modules
+from skfashion._keras.start_environment import read_environment
 from skfashion._keras.tensorflow import tf
 
-PACKAGE = Path(skfashion.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 
@@ -26,11 +27,19 @@ def copied(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["TF_CPP_MIN_LOG_LEVEL", "TF2_BEHAVIOR", "SKFASHION_OTHER"])
-def test_settings_that_change_no_computation_do_not_count(monkeypatch, name):
+def test_what_tensorflow_read_at_its_start_counts(monkeypatch):
     before = process_fingerprint.__wrapped__()
-    monkeypatch.setenv(name, "TF_1")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "later")
     assert process_fingerprint.__wrapped__() == before
+    monkeypatch.setattr(fingerprint, "START_ENVIRONMENT", read_environment())
+    assert process_fingerprint.__wrapped__() != before
+
+
+@pytest.mark.parametrize("name", ["cuda_version", "cudnn_version"])
+def test_libraries_of_graphics_processors_count(monkeypatch, name):
+    before, build = process_fingerprint.__wrapped__(), tf.sysconfig.get_build_info()
+    monkeypatch.setattr(tf.sysconfig, "get_build_info", lambda: {**build, name: "other"})
+    assert process_fingerprint.__wrapped__() != before
 
 
 def test_a_system_that_does_not_describe_its_processor(monkeypatch, tmp_path):
@@ -54,8 +63,9 @@ def test_one_byte_of_a_module_counts(copied, module):
 
 
 def test_the_modules_of_all_sub_packages_count():
-    modules = [path for path, *_ in stat_modules(PACKAGE)]
-    assert modules == MODULES
+    assert Path(skfashion.__file__).parent == PACKAGE
+    modules = [Path(path).relative_to(PACKAGE) for path, *_ in stat_modules(PACKAGE)]
+    assert sorted(modules) == MODULES
     folders = {module.parent.name for module in modules}
     assert folders >= {"_backbones", "_cache", "_data", "_keras", "_networks", "_training"}
 
@@ -73,55 +83,72 @@ def test_a_module_that_moves_comes_or_goes_counts(copied):
     assert after != before
 
 
-def imported_from(monkeypatch, package):
-    """Let the library have the modules of another folder, as if they had been imported now."""
-    monkeypatch.setattr(source_code, "_PACKAGE", package)
-    monkeypatch.setattr(source_code, "_AT_IMPORT", stat_modules(package))
-
-
 def test_the_fingerprint_is_that_of_the_whole_package(monkeypatch, copied):
-    assert source_code._PACKAGE == PACKAGE
-    before = process_fingerprint.__wrapped__()
-    imported_from(monkeypatch, copied)
-    assert process_fingerprint.__wrapped__() == before
-    imported_from(monkeypatch, copied / "_cache")
-    assert process_fingerprint.__wrapped__() != before
+    before = environment_fingerprint()
+    assert environment_fingerprint() == before
+    for package, is_same in ((copied, True), (copied / "_cache", False)):
+        monkeypatch.setattr(fingerprint, "RUNNING_CODE", RunningCode(package))
+        assert (environment_fingerprint() == before) is is_same
 
 
-@pytest.mark.parametrize("change", ["content", "time", "new module"])
-def test_code_that_changed_after_its_import_shares_no_results(monkeypatch, copied, change):
-    imported_from(monkeypatch, copied)
-    before = process_fingerprint.__wrapped__()
+@pytest.mark.parametrize("is_hashed_before", [False, True])
+@pytest.mark.parametrize("change", ["content", "time", "new module", "no module"])
+def test_code_that_changed_after_its_import_shares_no_results(copied, change, is_hashed_before):
+    processes = [RunningCode(copied) for _ in range(2)]
+    if is_hashed_before:
+        assert {code.hash() for code in processes} == {hash_code(copied)}
     module, new = copied / "_networks" / "pooled_pass.py", copied / "_networks" / "new.py"
-    content = module.read_text()
+    content, times = module.read_text(), module.stat()
     if change == "content":
         module.write_text(f"{content}# a new version\n")
     elif change == "time":
         os.utime(module, (1, 1))
+    elif change == "no module":
+        module.unlink()
     else:
         new.write_text("")
+    hashes = {hash_code(copied)}
     try:
-        with pytest.warns(UserWarning, match="files of skfashion changed .* Restart Python"):
-            hashes = {before, *(process_fingerprint.__wrapped__() for _ in range(2))}
+        for code in processes:
+            with pytest.warns(UserWarning, match="files of skfashion changed .* Restart Python"):
+                hashes.add(code.hash())
         assert len(hashes) == 3
     finally:
         module.write_text(content)
+        os.utime(module, ns=(times.st_atime_ns, times.st_mtime_ns))
         new.unlink(missing_ok=True)
+    # These processes may have imported changed modules meanwhile. They warn once.
+    assert {code.hash() for code in processes} < hashes
     # An upgrade is known to processes that start later.
-    imported_from(monkeypatch, copied)
-    assert hash_running_code() == hash_code(copied)
+    assert RunningCode(copied).hash() == hash_code(copied)
+
+
+def test_code_without_its_files_is_unknown(tmp_path):
+    (tmp_path / "module.pyc").touch()
+    for package in (tmp_path, tmp_path / "archive.zip" / "skfashion"):
+        processes = [RunningCode(package) for _ in range(2)]
+        hashes = set()
+        for code in processes:
+            with pytest.warns(UserWarning, match=r"without \.py files, .* Install skfashion with"):
+                hashes.add(code.hash())
+            assert code.hash() in hashes
+        assert len(hashes) == 2
 
 
 def test_hidden_files_of_editors_are_no_modules(tmp_path):
     (tmp_path / "module.py").touch()
     (tmp_path / ".#module.py").symlink_to(tmp_path / "nowhere")
-    assert [path.name for path, *_ in source_code.stat_modules(tmp_path)] == ["module.py"]
+    assert [path for path, *_ in stat_modules(tmp_path)] == [str(tmp_path / "module.py")]
 
 
 def test_the_state_of_modules_is_read_when_the_library_is_imported():
     program = "import sys, skfashion; print('skfashion._cache.source_code' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "True\n"
+
+
+def switch_determinism(is_on):
+    (config.enable_op_determinism if is_on else config.disable_op_determinism)()
 
 
 def test_settings_that_change_in_a_process_count():
@@ -131,6 +158,7 @@ def test_settings_that_change_in_a_process_count():
     for switch, first, last in (
         (tf.config.optimizer.set_jit, True, ""),
         (tf.config.experimental.enable_tensor_float_32_execution, False, True),
+        (switch_determinism, True, False),
     ):
         switch(first)
         try:
@@ -138,4 +166,4 @@ def test_settings_that_change_in_a_process_count():
         finally:
             switch(last)
         assert environment_fingerprint() == before
-    assert len(changed) == 3
+    assert len(changed) == 4

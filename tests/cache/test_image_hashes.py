@@ -1,11 +1,13 @@
 """Images are known to a store by their pixels, and found by the bytes of their files."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import Image, ImageFile, features
 
+from skfashion._cache import image_hashes
 from skfashion._cache.hashing import hash_rows
 from skfashion._cache.image_hashes import hash_images
 from skfashion._cache.store import Store
@@ -56,6 +58,14 @@ def test_a_file_that_the_store_knows_is_not_decoded(store, paths, tmp_path):
     assert not is_decoded(again).any()
 
 
+@pytest.mark.parametrize(("n_files", "is_stored"), [(15, False), (16, True)])
+def test_hashes_of_few_files_are_not_worth_a_file(store, paths, n_files, is_stored):
+    for _ in range(2):
+        images = lazy(paths[:n_files])
+        assert np.array_equal(hash_images(images, store), hash_rows(PIXELS[:n_files]))
+    assert is_decoded(images).all() != is_stored
+
+
 def test_a_file_with_other_pixels_is_decoded(store, paths):
     hash_images(lazy(paths), store)
     Image.fromarray(255 - PIXELS[4]).save(paths[4])
@@ -88,6 +98,48 @@ def test_a_file_that_changes_after_its_hash_is_not_decoded(store, paths):
     assert np.array_equal(images[3:], PIXELS[3:])
     with pytest.raises(ValueError, match=r"3 of 20 .*0\.png'?: it changed during this call"):
         images[:]
+
+
+@pytest.mark.parametrize("is_hashed_before", [True, False])
+def test_a_file_that_changes_within_a_call_is_an_error_if_the_store_has_its_new_pixels(
+    store, paths, monkeypatch, is_hashed_before
+):
+    hash_images(lazy(paths), store)
+    contents = [Path(path).read_bytes() for path in paths]
+    invert(paths)
+    hash_images(lazy(paths), store)
+    for path, content in zip(paths, contents, strict=True):
+        Path(path).write_bytes(content)
+    images, hash_files = lazy(paths), image_hashes._hash_files
+    if is_hashed_before:
+        hash_images(images, store)
+        invert(paths[:3])
+    else:  # the files change just before they are read
+
+        def hash_later(paths):
+            invert(paths[:3])
+            return hash_files(paths)
+
+        monkeypatch.setattr(image_hashes, "_hash_files", hash_later)
+    with pytest.raises(ValueError, match=r"3 of 20 .*0\.png'?: it changed during this call"):
+        hash_images(images, store)
+    assert not is_decoded(images).any()
+
+
+def test_a_file_that_vanishes_within_a_call_is_named(paths):
+    rows = lazy(paths).rows.array
+    rows.require_unchanged(np.arange(20))
+    Path(paths[4]).unlink()
+    with pytest.raises(FileNotFoundError, match=r"1 of 20 .*4\.png"):
+        rows.check_unchanged(np.arange(20))
+
+
+def test_truncated_files_are_decoded_again_if_pillow_pads_them(store, paths, monkeypatch):
+    hash_images(lazy(paths), store)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    images = lazy(paths)
+    hash_images(images, store)
+    assert is_decoded(images).all()
 
 
 @pytest.mark.parametrize("library", ["libjpeg_turbo", "zlib", "libtiff", "webp", "avif"])

@@ -194,17 +194,16 @@ from skfashion._cache import leases
 from skfashion._cache.store import Store
 leases.RENEW_AFTER = 0.1
 store = Store(sys.argv[1])
-with store.lease("phase", "a"), store.lease("rows", "a", (0, 1)):
+with store.lease("phase", "a"), store.lease("rows", "a", range(int(sys.argv[2]))):
     print("held", flush=True)
     time.sleep(600)
 """
 
 
 @contextmanager
-def holder_process(folder):
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, folder], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
+def holder_process(folder, n_parts=2):
+    command = [sys.executable, "-c", HOLD, folder, str(n_parts)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             assert process.stdout.readline() == "held\n"
             yield process
@@ -237,6 +236,66 @@ def test_a_holder_is_waited_for_while_it_runs_not_while_it_is_stopped_or_dead(
         assert waiter.result(timeout=20) - killed < 1
     assert caplog.messages[-1].startswith("waiting for another process")
     assert is_free(store, PHASE, "a")
+
+
+def enter_parts(store, parts):
+    """Enter the leases of parts as workers with many rows do: one by one, free ones first."""
+    for part in parts:
+        is_free(store, ROWS, "a", (part,))
+    for part in parts:
+        assert entered(store.lease(ROWS, "a", (part,)))
+
+
+@unix_only
+@pytest.mark.parametrize("are_parts_alone", [False, True])
+def test_a_stopped_holder_of_all_parts_costs_one_wait(
+    store, tmp_path, monkeypatch, caplog, are_parts_alone
+):
+    monkeypatch.setattr(leases, "MOST_SILENCE", 1.0)
+    caplog.set_level(logging.INFO, "skfashion")
+
+    def enter():
+        if are_parts_alone:
+            enter_parts(store, range(8))
+        else:
+            assert entered(store.lease(ROWS, "a", range(8)))
+
+    def count(beginning):
+        return sum(message.startswith(beginning) for message in caplog.messages)
+
+    with holder_process(tmp_path, n_parts=8) as process, ThreadPoolExecutor(1) as pool:
+        process.send_signal(signal.SIGSTOP)
+        enter()
+        # The waits for parts that are entered one by one overlap, except for the poll intervals.
+        n_waits = count("no longer waiting")
+        assert 1 <= n_waits <= (3 if are_parts_alone else 1)
+        enter()
+        enter()
+        assert count("waiting for another process") == n_waits
+        # A holder that continues is waited for again.
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
+        waiter = pool.submit(enter)
+        time.sleep(2)
+        assert not waiter.done()
+        process.kill()
+        waiter.result(timeout=20)
+    assert count("no longer waiting") == n_waits
+
+
+def test_a_later_holder_of_a_file_is_waited_for(store, monkeypatch):
+    with held_by_another_thread(store, PHASE, "a"):
+        assert not is_free(store, PHASE, "a")
+    # The first holder was seen an hour ago, and has renewed nothing.
+    hour_ago = time.monotonic() - 3600
+    for path, (renewal, _) in leases._last_renewals.items():
+        monkeypatch.setitem(leases._last_renewals, path, (renewal, hour_ago))
+    with held_by_another_thread(store, PHASE, "a") as is_over, ThreadPoolExecutor(1) as pool:
+        waiter = pool.submit(entered, store.lease(PHASE, "a"))
+        time.sleep(0.5)
+        assert not waiter.done()
+        is_over.set()
+        assert waiter.result(timeout=20)
 
 
 @pytest.mark.usefixtures("python_handles_signals")

@@ -23,33 +23,40 @@ BATCH_SIZE = 4
 class Worker:
     """Takes features of rows, which are their numbers, from a table, or computes them."""
 
-    def __init__(self, folder, seconds=0.0, limit=None, barrier=None):
+    def __init__(self, folder, seconds=0.0, limit=None, barrier=None, batch_size=BATCH_SIZE):
         self.table = RowTable(Store(folder, limit), "a0", (2,), "float64")
-        self.seconds, self.barrier = seconds, barrier
+        self.seconds, self.barrier, self.batch_size = seconds, barrier, batch_size
         self.computed = []
 
-    def run(self, rows):
+    def run(self, rows, n_missing=0):
         """Return how many rows were computed, after checking the features of all."""
         features, hashes = np.zeros((len(rows), 2)), HASHES[rows]
 
         def find(indices):
-            is_missing = np.ones(len(indices), bool)
-            for found, values in self.table.read(hashes[indices]):
-                features[indices[found]] = values
-                is_missing[found] = False
-            return indices[is_missing]
+            def take(found, values):
+                features[found] = values
 
-        def compute(indices):
+            return self.table.find(hashes, indices, take)
+
+        def compute(indices, adds):
             if self.barrier and not self.computed:
                 self.barrier.wait()
             time.sleep(self.seconds)
             self.computed.append(rows[indices])
             features[indices] = rows[indices, None]
-            self.table.add(hashes, features, indices)
+            if adds:
+                self.table.add(hashes, features, indices)
 
         missing = find(np.arange(len(rows)))
         done = compute_once(
-            self.table, hashes, missing, find, compute, batch_size=BATCH_SIZE, row_bytes=8
+            self.table,
+            hashes,
+            missing,
+            find,
+            compute,
+            n_missing=n_missing or len(missing),
+            batch_size=self.batch_size,
+            row_bytes=8,
         )
         assert done == sum(map(len, self.computed))
         assert_array_equal(features, np.repeat(rows[:, None], 2, axis=1))
@@ -117,6 +124,21 @@ def test_rows_larger_than_the_limit_of_a_chunk_are_computed_in_order(tmp_path, m
     assert len(worker.computed) == 5
     for number, rows in enumerate(worker.computed):
         assert (rows // 64 == number).all()
+
+
+@pytest.mark.parametrize("n_rows", [16, 40, 128, 130, 300])
+def test_parts_of_few_rows_are_found_later(tmp_path, monkeypatch, n_rows):
+    # Groups have 16 rows on average, and the last chunk two rows, or more.
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 128)
+    assert Worker(tmp_path, batch_size=1).run(np.arange(n_rows)) == n_rows
+    assert Worker(tmp_path, batch_size=1).run(np.arange(n_rows)) == 0
+
+
+def test_a_part_of_a_request_is_found_later(tmp_path):
+    for first in range(0, 20, 5):
+        assert Worker(tmp_path).run(np.arange(first, first + 5), n_missing=20) == 5
+    assert Worker(tmp_path).run(np.arange(25)) == 5
+    assert Worker(tmp_path).run(np.arange(25)) == 5
 
 
 @pytest.mark.parametrize(("n_rows", "limit"), [(15, None), (N_ROWS, 1000)])

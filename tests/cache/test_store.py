@@ -17,7 +17,6 @@ from numpy.testing import assert_array_equal
 
 from skfashion import clear_memory, memory_report
 from skfashion._atomic_files import open_to_write
-from skfashion._cache.fingerprint import process_fingerprint
 from skfashion._cache.hashing import digest, hash_rows
 from skfashion._cache.row_table import RowTable
 from skfashion._cache.store import CHECKPOINT, Store
@@ -321,15 +320,6 @@ def test_features_go_when_they_were_not_used_for_longest(tmp_path):
     found = np.concatenate([indices for indices, _ in table.read(hashes)])
     assert len(found) == 200
     assert set(found) >= set(range(200, 300))
-
-
-@pytest.mark.parametrize(
-    "name", ["TF_NUM_INTRAOP_THREADS", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"]
-)
-def test_settings_are_in_the_key(monkeypatch, name):
-    before = process_fingerprint.__wrapped__()
-    monkeypatch.setenv(name, "1")
-    assert process_fingerprint.__wrapped__() != before
 
 
 def test_digest_tells_things_apart():

@@ -282,13 +282,16 @@ def test_every_backbone(name, tmp_path):
     assert_allclose(run(export(clf, tmp_path), X), expected, atol=1e-5)
 
 
-def test_a_link_is_followed(tmp_path):
+def test_a_link_is_followed_and_the_mode_of_its_file_stays(tmp_path):
     path, link = tmp_path / "first.onnx", tmp_path / "latest.onnx"
     path.touch()
+    path.chmod(0o600)
+    mode = path.stat().st_mode
     link.symlink_to(path)
     export_onnx(quick().fit(GREY, LABELS), link)
     assert link.is_symlink()
     assert path.stat().st_size > 0
+    assert path.stat().st_mode == mode
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch, limit_files):

@@ -9,11 +9,12 @@ from skfashion._keras.global_state import fresh_keras_state
 @pytest.fixture(autouse=True)
 def restored_configuration():
     data_format, floatx = keras.config.image_data_format(), keras.config.floatx()
-    policy = keras.config.dtype_policy()
+    policy, epsilon = keras.config.dtype_policy(), keras.config.epsilon()
     yield
     keras.config.set_image_data_format(data_format)
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(policy)
+    keras.config.set_epsilon(epsilon)
 
 
 class Counted(keras.layers.Layer):
@@ -24,6 +25,7 @@ def describe():
     return (
         keras.config.image_data_format(),
         keras.config.floatx(),
+        keras.config.epsilon(),
         keras.config.dtype_policy().name,
         random.getstate(),
     )
@@ -34,12 +36,15 @@ def test_the_users_state_is_restored(error):
     keras.config.set_image_data_format("channels_first")
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float16")
+    keras.config.set_epsilon(0.5)
     random.seed(3)
     before = describe()
     n_before = 1 + int(Counted().name.removeprefix("counted").removeprefix("_") or 0)
     try:
         with fresh_keras_state("mixed_bfloat16"):
             assert keras.config.image_data_format() == "channels_last"
+            assert keras.config.floatx() == "float32"
+            assert keras.config.epsilon() == 1e-7
             assert keras.config.dtype_policy().name == "mixed_bfloat16"
             random.random()
             Counted()

@@ -6,11 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion._data.lazy_images import ImageFormat
 from skfashion._data.row_subset import RowSubset
-from skfashion._training.augmentation import (
-    build_augmentation_layers,
-    parse_augmentation,
-    split_off_flips,
-)
+from skfashion._training.augmentation import parse_augmentation, split_off_flips
+from skfashion._training.augmentation_layers import build_augmentation_layers
 
 
 @pytest.fixture

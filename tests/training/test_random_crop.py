@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skfashion._training.augmentation import build_augmentation_layers, parse_augmentation
+from skfashion._training.augmentation import parse_augmentation
+from skfashion._training.augmentation_layers import build_augmentation_layers
 from skfashion._training.random_crop import PadAndCrop
 
 

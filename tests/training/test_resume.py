@@ -309,7 +309,9 @@ def test_random_numbers_have_to_be_known(make, small, tmp_path):
 
 def test_a_folder_that_cannot_be_written_to(make, small, tmp_path):
     (tmp_path / "skfashion").write_text("in the way")
-    with pytest.raises(ValueError, match=r"checkpoint=.* could not be written.*give another folder"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint=.* could not be written.*give another folder"
+    ):
         fit_and_count(make(checkpoint=tmp_path), small)
 
 

@@ -9,6 +9,7 @@ import pytest
 import sklearn
 from numpy.testing import assert_array_equal
 
+from skfashion import Backbone, TransferClassifier, memory_report
 from skfashion._data import chunks
 from skfashion._data.row_subset import RowSubset
 from tests.class_split import GTE5
@@ -107,6 +108,36 @@ def test_no_step_of_a_fit_copies_all_images(make, in_parts, tmp_path, params):
     finally:
         tracemalloc.stop()
     assert peak < X.nbytes / 3
+
+
+def coarse(images):
+    """A body that large images pass quickly."""
+    from keras import layers
+
+    x = layers.Conv2D(4, 5, strides=5, activation="relu", name="coarse")(images)
+    return layers.Conv2D(8, 5, strides=5, activation="relu", name="coarser")(x)
+
+
+COARSE = Backbone("coarse", build=coarse, stages=("coarse", "coarser"), min_size=32)
+
+
+def test_memory_finds_predictions_of_images_of_which_few_fit_into_a_chunk(in_parts, tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 255, (43, 300, 300), dtype=np.uint8), np.arange(20) % 2
+    params = {"freeze_until": "features", "epochs": 1, "random_state": 0}
+    expected = TransferClassifier(COARSE, **params).fit(X[:20], y).predict_proba(X)
+    clf = TransferClassifier(COARSE, **params, memory=tmp_path).fit(X[:20], y)
+
+    def count_found(rows):
+        before = memory_report(tmp_path)["rows_found"]
+        assert_array_equal(clf.predict_proba(X[rows]), expected[rows])
+        return memory_report(tmp_path)["rows_found"] - before
+
+    in_parts(2**18)  # a batch of 13 images
+    assert clf._fitted.architecture.prediction_batch == 13
+    assert [count_found(slice(40)) for _ in range(2)] == [20, 40]
+    # Fewer new images than are worth a file are computed each time.
+    assert [count_found(slice(43)) for _ in range(2)] == [40, 40]
 
 
 def test_scores_of_parts_are_those_of_the_whole(fitted, fashion):
