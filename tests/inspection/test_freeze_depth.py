@@ -161,6 +161,32 @@ def test_layers_between_stages_are_in_the_order_of_the_network(make, lt5):
         assert curve["freeze_point"].tolist() == expected
 
 
+@pytest.mark.parametrize("spare", [[], ["nowhere"]], ids=["whole depths", "an unknown depth"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more")
+def test_the_end_of_a_shorter_body_is_at_its_last_stage(make, lt5, spare):
+    grid = {"body_until": ["conv1", None], "freeze_until": [0, "features", *spare]}
+    search = GridSearchCV(make(epochs=0), grid, cv=2, refit=False).fit(*lt5)
+    display = FreezeDepthDisplay.from_search(search, by="body_until")
+    assert display.place_names == {0: "nothing", 1: "conv1", 2: "features"}
+    points = {name: curve["freeze_point"].tolist() for name, curve in display.curves.items()}
+    assert points == {
+        "body_until=conv1": ["nothing", "conv1"],
+        "body_until=None": ["nothing", "features"],
+    }
+
+
+def test_ends_of_shorter_bodies_are_shares_of_the_longest(make, lt5):
+    backbone = Backbone("tiny", tiny, ("conv8", "conv9", "conv10", "conv11"), min_size=16)
+    grid = [
+        {"backbone": [backbone], "body_until": [2, None], "freeze_until": ["features"]},
+        {"freeze_until": ["conv1"]},
+    ]
+    search = GridSearchCV(make(epochs=0), grid, cv=2, refit=False).fit(*lt5)
+    curves = FreezeDepthDisplay.from_search(search).curves
+    assert curves["tiny"]["place"].tolist() == [0.5, 1]
+    assert curves["small_cnn"]["place"].tolist() == [0.5]
+
+
 def test_a_halving_search_shows_what_got_furthest(make, lt5):
     search = HalvingGridSearchCV(
         make(),
