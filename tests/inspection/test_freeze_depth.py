@@ -1,5 +1,7 @@
 """FreezeDepthDisplay."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from skfashion import Backbone
-from skfashion.inspection import FreezeDepthDisplay
+from skfashion.inspection import FreezeDepthDisplay, FreezeRankingDisplay
 from skfashion.inspection._freeze_curves import make_curves
 from skfashion.model_selection import ClassSplitCV, search_frame, target_scorer
 from tests.class_split import GTE5
@@ -91,6 +93,32 @@ def test_one_curve_for_each_source_task(make, fashion):
     display = FreezeDepthDisplay.from_search(search)
     assert list(display.curves) == ["pretrained on 5\N{EN DASH}7", "pretrained on 5, 9"]
     assert display.ax_.get_ylabel() == "negative log loss, 2 folds"
+
+
+@pytest.mark.parametrize(
+    ("scoring", "refit", "name"),
+    [
+        ("f1_macro", "accuracy", "f1 macro"),
+        ({"score": "f1_macro", "acc": "accuracy"}, "acc", "acc"),
+        (["neg_log_loss", "accuracy"], False, "negative log loss"),
+        (target_scorer("f1_macro"), True, "f1 macro"),
+        (None, True, "accuracy"),
+    ],
+)
+def test_scores_have_the_name_of_the_main_scorer(make, lt5, scoring, refit, name):
+    options = {"scoring": scoring, "refit": refit, "cv": 2}
+    search = GridSearchCV(make(epochs=0), {"freeze_until": [0, 1]}, **options).fit(*lt5)
+    display = FreezeDepthDisplay.from_search(search)
+    assert display.ax_.get_ylabel() == f"{name}, 2 folds"
+    (curve,) = display.curves.values()
+    assert_array_equal(curve["mean_test_score"], search_frame(search)["mean_test_score"])
+
+
+def test_without_pandas_a_display_says_what_to_install(make, lt5, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for display in (FreezeDepthDisplay, FreezeRankingDisplay):
+        with pytest.raises(ImportError, match=r"from_estimator requires pandas.* `pip install"):
+            display.from_estimator(make(), *lt5)
 
 
 def test_curves_of_many_classes_have_short_names_unless_these_are_equal():
