@@ -77,10 +77,8 @@ class DepthAxis:
         return frame, self._place_names(frame)
 
     def _point_name(self, row: "pandas.Series") -> str:
-        if not isinstance(row["freeze_point"], str):
-            return "nothing"
         point, last = self._frozen_layer(row), self.backbones[row["backbone"]].stages[-1]
-        return "features" if point == last else point
+        return "features" if point == last else point or "nothing"
 
     def _depth(self, row: "pandas.Series") -> float:
         """Return the number of frozen stages, plus a half for a layer between two stages."""
