@@ -1,6 +1,6 @@
 """Run searches on a Dask cluster through joblib, and survive the loss of workers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
 from threading import Event, Thread
@@ -11,8 +11,10 @@ from weakref import WeakSet
 
 from joblib import parallel_config
 
-# joblib has no public name for this class, which _Backend extends.
+# joblib has no public names for these two: _Backend extends the class, and repeats what joblib
+# does with `pre_dispatch`.
 from joblib._dask import DaskDistributedBackend
+from joblib._utils import eval_expr
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -23,6 +25,10 @@ _SECONDS_BETWEEN_CHECKS = 1.0
 _NO_LIMIT = 2**62
 # Dask cannot wait for any number of seconds.
 _MOST_SECONDS = 365 * 24 * 3600
+# joblib sends an argument with every task unless it is larger than this.
+_LEAST_BYTES_SENT_ONCE = 1_000
+# Lists of fewer items are sent with every task, as joblib does.
+_LEAST_ITEMS_SENT_ONCE = 10
 
 
 class NoWorkersError(RuntimeError):
@@ -79,10 +85,15 @@ def search_on(client: "Client | None" = None, *, timeout: float = 30) -> Iterato
 
     Notes
     -----
-    `n_jobs` has no effect: the number of parallel fits is the number of worker threads. A candidate
-    on which four workers die in turn ends the search with `distributed.KilledWorker`. Dask's
-    setting ``distributed.scheduler.allowed-failures`` changes that number. Parallel work inside a
-    fit, such as an inner search, runs in joblib's context, which does not survive lost workers.
+    `n_jobs` has no effect: the number of parallel fits is the number of worker threads, also if
+    workers are added during a search. `pre_dispatch` of a search limits the fits that are on the
+    cluster, and `n_jobs` in it is the present number of threads. If a search ends with an error or
+    by Ctrl-C, its fits are cancelled. Those that run end by themselves.
+
+    A candidate on which four workers die in turn ends the search with `distributed.KilledWorker`.
+    Dask's setting ``distributed.scheduler.allowed-failures`` changes that number. Parallel work
+    inside a fit, such as an inner search, runs in joblib's context, which does not survive lost
+    workers.
 
     Examples
     --------
@@ -169,16 +180,52 @@ def _identity(data: Any) -> Any:
     return data
 
 
+class _SentOnce:
+    """A list or dict that is sent once for a search; workers receive the list or dict itself.
+
+    joblib sends large arguments once only if they can be weakly referenced.
+
+    Parameters
+    ----------
+    value : list or dict
+        The argument.
+    """
+
+    def __init__(self, value: list | dict) -> None:
+        self._value = value
+
+    def __sizeof__(self) -> int:
+        return 2 * _LEAST_BYTES_SENT_ONCE
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _identity, (self._value,)
+
+
+def _is_large(argument: Any) -> bool:
+    """Whether an argument may hold a value for each row of the data."""
+    if isinstance(argument, dict):
+        return any(map(_is_large, argument.values()))
+    if isinstance(argument, list):
+        return len(argument) >= _LEAST_ITEMS_SENT_ONCE
+    return getattr(argument, "nbytes", 0) > _LEAST_BYTES_SENT_ONCE
+
+
 class _Backend(DaskDistributedBackend):
     """joblib's Dask backend, which also reports the errors of Dask itself.
 
     joblib's backend calls back with the result or error of a fit. It does not call back if Dask
     gave up a task, because workers died or it could not be sent. joblib would wait forever.
+
+    This backend also sends lists once, uses workers that are added during a search, and cancels
+    the fits of a search that ends early.
     """
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
+        self.parallel: Any = None
         self._futures: WeakSet = WeakSet()
+        self._sent_once: dict[int, _SentOnce] = {}
+        self._is_ended = False
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return the number of slots, but at least 2.
@@ -195,10 +242,44 @@ class _Backend(DaskDistributedBackend):
     def start_call(self) -> None:
         """Begin a search; errors of earlier ones in this context do not end it."""
         self.client.failure = None
+        self._is_ended = False
         super().start_call()
 
-    def submit(self, func: Callable, callback: Any = None) -> Any:
+    def stop_call(self) -> None:
+        """End a search, and release its data."""
+        super().stop_call()
+        self._sent_once.clear()
+
+    def fill_slots(self, n_slots: int) -> None:
+        """Dispatch fits for workers that were added since the search began.
+
+        joblib evaluates `pre_dispatch` once, and later dispatches a fit for each one that ends.
+
+        Parameters
+        ----------
+        n_slots : int
+            Threads of all workers.
+        """
+        parallel = self.parallel
+        # Until joblib has dispatched a fit, it has not evaluated `pre_dispatch`.
+        if not getattr(parallel, "n_dispatched_tasks", 0):
+            return
+        n_jobs = str(max(n_slots, 2))
+        with parallel._lock:
+            # joblib removes the iterator when it is exhausted.
+            while parallel._original_iterator is not None:
+                most = eval_expr(str(parallel.pre_dispatch).replace("n_jobs", n_jobs))
+                if parallel.n_dispatched_tasks - parallel.n_completed_tasks >= most:
+                    break
+                parallel.dispatch_next()
+
+    def submit(self, func: Any, callback: Any = None) -> Any:
         """Submit a batch of fits; `callback` receives its result, or the error."""
+        send = self._send_once
+        func.items = [
+            (call, [*map(send, args)], {name: send(value) for name, value in kwargs.items()})
+            for call, args, kwargs in func.items
+        ]
         future = super().submit(func, callback)
         self._futures.add(future)
 
@@ -208,6 +289,33 @@ class _Backend(DaskDistributedBackend):
 
         future.add_done_callback(forward_error)
         return future
+
+    def _send_once(self, argument: Any) -> Any:
+        """Return an argument as joblib must get it so that it sends it once."""
+        if not isinstance(argument, list | dict) or not _is_large(argument):
+            return argument
+        return self._sent_once.setdefault(id(argument), _SentOnce(argument))
+
+    async def _to_func_args(self, func: Any) -> tuple[Any, list]:
+        batch, tasks = await super()._to_func_args(func)
+        # Data may be sent while a search is cancelled. The batch that needs them then has no fits.
+        return batch, [] if self._is_ended else tasks
+
+    def abort_everything(self, ensure_ready: bool = True) -> None:
+        """Cancel the fits of a search that ended with an error, or by Ctrl-C."""
+        self._is_ended = True
+        if self.client.status == "running":
+            self.client.sync(self._cancel_dispatched)
+        else:
+            super().abort_everything(ensure_ready)
+
+    async def _cancel_dispatched(self) -> None:
+        # This runs in the thread that fills and empties the tables.
+        super().abort_everything()
+        dispatched = list(self._results)
+        self._results.clear()
+        self._callbacks.clear()
+        await self.client.cancel(dispatched, asynchronous=True)
 
     def abort(self, error: Exception) -> None:
         """End the search with an error."""
@@ -267,18 +375,20 @@ class _Watchdog:
         while not self._done.wait(_SECONDS_BETWEEN_CHECKS):
             if self._backend.client.failure:
                 self._backend.abort(self._backend.client.failure)
-            if self._has_workers():
+            if n_slots := self._count_slots():
                 last_seen = monotonic()
+                self._backend.fill_slots(n_slots)
             elif monotonic() - last_seen > self._timeout:
                 self._backend.abort(_no_workers_error(self._address, self._timeout))
 
-    def _has_workers(self) -> bool:
+    def _count_slots(self) -> int:
+        """Return the number of threads of all workers."""
         if self._client.status in ("closing", "closed"):
-            return False
+            return 0
         try:
-            return bool(self._client.ncores())
+            return sum(self._client.ncores().values())
         except (OSError, TimeoutError):
-            return False
+            return 0
 
 
 def _no_workers_error(address: str, timeout: float) -> NoWorkersError:

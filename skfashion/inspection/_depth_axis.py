@@ -77,16 +77,23 @@ class DepthAxis:
         return frame, self._place_names(frame)
 
     def _point_name(self, row: "pandas.Series") -> str:
-        if not isinstance(row["freeze_point"], str):
-            return "nothing"
-        last = self.backbones[row["backbone"]].stages[-1]
-        return "features" if row["freeze_point"] == last else row["freeze_point"]
+        point, last = self._frozen_layer(row), self.backbones[row["backbone"]].stages[-1]
+        return "features" if point == last else point or "nothing"
 
     def _depth(self, row: "pandas.Series") -> float:
         """Return the number of frozen stages, plus a half for a layer between two stages."""
         stages = self.backbones[row["backbone"]].stages
-        between = isinstance(row["freeze_point"], str) and row["freeze_point"] not in stages
-        return row["depth"] + (0.5 if between and row["depth"] < len(stages) else 0)
+        between = row["depth"] < len(stages) and self._frozen_layer(row) not in (None, *stages)
+        return row["depth"] + (0.5 if between else 0)
+
+    def _frozen_layer(self, row: "pandas.Series") -> str | None:
+        """Return the freeze point; "features" of a body that ends early is its last stage."""
+        stages, point = self.backbones[row["backbone"]].stages, row["freeze_point"]
+        if not isinstance(point, str):
+            return None
+        # Depths are floats if those of other candidates are unknown.
+        n_frozen = int(row["depth"])
+        return stages[n_frozen - 1] if point == "features" and n_frozen < len(stages) else point
 
     def _place_names(self, frame: "pandas.DataFrame") -> dict[float, str]:
         if len(self.backbones) == 1:

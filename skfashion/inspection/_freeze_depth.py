@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._messages import unknown_name_message
 from ..model_selection._search_frame import describe_search
@@ -16,6 +16,7 @@ from ._depth_axis import DepthAxis
 from ._freeze_curves import make_curves
 from ._freeze_marks import find_marked_points, find_scratch_score
 from ._freeze_panels import (
+    check_requirements,
     draw_cost,
     draw_lines,
     draw_rings,
@@ -195,7 +196,7 @@ class FreezeDepthDisplay:
         --------
         See :class:`FreezeDepthDisplay`.
         """
-        _check_dependencies(f"{cls.__name__}.from_search")
+        check_requirements(f"{cls.__name__}.from_search")
         if over not in _REDUCTIONS:
             raise ValueError(unknown_name_message("over", over, _REDUCTIONS))
         frame = describe_search(search, X, y)
@@ -211,7 +212,7 @@ class FreezeDepthDisplay:
             curves=make_curves(frame, by, over),
             place_names=place_names,
             place_label=axis.label,
-            score_name=score_name(search.scoring, search.refit),
+            score_name=score_name(search),
             n_splits=search.n_splits_,
             scratch_score=find_scratch_score(search, frame),
         )
@@ -302,7 +303,7 @@ class FreezeDepthDisplay:
         <...>
         """
         # Fits take minutes, so requirements of the display are checked first.
-        _check_dependencies(f"{cls.__name__}.from_estimator")
+        check_requirements(f"{cls.__name__}.from_estimator")
         search = make_freeze_search(estimator, freeze_until, cv, scoring, n_jobs).fit(X, y)
         return cls.from_search(
             search,
@@ -391,8 +392,3 @@ class FreezeDepthDisplay:
         lines = [*self.lines_, *rings, *filter(None, [self.scratch_line_])]
         label_panels(self.axes_, lines, self.place_names, self.place_label)
         return self
-
-
-def _check_dependencies(caller: str) -> None:
-    check_matplotlib_support(caller)
-    check_pandas_support(caller)

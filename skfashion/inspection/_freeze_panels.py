@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._messages import unknown_name_message
+from ..model_selection._search_frame import import_pandas
 from ._freeze_marks import Point
 from ._panels import (
     CHARACTER_WIDTH,
@@ -36,6 +38,12 @@ _MAX_NAME_LENGTH = 22
 _LINE = 1.6  # height of a line, as a multiple of the font's size
 _LEGEND_HANDLE = 40  # points
 _ROTATED_NAMES = 40  # points
+
+
+def check_requirements(caller: str) -> None:
+    """Check that matplotlib and pandas are installed, before anything is fitted."""
+    check_matplotlib_support(caller)
+    import_pandas(caller)
 
 
 class Cost(NamedTuple):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..model_selection import rank_freeze_points
-from ._freeze_panels import label_panels, legend_and_titles
+from ._freeze_panels import check_requirements, label_panels, legend_and_titles
 from ._panels import (
     COLORS,
     MARKERS,
@@ -133,8 +133,7 @@ class FreezeRankingDisplay:
         --------
         See :class:`FreezeRankingDisplay`.
         """
-        check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        check_pandas_support(f"{cls.__name__}.from_estimator")
+        check_requirements(f"{cls.__name__}.from_estimator")
         display = cls(ranking=rank_freeze_points(estimator, X, y, cv=cv))
         return display.plot(ax, line_kw=line_kw, errorbar_kw=errorbar_kw)
 

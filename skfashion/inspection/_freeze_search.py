@@ -11,6 +11,7 @@ from .._estimators.find_classifier import find_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from ..model_selection import ClassSplitCV, freeze_points
 from ..model_selection._candidates import known_backbone
+from ..model_selection._search_frame import find_main_scorer
 
 
 def make_freeze_search(
@@ -63,25 +64,14 @@ def _split_target_rows(cv: Any, classifier: TransferClassifier) -> Any:
     return ClassSplitCV(5 if cv is None else cv, pretrain_classes=source, target_classes=target)
 
 
-def score_name(scoring: Any, refit: Any) -> str:
-    """Return a readable name of a search's scores.
-
-    Parameters
-    ----------
-    scoring, refit
-        Parameters of the search.
-
-    Returns
-    -------
-    str
-        The name, "score" if the scorer has none.
-    """
-    if scoring is None:
+def score_name(search: Any) -> str:
+    """Return a readable name of the main scores of a fitted search, "score" if they have none."""
+    if search.multimetric_:
+        return _to_words(find_main_scorer(search))
+    if search.scoring is None:
         return "accuracy"
-    if isinstance(refit, str):
-        return _to_words(refit)
     # A target_scorer has the name of the scorer that it wraps.
-    name = getattr(scoring, "_scoring", scoring)
+    name = getattr(search.scoring, "_scoring", search.scoring)
     return _to_words(name) if isinstance(name, str) else getattr(name, "__name__", "score")
 
 

@@ -54,7 +54,7 @@ def to_grey_or_rgb(images: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     images : ndarray of shape (n, h, w, c)
-        Images from 0 to 255.
+        Images from 0 to 255. Other colour values are shown as the nearest of these.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def to_grey_or_rgb(images: np.ndarray) -> np.ndarray:
     """
     if images.shape[-1] < 3:
         return images[..., 0]
-    return np.rint(images[..., :3]).astype(np.uint8)
+    return np.rint(np.clip(images[..., :3], 0, WHITE)).astype(np.uint8)
 
 
 # -- Panels ------------------------------------------------------------------------------------

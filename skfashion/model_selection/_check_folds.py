@@ -124,7 +124,7 @@ def _split_labels(search: Any, X: Any, y: Any) -> list[tuple[np.ndarray, np.ndar
     Raises
     ------
     ValueError
-        If the rows cannot be split, or stratified folds would lack a class.
+        If the rows cannot be split.
     """
     # A RandomState inside the splitter must draw the same values for the search.
     splitter = check_cv(deepcopy(search.cv), y, classifier=is_classifier(search.estimator))
@@ -132,17 +132,12 @@ def _split_labels(search: Any, X: Any, y: Any) -> list[tuple[np.ndarray, np.ndar
         return None
     labels = np.asarray(y)
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", "The least populated class", UserWarning)
-        try:
-            return [
-                (np.unique(labels[training]), np.unique(labels[test]))
-                for training, test in splitter.split(labels if X is None else X, labels)
-            ]
-        except UserWarning as warning:
-            raise ValueError(
-                f"{warning} Use fewer folds, or add rows of this class. If it is a class of the "
-                "source task, use ClassSplitCV, which splits the target rows only."
-            ) from None
+        # The search itself warns about classes with fewer rows than folds.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return [
+            (np.unique(labels[training]), np.unique(labels[test]))
+            for training, test in splitter.split(labels if X is None else X, labels)
+        ]
 
 
 def _find_tasks(candidate: Candidate, data: SearchData) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import ParameterGrid, ParameterSampler
@@ -65,9 +66,9 @@ def check_search(
     -----
     UserWarning
         If a randomized search draws from distributions without a fixed `random_state`, or if its
-        number of candidates depends on the data. Its future values cannot be checked, but its
-        lists are. If lists have more than 2,000 combinations, each value is checked, and a random
-        sample of 2,000 combinations.
+        number of candidates depends on the data. Its lists are checked, and one value of each
+        distribution, but not the values that it will draw. If lists have more than 2,000
+        combinations, each value is checked, and a random sample of 2,000 combinations.
 
     See Also
     --------
@@ -97,8 +98,8 @@ def check_search(
         raise ValueError(_invalid_candidates_message(failures, len(candidates)))
     if unchecked:
         warn_user(
-            "check_search has checked the lists of this search, but not what it will draw for "
-            f"{unchecked}: {_explain_unchecked(search)}"
+            "check_search has checked the lists of this search and one value of each "
+            f"distribution, but not what it will draw for {unchecked}: {_explain_unchecked(search)}"
         )
     return search
 
@@ -154,7 +155,14 @@ def _list_candidates(search: Any) -> tuple[list[Params], list[str]]:
             return list(ParameterSampler(spaces, n_drawn, random_state=search.random_state)), []
     spaces = [spaces] if isinstance(spaces, dict) else spaces
     drawn = {name for space in spaces for name, values in space.items() if hasattr(values, "rvs")}
-    lists = [{n: values for n, values in space.items() if n not in drawn} for space in spaces]
+    random_state = np.random.RandomState(0)
+    lists = [
+        {
+            name: [values.rvs(random_state=random_state)] if hasattr(values, "rvs") else values
+            for name, values in space.items()
+        }
+        for space in spaces
+    ]
     return _sample_combinations(lists), sorted(drawn)
 
 

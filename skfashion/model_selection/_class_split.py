@@ -157,7 +157,7 @@ class ClassSplitCV(BaseCrossValidator):
         if len(missing):
             raise ValueError(
                 f"A training fold has no row of the target classes {missing.tolist()}. Shuffle or "
-                "stratify the folds: a number as cv does the latter."
+                "stratify the folds: a number as cv does the latter. Each class needs two rows."
             )
 
     def _target_splitter(self, y: np.ndarray | None = None) -> BaseCrossValidator:

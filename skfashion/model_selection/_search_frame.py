@@ -1,6 +1,6 @@
 """The results of a search over freeze points as a table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,8 @@ def search_frame(
           the classes are unknown, or if layers depend on the images (``body_until="auto"`` with
           `weights` and few images, or ``hidden_units="auto"`` if their number is unknown);
         - "mean_test_score", "std_test_score", "rank_test_score": with several scorers those of
-          the scorer that `refit` names, or of the first, followed by all under their full names;
+          the scorer that `refit` names, or of the first, followed by all under their full names,
+          except a scorer that is called "score" and is not that one;
         - "mean_fit_time" and "std_fit_time": seconds per fit;
         - "iter" and "n_resources": only of a halving search.
 
@@ -112,7 +113,7 @@ def describe_search(search: Any, X: Any, y: Any) -> "pandas.DataFrame":
     candidates = [Candidate(search, params) for params in results["params"]]
     columns = describe_candidates(candidates, data)
     counts = {name: columns.pop(name) for name in _PARAMETER_COUNTS}
-    columns |= varying_params(candidates) | counts | _select_results(search, results)
+    columns |= varying_params(candidates) | counts | _select_results(search)
     frame = pandas.DataFrame(
         {
             name: pandas.Series(values, dtype=None if _are_numbers(values) else object)
@@ -126,34 +127,46 @@ def describe_search(search: Any, X: Any, y: Any) -> "pandas.DataFrame":
 
 
 def import_pandas(caller: str) -> Any:
-    """Return pandas, which a function makes a table of."""
+    """Return pandas, which a function or a display needs."""
     try:
         import pandas
     except ImportError as error:
         raise ImportError(
-            f"{caller} returns a table of pandas, which is not installed: run `pip install "
-            'pandas` or `pip install "skfashion[plot]"`.'
+            f"{caller} requires pandas, which is not installed: run `pip install pandas` or "
+            '`pip install "skfashion[plot]"`.'
         ) from error
     return pandas
 
 
-def _select_results(search: Any, results: Mapping[str, Any]) -> dict[str, Any]:
-    """Return scores, ranks and fit times, the main scorer's first."""
-    scorer = next(name for name in results if name.startswith("mean_test_"))[len("mean_test_") :]
-    # A search with one scorer calls it "score", whatever name `refit` has.
+def find_main_scorer(search: Any) -> str:
+    """Return the name of the main scorer in the results of a fitted search.
+
+    Of several scorers it is the one that `refit` names, or the first. A single scorer is called
+    "score", whatever name `refit` has.
+    """
+    results = search.cv_results_
     if isinstance(search.refit, str) and f"mean_test_{search.refit}" in results:
-        scorer = search.refit
-    columns = {f"{prefix}score": results[f"{prefix}{scorer}"] for prefix in _SCORE_PREFIXES}
-    columns |= {
-        name: values for name, values in results.items() if name.startswith(_SCORE_PREFIXES)
-    }
-    return columns | {name: results[name] for name in _OTHER_RESULTS if name in results}
+        return search.refit
+    return next(name for name in results if name.startswith("mean_test_"))[len("mean_test_") :]
+
+
+def _select_results(search: Any) -> dict[str, Any]:
+    """Return scores, ranks and fit times, the main scorer's first."""
+    results, scorer = search.cv_results_, find_main_scorer(search)
+    main = {f"{prefix}score": results[f"{prefix}{scorer}"] for prefix in _SCORE_PREFIXES}
+    scores = {name: values for name, values in results.items() if name.startswith(_SCORE_PREFIXES)}
+    others = {name: results[name] for name in _OTHER_RESULTS if name in results}
+    # Another scorer may be called "score".
+    return main | scores | main | others
 
 
 def _memory_of(candidate: Candidate) -> Any:
-    """Return the `memory` of a candidate, `None` if it has none."""
+    """Return the `memory` of a candidate, `None` if it has none or an invalid one."""
     memory = getattr(candidate.classifier, "memory", None)
-    return memory if open_store(memory) else None
+    try:
+        return memory if open_store(memory) else None
+    except ValueError:
+        return None
 
 
 def _are_numbers(values: Iterable[Any]) -> bool:

@@ -1,5 +1,7 @@
 """FreezeDepthDisplay."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from skfashion import Backbone
-from skfashion.inspection import FreezeDepthDisplay
+from skfashion.inspection import FreezeDepthDisplay, FreezeRankingDisplay
 from skfashion.inspection._freeze_curves import make_curves
 from skfashion.model_selection import ClassSplitCV, search_frame, target_scorer
 from tests.class_split import GTE5
@@ -93,6 +95,32 @@ def test_one_curve_for_each_source_task(make, fashion):
     assert display.ax_.get_ylabel() == "negative log loss, 2 folds"
 
 
+@pytest.mark.parametrize(
+    ("scoring", "refit", "name"),
+    [
+        ("f1_macro", "accuracy", "f1 macro"),
+        ({"score": "f1_macro", "acc": "accuracy"}, "acc", "acc"),
+        (["neg_log_loss", "accuracy"], False, "negative log loss"),
+        (target_scorer("f1_macro"), True, "f1 macro"),
+        (None, True, "accuracy"),
+    ],
+)
+def test_scores_have_the_name_of_the_main_scorer(make, lt5, scoring, refit, name):
+    options = {"scoring": scoring, "refit": refit, "cv": 2}
+    search = GridSearchCV(make(epochs=0), {"freeze_until": [0, 1]}, **options).fit(*lt5)
+    display = FreezeDepthDisplay.from_search(search)
+    assert display.ax_.get_ylabel() == f"{name}, 2 folds"
+    (curve,) = display.curves.values()
+    assert_array_equal(curve["mean_test_score"], search_frame(search)["mean_test_score"])
+
+
+def test_without_pandas_a_display_says_what_to_install(make, lt5, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for display in (FreezeDepthDisplay, FreezeRankingDisplay):
+        with pytest.raises(ImportError, match=r"from_estimator requires pandas.* `pip install"):
+            display.from_estimator(make(), *lt5)
+
+
 def test_curves_of_many_classes_have_short_names_unless_these_are_equal():
     splits = [None, tuple("abcdefgh"), tuple("abcdefgi")]
     frame = pd.DataFrame({"pretrain_classes": pd.Series(splits, dtype=object), "place": 0})
@@ -161,6 +189,32 @@ def test_layers_between_stages_are_in_the_order_of_the_network(make, lt5):
         assert curve["freeze_point"].tolist() == expected
 
 
+@pytest.mark.parametrize("spare", [[], ["nowhere"]], ids=["whole depths", "an unknown depth"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more")
+def test_the_end_of_a_shorter_body_is_at_its_last_stage(make, lt5, spare):
+    grid = {"body_until": ["conv1", None], "freeze_until": [0, "features", *spare]}
+    search = GridSearchCV(make(epochs=0), grid, cv=2, refit=False).fit(*lt5)
+    display = FreezeDepthDisplay.from_search(search, by="body_until")
+    assert display.place_names == {0: "nothing", 1: "conv1", 2: "features"}
+    points = {name: curve["freeze_point"].tolist() for name, curve in display.curves.items()}
+    assert points == {
+        "body_until=conv1": ["nothing", "conv1"],
+        "body_until=None": ["nothing", "features"],
+    }
+
+
+def test_ends_of_shorter_bodies_are_shares_of_the_longest(make, lt5):
+    backbone = Backbone("tiny", tiny, ("conv8", "conv9", "conv10", "conv11"), min_size=16)
+    grid = [
+        {"backbone": [backbone], "body_until": [2, None], "freeze_until": ["features"]},
+        {"freeze_until": ["conv1"]},
+    ]
+    search = GridSearchCV(make(epochs=0), grid, cv=2, refit=False).fit(*lt5)
+    curves = FreezeDepthDisplay.from_search(search).curves
+    assert curves["tiny"]["place"].tolist() == [0.5, 1]
+    assert curves["small_cnn"]["place"].tolist() == [0.5]
+
+
 def test_a_halving_search_shows_what_got_furthest(make, lt5):
     search = HalvingGridSearchCV(
         make(),
@@ -172,12 +226,15 @@ def test_a_halving_search_shows_what_got_furthest(make, lt5):
         cv=2,
         random_state=0,
     ).fit(*lt5)
+    # Fewer epochs may score higher by chance.
+    is_last = search.cv_results_["iter"] == 1
+    search.cv_results_["mean_test_score"] = np.where(is_last, 0.5, [0.9, 0.7, 0.8, 0.0])
+    (survivor,) = search_frame(search)["depth"][is_last]
     display = FreezeDepthDisplay.from_search(search)
     (curve,) = display.curves.values()
-    frame = search_frame(search)
-    last = frame[frame["iter"] == 1].iloc[0]
-    assert last["mean_test_score"] in set(curve["mean_test_score"])
-    assert len(curve) == 3
+    expected = np.array([0.9, 0.7, 0.8])
+    expected[survivor] = 0.5
+    assert_array_equal(curve["mean_test_score"], expected)
 
 
 def test_candidates_that_failed_are_left_out(make, lt5):

@@ -84,6 +84,14 @@ def test_colours_and_names():
     assert display.title_.get_text() == "All 3 mistakes among 4 images"
 
 
+def test_colours_outside_the_range_of_pixels_are_the_nearest():
+    X = np.full((2, 4, 4, 3), 0.5)
+    X[0, 0, :2] = [1.0 + 1 / 255, -1 / 255, 2.0]
+    display = ImageGridDisplay.from_predictions(X, [0, 0], [1, 1], [0.9, 0.8], pixel_range=(0, 1))
+    assert display.images[0, 0, 0].tolist() == [255, 0, 255]
+    assert display.images[0, 0, 2].tolist() == [128, 128, 128]
+
+
 def test_labels_never_seen_are_mistakes(fitted, fashion_test):
     X, y = fashion_test
     y = np.where(y == 0, 10, y)

@@ -108,18 +108,34 @@ def test_only_candidates_with_a_class_split_are_named(fashion):
 
 @pytest.mark.parametrize("pretrain_classes", [None, SOURCE])
 @pytest.mark.parametrize("label", [0, 9])
-def test_fewer_rows_of_a_class_than_stratified_folds(pretrain_classes, label, fashion):
-    X, y = drop_rows(*fashion, label, n_kept=2)
-    with pytest.raises(ValueError, match=r"only 2 members.* n_splits=5.*fewer folds"):
-        check_search(search(pretrain_classes), X, y)
-    check_search(search(pretrain_classes, cv=2), X, y)
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_fewer_rows_of_a_class_than_stratified_folds(pretrain_classes, label, shuffle, fashion):
+    cv = StratifiedKFold(5, shuffle=shuffle, random_state=0 if shuffle else None)
+    folds = search(pretrain_classes, cv=cv)
+    # Each training fold still has a row of this class.
+    check_search(folds, *drop_rows(*fashion, label, n_kept=2))
+    with pytest.raises(ValueError, match=rf"lack the classes \[{label}\]"):
+        check_search(folds, *drop_rows(*fashion, label, n_kept=1))
+
+
+def test_classes_of_neither_task_may_have_any_number_of_rows(fashion):
+    grid = {"target_classes": [[0, 1, 2]], "freeze_until": [0]}
+    check_search(search([8, 9], grid=grid), *drop_rows(*fashion, 5, n_kept=1))
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_a_search_with_few_rows_of_a_class_works(fashion):
+    X, y = drop_rows(*fashion, 0, n_kept=2)
+    few = search(None, grid={"epochs": [0]}, error_score="raise")
+    assert 0 <= check_search(few, X, y).fit(X, y).best_score_ <= 1
 
 
 def test_class_split_folds_do_not_split_the_source_task(fashion):
     cv = ClassSplitCV(5, pretrain_classes=SOURCE)
-    check_search(search(cv=cv), *drop_rows(*fashion, 9, n_kept=2))
-    with pytest.raises(ValueError, match="only 2 members"):
-        check_search(search(cv=cv), *drop_rows(*fashion, 0, n_kept=2))
+    check_search(search(cv=cv), *drop_rows(*fashion, 9, n_kept=1))
+    check_search(search(cv=cv), *drop_rows(*fashion, 0, n_kept=2))
+    with pytest.raises(ValueError, match=r"no row of the target classes \[0\].* needs two rows"):
+        check_search(search(cv=cv), *drop_rows(*fashion, 0, n_kept=1))
 
 
 @pytest.mark.parametrize("pretrain_classes", [None, SOURCE])

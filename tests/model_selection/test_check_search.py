@@ -6,7 +6,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from scipy.stats import loguniform, uniform
+from scipy.stats import loguniform, randint, uniform
 from sklearn.compose import ColumnTransformer
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
@@ -161,6 +161,20 @@ def test_what_distributions_will_give_cannot_be_known_without_a_seed():
     with pytest.warns(UserWarning, match=r"\['learning_rate'\]: random_state=None") as record:
         check_search(search)
     assert record[0].filename == __file__
+
+
+def test_a_distribution_replaces_the_value_of_the_estimator():
+    """Without a hidden layer, which the drawn candidates have, there is no layer "dense"."""
+    space = {"hidden_units": randint(8, 64), "freeze_until": ["dense"]}
+    search = RandomizedSearchCV(TransferClassifier(hidden_units=0), space)
+    with pytest.warns(UserWarning, match=r"will draw for \['hidden_units'\]"):
+        assert check_search(search) is search
+
+
+def test_lists_are_checked_if_another_space_has_a_distribution():
+    spaces = [{"learning_rate": loguniform(1e-4, 1e-1)}, {"learning_rate": [0.1, -1]}]
+    with pytest.raises(ValueError, match=r"1 of 3 .*\n- {'learning_rate': -1}"):
+        check_search(RandomizedSearchCV(TransferClassifier(), spaces))
 
 
 def test_number_of_candidates_that_depends_on_the_data():

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
-from skfashion import TransferClassifier
+from skfashion import TransferClassifier, memory_report
 from skfashion._backbones.registry import get_backbone
 from skfashion._estimators import defaults
 from skfashion.model_selection import ClassSplitCV, _candidate_table, _candidates, search_frame
@@ -309,6 +309,27 @@ def test_several_scorers(search, refit, main, fashion):
     assert_array_equal(frame["mean_test_score"], fitted.cv_results_[f"mean_test_{main}"])
     for name in ("accuracy", "f1_macro"):
         assert_array_equal(frame[f"rank_test_{name}"], fitted.cv_results_[f"rank_test_{name}"])
+
+
+def test_another_scorer_that_is_called_score(make, lt5):
+    scoring = {"score": "f1_macro", "acc": "accuracy"}
+    search = GridSearchCV(make(epochs=0), {"epochs": [0]}, scoring=scoring, refit="acc", cv=2)
+    frame, results = search_frame(search.fit(*lt5)), search.cv_results_
+    assert results["mean_test_acc"] != results["mean_test_score"]
+    for column in ("mean_test", "std_test", "rank_test"):
+        assert_array_equal(frame[f"{column}_score"], results[f"{column}_acc"])
+
+
+@pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the test scores"
+)
+def test_an_invalid_memory_counts_as_none(make, lt5, tmp_path):
+    (tmp_path / "file").touch()
+    grid = {"memory": [str(tmp_path / "file"), str(tmp_path / "folder")]}
+    search = GridSearchCV(make(epochs=0), grid, cv=2, refit=False).fit(*lt5)
+    frame = search_frame(search)
+    assert frame["mean_test_score"].isna().tolist() == [True, False]
+    assert frame.attrs["memory"] == memory_report(tmp_path / "folder")
 
 
 def test_what_sharing_saved(make, fashion, tmp_path):

@@ -6,13 +6,11 @@ import subprocess
 import sys
 import textwrap
 from contextlib import suppress
-from pathlib import Path
 from threading import Timer
 
 import joblib
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
@@ -27,30 +25,19 @@ from skfashion.distributed import (
 )
 from skfashion.model_selection import ClassSplitCV
 from tests.class_split import GTE5, first_of_each, halve
+from tests.workflows.clusters import (
+    ROOT,
+    Slow,
+    environment_as_it_was,  # noqa: F401
+    find_tests,
+    start_cluster,
+)
 
 distributed = pytest.importorskip("distributed")
 from distributed.deploy.subprocess import SubprocessCluster  # noqa: E402
 
 # Sockets and pipes of a process that was killed are closed by the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
-ROOT = Path(__file__).parents[2]
-
-
-class Slow(BaseEstimator):
-    """Takes a quarter of a second, and does nothing."""
-
-    def __init__(self, number=0):
-        self.number = number
-
-    def fit(self, X, y):
-        from time import sleep
-
-        sleep(0.25)
-        return self
-
-    def score(self, X, y):
-        return float(X.mean())
 
 
 def data():
@@ -75,36 +62,6 @@ def serial_search_scores():
     return scores(search().fit(*data()))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def environment_as_it_was():
-    """Dask leaves what it sets for workers in the environment of the process that starts them."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-
-
-def start_cluster(n_workers):
-    return distributed.LocalCluster(
-        n_workers=n_workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=":0",
-        silence_logs=50,
-    )
-
-
-def find_this_file(client):
-    folder = str(ROOT)
-
-    def find():
-        sys.path.insert(0, folder)
-
-    client.run(find)
-    client.run_on_scheduler(find)
-
-
 class Unsendable(Slow):
     """A fit that no scheduler and no worker can make sense of."""
 
@@ -119,7 +76,7 @@ def make_nothing():
 @pytest.fixture(scope="module")
 def client():
     with start_cluster(2) as cluster, distributed.Client(cluster) as client:
-        find_this_file(client)
+        find_tests(client)
         yield client
 
 
@@ -226,7 +183,7 @@ def test_no_worker_left_is_an_error():
         distributed.Client(cluster) as client,
     ):
         client.wait_for_workers(1, timeout=60)
-        find_this_file(client)
+        find_tests(client)
         (worker,) = client.run(os.getpid).values()
         kill = Timer(1, lambda: os.kill(worker, signal.SIGKILL))
         grid = GridSearchCV(Slow(), {"number": range(60)}, cv=2, refit=False)
@@ -262,7 +219,7 @@ def test_no_scheduler_left_is_an_error(scheduler):
     grid = GridSearchCV(Slow(), {"number": range(60)}, cv=2, refit=False)
     with distributed.Client(scheduler_file=file) as client:
         client.wait_for_workers(1, timeout=60)
-        find_this_file(client)
+        find_tests(client)
         address = client.scheduler.address
         Timer(1, process.kill).start()
         with (
@@ -276,7 +233,7 @@ def test_watchdog_of_a_client_that_closed_itself(scheduler):
     with distributed.Client(scheduler_file=scheduler[1]) as client:
         address = client.scheduler.address
         watchdog = _Watchdog(_Backend(client=client), client, timeout=1)
-    assert not watchdog._has_workers()
+    assert watchdog._count_slots() == 0
     assert address in str(_no_workers_error(watchdog._address, 1))
     with pytest.raises(NoWorkersError, match="The client is closed"), search_on(client):
         pass

@@ -1,0 +1,59 @@
+"""Clusters on this machine, and an estimator that takes time and does nothing."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from sklearn.base import BaseEstimator
+
+ROOT = Path(__file__).parents[2]
+
+
+class Slow(BaseEstimator):
+    """Takes a quarter of a second, and does nothing."""
+
+    def __init__(self, number=0):
+        self.number = number
+
+    def fit(self, X, y):
+        from time import sleep
+
+        sleep(0.25)
+        return self
+
+    def score(self, X, y):
+        return float(X.mean())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def environment_as_it_was():
+    """Dask leaves what it sets for workers in the environment of the process that starts them."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def start_cluster(n_workers):
+    import distributed
+
+    return distributed.LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=":0",
+        silence_logs=50,
+    )
+
+
+def find_tests(client):
+    """Let scheduler and workers import the modules of tests."""
+    folder = str(ROOT)
+
+    def find():
+        sys.path.insert(0, folder)
+
+    client.run(find)
+    client.run_on_scheduler(find)
