@@ -7,6 +7,7 @@ from numpy.testing import assert_array_equal
 
 from skfashion import ModelCard, TransferClassifier, load, save
 from skfashion._home_folder import expand_home
+from skfashion.datasets import load_image_folder
 
 
 def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
@@ -28,4 +29,7 @@ def test_the_name_of_a_file_may_begin_as_that_of_a_user(small, make, tmp_path, m
     assert {path.name for path in tmp_path.iterdir()} == {"~a.skf", "~a.safetensors", "~a.md"}
     loaded = load("~a.skf")
     assert_array_equal(loaded.predict_proba(small[0]), clf.predict_proba(small[0]))
-    assert make(weights="~a.safetensors", epochs=0).fit(*small).n_iter_ == 0
+    make(weights="~a.safetensors", epochs=0, memory="~m", checkpoint="~c").fit(*small)
+    assert {"~m", "~c"} < {path.name for path in tmp_path.iterdir()}
+    with pytest.raises(FileNotFoundError, match=r"~photos': there is no such folder"):
+        load_image_folder("~photos")

@@ -1,11 +1,11 @@
 """The parameter `memory`: the store it names, a report on that store, and how to clear it."""
 
 from os import PathLike
-from pathlib import Path
 
 from joblib import Memory
 from joblib.disk import memstr_to_bytes
 
+from .._home_folder import expand_home
 from .store import Store
 
 _COUNTS = (
@@ -35,7 +35,7 @@ def open_store(memory, memory_limit: int | str | None = None) -> Store | None:
     location = memory if isinstance(memory, str | PathLike) else getattr(memory, "location", None)
     if location is None:
         return None
-    if Path(location).expanduser().is_file():
+    if expand_home(location).is_file():
         raise ValueError(f"memory={str(location)!r} is a file. Give a folder, or None.")
     return Store(location, _parse_limit(memory_limit))
 

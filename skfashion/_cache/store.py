@@ -25,6 +25,7 @@ from zlib import crc32
 import numpy as np
 
 from .._atomic_files import UNFINISHED, open_to_write
+from .._home_folder import expand_home
 from .checked_arrays import read_arrays, write_arrays
 from .leases import hold_lease
 
@@ -57,7 +58,7 @@ class Store:
 
     def __init__(self, location, limit: int | None = None):
         # A str, so that estimators can be unpickled on other systems.
-        self._folder = str(Path(location).expanduser().resolve() / FOLDER / str(_FORMAT))
+        self._folder = str(expand_home(location).resolve() / FOLDER / str(_FORMAT))
         self.limit = limit
 
     @property

@@ -13,6 +13,7 @@ import h5py
 
 from .._atomic_files import write_file
 from .._backbones.spec import Backbone, OfficialWeights, require_official_weights
+from .._home_folder import expand_home
 
 # Seconds without an answer after which a download fails.
 _TIMEOUT = 60
@@ -34,7 +35,7 @@ def fetch_official(backbone: Backbone) -> Path:
         If the cache lacks the file and the download fails or has another hash.
     """
     official = require_official_weights(backbone)
-    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+    folder = expand_home(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
     kept = folder / official.file_name
     expected = official.file_hash
     if expected is None:

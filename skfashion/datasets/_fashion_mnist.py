@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from .._home_folder import expand_home
 from ._idx import IdxFile
 
 HOME_VARIABLE = "SKFASHION_DATA"
@@ -247,11 +248,11 @@ def _check_as_frame(as_frame: bool, flatten: bool) -> None:
 def _search_folders(data_home: str | os.PathLike | None) -> list[Path]:
     """Return the folders to look in; downloads go to the first."""
     homes = [data_home, os.environ.get(HOME_VARIABLE)]
-    folders = [Path(home).expanduser() for home in homes if home]
+    folders = [expand_home(home) for home in homes if home]
     # `sklearn.datasets.get_data_home` creates the folder, and fails if it may not.
     sklearn_home = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
     with suppress(RuntimeError):  # there is no home folder
-        folders.append(Path(sklearn_home).expanduser() / FOLDER)
+        folders.append(expand_home(sklearn_home) / FOLDER)
     return [*folders, DEBIAN_FOLDER]
 
 

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
 from .._data.image_files import check_image_headers, is_url
+from .._home_folder import expand_home
 from .._messages import unknown_name_message, warn_user
 
 # Endings of the formats that are read.
@@ -137,7 +138,7 @@ def load_image_folder(
     if return_X_y:
         return data, target
     counts = Counter(target.tolist())
-    root = Path(os.fsdecode(container_path)).expanduser().absolute()
+    root = expand_home(os.fsdecode(container_path)).absolute()
     return Bunch(
         data=data, target=target, target_names=sorted(counts), DESCR=_describe(root, counts)
     )
@@ -201,7 +202,7 @@ def _check_folder(path: str) -> Path:
             f"container_path={path!r} is a URL, and nothing is downloaded. Fetch and unpack the "
             f"files first. {_REMEDY}"
         )
-    root = Path(path).expanduser().absolute()
+    root = expand_home(path).absolute()
     if not root.exists():
         raise FileNotFoundError(f"container_path={str(root)!r}: there is no such folder. {_REMEDY}")
     if not root.is_dir():
