@@ -29,7 +29,7 @@ def test_the_name_of_a_file_may_begin_as_that_of_a_user(small, make, tmp_path, m
     assert {path.name for path in tmp_path.iterdir()} == {"~a.skf", "~a.safetensors", "~a.md"}
     loaded = load("~a.skf")
     assert_array_equal(loaded.predict_proba(small[0]), clf.predict_proba(small[0]))
-    make(weights="~a.safetensors", epochs=0, memory="~m", checkpoint="~c").fit(*small)
+    make(weights="~a.safetensors", memory="~m", checkpoint="~c").fit(*small)
     assert {"~m", "~c"} < {path.name for path in tmp_path.iterdir()}
     with pytest.raises(FileNotFoundError, match=r"~photos': there is no such folder"):
         load_image_folder("~photos")
