@@ -90,7 +90,7 @@ TESTS = {
             "estimators/test_early_stopping.py",
             *tests_in(
                 "estimators/test_probing.py",
-                "test_every_class_has_a_row_that_judges",
+                "test_as_many_rows_judge_as_there_are_classes",
                 "test_weights_that_training_improved_are_kept",
                 "test_validation_rows_judge_in_place_of_held_out_ones",
             ),

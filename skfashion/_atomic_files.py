@@ -24,7 +24,7 @@ def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
     IsADirectoryError
         If the path is a folder.
     OSError
-        If the path is a device, a named pipe or another file that holds no bytes.
+        If the path is a device, a named pipe or a socket.
     PermissionError
         If files cannot be written to the folder.
     """
@@ -60,6 +60,14 @@ def open_to_write(path: Path):
         unfinished.unlink(missing_ok=True)
 
 
+def _copy_mode(old: Path, new: str) -> None:
+    """Give a file without content the permissions of the one that it replaces, if there is one."""
+    # Some file systems have no permissions. Windows cannot rename a file that is read-only.
+    if os.name == "posix":
+        with suppress(OSError):
+            shutil.copymode(old, new)
+
+
 def write_file(path: Path, content: bytes | bytearray) -> None:
     """Write a user's file, as `write_files`."""
     write_files({path: content})
@@ -68,8 +76,8 @@ def write_file(path: Path, content: bytes | bytearray) -> None:
 def write_files(contents: Mapping[Path, bytes | bytearray]) -> None:
     """Write a user's files. All are on the disk before the first of them gets its name, in order.
 
-    A write that fails or is interrupted leaves the old files, or none. A new file has the
-    permissions of the file that it replaces.
+    A write that fails before that leaves the old files, or none. A new file has the permissions of
+    the file that it replaces.
 
     Raises
     ------
@@ -82,10 +90,7 @@ def write_files(contents: Mapping[Path, bytes | bytearray]) -> None:
             for path, content in contents.items():
                 blocks[path] = unfinished.enter_context(ExitStack())
                 file = blocks[path].enter_context(open_to_write(path))
-                # A private file is private before it has content. A new one has no old mode, and
-                # some file systems have no permissions.
-                with suppress(OSError):
-                    shutil.copymode(path, file.name)
+                _copy_mode(path, file.name)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

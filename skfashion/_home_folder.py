@@ -1,14 +1,24 @@
 """Paths that users give, which may begin with their home folder."""
 
 import os
-from os.path import expanduser
 from pathlib import Path
 
 
 def expand_home(path: str | os.PathLike) -> Path:
     """Return a path with the home folder in place of ``~`` or ``~user``.
 
-    The name of a file may begin with ``~`` without that meaning. `Path.expanduser` is an error if
-    there is no such user.
+    The name of a file may begin with ``~``: a path stays as it is if there is no such user.
+
+    Raises
+    ------
+    RuntimeError
+        If the path begins with the user's own home folder, and there is none.
     """
-    return Path(expanduser(path))  # noqa: PTH111
+    path = Path(path)
+    if path.parts[:1] == ("~",):
+        return path.expanduser()
+    try:
+        # Windows does not check whether there is such a user.
+        return path if os.name == "nt" else path.expanduser()
+    except RuntimeError:
+        return path

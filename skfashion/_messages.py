@@ -50,7 +50,7 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
 
 @contextmanager
 def warnings_ignored(category: type[Warning]) -> Iterator[None]:
-    """Ignore warnings of a category in a block, one thread at a time."""
+    """Ignore warnings of a category in a block, in all threads. Other such blocks wait."""
     with _changes_filters, warnings.catch_warnings():
         warnings.simplefilter("ignore", category)
         yield

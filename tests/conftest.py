@@ -1,6 +1,5 @@
 import gc
 import os
-import resource
 import signal
 
 # Lets scikit-learn's array API check run instead of being skipped; SciPy reads it when imported.
@@ -143,6 +142,7 @@ def interrupt_after(python_handles_signals, monkeypatch):
 @pytest.fixture
 def limit_files():
     """Limit the size of files, as a full disk does."""
+    resource = pytest.importorskip("resource")
     _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda n_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -1,5 +1,6 @@
 """Paths that begin with ``~``: the home folder, or the name of a file."""
 
+import pwd
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
     found = [expand_home(path) for path in ("~", "~/a.skf", Path("~/a.skf"), "b/~", "~a.skf")]
     home = tmp_path, tmp_path / "a.skf", tmp_path / "a.skf"
     assert found == [*home, Path("b/~"), Path("~a.skf")]
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    with pytest.raises(RuntimeError, match="home directory"):
+        expand_home("~/a.skf")
 
 
 def test_the_name_of_a_file_may_begin_as_that_of_a_user(small, make, tmp_path, monkeypatch):

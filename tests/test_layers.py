@@ -34,7 +34,7 @@ LAYERS = [
     {"_command_line", "__main__"},
 ]
 # Only the package's __init__ and FRONT import them. They import no other parts than these.
-APART = {"datasets": {"_atomic_files", "_messages", "_data"}, "distributed": set()}
+APART = {"datasets": {"_atomic_files", "_home_folder", "_messages", "_data"}, "distributed": set()}
 FRONT = {"", "_command_line"}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._keras.tensorflow import START_ENVIRONMENT, is_op_determinism_enabled, keras, tf
+from .._keras.tensorflow import START_ENVIRONMENTS, is_op_determinism_enabled, keras, tf
 from .hashing import digest
 from .source_code import RUNNING_CODE
 
@@ -36,11 +36,11 @@ def process_fingerprint() -> str:
         keras.__version__,
         tf.version.VERSION,
         tf.version.GIT_VERSION,
-        # It has the versions of CUDA and cuDNN.
+        # It has the versions of CUDA and cuDNN that TensorFlow was built with.
         sorted(tf.sysconfig.get_build_info().items()),
         np.__version__,
         tf.config.threading.get_intra_op_parallelism_threads(),
-        START_ENVIRONMENT,
+        START_ENVIRONMENTS,
         [
             (device.device_type, sorted(tf.config.experimental.get_device_details(device).items()))
             for device in tf.config.list_physical_devices()

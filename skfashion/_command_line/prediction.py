@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
 
 from .._data.class_split import encode
 from .._data.image_files import find_faults
@@ -62,6 +63,9 @@ def predict_labels(model: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
         Labels as `predict` returns them. They need not be the most probable ones, as after a
         change of the threshold.
     """
+    if isinstance(model, Pipeline) and len(model) > 1:
+        # Features are computed once for both predictions.
+        return predict_labels(model[-1], model[:-1].transform(X))
     classes, probabilities = np.asarray(model.classes_), model.predict_proba(X)
     if _predicts_most_probable(model):
         columns = probabilities.argmax(axis=1)

@@ -99,8 +99,8 @@ def _format_row(cells: Iterable[str], tag: str = "td") -> str:
 
 def _find_resize(model) -> str:
     """Return how the estimator that takes the files resizes them."""
-    ways = [step._fitted_resize for _, step in fitted_steps(model) if hasattr(step, "resize")]
-    return ways[0] if ways else "crop"
+    ways = (getattr(step, "_fitted_resize", None) for _, step in fitted_steps(model))
+    return next(filter(None, ways), "crop")
 
 
 def _format_mistakes(evaluation: FileEvaluation, folder: str, resize: str) -> str:

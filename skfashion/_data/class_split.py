@@ -186,9 +186,15 @@ class ClassSplit:
 
     def _is_other_target(self, labels: np.ndarray, pretrain_classes) -> bool:
         """Whether labels have another target task, by `pretrain_classes`, than this split."""
-        source = () if pretrain_classes is None else _to_set(pretrain_classes, "pretrain_classes")
-        target = set(labels.tolist()).difference(source, self.ignored.tolist())
-        return target != set(self.target.tolist()).intersection(labels.tolist())
+        source = set()
+        if pretrain_classes is not None:
+            source = _to_set(pretrain_classes, "pretrain_classes")
+        target = set(self.target.tolist())
+        if source == set(self.source.tolist()):
+            # Both tasks may have some classes.
+            source -= target
+        found = set(labels.tolist())
+        return found.difference(source, self.ignored.tolist()) != found & target
 
 
 def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:

@@ -123,13 +123,14 @@ def check_resizable(array: np.ndarray) -> None:
     """
     if array.dtype != np.uint8:
         raise ValueError(
-            "Images of different sizes are resized, and must be uint8, from 0 to 255, but one is "
+            "Images of several sizes, or of another size than image_shape, are resized. They must "
+            "be uint8, from 0 to 255, but one is "
             f"{array.dtype}. Convert them, for example with (255 * image).astype(numpy.uint8), or "
             "resize all to one shape before fit and predict."
         )
     if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (1, 3, 4)):
         raise ValueError(
-            "Images of different sizes must be grey, RGB or RGBA, of shape (h, w), (h, w, 3) or "
+            "Images that are resized must be grey, RGB or RGBA, of shape (h, w), (h, w, 3) or "
             f"(h, w, 4), but one has shape {array.shape}."
         )
     if not array.size:

@@ -59,19 +59,23 @@ def read_images(
 
 
 def decoded_shape_in_first_fit(params, X) -> tuple[int, int, int] | None:
-    """Return the shape of decoded images in a first fit, `None` if `X` is not decoded.
+    """Return the shape of decoded images in a first fit, `None` if `X` is not decoded."""
+    images = as_image_list(X)
+    return None if images is None else _find_decoded_shape(params, images, _known_shape(params))
+
+
+def check_first_decoding(params, X) -> None:
+    """Check the parameters for images that are decoded in a first fit; other `X` passes.
 
     Raises
     ------
     ValueError
-        If `image_shape` or `pixel_range` does not suit images that are decoded.
+        If `image_shape` or `pixel_range` does not suit them.
     """
-    images = as_image_list(X)
-    shape = None if images is None else _find_decoded_shape(params, images, _known_shape(params))
+    shape = decoded_shape_in_first_fit(params, X)
     if shape is not None:
         _check_channels(shape, "image_shape")
         check_range_of_decoded(check_pixel_range(params.pixel_range))
-    return shape
 
 
 def shape_of_files(params) -> tuple[int, int, int]:
@@ -129,6 +133,6 @@ def _make_decoder(params, shape, image_format: ImageFormat | None) -> ImageDecod
 def _check_channels(shape, name: str) -> None:
     if shape[2] not in (1, 3):
         raise ValueError(
-            f"Files and images of different sizes become grey or RGB images, of 1 or 3 channels, "
-            f"but {name}={shape} has {shape[2]}. Pass arrays of that shape."
+            f"Files and images that are resized become grey or RGB images, of 1 or 3 channels, but "
+            f"{name}={shape} has {shape[2]}. Pass arrays of that shape."
         )

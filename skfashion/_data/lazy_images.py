@@ -58,7 +58,8 @@ class ImageFormat:
             As for `learn`.
         """
         learned = cls.learn(rows, shape, params.image_shape, params.pixel_range, is_partial)
-        return replace(learned, resize=params.resize, reduced_decoding=params.reduced_decoding)
+        resize, reduced_decoding = _decoding_of(params)
+        return replace(learned, resize=resize, reduced_decoding=reduced_decoding)
 
     @classmethod
     def learn(
@@ -114,10 +115,12 @@ class ImageFormat:
                 f"Training continues with the image shape of the first fit, {self.image_shape}, "
                 f"but image_shape={given!r}. Fit a new estimator for another shape."
             )
-        if rows.is_from_images and self.resize not in (None, params.resize):
+        fitted = self.resize, self.reduced_decoding
+        if rows.is_from_images and self.resize and fitted != _decoding_of(params):
             raise ValueError(
-                f"Training continues with the first fit's resize={self.resize!r}, but "
-                f"resize={params.resize!r}. Fit a new estimator for another way of resizing."
+                f"Training continues with resize={fitted[0]!r} and reduced_decoding={fitted[1]} of "
+                f"the first fit, but resize={params.resize!r} and "
+                f"reduced_decoding={params.reduced_decoding}. Fit a new estimator for others."
             )
         if declared is None and is_partial and not rows.is_from_images:
             check_later_batch(rows, self.pixel_range)
@@ -162,6 +165,10 @@ class ImageFormat:
         if not rows.is_from_images:
             warn_if_outside(rows, self.pixel_range, name)
         return LazyImages(image_format, rows, np.dtype(float_type))
+
+
+def _decoding_of(params) -> tuple[str, bool]:
+    return params.resize, bool(params.reduced_decoding)
 
 
 @dataclass(frozen=True)

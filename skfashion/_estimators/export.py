@@ -56,14 +56,12 @@ def export_onnx(
         If the folder of `path` does not exist.
     IsADirectoryError
         If `path` is a folder.
-    OSError
-        If `path` is a device or a named pipe.
     ModuleNotFoundError
         If the extra ``onnx`` is not installed.
     NotFittedError
         If the estimator is not fitted.
     OSError
-        If the file cannot be written, as on a full disk.
+        If the file cannot be written, as on a full disk, or is a device or a named pipe.
     TypeError
         If the estimator is not a `TransferClassifier`, alone or at the end of a pipeline or search.
     ValueError

@@ -11,7 +11,6 @@ from .._data.class_split import ClassSplit, encode
 from .._data.labelled_data import LabelledData, to_images
 from .._data.lazy_images import ImageFormat
 from .._keras.runtime import check_runtime
-from .._messages import warn_user
 from .._networks.architecture import Architecture, Weights
 from .._networks.head_size import warn_if_head_is_large
 from .._networks.initial_weights import draw_weights
@@ -22,7 +21,7 @@ from .._training.epoch_data import EncodedData
 from .._training.history import History, concatenate_histories
 from .._training.phase import Phase, PhaseResult
 from .._training.trainer_spec import OptimizerState
-from .._training.unfreezing import epochs_until_unfrozen, reached_point, unfreeze_schedule
+from .._training.unfreezing import reached_point
 from .continuation import check_same_network
 from .defaults import FitSettings
 from .fit_progress import FitProgress
@@ -34,6 +33,7 @@ from .phase_config import (
     count_views,
     fine_tuning_config,
     fine_tuning_recipe,
+    plan_unfreezing,
     pretraining_config,
 )
 from .probing import probe_output_layer
@@ -169,7 +169,7 @@ class Fit:
         if self.settings.probes:
             weights = self.probe(weights, all_rows=self.settings.judges and not is_judged)
         schedule = self.unfreeze_schedule()
-        result = self.fine_tune(weights, schedule, range(self.n_epochs))
+        result = self.fine_tune(weights, schedule, range(self.n_epochs), ({}, pretrain_history))
         kept_probe = self.settings.probes and not result.history
         if is_judged and self.is_worse(result.weights, weights):
             # No row needs to be held out any more.
@@ -183,15 +183,16 @@ class Fit:
         """Fine-tune further from the state of a fitted estimator."""
         check_same_network(fitted._fitted.architecture, self.network)
         weights, n_before = self.network.cast(fitted._fitted.weights), fitted.n_iter_
+        earlier = fitted.history_, fitted.pretrain_history_
         if self.is_partial:
             schedule, epochs = self.unfreeze_schedule(), range(n_before, n_before + 1)
             optimizer = fitted._optimizer_state
             if optimizer is not None:
                 optimizer = optimizer.with_backbone(self.network.architecture.backbone)
-            result = self.fine_tune(weights, schedule, epochs, 0, optimizer)
+            result = self.fine_tune(weights, schedule, epochs, earlier, 0, optimizer)
         else:
             schedule = (self.freeze_point,) * max(1, self.n_epochs)
-            result = self.fine_tune(weights, schedule, range(self.n_epochs), n_before)
+            result = self.fine_tune(weights, schedule, range(self.n_epochs), earlier, n_before)
         history = concatenate_histories(fitted.history_, result.history)
         reached = reached_point(schedule, n_before + result.n_epochs)
         state = self._fitted_state(result, history, fitted.pretrain_history_, reached)
@@ -229,7 +230,7 @@ class Fit:
         phase = Phase("pretrain", network, config, self.streams, epochs)
         task = replace(self.split, source=self.split.target, target=self.split.source)
         start = PhaseResult(self.initial_weights(network), {})
-        return self.train_phase(phase, task, start, self.store)
+        return self.train_phase(phase, task, start, self.store, ({}, {}))
 
     def transfer(self, weights: Weights) -> Weights:
         """Turn pretrained weights into the start of the target task."""
@@ -267,6 +268,7 @@ class Fit:
         weights: Weights,
         freeze_points: tuple[str | None, ...],
         epochs: range,
+        earlier: tuple[History, History],
         epochs_before: int = 0,
         optimizer_state: OptimizerState | None = None,
     ) -> PhaseResult:
@@ -278,7 +280,11 @@ class Fit:
             Where to start.
         freeze_points, epochs, epochs_before
             As for `PhaseConfig` and `Phase`.
+        earlier : tuple of (dict, dict)
+            As for `train_phase`.
         """
+        # Without a seed no other fit draws the same views.
+        has_own_views = count_views(self.params) > 0 and self.params.random_state is None
         phase = Phase(
             "fine-tune",
             self.network,
@@ -286,7 +292,7 @@ class Fit:
             self.streams,
             epochs,
             epochs_before,
-            self._store_of_fine_tuning(),
+            None if has_own_views else self.store,
             keep_optimizer_state=self.is_partial,
             keep_last_epoch=keeps_last_epoch(self.params, self.is_partial),
         )
@@ -294,10 +300,16 @@ class Fit:
         is_fresh = epochs_before == 0 and not self.is_partial
         is_shared = phase.is_resumable and is_fresh and self.params.random_state is not None
         start = PhaseResult(weights, {}, optimizer_state)
-        return self.train_phase(phase, self.split, start, self.store if is_shared else None)
+        memory = self.store if is_shared else None
+        return self.train_phase(phase, self.split, start, memory, earlier)
 
     def train_phase(
-        self, phase: Phase, task: ClassSplit, start: PhaseResult, memory: Store | None
+        self,
+        phase: Phase,
+        task: ClassSplit,
+        start: PhaseResult,
+        memory: Store | None,
+        earlier: tuple[History, History],
     ) -> PhaseResult:
         """Train a phase on the target classes of a task.
 
@@ -311,6 +323,8 @@ class Fit:
             Where it starts.
         memory : Store or None
             Where checkpoints of the phase are shared.
+        earlier : tuple of (dict, dict)
+            Histories of earlier fine-tuning and of pretraining.
         """
         train, validation = self._train_and_validation(phase.name, task.target)
         if not len(train):
@@ -320,7 +334,10 @@ class Fit:
         freeze_point = phase.config.freeze_points[-1]
 
         def get_attributes(history, weights):
-            state = self._fitted_state(PhaseResult(weights, history), history, {}, freeze_point)
+            histories = concatenate_histories(earlier[0], history), earlier[1]
+            if phase.name == "pretrain":
+                histories = {}, history
+            state = self._fitted_state(PhaseResult(weights, {}), *histories, freeze_point)
             network = self._fitted_network(phase.network, freeze_point, weights, task)
             return self.params._fitted_attributes(replace(state, network=network))
 
@@ -341,18 +358,8 @@ class Fit:
 
     def unfreeze_schedule(self) -> tuple[str | None, ...]:
         """Return the freeze point of each epoch on the target task."""
-        params, point = self.params, self.freeze_point
-        points = self.network.unfreeze_points(point)
-        gradual = params.head_epochs, params.epochs_per_stage
-        schedule = unfreeze_schedule(points, point, self.settings.fine_tuning.epochs, *gradual)
-        if schedule[-1] != point and not self.is_partial:
-            warn_user(
-                f"epochs={len(schedule)} is too few to unfreeze down to freeze_until="
-                f"{params.freeze_until!r}: that takes {epochs_until_unfrozen(points, *gradual)} "
-                f"epochs with head_epochs={gradual[0]} and epochs_per_stage={gradual[1]}. Raise "
-                "epochs, or lower head_epochs or epochs_per_stage."
-            )
-        return schedule
+        n_epochs, warns = self.settings.fine_tuning.epochs, not self.is_partial
+        return plan_unfreezing(self.params, self.network, self.freeze_point, n_epochs, warns)
 
     # -- Parts of steps --------------------------------------------------------------------
 
@@ -360,11 +367,6 @@ class Fit:
         """Return a task's rows to train on, and its rows to evaluate, or `None`."""
         data = self.train, self.validation
         return split_task_rows(self.params, self.settings, phase_name, *data, classes, self.streams)
-
-    def _store_of_fine_tuning(self) -> Store | None:
-        # Without a seed no other fit draws the same views.
-        draws_views = count_views(self.params) > 0 and self.params.random_state is None
-        return None if draws_views else self.store
 
     def _encode(self, data: LabelledData, classes) -> EncodedData:
         weights = data.weight / data.weight.mean()

@@ -1,6 +1,5 @@
 """Reject a class split inside meta-estimators that do not support it."""
 
-import inspect
 import sys
 from types import FrameType
 from typing import Any
@@ -66,16 +65,10 @@ def chooses_training_data(frame: FrameType, classifier: Any) -> bool:
         The classifier whose `fit` runs.
     """
     code = frame.f_code
-    if not code.co_argcount:
+    # A function may take an estimator as its first argument; that of a method is called self.
+    if not code.co_argcount or code.co_varnames[0] != "self":
         return False
-    instance = frame.f_locals.get(code.co_varnames[0])
-    classes = type(instance).__mro__
-    # A function may have an estimator as its first argument and not be its method.
-    methods = (
-        inspect.unwrap(vars(each)[code.co_name]) for each in classes if code.co_name in vars(each)
-    )
-    if all(getattr(method, "__code__", None) is not code for method in methods):
-        return False
-    bases = {(each.__module__, each.__name__) for each in classes}
+    instance = frame.f_locals.get("self")
+    bases = {(each.__module__, each.__name__) for each in type(instance).__mro__}
     passes_y_on = instance is classifier or bases & _PASS_Y_ON
     return hasattr(type(instance), "fit") and not passes_y_on

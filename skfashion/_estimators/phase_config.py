@@ -2,11 +2,14 @@
 
 from .._backbones.recipe import Recipe, combine_recipes, resolve_recipe
 from .._backbones.spec import Backbone
+from .._messages import warn_user
+from .._networks.network import Network
 from .._training.augmentation import parse_augmentation
 from .._training.learning_rates import LearningRates
 from .._training.optimizer import default_learning_rate
 from .._training.phase import PhaseConfig
 from .._training.regularization import Regularization
+from .._training.unfreezing import epochs_until_unfrozen, unfreeze_schedule
 from .defaults import FitSettings
 
 
@@ -91,3 +94,32 @@ def _to_config(
         patience=int(params.n_iter_no_change) if params.early_stopping else None,
         tol=float(params.tol) if params.early_stopping else 0.0,
     )
+
+
+def plan_unfreezing(params, network: Network, point, n_epochs: int, warns: bool) -> tuple:
+    """Return the freeze point of each epoch on the target task.
+
+    Parameters
+    ----------
+    params : TransferClassifier
+        The estimator.
+    network : Network
+        Its network.
+    point : str or None
+        The freeze point to reach.
+    n_epochs : int
+        Epochs of the schedule.
+    warns : bool
+        Whether a schedule that is too short draws a warning.
+    """
+    points = network.unfreeze_points(point)
+    gradual = params.head_epochs, params.epochs_per_stage
+    schedule = unfreeze_schedule(points, point, n_epochs, *gradual)
+    if warns and schedule[-1] != point:
+        warn_user(
+            f"epochs={len(schedule)} is too few to unfreeze down to freeze_until="
+            f"{params.freeze_until!r}: that takes {epochs_until_unfrozen(points, *gradual)} epochs "
+            f"with head_epochs={gradual[0]} and epochs_per_stage={gradual[1]}. Raise epochs, or "
+            "lower head_epochs or epochs_per_stage."
+        )
+    return schedule

@@ -33,10 +33,22 @@ def _count_usable_cores():
     return os.cpu_count()
 
 
+_AT_IMPORT = read_environment()
 # A program that imports TensorFlow first has started it, or will, with settings of about this time.
-_AT_IMPORT = read_environment() if "tensorflow" in sys.modules else None
+_IS_STARTED = "tensorflow" in sys.modules
 
 
-def environment_at_start() -> StartEnvironment:
-    """Return the settings that TensorFlow has read, in a call right after its start."""
-    return _AT_IMPORT or read_environment()
+def environments_at_start(was_imported: bool) -> list[StartEnvironment]:
+    """Return the settings that TensorFlow has read, in a call right after its start.
+
+    They are two if another module imported TensorFlow in between, and the settings have changed.
+
+    Parameters
+    ----------
+    was_imported : bool
+        Whether another module had imported TensorFlow.
+    """
+    now = read_environment()
+    if _IS_STARTED or now == _AT_IMPORT:
+        return [_AT_IMPORT]
+    return [_AT_IMPORT, now] if was_imported else [now]

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 
-from .start_environment import environment_at_start
+from .start_environment import environments_at_start
 from .threads import limit_threads
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -72,6 +72,8 @@ def _silent_start_up():
         yield
 
 
+_WAS_IMPORTED = "tensorflow" in sys.modules
+
 try:
     with _silent_start_up():
         import tensorflow as tf
@@ -79,7 +81,7 @@ try:
         limit_threads(tf.config.threading)
         # The first operation starts the runtime, which writes further notices.
         tf.zeros(())
-        STARTED_IN, START_ENVIRONMENT = os.getpid(), environment_at_start()
+        STARTED_IN, START_ENVIRONMENTS = os.getpid(), environments_at_start(_WAS_IMPORTED)
 except ModuleNotFoundError as error:
     if error.name != "tensorflow":
         raise
@@ -108,7 +110,7 @@ if keras.backend.backend() != "tensorflow":
 
 __all__ = [
     "STARTED_IN",
-    "START_ENVIRONMENT",
+    "START_ENVIRONMENTS",
     "create_handle_data",
     "gradient_registry",
     "is_op_determinism_enabled",

@@ -134,10 +134,12 @@ class FrozenPart:
         if (store := self._shared_store) is None:
             return run_batches([*self._stages, function], self._weights, images)
         hashes = hash_images(images, store)
-        # Chunks of large images have few rows each.
-        n_missing = np.count_nonzero(~self._tables(store)[-1].has(hashes))
+        parts = [*self.chunks(len(images), max(self.row_bytes, bytes_of_row(images)))]
+        n_missing = 0
+        if len(parts) > 1:  # of large images, with few rows each
+            n_missing = int(np.count_nonzero(~self._tables(store)[-1].has(hashes)))
         outputs = np.empty((len(images), *function.output_shape), function.float_type)
-        for chunk in self.chunks(len(images), max(self.row_bytes, bytes_of_row(images))):
+        for chunk in parts:
             part, of_part = _part_of(images, chunk), hashes[chunk]
             features = np.empty((len(part), *self.row_shape), self.float_type)
             self._find_or_compute(store, part, of_part, features, n_missing)

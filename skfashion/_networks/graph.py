@@ -132,6 +132,13 @@ def copy_variable(variable):
     return copy
 
 
+def _taken_message(name: str, taken: list[str]) -> str:
+    return (
+        f"Backbone {name!r} has layers that are called {taken}, as layers of the head are. Give "
+        "them other names."
+    )
+
+
 class Graph:
     """A Keras graph whose weights are arguments of its functions.
 
@@ -200,13 +207,8 @@ class Graph:
             check_layer_names([each.name for each in nested], backbone.name, inside=layer.name)
             for each in (layer, *nested):
                 self._check_kind(each)
-        # The path of a weight in a nested model may begin with the name of its layer.
-        first = {variable.path.partition("/")[0] for variable in self.body.weights}
-        if taken := sorted({*names, *first} & {*HEAD_LAYERS}):
-            raise ValueError(
-                f"Backbone {backbone.name!r} has layers that are called {taken}, as layers of the "
-                "head are. Give them other names."
-            )
+        if taken := sorted({*names} & {*HEAD_LAYERS}):
+            raise ValueError(_taken_message(backbone.name, taken))
         if "features" in names and backbone.stages[-1] != "features":
             raise ValueError(
                 f"Backbone {backbone.name!r} has a layer that is called 'features', which names "
@@ -242,6 +244,11 @@ class Graph:
             )
 
     def _check_paths(self):
+        # The path of a weight in a nested model may begin with the name of its layer.
+        of_body = {variable.path.partition("/")[0] for variable in self.body.weights}
+        head = {layer.name for layer in self.model.layers if layer not in self.body.layers}
+        if taken := sorted(of_body & head):
+            raise ValueError(_taken_message(self.architecture.backbone.name, taken))
         counts = Counter(variable.path for variable in self.model.weights)
         if repeated := [path for path, count in counts.items() if count > 1]:
             raise ValueError(

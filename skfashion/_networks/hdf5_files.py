@@ -190,8 +190,8 @@ def _run_trial(path, content, shapes, n_bytes):
                 "OPENBLAS_NUM_THREADS": "1",
             },
         )
-    except subprocess.TimeoutExpired:
-        return _STARTED
+    except subprocess.TimeoutExpired as error:
+        return (error.stdout or b"").decode(errors="replace")
     except OSError:
         return ""
     return done.stdout.decode(errors="replace")

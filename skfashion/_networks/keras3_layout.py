@@ -26,6 +26,8 @@ from .weight_matching import (
 
 KERAS_SUFFIX = ".weights.h5"
 _writing = Lock()
+# Weights are filled with numbers from here on, which the other arrays of a layer hardly have.
+_FIRST_NUMBER = 1_000
 _known_layouts: WeakKeyDictionary[Graph, dict[str, str]] = WeakKeyDictionary()
 
 
@@ -102,9 +104,9 @@ def find_layout(graph: Graph) -> dict[str, str]:
     body = graph.body
     numbered = {
         variable.path: np.full(variable.shape, number, "float32")
-        for number, variable in enumerate(body.weights, 1)
+        for number, variable in enumerate(body.weights, _FIRST_NUMBER)
     }
-    names = dict(enumerate(numbered, 1))
+    names = dict(enumerate(numbered, _FIRST_NUMBER))
     layout: dict[str, str] = {}
 
     def read_number(path, node):

@@ -166,7 +166,9 @@ def load(path: str | PathLike, *, backbones: Sequence[Backbone] = ()) -> BaseEst
             raise ValueError("it holds no estimator")
         names = _strings_in(estimator.get_params()) if backbones else set()
     except _DECODE_ERRORS as error:
-        cause = f"{_in_one_line(error)}{_describe_writer(version)}"
+        cause = _in_one_line(error)
+        if writer := _describe_writer(version):
+            cause = f"{cause.rstrip('.')}. {writer}"
         raise ValueError(f"path={str(path)!r} cannot be loaded: {cause}") from error
     for backbone in backbones:
         if backbone.name in names:
@@ -190,7 +192,7 @@ def _describe_writer(version: Any) -> str:
     if not isinstance(version, str) or version == __version__:
         return ""
     return (
-        f". skfashion {shorten(version, _MOST_CHARACTERS)} wrote it, and this is skfashion "
+        f"skfashion {shorten(version, _MOST_CHARACTERS)} wrote it, and this is skfashion "
         f"{__version__}. If the versions are the cause, load it with the one that wrote it."
     )
 

@@ -162,7 +162,7 @@ def find_labelled_images(
                 images.append((path, name))
             else:
                 other_files.append(path)
-    if not images and (categories is None or _has_images(root, endings)):
+    if not images and (categories is None or not chosen or _has_images(root, endings)):
         raise ValueError(_no_images_message(root, endings, other_files))
     empty = sorted(set(chosen).difference(name for _, name in images))
     if empty and categories is not None:

@@ -12,6 +12,7 @@ from .._data.image_decoding import ImageDecoder
 from .._data.image_list import images_to_decode, is_path
 from .._data.image_shapes import as_rows, complete_shape
 from .._data.lazy_images import ImageFormat
+from .._data.pixel_range import WHITE, range_of_decoded
 from .._data.row_subset import RowSubset
 from ._image_panels import to_grey_or_rgb
 
@@ -71,7 +72,9 @@ def to_visible_images(
     """
     if (images := images_to_decode(X)) is not None:
         shape = complete_shape(image_shape or _SHAPE_OF_FILES)
-        rows = DecodedRows([images[index] for index in indices], ImageDecoder(shape, resize))
+        black, _ = range_of_decoded(pixel_range or (0.0, WHITE))
+        decoder = ImageDecoder(shape, resize, black=black)
+        rows = DecodedRows([images[index] for index in indices], decoder)
         return to_grey_or_rgb(rows[:].reshape(len(indices), *shape))
     rows, shape = as_rows(X, image_shape)
     rows = check_array(rows, dtype="numeric", input_name="X")

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from .._backbones.body_end import end_body_at
-from .._backbones.freeze_points import choose_freeze_until, has_kept_weights
+from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.registry import get_backbone
 from .._backbones.spec import Backbone
 from .._data.class_split import ClassSplit, split_classes
@@ -208,5 +208,5 @@ def depends_on_rows(settings: Sequence[FitSettings]) -> bool:
 def resolve_freeze_until(classifier: TransferClassifier, settings: FitSettings) -> str | int | None:
     """Return `freeze_until` of a classifier, with "auto" resolved by the settings of its fit."""
     backbone = _end_body(settings.whole_backbone(classifier), settings.body_until)
-    kept_weights = has_kept_weights(classifier, classifier.pretrain_classes is not None)
+    kept_weights = settings.has_kept_weights(classifier, classifier.pretrain_classes is not None)
     return choose_freeze_until(classifier, backbone, kept_weights)

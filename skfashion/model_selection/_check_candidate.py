@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sklearn.pipeline import Pipeline
+
 from .._backbones.body_end import check_freezes_body
 from .._backbones.freeze_points import resolve_freeze_point, resolve_layers
 from .._backbones.registry import get_backbone
 from .._backbones.spec import check_weights
 from .._cache.memory import open_store
-from .._data.image_input import decoded_shape_in_first_fit
+from .._data.image_input import check_first_decoding
 from .._data.pixel_range import check_pixel_range
+from .._estimators.backbone_estimator import BackboneEstimator
 from .._estimators.backbone_features import BackboneFeatures
 from .._estimators.find_classifier import iterate_parts
 from .._estimators.option_checks import check_training_options
@@ -50,14 +53,17 @@ def invalid_reason(
     """
     try:
         candidate = Candidate(search, params)
-        data = data.for_candidate(candidate)
+        X, data = data.X, data.for_candidate(candidate)
+        first = _first_step(candidate.estimator)
         for part in iterate_parts(candidate.estimator):
             if hasattr(part, "_parameter_constraints"):
                 part._validate_params()
             if isinstance(part, BackboneFeatures):
-                _check_features(part, data)
+                _check_features(part)
             elif isinstance(part, TransferClassifier):
                 _check_classifier(part, data)
+            if part is first and isinstance(part, BackboneEstimator):
+                check_first_decoding(part, X)
         folds.check(candidate, data)
     except (ValueError, FileNotFoundError) as error:
         return str(error)
@@ -89,13 +95,19 @@ def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
         )
 
 
-def _check_features(features: BackboneFeatures, data: SearchData) -> None:
+def _first_step(estimator: Any) -> Any:
+    """Return the estimator that receives the images, the first step of a pipeline."""
+    while isinstance(estimator, Pipeline) and estimator.steps:
+        estimator = estimator.steps[0][1]
+    return estimator
+
+
+def _check_features(features: BackboneFeatures) -> None:
     """Run the checks that `BackboneFeatures.fit` makes before it loads weights."""
     backbone = get_backbone(features.backbone)
     check_weights(features.weights, backbone)
     open_store(features.memory, features.memory_limit)
     check_pixel_range(features.pixel_range)
-    decoded_shape_in_first_fit(features, data.X)
     shape = backbone.min_size, backbone.min_size, backbone.channels or 1
     architecture = BodyArchitecture(backbone, shape, features.input_size, "float32")
     layers = resolve_layers(backbone, features.layer)

@@ -6,6 +6,7 @@ from skfashion import list_backbones
 from skfashion._backbones.freeze_points import (
     choose_freeze_until,
     describe_numbers,
+    has_kept_weights,
     resolve_freeze_point,
     resolve_layer,
 )
@@ -78,6 +79,7 @@ def test_all_counts_of_all_backbones_are_stages_in_order(name):
 )
 def test_auto_freezes_pretrained_weights_only(weights, pretrains, point):
     params = SimpleNamespace(weights=weights, freeze_until="auto")
-    assert choose_freeze_until(params, VGG16, pretrains) == point
+    kept_weights = has_kept_weights(params, pretrains)
+    assert choose_freeze_until(params, VGG16, kept_weights) == point
     params.freeze_until = 2
     assert choose_freeze_until(params, VGG16, pretrains) == 2

@@ -31,12 +31,12 @@ def test_what_tensorflow_read_at_its_start_counts(monkeypatch):
     before = process_fingerprint.__wrapped__()
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "later")
     assert process_fingerprint.__wrapped__() == before
-    monkeypatch.setattr(fingerprint, "START_ENVIRONMENT", read_environment())
+    monkeypatch.setattr(fingerprint, "START_ENVIRONMENTS", [read_environment()])
     assert process_fingerprint.__wrapped__() != before
 
 
 @pytest.mark.parametrize("name", ["cuda_version", "cudnn_version"])
-def test_libraries_of_graphics_processors_count(monkeypatch, name):
+def test_versions_that_tensorflow_was_built_with_count(monkeypatch, name):
     before, build = process_fingerprint.__wrapped__(), tf.sysconfig.get_build_info()
     monkeypatch.setattr(tf.sysconfig, "get_build_info", lambda: {**build, name: "other"})
     assert process_fingerprint.__wrapped__() != before

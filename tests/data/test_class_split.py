@@ -145,6 +145,11 @@ def test_further_calls_have_the_same_classes():
             SPLIT.continued(y, pretrain, target, all_classes)
 
 
+def test_further_calls_of_tasks_that_overlap():
+    split = split_first_batch(np.array([3, 4, 5, 6, 9]), [4, 5, 9], [3, 4, 5, 6])
+    assert split.continued(np.array([3, 5, 9]), [3, 4, 5, 6]) is split
+
+
 def test_labels_are_encoded_by_their_index():
     encoded = encode(np.array(["a", "c", "x"]), np.array(["x", "a", "c", "x"]))
     assert encoded.dtype == np.int32

@@ -36,7 +36,7 @@ FAULTS = {
         "not an image of the formats",
     ),
     "bomb": (bomb_header(50_000, 50_000), "more pixels than Pillow's limit"),
-    "large": (bomb_header(10_000, 10_000), "10,?000 x 10,?000|more .*pixels.* than Pillow's limit"),
+    "large": (bomb_header(10_000, 10_000), r"10000 x 10000 pixels, more than Pillow's limit"),
 }
 
 

@@ -84,16 +84,17 @@ def test_the_estimator_of_an_epoch_can_be_saved_and_shown(make, fashion, tmp_pat
     class SaveEpochs(FitCallback):
         def on_fit_task_end(self, estimator, context, *, fitted_estimator):
             if fitted_estimator is not None:
-                assert "fine-tuning" in fitted_estimator._repr_html_()
+                assert "Fit at a glance" in fitted_estimator._repr_html_()
                 fitted_estimator.save(tmp_path / "epoch.skf")
 
     clf = make(pretrain_classes=GTE5, epochs=2).set_callbacks(SaveEpochs())
-    for hidden_units in (3, 5):
-        clf.set_params(hidden_units=hidden_units).fit(*fashion)
+    for params in ({"hidden_units": 3}, {"hidden_units": 5}, {"warm_start": True}):
+        clf.set_params(**params).fit(*fashion)
         saved = load(tmp_path / "epoch.skf")
         assert_array_equal(saved.predict_proba(fashion[0]), clf.predict_proba(fashion[0]))
         assert saved.history_ == clf.history_
-        assert saved.hidden_units_ == hidden_units
+        assert saved.pretrain_history_ == clf.pretrain_history_
+        assert saved.hidden_units_ == clf.hidden_units_
 
 
 def test_callbacks_change_no_bit(make, fashion):

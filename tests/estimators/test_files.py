@@ -136,6 +136,12 @@ def test_pillow_images_of_one_size_are_not_resized():
     features = BackboneFeatures(layer=1, random_state=0).fit(images())
     assert features.image_shape_ == (28, 28, 1)
     assert np.array_equal(features.transform(images()), features.transform(FASHION))
+    mixed = [
+        image.convert(mode) for image, mode in zip(images(), ["L", "RGB", "P"] * 20, strict=True)
+    ]
+    features.fit(mixed)
+    assert features.image_shape_ == (28, 28, 3)
+    assert np.array_equal(features.transform(mixed), features.transform(COLOUR))
 
 
 def test_arrays_of_one_size_get_the_given_shape_as_others_do():

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from skfashion._keras.start_environment import read_environment
-from skfashion._keras.tensorflow import START_ENVIRONMENT
+from skfashion._keras.tensorflow import START_ENVIRONMENTS
 
 PROGRAM = """
 import os
@@ -16,13 +16,13 @@ import os
 os.environ["TF_AFTER_FIRST"] = "1"
 import skfashion
 os.environ["TF_AFTER_SKFASHION"] = "1"
-from skfashion._keras.tensorflow import START_ENVIRONMENT
+from skfashion._keras.tensorflow import START_ENVIRONMENTS
 os.environ["TF_AFTER_START"] = "1"
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-from skfashion._cache.fingerprint import START_ENVIRONMENT
-print([name for name, _ in START_ENVIRONMENT.variables if name.startswith("TF_AFTER_")])
-print(START_ENVIRONMENT.n_usable_cores)
+from skfashion._cache.fingerprint import START_ENVIRONMENTS
+print([name for name, _ in START_ENVIRONMENTS[0].variables if name.startswith("TF_AFTER_")])
+print(START_ENVIRONMENTS[0].n_usable_cores)
 """
 
 
@@ -63,4 +63,4 @@ def test_what_changes_after_the_start_does_not_count(first_import, seen):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     names, n_cores = done.stdout.splitlines()
     assert names == str(seen)
-    assert int(n_cores) == START_ENVIRONMENT.n_usable_cores
+    assert int(n_cores) == START_ENVIRONMENTS[0].n_usable_cores

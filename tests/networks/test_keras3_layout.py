@@ -36,7 +36,7 @@ class WithState(layers.Layer):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize("state", [0.0, 1.0, [2.0, 3.0, 2.0], [2.0, 2.0]])
+@pytest.mark.parametrize("state", [0.0, 1.0, [2.0, 3.0, 2.0], [2.0, 2.0, 2.0]])
 def test_other_arrays_in_a_file_are_no_weights(tmp_path, state):
     def build(images):
         x = layers.Conv2D(3, 3, name="first")(images)

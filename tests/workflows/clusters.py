@@ -1,10 +1,8 @@
 """Clusters on this machine, and an estimator that takes time and does nothing."""
 
-import os
 import sys
 from pathlib import Path
 
-import pytest
 from sklearn.base import BaseEstimator
 
 ROOT = Path(__file__).parents[2]
@@ -24,15 +22,6 @@ class Slow(BaseEstimator):
 
     def score(self, X, y):
         return float(X.mean())
-
-
-@pytest.fixture(autouse=True, scope="module")
-def environment_as_it_was():
-    """Dask leaves what it sets for workers in the environment of the process that starts them."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
 
 
 def start_cluster(n_workers):

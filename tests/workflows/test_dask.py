@@ -16,28 +16,22 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skfashion import TransferClassifier, memory_report
 from skfashion.datasets import load_fashion_sample
-from skfashion.distributed import (
-    NoWorkersError,
-    _Backend,
-    _no_workers_error,
-    _Watchdog,
-    search_on,
-)
+from skfashion.distributed import NoWorkersError, search_on
+from skfashion.distributed._backend import Backend
+from skfashion.distributed._errors import no_workers_error
+from skfashion.distributed._watchdog import Watchdog
 from skfashion.model_selection import ClassSplitCV
 from tests.class_split import GTE5, first_of_each, halve
-from tests.workflows.clusters import (
-    ROOT,
-    Slow,
-    environment_as_it_was,  # noqa: F401
-    find_tests,
-    start_cluster,
-)
+from tests.workflows.clusters import ROOT, Slow, find_tests, start_cluster
 
 distributed = pytest.importorskip("distributed")
 from distributed.deploy.subprocess import SubprocessCluster  # noqa: E402
 
 # Sockets and pipes of a process that was killed are closed by the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.usefixtures("environment_as_it_was"),
+]
 
 
 def data():
@@ -232,9 +226,9 @@ def test_no_scheduler_left_is_an_error(scheduler):
 def test_watchdog_of_a_client_that_closed_itself(scheduler):
     with distributed.Client(scheduler_file=scheduler[1]) as client:
         address = client.scheduler.address
-        watchdog = _Watchdog(_Backend(client=client), client, timeout=1)
+        watchdog = Watchdog(Backend(client=client), client, timeout=1)
     assert watchdog._count_slots() == 0
-    assert address in str(_no_workers_error(watchdog._address, 1))
+    assert address in str(no_workers_error(watchdog._address, 1))
     with pytest.raises(NoWorkersError, match="The client is closed"), search_on(client):
         pass
 
