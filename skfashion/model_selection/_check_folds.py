@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import PredefinedSplit, check_cv
 from sklearn.utils.metadata_routing import get_routing_for_object
 
@@ -75,7 +76,18 @@ class SearchFolds:
                     f"cv={_short_name(self.cv)}: fold {number} has no test row of the target task. "
                     f"{self._remedy(left_out)}"
                 )
+            self._check_classes_of_scorer(number, np.setdiff1d(used, left_out), test)
         self._check_scorers(left_out)
+
+    def _check_classes_of_scorer(self, number: int, target: np.ndarray, test: np.ndarray) -> None:
+        """Check that a test fold has every class, if a scorer of probabilities needs them."""
+        scorer = next(filter(_takes_probabilities, _list_scorers(self.scoring)), None)
+        if scorer is not None and len(missing := np.setdiff1d(target, test)):
+            raise ValueError(
+                f"scoring={scorer!r} needs every class of the target task in the test rows, but "
+                f"those of fold {number} lack {missing.tolist()}. Use fewer folds, or add rows of "
+                "these classes."
+            )
 
     def _check_scorers(self, left_out: np.ndarray) -> None:
         """Check that stock scorers see no rows outside the target task."""
@@ -154,16 +166,24 @@ def _find_tasks(candidate: Candidate, data: SearchData) -> tuple[np.ndarray, np.
     return split.used, split.left_out
 
 
+def _list_scorers(scoring: Any) -> list[Any]:
+    if isinstance(scoring, Mapping):
+        return list(scoring.values())
+    return list(scoring) if isinstance(scoring, list | tuple | set) else [scoring]
+
+
 def _list_stock_scorers(scoring: Any) -> list[Any]:
     """Return scikit-learn's scorers, which ignore tasks, among those of a search."""
-    if isinstance(scoring, Mapping):
-        scorers = list(scoring.values())
-    elif isinstance(scoring, list | tuple | set):
-        scorers = list(scoring)
-    else:
-        scorers = [scoring]
     return [
         scorer
-        for scorer in scorers
+        for scorer in _list_scorers(scoring)
         if isinstance(scorer, str) or type(scorer).__module__.startswith("sklearn.metrics")
     ]
+
+
+def _takes_probabilities(scorer: Any) -> bool:
+    """Whether a scorer of scikit-learn, or a `target_scorer` of one, scores probabilities."""
+    scorer = getattr(scorer, "_scoring", scorer)
+    if isinstance(scorer, str):
+        scorer = get_scorer(scorer)
+    return "predict_proba" in getattr(scorer, "_response_method", ())

@@ -130,6 +130,14 @@ def test_a_search_with_few_rows_of_a_class_works(fashion):
     assert 0 <= check_search(few, X, y).fit(X, y).best_score_ <= 1
 
 
+@pytest.mark.parametrize("scoring", ["roc_auc_ovr", target_scorer("neg_log_loss"), ["roc_auc_ovr"]])
+def test_scorers_of_probabilities_need_every_class_in_each_test_fold(scoring, fashion):
+    few = search(None, cv=5, scoring=scoring, refit=False)
+    check_search(few, *fashion)
+    with pytest.raises(ValueError, match=r"needs every class .* fold 0 lack \[0\]|fold 2 lack"):
+        check_search(few, *drop_rows(*fashion, 0, n_kept=2))
+
+
 def test_class_split_folds_do_not_split_the_source_task(fashion):
     cv = ClassSplitCV(5, pretrain_classes=SOURCE)
     check_search(search(cv=cv), *drop_rows(*fashion, 9, n_kept=1))
