@@ -115,7 +115,7 @@ TESTS = {
             *tests_in(
                 "cache/test_fingerprint.py",
                 "test_what_tensorflow_read_at_its_start_counts",
-                "test_libraries_of_graphics_processors_count",
+                "test_versions_that_tensorflow_was_built_with_count",
                 "test_a_system_that_does_not_describe_its_processor",
                 "test_the_folder_does_not_count",
                 "test_a_module_that_moves_comes_or_goes_counts",
