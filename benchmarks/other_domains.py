@@ -1,8 +1,9 @@
 """Transfer from clothes to digits and to photographs, against training from scratch.
 
-Run ``python benchmarks/other_domains.py``; it takes about 40 minutes on two cores. A MobileNetV2
-is pretrained by this library on all of Fashion-MNIST, and fine-tuned with 10, 50 and all images a
-class, three draws each:
+Run ``python benchmarks/other_domains.py``; it takes about 40 minutes on two cores, and ``--domains
+digits`` a part. Each result is written to a file as soon as it is done, and found there by the next
+run. A MobileNetV2 is pretrained by this library on all of Fashion-MNIST, and fine-tuned with 10, 50
+and all images a class, three draws each:
 
 - scikit-learn's handwritten digits, 8 x 8 grey;
 - patches of 32 x 32 pixels, in colour, from photographs of scikit-image. The class of a patch is
@@ -13,13 +14,14 @@ updates, in which random weights learn nothing. So that case is repeated with te
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import skimage.data
 from _draws import draw_rows
-from _report import print_table
+from _report import print_table, with_spread
+from _results import RESULTS, Results, plan_of
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -35,6 +37,10 @@ PHOTOGRAPHS = (
     "immunohistochemistry",
 )
 PATCH = 32
+PRETRAINING = {"epochs": 3, "batch_size": 128}
+FINE_TUNING = {"batch_size": 32, "input_size": PATCH}
+# Images of a class, `None` for all, and epochs.
+SIZES = ((10, 15), (10, 150), (50, 15), (None, 15))
 
 
 def digits():
@@ -60,6 +66,9 @@ def photographs():
     return tuple((np.stack(X), np.array(y)) for X, y in parts.values())
 
 
+DOMAINS = {"digits": digits, "photographs": photographs}
+
+
 def draw(X, y, n_images, seed):
     """Return `n_images` images of each class; `None` for all."""
     if n_images is None:
@@ -68,53 +77,59 @@ def draw(X, y, n_images, seed):
     return X[rows], y[rows]
 
 
+def pretrain(path):
+    """Pretrain on all of Fashion-MNIST, and save the body; return the test accuracy."""
+    clf = TransferClassifier("mobilenet_v2", random_state=0, verbose=1, **PRETRAINING)
+    clf.fit(*fetch_fashion_mnist("train", return_X_y=True)).save_backbone_weights(path)
+    return clf.score(*fetch_fashion_mnist("test", return_X_y=True))
+
+
+def score(train, test, n_images, epochs, seed, params):
+    clf = TransferClassifier(
+        "mobilenet_v2", epochs=epochs, random_state=seed, **FINE_TUNING, **params
+    )
+    return clf.fit(*draw(*train, n_images, seed)).score(*test)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--domains", nargs="+", choices=list(DOMAINS), default=list(DOMAINS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--pretrain-epochs", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--folder", type=Path, default=RESULTS.parent / "other_domains")
+    parser.add_argument("--results", type=Path, default=RESULTS / "other_domains.jsonl")
     options = parser.parse_args()
-    rows = []
-    with TemporaryDirectory() as folder:
-        body = Path(folder, "fashion.weights.h5")
-        source = TransferClassifier(
-            "mobilenet_v2",
-            epochs=options.pretrain_epochs,
-            batch_size=128,
-            random_state=0,
-            verbose=1,
-        )
-        source.fit(*fetch_fashion_mnist("train", return_X_y=True)).save_backbone_weights(body)
-        print(f"Fashion-MNIST: {source.score(*fetch_fashion_mnist('test', return_X_y=True)):.3f}")
-        starts = {
-            "transfer": {"weights": body},
-            "transfer, nothing frozen": {"weights": body, "freeze_until": None},
-            "scratch": {},
-        }
-        short, long = options.epochs, 10 * options.epochs
-        sizes = ((10, short), (10, long), (50, short), (None, short))
-        for domain, (train, test) in {"digits": digits(), "photographs": photographs()}.items():
-            for n_images, epochs in sizes:
-                for start, params in starts.items():
-                    scores = [
-                        TransferClassifier(
-                            "mobilenet_v2",
-                            epochs=epochs,
-                            batch_size=32,
-                            input_size=PATCH,
-                            random_state=seed,
-                            **params,
-                        )
-                        .fit(*draw(*train, n_images, seed))
-                        .score(*test)
-                        for seed in range(options.seeds)
-                    ]
-                    spread = " ".join(f"{score:.3f}" for score in scores)
-                    size = n_images or f"all ({len(train[1])} images)"
-                    rows.append((domain, size, epochs, start, f"{np.mean(scores):.3f}", spread))
-                    print(rows[-1], flush=True)
-    columns = ["domain", "images a class", "epochs", "training", "mean", "seeds"]
-    print_table("Test accuracy, MobileNetV2 pretrained on Fashion-MNIST", columns, rows)
+    options.folder.mkdir(exist_ok=True)
+    results, plan = Results(options.results), plan_of(PRETRAINING)
+    body = options.folder / f"mobilenet_v2 {plan}.weights.h5"
+    accuracy = results.get(("source", plan), partial(pretrain, body))
+    if not body.exists():
+        pretrain(body)
+    starts = {
+        "transfer": {"weights": body},
+        "nothing frozen": {"weights": body, "freeze_until": None},
+        "from scratch": {},
+    }
+    plan, rows = plan_of(PRETRAINING, FINE_TUNING), []
+    for domain in options.domains:
+        train, test = DOMAINS[domain]()
+        for n_images, epochs in SIZES:
+            size = n_images or f"all, {len(train[1]):,}"
+            cells = []
+            for start, params in starts.items():
+                scores = []
+                for seed in range(options.seeds):
+                    cell = plan, domain, str(size), epochs, start, seed
+                    compute = partial(score, train, test, n_images, epochs, seed, params)
+                    scores.append(results.get(cell, compute))
+                cells.append(with_spread(scores))
+            rows.append([domain, size, epochs, *cells])
+    columns = ["domain", "images a class", "epochs", *starts]
+    title = (
+        f"test accuracy, MobileNetV2 pretrained on Fashion-MNIST ({accuracy:.3f}), mean of "
+        f"{options.seeds} draws and half their spread"
+    )
+    print_table(title, columns, rows)
+    results.print_origins()
 
 
 if __name__ == "__main__":
