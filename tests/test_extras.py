@@ -33,7 +33,9 @@ OPTIONAL_IMPORTS = {
     "_reporting/card_sections.py": {"matplotlib": "plot"},
     "_reporting/pictures.py": {"matplotlib": "plot"},
     "datasets/_fashion_mnist.py": {"pandas": "plot"},
-    "distributed.py": {"dask": "dask", "distributed": "dask"},
+    "distributed/_client.py": {"dask": "dask"},
+    "distributed/_search_on.py": {"distributed": "dask"},
+    "distributed/_watchdog.py": {"distributed": "dask"},
     "inspection/_freeze_depth.py": {"matplotlib": "plot"},
     "inspection/_freeze_panels.py": {"matplotlib": "plot"},
     "inspection/_freeze_ranking.py": {"matplotlib": "plot"},
@@ -227,6 +229,8 @@ def test_pages_have_code():
 def test_docstrings_run_with_the_extras_of_the_install_page_and_of_their_module(path):
     name = path.relative_to(PACKAGE).as_posix()
     extras = {"tensorflow", "plot", *OPTIONAL_IMPORTS.get(name, {}).values()}
+    if name.startswith("distributed/"):
+        extras.add("dask")
     examples = re.findall(r"^ *(?:>>>|\.\.\.) (.*)$", path.read_text(), flags=re.MULTILINE)
     assert not code_needs("\n".join(examples)) - importable_with(*sorted(extras))
 

@@ -190,7 +190,8 @@ def possible_settings(classifier: TransferClassifier, data: SearchData) -> list[
     """Return the settings of a fit: those for few images, for many, or both if unknown."""
     few = data.has_few_images
     numbers = [n for n, is_few in ((1, True), (FEW_ROWS + 1, False)) if few in (None, is_few)]
-    return [FitSettings.resolve(classifier, 0, n, n, is_partial=False) for n in numbers]
+    n_source = int(classifier.pretrain_classes is not None)
+    return [FitSettings.resolve(classifier, n_source, n, n, is_partial=False) for n in numbers]
 
 
 def depends_on_rows(settings: Sequence[FitSettings]) -> bool:

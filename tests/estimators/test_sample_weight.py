@@ -76,7 +76,7 @@ def test_class_weight_must_be_a_weight(make, lt5, weight):
 def test_class_weight_must_leave_something(make, lt5):
     with pytest.raises(
         ValueError,
-        match=r"class_weight=\{0: 0\.0, .* leaves no row of the task .* \[0, 1, 2, 3, 4\] a w",
+        match=r"class_weight=\{0: 0\.0, .* gives weight zero to all rows .* \[0, 1, 2, 3, 4\]",
     ):
         make(class_weight=dict.fromkeys(range(5), 0.0)).fit(*lt5)
 

@@ -68,8 +68,10 @@ def test_a_row_that_is_held_out_has_a_weight():
     rare = ROWS.take(np.flatnonzero((ROWS.y > 0) | (ROWS.index < 6)))
     assert (split_to_stop_early(None, rare, fraction=0.07)[1].y > 0).all()
     only_rare = dict.fromkeys(range(1, 5), 0.0)
-    with pytest.raises(ValueError, match=r"no validation row .* validation_fraction=0\.07"):
+    with pytest.raises(
+        ValueError, match=r"zero to all validation rows.* validation_fraction=0\.07"
+    ):
         split_to_stop_early(only_rare, rare, fraction=0.07)
     given = ROWS.take(np.flatnonzero(ROWS.y > 0))
-    with pytest.raises(ValueError, match=r"no validation row a weight .* Pass X_val and y_val"):
+    with pytest.raises(ValueError, match=r"zero to all validation rows\. Pass X_val and y_val"):
         split_to_stop_early(only_rare, ROWS, given)

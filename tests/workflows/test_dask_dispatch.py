@@ -119,7 +119,7 @@ def test_lists_and_weights_are_sent_once(client):
     assert found.cv_results_["mean_test_score"].tolist() == [10.0] * 4
     # Rows, labels, and weights of fits and of scores.
     names = [row["key"].partition("-")[0] for row in stream.data]
-    assert (names.count("_SentOnce"), names.count("batch_of__fit_and_score_1_calls")) == (4, 8)
+    assert (names.count("SentOnce"), names.count("batch_of__fit_and_score_1_calls")) == (4, 8)
     # To the scheduler, and from there to each worker.
     assert Item.n_sent <= 3 * len(items)
 
