@@ -210,8 +210,8 @@ def choose(options, results, source, train):
             network, side, candidate = tried
             cells = [f"{mean:.4f}" for mean in (*means, np.mean(means))]
             rows.append([network, side, *candidate, *cells])
-        title = f"validation accuracy, mean of both directions and {len(draws)} draws"
-        print_table(title, columns, rows)
+        n_draws = "one draw" if len(draws) == 1 else f"{len(draws)} draws"
+        print_table(f"validation accuracy, mean of both directions, {n_draws}", columns, rows)
     results.print_origins()
 
 
