@@ -12,9 +12,10 @@ from numpy.testing import assert_allclose
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import skfashion
-from skfashion._command_line.prediction import expand_path
+from skfashion._command_line.prediction import expand_path, predict_labels
 from skfashion.datasets import load_image_folder
 from tests.command_line.conftest import ODD, PLAIN
 
@@ -170,3 +171,19 @@ def test_a_name_may_be_a_number(run, model, photos, tmp_path, monkeypatch, name)
     _, expected, _ = run("predict", model, X[0])
     (_, (_, *found)), (_, (_, *wanted)) = csv.reader(lines), csv.reader(expected)
     assert found == wanted
+
+
+def test_features_of_a_pipeline_are_computed_once():
+    calls = []
+
+    def count(X):
+        calls.append(len(X))
+        return X
+
+    X, y = np.arange(12.0)[:, None], np.arange(12) % 3
+    model = make_pipeline(FunctionTransformer(count), LogisticRegression()).fit(X, y)
+    calls.clear()
+    labels, probabilities = predict_labels(model, X)
+    assert calls == [12]
+    assert labels.tolist() == model.predict(X).tolist()
+    assert_allclose(probabilities, model.predict_proba(X).max(axis=1))

@@ -1,7 +1,6 @@
 """Where TensorFlow cannot compute: forked processes, and scopes of tf.distribute strategies."""
 
 import multiprocessing
-import os
 import subprocess
 import sys
 import textwrap
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from skfashion import BackboneFeatures, TransferClassifier
 from skfashion._keras.runtime import check_runtime
+from tests.programs import run_program
 
 FORKED = """
 import multiprocessing
@@ -54,16 +54,7 @@ if __name__ == "__main__":
     "fork" not in multiprocessing.get_all_start_methods(), reason="the system cannot fork"
 )
 def test_a_forked_process_is_told_what_to_use_instead(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(FORKED)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-    )
-    lines = done.stdout.splitlines()
+    lines = run_program(textwrap.dedent(FORKED), tmp_path).splitlines()
     assert len(lines) == 8
     for line in lines:
         name, _, message = line.partition(": ")

@@ -1,13 +1,12 @@
 """What TensorFlow writes to standard error while it starts."""
 
 import os
-import subprocess
-import sys
 import tempfile
 
 import pytest
 
 from skfashion._keras.tensorflow import silent_standard_error
+from tests.programs import run_program
 
 
 def start(error):
@@ -47,13 +46,4 @@ print(tf.ones(3).numpy().sum())
 
 
 def test_tensorflow_is_imported_without_a_folder_for_temporary_files(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", WITHOUT_FOLDER],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-    )
-    assert done.stdout == "3.0\n"
+    assert run_program(WITHOUT_FOLDER, tmp_path) == "3.0\n"

@@ -1,5 +1,7 @@
 """`.h5` files of classifiers around a nested body, as Keras writes them."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -20,12 +22,12 @@ pytestmark = [
 ]
 
 
-def build(images):
+def build(images, prefix=""):
     """Three convolutions of equal shapes, with normalisation by batches in between."""
     x = images
     for number in range(3):
-        x = layers.Conv2D(3, 3, padding="same", name=f"conv{number}")(x)
-        x = layers.BatchNormalization(name=f"norm{number}")(x)
+        x = layers.Conv2D(3, 3, padding="same", name=f"{prefix}conv{number}")(x)
+        x = layers.BatchNormalization(name=f"{prefix}norm{number}")(x)
     return x
 
 
@@ -81,17 +83,9 @@ def test_frozen_layers_of_a_nested_body_keep_their_places(tmp_path, model_type, 
 
 
 def test_layers_of_other_names_are_read_in_the_order_of_the_file(tmp_path):
-    def build_others(images):
-        x = images
-        for number in range(3):
-            x = layers.Conv2D(3, 3, padding="same", name=f"other{number}")(x)
-            x = layers.BatchNormalization(name=f"other_norm{number}")(x)
-        return x
-
     body = nested(keras.Model)
-    loaded = load(save_classifier(body, tmp_path / "a.h5"), build_others)
-    renamed = {path.replace("other_", "").replace("other", "conv"): loaded[path] for path in loaded}
-    assert_weights_of(renamed, body)
+    loaded = load(save_classifier(body, tmp_path / "a.h5"), partial(build, prefix="other_"))
+    assert_weights_of({path.removeprefix("other_"): loaded[path] for path in loaded}, body)
 
 
 @pytest.mark.parametrize("trainable", [True, False])

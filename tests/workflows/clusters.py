@@ -1,9 +1,12 @@
 """Clusters on this machine, and an estimator that takes time and does nothing."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from sklearn.base import BaseEstimator
+
+from skfashion.distributed import search_on
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +38,22 @@ def start_cluster(n_workers):
         dashboard_address=":0",
         silence_logs=50,
     )
+
+
+@contextmanager
+def search_on_one_thread():
+    """Yield a cluster of one thread in this process, and the stream of its tasks."""
+    import distributed
+
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+        distributed.get_task_stream(client) as stream,
+        search_on(client),
+    ):
+        yield cluster, stream
 
 
 def find_tests(client):

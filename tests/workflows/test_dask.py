@@ -22,7 +22,13 @@ from skfashion.distributed._errors import no_workers_error
 from skfashion.distributed._watchdog import Watchdog
 from skfashion.model_selection import ClassSplitCV
 from tests.class_split import GTE5, first_of_each, halve
-from tests.workflows.clusters import ROOT, Slow, find_tests, start_cluster
+from tests.workflows.clusters import (
+    ROOT,
+    Slow,
+    find_tests,
+    search_on_one_thread,
+    start_cluster,
+)
 
 distributed = pytest.importorskip("distributed")
 from distributed.deploy.subprocess import SubprocessCluster  # noqa: E402
@@ -140,14 +146,7 @@ def test_images_travel_once_and_not_with_each_candidate(client):
 
 def test_a_single_slot_is_on_the_cluster_too():
     X, y = np.zeros((20, 2)), np.arange(20) % 2
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-        distributed.get_task_stream(client) as stream,
-        search_on(client),
-    ):
+    with search_on_one_thread() as (_, stream):
         cross_val_score(Slow(), X, y, cv=2)
     tasks = [row["key"].split("-")[0] for row in stream.data]
     assert tasks == ["batch_of__fit_and_score_1_calls"] * 2

@@ -12,7 +12,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 from skfashion.distributed import search_on
-from tests.workflows.clusters import Slow, find_tests, start_cluster
+from tests.workflows.clusters import Slow, find_tests, search_on_one_thread, start_cluster
 
 distributed = pytest.importorskip("distributed")
 
@@ -72,14 +72,7 @@ def most_at_once(stream):
     [("2*n_jobs", 40, range(7, 41)), (3, 10, [3])],
 )
 def test_fits_run_on_workers_that_are_added(pre_dispatch, n_candidates, expected):
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-        distributed.get_task_stream(client) as stream,
-        search_on(client),
-    ):
+    with search_on_one_thread() as (cluster, stream):
         cluster.new_spec["options"]["nthreads"] = 8
         add_worker = Timer(0.5, cluster.scale, (2,))
         add_worker.start()
