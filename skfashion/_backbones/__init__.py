@@ -1,1 +1,1 @@
-"""What a backbone is, the table of those that ship, and the registry of all by name."""
+"""The definition of a backbone, the table of those that ship, and the registry of all by name."""

@@ -126,6 +126,6 @@ def get_backbone(backbone: str | Backbone) -> Backbone:
     if known is None:
         raise ValueError(
             unknown_name_message("backbone", backbone, _BACKBONES)
-            + " register_backbone adds one of your own."
+            + " register_backbone adds a new one."
         )
     return known

@@ -124,15 +124,15 @@ class Backbone:
     fine_tuning : Recipe, default=Recipe()
         Training defaults for pretrained weights.
     few_images : Recipe, default=Recipe()
-        Training defaults with `weights` and at most 10,000 images of the target task, if the head
-        starts from a probe. Options that are not set come from `fine_tuning`.
+        Training defaults with few images (:ref:`defaults`), if the head starts from a probe.
+        Options that are not set come from `fine_tuning`.
     few_images_freeze : str, default=None
         Freeze point of ``freeze_until="auto"`` if `few_images` is used. By default
         `default_freeze`.
     pretrained_size : int, default=None
-        Side in pixels to which smaller images are enlarged, with `weights` and at most 10,000
-        images of the target task. It is at least `min_size`, which is the default. It and the two
-        options above have no effect with ``pooling="flatten"``.
+        Side in pixels to which smaller images are enlarged, with few images. It is at least
+        `min_size`, which is the default. It and the two options above have no effect with
+        ``pooling="flatten"``.
     default_size : int, default=None
         Side in pixels to which files and images of different sizes are resized if `input_size` is
         not given. By default 64, or `min_size` if that is larger.

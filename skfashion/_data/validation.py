@@ -98,7 +98,10 @@ def _check_columns(rows) -> None:
     """Check for complex columns, which scikit-learn makes real next to nullable ones."""
     kinds = [getattr(dtype, "kind", None) for dtype in getattr(rows, "dtypes", ())]
     if "c" in kinds:
-        raise ValueError(f"X must hold real numbers, but column {kinds.index('c')} is complex.")
+        raise ValueError(
+            f"X must hold real numbers, but column {kinds.index('c')} is complex. Take its real "
+            "part, or leave it out."
+        )
 
 
 def _check_numbers(rows: np.ndarray) -> None:
@@ -222,7 +225,10 @@ def check_weights_of_rows(sample_weight, rows, name: str = "sample_weight") -> n
     with errors_name(name):
         dtype = np.asarray(sample_weight).dtype
         if dtype.kind in "cmM":  # scikit-learn makes real numbers of some
-            raise ValueError(f"{name} must hold numbers, but its type is {dtype}.")
+            raise ValueError(
+                f"{name} must hold real numbers, but its type is {dtype}. Pass one real number for "
+                "each row."
+            )
         with np.errstate(over="ignore"):  # wider floats become infinite, which is an error
             weight = _check_sample_weight(
                 sample_weight, rows, dtype=np.float64, ensure_non_negative=True
@@ -308,7 +314,10 @@ def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndar
     y = check_labels(y)
     check_kind_of_labels(y, classes)
     if n_rows != len(y):
-        raise ValueError(f"X and y must have the same length, got {n_rows} and {len(y)} rows.")
+        raise ValueError(
+            f"X and y must have the same length, got {n_rows} and {len(y)} rows. Pass one label "
+            "for each image."
+        )
     if not n_rows:
         raise ValueError("X has no images to score. Pass at least one.")
     if sample_weight is not None:
@@ -344,6 +353,9 @@ def check_validation_data(estimator, validation, image_format: ImageFormat) -> L
         raise ValueError(f"{given} was passed to fit without {missing}. Pass both or neither.")
     if X_val is None:
         if sample_weight_val is not None:
-            raise ValueError("sample_weight_val was passed to fit without X_val and y_val.")
+            raise ValueError(
+                "sample_weight_val was passed to fit without X_val and y_val. Pass X_val and "
+                "y_val, or leave it out."
+            )
         return None
     return check_training_data(estimator, X_val, y_val, sample_weight_val, image_format, "_val")[0]

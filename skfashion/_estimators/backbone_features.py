@@ -45,10 +45,10 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Weights of the body, as for `TransferClassifier`: `None` for random weights, "imagenet" for
         the official release, or a path.
     layer : str, int, list or tuple, default="features"
-        The layer with the returned output: the name of a layer or stage, "features" for the whole
-        body, or a number of stages, so that one grid serves several backbones (1 is the first
-        stage, -1 all but the last). For a list, the outputs of its layers are concatenated in its
-        order, from one pass.
+        The layer with the returned output: its name, or "features" for the whole body. A number
+        counts stages, so that one grid serves several backbones (1 is the first stage, -1 all but
+        the last). For a list, the outputs of its layers are concatenated in its order, from one
+        pass.
     pooling : {"average", "max", "flatten"}, default="average"
         Conversion of a feature map of shape (height, width, channels) to a vector: its mean or
         maximum in each channel, or all values.
@@ -78,8 +78,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Cached features are bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
         Largest size of the cache folder, in bytes or as a str such as "20G"; by default half of the
-        free space. The least recently used files are evicted first. A given limit neither counts
-        nor evicts checkpoints of classifiers.
+        space that is free without its files. The least recently used files are evicted first. A
+        given limit neither counts nor evicts checkpoints of classifiers.
 
     Attributes
     ----------

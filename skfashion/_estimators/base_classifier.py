@@ -76,10 +76,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
     ) -> Self:
         """Pretrain on the source task, if there is one, and fine-tune on the target task.
 
-        Ctrl-C keeps the last whole epoch on the target task, with a `ConvergenceWarning`. In these
-        cases it raises `KeyboardInterrupt` and leaves the estimator unchanged: before the first
-        such epoch; during the comparison with the probe; in a second fit without `warm_start`;
-        inside searches and other meta-estimators.
+        Ctrl-C keeps the last whole epoch on the target task, with a `ConvergenceWarning`. It raises
+        `KeyboardInterrupt` and leaves the estimator unchanged before the first such epoch, and
+        during the comparison with the probe. It does so too in a second fit without `warm_start`,
+        and inside searches and other meta-estimators.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         with input_kept_on_failure(self):
             fit = self._prepare_fit(X, y, sample_weight, validation, resumes=resumes)
             state = fit.resume(self) if resumes else fit.run()
-        # An error after this leaves the new model, and what it knows about `X`.
+        # An error after this leaves the new model, and its description of `X`.
         self._set_fitted_state(state)
         fit.progress.finish()
         return self
@@ -141,7 +141,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         `warm_start`. Learning rates are constant unless `schedule` or `warmup` is given, as a
         parameter or in `recipe`. These, and averages of weights, then extend over `epochs` calls.
         `epochs` calls with the same rows give the same weights as one `fit` with the same int as
-        `random_state`, whose rates are constant and whose output layer starts at random.
+        `random_state`. That `fit` must have constant rates and an output layer that starts at
+        random.
 
         Parameters
         ----------

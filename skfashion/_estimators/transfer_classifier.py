@@ -41,11 +41,11 @@ class TransferClassifier(BaseTransferClassifier):
         Labels of the target task. By default all that are not in `pretrain_classes`. Rows in
         neither are ignored.
     freeze_until : str, int or None, default="auto"
-        The last frozen point during fine-tuning: "features" for the whole body, the name of a stage
-        or layer, a number of body stages (-1 for all but the last), or `None` or 0 for nothing.
-        Layers of the head (``"dense"``) have only names. With `weights` or `pretrain_classes`,
-        "auto" is the backbone's default, such as "features" for the small CNN; otherwise nothing is
-        frozen. Frozen weights stay bit-identical in `fit`.
+        The last frozen point during fine-tuning: the name of a stage or layer, or "features" for
+        the whole body. A number counts body stages (-1 for all but the last). `None` and 0 freeze
+        nothing. Layers of the head (``"dense"``) have only names. With `weights` or
+        `pretrain_classes`, "auto" is the backbone's default, such as "features" for the small CNN;
+        otherwise nothing is frozen. Frozen weights stay bit-identical in `fit`.
     body_until : str, int or None, default="auto"
         The last stage of the body in the network: its name, a number of stages, or `None` for all.
         "auto" chooses the stage with the best features if the head is a probe on few images,
@@ -54,9 +54,8 @@ class TransferClassifier(BaseTransferClassifier):
         Initial weights of the output layer: random, or a linear probe [5]_, which is the logistic
         regression on the inputs of the layer. With a probe, ``epochs="auto"`` and no early
         stopping, fine-tuned weights are kept unless they are worse than the probe on held-out rows
-        or `X_val`. "auto" is "probe" with `weights`, at most 10,000 rows of the target task ("few
-        images"), ``epochs="auto"`` and ``output_layer="new"``, unless the backbone flattens its
-        feature map (the small CNN). `partial_fit` and further fits with `warm_start` use no probe.
+        or `X_val`. "auto" is "probe" with few images (:ref:`defaults`), ``epochs="auto"`` and
+        ``output_layer="new"``. `partial_fit` and further fits with `warm_start` use no probe.
     output_layer : {"new", "keep"}, default="new"
         Output layer after pretraining. The hidden layer of the head is kept in both cases. "keep"
         follows the reference protocol, and needs the same number of classes in both tasks.
@@ -69,7 +68,8 @@ class TransferClassifier(BaseTransferClassifier):
     batch_size : int or "auto", default="auto"
         Rows in a training step. "auto" is a power of two that grows with the rows of a phase.
     optimizer : str, default="adam"
-        One of Keras' optimizers: "adam", "adamw", "sgd", "rmsprop", "nadam", "lion" and others.
+        One of Keras' optimizers: "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw",
+        "lion", "nadam", "rmsprop" or "sgd".
     learning_rate : float, default=None
         Learning rate of the head, on the target task. By default that of the backbone's recipe. For
         the small CNN this is the optimizer's default.
@@ -91,9 +91,8 @@ class TransferClassifier(BaseTransferClassifier):
         Share of a phase in which learning rates first rise from zero. By default that of the
         backbone's recipe, 0 for the small CNN.
     clip_norm : float, default=None
-        Largest norm of all gradients together; ``numpy.inf`` for no bound. By default that of the
-        backbone's recipe: no bound for the small CNN and for the small ResNet from random weights,
-        otherwise 1.
+        Largest norm of all gradients together, or ``numpy.inf``. By default that of the backbone's
+        recipe: no bound for the small CNN and the small ResNet from random weights, else 1.
     head_epochs : int, default=0
         Number of `epochs` that first train only the head, with the whole body frozen.
     epochs_per_stage : int, default=0
@@ -108,10 +107,11 @@ class TransferClassifier(BaseTransferClassifier):
     feature_dropout : float, default=0.25
         Dropout rate of the body's output, frozen or not.
     augmentation : str, list of str or dict, default=None
-        Random changes of the training images: "flip", "rotate", "zoom", "shift", "crop", "erase".
-        A dict gives amounts. They are by default "horizontal" (or "vertical", "both"), 15 degrees,
-        0.1 of the image for zoom, shift and crop, and a probability of 0.25 for "erase". "shift"
-        interpolates. "crop" shifts by whole pixels and reflects the image at its border.
+        Random changes of the training images: "flip", "rotate", "zoom", "shift", "crop", "erase". A
+        dict gives amounts. Defaults, and largest amounts in brackets, are "horizontal" (or
+        "vertical", "both"), 15 degrees (180), 0.1 of the image for zoom (0.9), shift (1) and crop
+        (0.5), and a probability of 0.25 (1) for "erase". "shift" interpolates. "crop" shifts by
+        whole pixels and reflects the image at its border.
     augmentation_views : int, default=None
         Number of augmented views of an image in a fit. Their features are stored, and each epoch
         takes one of them at random (:ref:`augmentation-views`). By default, and in phases without
@@ -130,8 +130,8 @@ class TransferClassifier(BaseTransferClassifier):
         Weights of the classes of both tasks, also of validation images; by default 1. "balanced" is
         computed for each phase, on all of its rows except those of `X_val`.
     warm_start : bool, default=False
-        Whether a further `fit` continues from the fitted weights: `epochs` more, with a fresh
-        optimizer and without pretraining. `freeze_until` may change in between.
+        Whether a further `fit` trains `epochs` more from the fitted weights, with a new optimizer,
+        without pretraining, `head_epochs` and `epochs_per_stage`. `freeze_until` may change.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, dropout, shuffles, augmentation and validation split. Pass an int
         for bit-identical fits on the same machine. `None` takes fresh entropy from the operating
@@ -170,8 +170,8 @@ class TransferClassifier(BaseTransferClassifier):
         Cached results are bit-identical to computed ones. Only arrays are read, never code.
     memory_limit : int or str, default=None
         Largest size of the cache folder, in bytes or as a str such as "20G"; by default half of the
-        free space. The least recently used files are evicted first. A given limit neither counts
-        nor evicts files of `checkpoint`.
+        space that is free without its files. The least recently used files are evicted first. A
+        given limit neither counts nor evicts files of `checkpoint`.
     checkpoint : str or path-like, default=None
         Folder in which `fit` saves each phase after every epoch. The same fit, run again after an
         interruption, resumes from the last saved epoch, with bit-identical results

@@ -11,6 +11,7 @@ from skfashion import BackboneFeatures, TransferClassifier
 IMAGES = np.zeros((6, 9, 8), np.uint8)
 LABELS = [0, 1, 2, 0, 1, 2]
 DATES = pd.DataFrame({"first": pd.date_range("2020", periods=6)})
+COMPLEX = pd.DataFrame({"a": pd.array([1] * 6, "Int64"), "b": 1j})
 
 
 def with_value(value):
@@ -40,7 +41,7 @@ HUGE = with_value(1e308) - with_value(1e308)[::-1]
         (DATES, LABELS, "X must hold numbers of at most 64 bits, but .* datetime64"),
         (DATES.astype("period[D]"), LABELS, "X must hold numbers .* values of type Period"),
         (np.zeros((6, 9, 8), "longdouble"), LABELS, "X must hold numbers of at most 64 bits"),
-        (pd.DataFrame({"a": pd.array([1] * 6, "Int64"), "b": 1j}), LABELS, "X must .* column 1 is"),
+        (COMPLEX, LABELS, r"X must .* column 1 is complex\. Take its real part, or leave it out"),
         (HUGE, LABELS, "X has values .* too far apart"),
         ([np.zeros((n, 3), np.uint8) for n in range(6)], LABELS, r"one in X has shape \(0, 3\)"),
         (IMAGES[:4], LABELS, "X and y: .* inconsistent numbers of samples"),
@@ -164,8 +165,8 @@ def test_save_needs_the_ending_and_leaves_the_old_file(fitted, tmp_path):
         (-np.ones(6), "Negative values"),
         (np.full(6, 1e308), r"largest sample_weight must be from 1e-15 to 1e\+15, got 1e\+308"),
         (np.full(6, 1e-320), r"largest sample_weight must .* Divide all weights by their mean"),
-        (DATES["first"], "sample_weight must hold numbers"),
-        (np.complex64(1j), "sample_weight must hold numbers, but its type is complex64"),
+        (DATES["first"], r"sample_weight must hold real numbers, .*\. Pass one real number"),
+        (np.complex64(1j), "sample_weight must hold real numbers, but its type is complex64"),
         (np.zeros(6), "zero"),
         (np.array([1.0, 1, 0, 1, 1, 0]), None),
         (np.array([1.0, 0, 0, 1, 0, 0]), r"1 class: \[0\]; .* Rows of sample weight zero"),
@@ -235,7 +236,7 @@ def test_errors_name_validation_data(make):
             {"y": np.array(["2026-01-01", "NaT"] * 3, "M8[D]")},
             r"y has no label in row 1: np\.datetime64\('NaT'",
         ),
-        ({"y": LABELS[1:]}, "X and y must have the same length, got 6 and 5 rows"),
+        ({"y": LABELS[1:]}, r"the same length, got 6 and 5 rows\. Pass one label for each image"),
         ({"X": None}, "^X: "),
         ({"sample_weight": [1e308] * 6}, "largest sample_weight"),
         ({"sample_weight": [0] * 6}, "sample_weight: .* non-zero"),

@@ -72,7 +72,8 @@ def test_watched_rows_must_have_known_labels(make, lt5, fashion_test):
     X_val, y_val = fashion_test
     with pytest.raises(ValueError, match=r"y_val has labels that y lacks: \[5, 6, 7, 8, 9\]"):
         make().fit(*lt5, X_val=X_val, y_val=y_val)
-    with pytest.raises(ValueError, match="sample_weight_val was passed to fit without X_val"):
+    message = r"sample_weight_val was passed to fit without X_val .*\. Pass X_val and y_val, or"
+    with pytest.raises(ValueError, match=message):
         make().fit(*lt5, sample_weight_val=np.ones(3))
 
 
