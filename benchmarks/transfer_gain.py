@@ -6,9 +6,9 @@ the next run.
 
 The network is the small ResNet. The source task has the 30,000 training images of its classes, the
 target task 10, 50 or 200 of each. The network is pretrained once for each seed, its body is saved,
-and target fits start from that file. The freeze point of each fit is found by a grid search on its
-training rows, with a third of the epochs. The head starts from a probe. The gain includes the
-search and the probe. The test images are scored once, at the end.
+and target fits start from that file. Their head starts from a probe. The table has the accuracy at
+each freeze point, and at the one that a grid search finds on the training rows of a fit, with a
+third of the epochs. The gain is that of the searched point. The test images choose nothing.
 
 The options of both sides are chosen alike, before that: each side is fitted with each of
 `CANDIDATES` on another draw of 10 and of 50 images, and scores validation images that no fit has.
@@ -126,64 +126,77 @@ class Source:
         return path
 
 
-def fit(side, candidate, few, seed, weights, searches):
-    """Return a fitted estimator. `searches` says whether transfer searches its freeze point."""
+def make_classifier(candidate, n_rows, seed, weights=None):
+    """Return an estimator with the options of a candidate. Transfer has a file of weights."""
     regularization, updates = candidate
     clf = TransferClassifier(
         NETWORK,
         dtype=DTYPE,
         batch_size=BATCH_SIZE,
-        epochs=-(-updates // -(-len(few[0]) // BATCH_SIZE)),
+        epochs=-(-updates // -(-n_rows // BATCH_SIZE)),
         random_state=seed,
         **{"recipe": RECIPE, **REGULARIZATION[regularization]},
     )
-    if side == "scratch":
-        return clf.fit(*few)
-    clf.set_params(weights=weights, head_init=HEAD_INIT, freeze_until=POINTS[0])
-    if searches:
-        short = clone(clf).set_params(epochs=-(-clf.epochs // SEARCH_DIVISOR))
-        search = GridSearchCV(short, {"freeze_until": POINTS}, cv=3, refit=False).fit(*few)
-        clf.set_params(**search.best_params_)
-    return clf.fit(*few)
+    return clf if weights is None else clf.set_params(weights=weights, head_init=HEAD_INIT)
 
 
-def run(side, candidate, direction, size, seed, source, train, test, searches):
-    """Return accuracy and freeze point of one fit."""
-    target = DIRECTIONS[direction][1]
-    weights = source.weights(direction, seed % 100) if side == "transfer" else None
-    rows = draw_rows(train[1], size, seed, target)
-    few = tuple(part[rows] for part in train)
-    clf = fit(side, candidate, few, seed, weights, searches)
-    of_target = np.isin(test[1], target)
-    return {
-        "accuracy": clf.score(*(part[of_target] for part in test)),
-        "freeze_until": clf.freeze_until,
-    }
+def search_freeze_point(clf, few):
+    """Return the freeze point with the best mean over three folds of short fits."""
+    short = clone(clf).set_params(epochs=-(-clf.epochs // SEARCH_DIVISOR))
+    search = GridSearchCV(short, {"freeze_until": POINTS}, cv=3, refit=False).fit(*few)
+    return search.best_params_["freeze_until"]
 
 
 class Cells:
     """Accuracies and freeze points of fits, computed once."""
 
-    def __init__(self, results, source, train):
-        self._results, self._source, self._train = results, source, train
+    def __init__(self, results, source, train, test):
+        self._results, self._source, self._train, self._test = results, source, train, test
 
     def validation(self, side, candidate, direction, size):
-        """Return the result on the last training images of a fit to a draw of the others."""
+        """Return the accuracy on the last training images of a fit to a draw of the others."""
         train, held_out = (
             [part[rows] for part in self._train]
             for rows in (slice(-N_VALIDATION), slice(-N_VALIDATION, None))
         )
-        fit_of_cell = side, candidate, direction, size, DRAW_TO_CHOOSE
-        return self._get("choose", fit_of_cell, train, held_out, searches=False)
+        point = () if side == "scratch" else (POINTS[0],)
+        fit_of_cell = side, candidate, direction, size, DRAW_TO_CHOOSE, *point
+        return self._accuracy("choose", fit_of_cell, train, held_out)
 
-    def test(self, side, candidate, direction, size, seed, test):
-        fit_of_cell = side, candidate, direction, size, seed
-        return self._get("test", fit_of_cell, self._train, test, searches=True)
+    def test(self, side, candidate, direction, size, seed, *point):
+        """Return the accuracy on test images. `point` is the freeze point of transfer."""
+        fit_of_cell = side, candidate, direction, size, seed, *point
+        return self._accuracy("test", fit_of_cell, self._train, self._test)
 
-    def _get(self, purpose, fit_of_cell, *data, searches):
-        cell = purpose, plan(*fit_of_cell[:2]), NETWORK, *map(str, fit_of_cell)
-        compute = partial(run, *fit_of_cell, self._source, *data, searches=searches)
-        return self._results.get(cell, compute)
+    def freeze_point(self, candidate, direction, size, seed):
+        """Return the freeze point that a search on the training rows finds."""
+        fit_of_cell = "transfer", candidate, direction, size, seed
+        compute = partial(self._search, *fit_of_cell)
+        return self._results.get(self._cell("search", fit_of_cell), compute)["freeze_until"]
+
+    def _accuracy(self, purpose, fit_of_cell, train, scored):
+        compute = partial(self._fit, *fit_of_cell, train=train, scored=scored)
+        return self._results.get(self._cell(purpose, fit_of_cell), compute)["accuracy"]
+
+    def _cell(self, purpose, fit_of_cell):
+        return purpose, plan(*fit_of_cell[:2]), NETWORK, *map(str, fit_of_cell)
+
+    def _prepare(self, side, candidate, direction, size, seed, train):
+        rows = draw_rows(train[1], size, seed, DIRECTIONS[direction][1])
+        of_source = side == "transfer"
+        weights = self._source.weights(direction, seed % 100) if of_source else None
+        clf = make_classifier(candidate, len(rows), seed, weights)
+        return clf, [part[rows] for part in train]
+
+    def _search(self, *fit_of_cell):
+        return {"freeze_until": search_freeze_point(*self._prepare(*fit_of_cell, self._train))}
+
+    def _fit(self, side, candidate, direction, size, seed, *point, train, scored):
+        clf, few = self._prepare(side, candidate, direction, size, seed, train)
+        for freeze_until in point:
+            clf.set_params(freeze_until=freeze_until)
+        of_target = np.isin(scored[1], DIRECTIONS[direction][1])
+        return {"accuracy": clf.fit(*few).score(*(part[of_target] for part in scored))}
 
 
 def choose(side, cells):
@@ -191,10 +204,7 @@ def choose(side, cells):
     rows, means = [], {}
     for candidate in CANDIDATES:
         accuracies = [
-            [
-                cells.validation(side, candidate, direction, size)["accuracy"]
-                for direction in DIRECTIONS
-            ]
+            [cells.validation(side, candidate, direction, size) for direction in DIRECTIONS]
             for size in SIZES_TO_CHOOSE
         ]
         means[candidate] = np.mean(accuracies)
@@ -203,16 +213,21 @@ def choose(side, cells):
     return rows, max(means, key=means.get)
 
 
-def compare(choices, direction, size, n_seeds, cells, test):
+def compare(choices, direction, size, n_seeds, cells):
     """Return the row of a task and a size, in the columns of the table of test accuracies."""
-    runs = {
-        side: [cells.test(side, candidate, direction, size, seed, test) for seed in range(n_seeds)]
-        for side, candidate in choices.items()
+    seeds = range(n_seeds)
+    of_scratch, of_transfer = ((choices[side], direction, size) for side in SIDES)
+    scratch = [cells.test("scratch", *of_scratch, seed) for seed in seeds]
+    by_point = {
+        point: [cells.test("transfer", *of_transfer, seed, point) for seed in seeds]
+        for point in POINTS
     }
-    scratch, transfer = (np.array([each["accuracy"] for each in runs[side]]) for side in SIDES)
-    points = ", ".join(str(each["freeze_until"]) for each in runs["transfer"])
-    gain = f"{100 * np.mean(transfer - scratch):+.1f}"
-    return [direction, size, with_spread(transfer), with_spread(scratch), gain, points]
+    found = [cells.freeze_point(*of_transfer, seed) for seed in seeds]
+    transfer = [by_point[point][seed] for seed, point in enumerate(found)]
+    gain = f"{100 * np.subtract(transfer, scratch).mean():+.1f}"
+    accuracies = scratch, *by_point.values(), transfer
+    points = ", ".join(map(str, found))
+    return [direction, size, *map(with_spread, accuracies), gain, points]
 
 
 def main():
@@ -225,28 +240,25 @@ def main():
     options.folder.mkdir(exist_ok=True)
     train, test = (fetch_fashion_mnist(part, return_X_y=True) for part in ("train", "test"))
     results = Results(options.results)
-    cells = Cells(results, Source(options.folder, train), train)
+    cells = Cells(results, Source(options.folder, train), train, test)
 
     tried, choices = [], {}
     for side in SIDES:
         rows, choices[side] = choose(side, cells)
         tried += rows
+    sizes = [f"{size} images" for size in SIZES_TO_CHOOSE]
     print_table(
         "validation accuracy, one draw, mean of both directions",
-        [
-            "side",
-            "regularization",
-            "updates",
-            *(f"{size} images" for size in SIZES_TO_CHOOSE),
-            "mean",
-        ],
+        ["side", "regularization", "updates", *sizes, "mean"],
         tried,
     )
+    frozen = ["nothing frozen" if point == 0 else f"{point} frozen" for point in POINTS]
+    columns = ["task", "images", "scratch", *frozen, "searched", "gain", "freeze points"]
     print_table(
         f"test accuracy, mean of {options.seeds} draws and half their spread, gain in points",
-        ["task", "images", "transfer", "scratch", "gain", "freeze points"],
+        columns,
         [
-            compare(choices, direction, size, options.seeds, cells, test)
+            compare(choices, direction, size, options.seeds, cells)
             for direction, size in product(DIRECTIONS, options.sizes)
         ],
     )
