@@ -115,7 +115,7 @@ class BackboneEstimator(BaseEstimator):
         --------
         skfashion.model_card : Does the same, also for pipelines, and lists the errors.
         """
-        return build_card(self, [("", self)], X, y, class_names, title, file)
+        return build_card(self, [("", self)], [self], X, y, class_names, title, file)
 
     def _saved_state(self) -> dict[str, Any]:
         """Return the saved state of the estimator."""
