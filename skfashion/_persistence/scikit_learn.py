@@ -3,7 +3,7 @@
 skops writes scikit-learn's estimators without pickle, and loads only classes that are trusted. It
 gets a copy in which each estimator of this library is replaced by a `Part` with a number. These
 estimators are saved separately, so skops need not trust classes of this library that could run
-code.
+code. Values that skops refuses or changes are also saved separately.
 """
 
 from collections.abc import Callable
