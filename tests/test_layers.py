@@ -13,6 +13,7 @@ PACKAGE = Path(skfashion.__file__).parent
 # From the bottom to the top. Parts of one layer may import each other.
 LAYERS = [
     {
+        "_array_bytes",
         "_atomic_files",
         "_home_folder",
         "_interrupts",

@@ -7,6 +7,8 @@ from zlib import crc32
 import numpy as np
 import safetensors.numpy
 
+from .._array_bytes import encode_arrays
+
 _CHECKSUM_BYTES = 4
 # Between the name and the type of an array that is written as bytes. It is in no path of a weight.
 _AS_BYTES = "//"
@@ -25,10 +27,7 @@ def write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray], context: str) ->
         Identity of the arrays. It is part of the checksum, so a file under the name of another one
         does not match.
     """
-    # safetensors writes the raw memory of an array.
-    content = safetensors.numpy.save(
-        dict(_to_readable(name, np.asarray(array, order="C")) for name, array in arrays.items())
-    )
+    content = encode_arrays(dict(_to_readable(name, array) for name, array in arrays.items()))
     file.write(_checksum(content, context))
     file.write(content)
 

@@ -84,7 +84,7 @@ def shape_of_files(params) -> tuple[int, int, int]:
     if known is not None:
         return known
     side = params.input_size or get_backbone(params.backbone).side_of_files
-    return side, side, 3
+    return complete_shape((side, side, 3))
 
 
 def _known_shape(params) -> tuple[int, int, int] | None:

@@ -185,7 +185,7 @@ def _oblong_shape(n_features: int) -> tuple[int, int] | None:
 
 
 def complete_shape(image_shape) -> tuple[int, int, int]:
-    """Return an `image_shape` of (h, w) or (h, w, c) as (h, w, c).
+    """Return an `image_shape` of (h, w) or (h, w, c) as (h, w, c), in integers of Python.
 
     Raises
     ------
@@ -198,4 +198,5 @@ def complete_shape(image_shape) -> tuple[int, int, int]:
             "image_shape must be (height, width) or (height, width, channels), in whole pixels, "
             f"got {image_shape!r}."
         )
-    return sizes[0], sizes[1], sizes[2] if len(sizes) == 3 else 1
+    height, width, channels = map(int, (*sizes, 1)[:3])
+    return height, width, channels

@@ -15,7 +15,7 @@ from .._backbones.spec import Backbone
 from .._data.class_names import ClassNames
 from .._data.image_decoding import RESIZES
 from .._data.validation import INPUT_ATTRIBUTES
-from .._messages import warn_user
+from .._persistence.left_out import warn_left_out
 from .._persistence.save_and_load import save
 from .._reporting.card_sections import build_card
 from .._reporting.model_card import ModelCard
@@ -115,7 +115,7 @@ class BackboneEstimator(BaseEstimator):
         --------
         skfashion.model_card : Does the same, also for pipelines, and lists the errors.
         """
-        return build_card(self, [("", self)], X, y, class_names, title, file)
+        return build_card(self, [("", self)], [self], X, y, class_names, title, file)
 
     def _saved_state(self) -> dict[str, Any]:
         """Return the saved state of the estimator."""
@@ -128,11 +128,7 @@ class BackboneEstimator(BaseEstimator):
         }
         restored = self._restore(values)
         if left_out := vars(self).keys() - vars(restored).keys():
-            warn_user(
-                f"skfashion.save leaves out the attributes {sorted(left_out)} of "
-                f"{type(self).__name__}: files hold parameters and fitted attributes, but no "
-                "callbacks and no metadata requests. Set them again after loading."
-            )
+            warn_left_out([type(self).__name__], left_out)
         return {**values, "fingerprint": state and state.body_state.fingerprint()}
 
     @classmethod

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from .._data.class_names import ClassNames
 from .._reporting.card_sections import build_card
 from .._reporting.model_card import ModelCard
-from .find_classifier import fitted_steps
+from .find_classifier import fitted_steps, input_steps
 
 
 def model_card(
@@ -84,4 +84,5 @@ def model_card(
     | --- | --- | --- |
     | T-shirt/top | 0 | 0 |
     """
-    return build_card(estimator, fitted_steps(estimator), X, y, class_names, title, file)
+    steps, on_input = fitted_steps(estimator), input_steps(estimator)
+    return build_card(estimator, steps, on_input, X, y, class_names, title, file)

@@ -116,10 +116,10 @@ def export_onnx(
     if input_dtype == "uint8":
         pixel_range = decoded_range
     metadata = {
-        "labels": _list_labels(classifier.classes_),
-        "image_shape": classifier.image_shape_,
-        "pixel_range": pixel_range,
-        "skfashion_version": __version__,
+        "labels": json.dumps(_list_labels(classifier.classes_), default=str),
+        "image_shape": json.dumps(classifier.image_shape_),
+        "pixel_range": json.dumps(pixel_range),
+        "skfashion_version": json.dumps(__version__),
     }
     write_onnx(
         path,
@@ -127,7 +127,7 @@ def export_onnx(
         network.weights,
         (array_shape(classifier), input_dtype),
         pixel_range,
-        {name: json.dumps(value, default=str) for name, value in metadata.items()},
+        metadata,
         test_time_flips=test_time_flips,
     )
 

@@ -134,17 +134,30 @@ def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
         Estimators with their names in the parameters of the pipeline, such as "union__left"; ""
         for an estimator that is alone.
     """
-    if hasattr(estimator, "best_estimator_"):
-        return fitted_steps(estimator.best_estimator_)
-    # Other estimators fit clones of the estimators inside them, unless these are frozen.
-    is_frozen = isinstance(getattr(estimator, "estimator", None), FrozenEstimator)
-    parts = _wrapped_estimators(estimator) if is_frozen or _keeps_predictions(estimator) else []
     return [
         ("__".join(filter(None, (name, inner))), step)
-        for name, each in parts
-        if each not in (None, "passthrough", "drop")
+        for name, each in _fitted_parts(estimator)
         for inner, step in fitted_steps(each)
     ] or [("", estimator)]
+
+
+def input_steps(estimator: Any) -> list[Any]:
+    """Return those of `fitted_steps` that get the input of the estimator itself.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As for `fitted_steps`.
+
+    Returns
+    -------
+    list of estimator
+        The first step of a pipeline, and all members of a union of features.
+    """
+    parts = [part for _, part in _fitted_parts(estimator)]
+    if hasattr(estimator, "steps"):
+        parts = parts[:1]
+    return [step for part in parts for step in input_steps(part)] or [estimator]
 
 
 def _walk_to_classifier(
@@ -157,6 +170,16 @@ def _walk_to_classifier(
         name, estimator = wrapped[-1]
         path = (*path, name)
         yield path, estimator
+
+
+def _fitted_parts(estimator: Any) -> list[tuple[str, Any]]:
+    """Return the fitted estimators that a fitted estimator wraps, by name."""
+    if hasattr(estimator, "best_estimator_"):
+        return [("", estimator.best_estimator_)]
+    # Other estimators fit clones of the estimators inside them, unless these are frozen.
+    is_frozen = isinstance(getattr(estimator, "estimator", None), FrozenEstimator)
+    parts = _wrapped_estimators(estimator) if is_frozen or _keeps_predictions(estimator) else []
+    return [(name, part) for name, part in parts if part not in (None, "passthrough", "drop")]
 
 
 def _keeps_predictions(estimator: Any) -> bool:

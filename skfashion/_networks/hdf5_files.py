@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from io import BytesIO
+from itertools import chain, count, takewhile
 from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,10 @@ def read_layout(
     """
     arrays = _find_datasets(file)
     group = file.get("model_weights", file)
-    if "layer_names" not in group.attrs:
+    layer_names = _read_names(group, "layer_names")
+    if layer_names is None:
         return arrays, None
-    layers = [
-        (layer, _read_names(group[layer], "weight_names"))
-        for layer in _read_names(group, "layer_names")
-    ]
+    layers = [(layer, _read_names(group[layer], "weight_names") or []) for layer in layer_names]
     prefix = f"{group.name}/".lstrip("/")
     return {
         path.removeprefix(prefix): array
@@ -106,8 +105,14 @@ def _refuse_links(group):
             raise OSError(f"{path} is not in the file itself, but a link to another place")
 
 
-def _read_names(group, attribute) -> list[str]:
-    return [n.decode() if isinstance(n, bytes) else str(n) for n in group.attrs[attribute]]
+def _read_names(group, attribute) -> list[str] | None:
+    """Return the names in an attribute, which Keras splits if they are long; `None` without it."""
+    parts = [attribute]
+    if attribute not in group.attrs:
+        numbered = (f"{attribute}{number}" for number in count())
+        parts = [*takewhile(group.attrs.__contains__, numbered)]
+    names = chain.from_iterable(group.attrs[part] for part in parts)
+    return [n.decode() if isinstance(n, bytes) else str(n) for n in names] if parts else None
 
 
 # -- The trial ---------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from zipfile import is_zipfile
 
 import h5py
 import numpy as np
-import safetensors.numpy
+import safetensors
 
+from .._array_bytes import encode_arrays
 from .._atomic_files import resolve_output, write_file
 from .._backbones.spec import WEIGHT_FORMATS, check_weights
 from .._data.chunks import count_bytes
@@ -144,7 +145,7 @@ def save_body_weights(weights: Weights, graph: Graph, path) -> None:
     path = resolve_output(path)
     body_weights = {variable.path: weights[variable.path] for variable in graph.body.weights}
     if name.endswith(SAFETENSORS_SUFFIX):
-        content = safetensors.numpy.save(body_weights)
+        content = encode_arrays(body_weights)
     else:
         content = to_keras3(graph.body, body_weights)
     write_file(path, content)

@@ -16,6 +16,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
+from .._array_bytes import encode_arrays
 from .._atomic_files import write_file
 
 FORMAT = 1
@@ -38,8 +39,7 @@ def write_document(path: Path, document: dict, arrays: dict[str, np.ndarray]) ->
     """
     text = json.dumps(document, allow_nan=False, separators=(",", ":"))
     metadata = {"document": text, "checksum": _BLANK}
-    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    content = bytearray(safetensors.numpy.save(contiguous, metadata))
+    content = bytearray(encode_arrays(arrays, metadata))
     n_header = int.from_bytes(content[:_LENGTH_BYTES], "little")
     if n_header > MOST_HEADER_BYTES:
         raise ValueError(

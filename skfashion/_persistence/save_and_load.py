@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import validate_params
+from sklearn.utils._param_validation import InvalidParameterError, validate_params
 
 from .._atomic_files import resolve_output
 from .._backbones.registry import keep_unregistered
@@ -47,8 +47,8 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     TypeError
         If it is not an estimator, or has a value of a type that files cannot hold.
     ValueError
-        If a parameter has an invalid value for `fit`, or lists and histories are too long for a
-        file.
+        If a parameter of one of its estimators or recipes has an invalid value for `fit`, also as
+        a candidate of a search, or lists and histories are too long for a file.
     ModuleNotFoundError
         If it is a pipeline, a search or another estimator of scikit-learn, and skops is missing.
     FileNotFoundError
@@ -79,13 +79,28 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
             "TransferClassifier, a BackboneFeatures, or a pipeline or search with one."
         )
     path = resolve_output(path)
+    content, arrays = _encode(estimator)
+    write_document(path, {"format": FORMAT, "version": __version__, **content}, arrays)
+
+
+def _encode(estimator: BaseEstimator) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the entry of an estimator in a document, and the arrays beside it."""
     writer = Writer()
-    if name := class_name_of(estimator):
-        content = {"estimator": writer.encode(estimator, name)}
-    else:
+    try:
+        if name := class_name_of(estimator):
+            return {"estimator": writer.encode(estimator, name)}, writer.arrays
         writer.arrays["skops"], parts = dump_scikit_learn(estimator)
-        content = {"parts": writer.encode(parts, "parts")}
-    write_document(path, {"format": FORMAT, "version": __version__, **content}, writer.arrays)
+        return {"parts": writer.encode(parts, "parts")}, writer.arrays
+    except InvalidParameterError as error:
+        raise ValueError(
+            f"{type(estimator).__name__} cannot be saved, because load would refuse the file: "
+            f"{error} Set a valid value, or pickle it for files that you alone load."
+        ) from error
+    except RecursionError:
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be saved, because it holds a list, dict or object "
+            "that contains itself, or hundreds of nested ones. Set the parameter to another value."
+        ) from None
 
 
 @validate_params(

@@ -27,6 +27,8 @@ _NUMBERS: dict[Any, tuple[type, ...]] = {
     int: (int, np.integer),
     float: (int, float, np.integer, np.floating),
 }
+# Types that files hold as another type. joblib maps arrays of a pickle into memory.
+_SAVED_AS: dict[type, type] = {np.memmap: np.ndarray}
 
 
 def saved(cls: _Class) -> _Class:
@@ -103,4 +105,4 @@ def _is_of_type(value: Any, hint: Any) -> bool:
         return isinstance(value, _NUMBERS[hint]) and is_bool == (hint is bool)
     if hint is str:
         return isinstance(value, str)
-    return type(value) is (hint or type(None))
+    return _SAVED_AS.get(type(value), type(value)) is (hint or type(None))

@@ -3,15 +3,16 @@
 skops writes scikit-learn's estimators without pickle, and loads only classes that are trusted. It
 gets a copy in which each estimator of this library is replaced by a `Part` with a number. These
 estimators are saved separately, so skops need not trust classes of this library that could run
-code.
+code. Values that skops refuses or changes are also saved separately.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from numbers import Number
+from pathlib import Path
 from typing import Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 from sklearn import model_selection
@@ -20,12 +21,15 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.utils import Bunch
 
+from .left_out import LEFT_OUT, warn_left_out
 from .saved_classes import class_name_of, saved
 
 _SCHEMA = "schema.json"
 _MOST_SCHEMA_BYTES = 2**24
 # Packages whose objects are searched for estimators.
 _REBUILT = "sklearn.", "skfashion."
+# Types of parameters that skops does not trust.
+_UNTRUSTED = range, frozenset, type(Path())
 
 
 @dataclass(frozen=True)
@@ -97,23 +101,23 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
     parts: list[Any] = []
 
     def replace_part(value):
-        is_part = class_name_of(value) or _has_keys_that_skops_changes(value)
+        is_part = _is_refused_by_skops(value) or class_name_of(value)
         part = value if is_part else Distribution.describe(value)
         if part is None:
             return value
         parts.append(part)
         return Part(len(parts) - 1)
 
-    rebuilt = _rebuild(estimator, replace_part, {})
+    rebuilding = _Rebuilding(replace_part)
+    rebuilt = rebuilding.rebuild(estimator)
     try:
         content = skops.dumps(rebuilt)
         _check_archive(content)
         unknown = set(skops.get_untrusted_types(data=content)) - set(_trusted())
-    except BadZipFile as error:
+    except _RefusedArchive as error:
         raise ValueError(
             f"{type(estimator).__name__} cannot be saved, because load would refuse the file: "
-            f"{error}. Use arrays in place of long lists, such as the folds of cv, or pickle it "
-            "for files that you alone load."
+            f"{error}. {error.remedy}, or pickle it for files that you alone load."
         ) from error
     except Exception as error:  # the errors depend on what the estimator holds
         raise TypeError(
@@ -125,14 +129,19 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
             f"{type(estimator).__name__} holds objects of types that are not trusted in files: "
             f"{sorted(unknown)}. Replace them, or pickle it for files that you alone load."
         )
+    if rebuilding.left_out:
+        warn_left_out(rebuilding.owners, rebuilding.left_out)
     return np.frombuffer(content, np.uint8), parts
 
 
-def _has_keys_that_skops_changes(value: Any) -> bool:
-    """Whether a value is a dict of numbers with keys that are other values once they are JSON."""
-    if type(value) is not dict or not all(isinstance(each, Number) for each in value.values()):
-        return False
-    return any(isinstance(key, bool | np.bool | None) for key in value)
+def _is_refused_by_skops(value: Any) -> bool:
+    """Whether skops does not load a value, or loads a dict with other keys.
+
+    It makes JSON of keys, in which they are text, and distinct keys can be equal.
+    """
+    if type(value) is dict:
+        return len(value) > 0 and {*map(type, value)} not in ({str}, {int})
+    return type(value) in _UNTRUSTED
 
 
 def load_scikit_learn(content: np.ndarray, parts: list) -> Any:
@@ -156,9 +165,17 @@ def load_scikit_learn(content: np.ndarray, parts: list) -> Any:
     data = content.tobytes()
     try:
         _check_archive(data)
-        return _rebuild(skops.loads(data, trusted=_trusted()), insert_part, {})
+        return _Rebuilding(insert_part).rebuild(skops.loads(data, trusted=_trusted()))
     except Exception as error:  # the errors depend on the damage
         raise ValueError(f"skops cannot read it: {error}") from error
+
+
+class _RefusedArchive(ValueError):
+    """The fault of an archive, and how an estimator can be changed so that it has none."""
+
+    def __init__(self, fault: str, remedy: str):
+        super().__init__(fault)
+        self.remedy = remedy
 
 
 def _check_archive(data: bytes) -> None:
@@ -168,13 +185,20 @@ def _check_archive(data: bytes) -> None:
         schema = archive.getinfo(_SCHEMA)
         is_larger = sum(member.file_size for member in members) > len(data)
         if is_larger or any(member.compress_type != ZIP_STORED for member in members):
-            raise BadZipFile("the archive has compressed or overlapping parts")
+            raise _RefusedArchive(
+                "the archive has compressed or overlapping parts", "Use another version of skops"
+            )
         for member in members:
             with archive.open(member) as file:
                 if file.read(2) == b"PK":
-                    raise BadZipFile("the archive has parts that are archives")
+                    raise _RefusedArchive(
+                        "the archive has parts that are archives", "Make sparse arrays dense"
+                    )
     if schema.file_size > _MOST_SCHEMA_BYTES:
-        raise BadZipFile(f"{_SCHEMA} is larger than {_MOST_SCHEMA_BYTES} bytes")
+        raise _RefusedArchive(
+            f"{_SCHEMA} is larger than {_MOST_SCHEMA_BYTES} bytes",
+            "Use arrays in place of long lists, such as the folds of cv",
+        )
 
 
 def _trusted() -> list[str]:
@@ -199,48 +223,67 @@ def _trusted() -> list[str]:
     ]
 
 
-def _rebuild(value: Any, replace: Callable[[Any], Any], memo: dict[int, tuple]) -> Any:
-    """Return a copy of nested estimators and containers, with objects replaced.
+@dataclass
+class _Rebuilding:
+    """Copies nested estimators and containers, with objects replaced.
 
     Parameters
     ----------
-    value : object
-        An estimator, a container, or any other value, which is not copied.
     replace : callable
         ``replace(value)`` returns the replacement, or the value itself.
-    memo : dict
-        Results by identity, with the values, which must not be freed in between.
+    left_out : set of str
+        The names of attributes that copies do not have.
+    owners : set of str
+        The names of the classes that have these attributes.
     """
-    if id(value) in memo:
-        return memo[id(value)][1]
-    result = replace(value)
-    if result is value:
-        result = _rebuild_elements(value, lambda each: _rebuild(each, replace, memo))
-    memo[id(value)] = value, result
-    return result
 
+    replace: Callable[[Any], Any]
+    left_out: set[str] = field(default_factory=set)
+    owners: set[str] = field(default_factory=set)
+    # Results by identity, with the values, which must not be freed in between.
+    _memo: dict[int, tuple] = field(default_factory=dict)
 
-def _rebuild_elements(value, rebuild):
-    if type(value) in (list, tuple):
-        return type(value)(map(rebuild, value))
-    if type(value) in (dict, Bunch):
-        copy = type(value)()
-        copy.update((key, rebuild(each)) for key, each in value.items())
-        return copy
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        copy = value.copy()  # of a masked array, too
-        flat = np.ma.getdata(copy).reshape(-1)
-        for index, each in enumerate(flat):
-            flat[index] = rebuild(each)
-        return copy
-    # Scorers and splitters also hold estimators. Extension types, such as the trees of nearest
-    # neighbours, have a `__new__` of their own, and hold no estimators.
-    is_rebuilt = type(value).__module__.startswith(_REBUILT) and hasattr(value, "__dict__")
-    if is_rebuilt and type(value).__new__ is object.__new__:
+    def rebuild(self, value: Any) -> Any:
+        """Return a copy of an estimator or a container. Other values are not copied."""
+        if id(value) in self._memo:
+            return self._memo[id(value)][1]
+        result = self.replace(value)
+        if result is value:
+            result = self._rebuild_elements(value)
+        self._memo[id(value)] = value, result
+        return result
+
+    def _rebuild_elements(self, value):
+        if type(value) in (list, tuple):
+            return type(value)(map(self.rebuild, value))
+        if type(value) in (dict, Bunch):
+            copy = type(value)()
+            copy.update((key, self.rebuild(each)) for key, each in value.items())
+            return copy
+        if type(value) is np.memmap:
+            return np.asarray(value)
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            copy = value.copy()  # of a masked array, too
+            flat = np.ma.getdata(copy).reshape(-1)
+            for index, each in enumerate(flat):
+                flat[index] = self.rebuild(each)
+            return copy
+        # Scorers and splitters also hold estimators. Extension types, such as the trees of nearest
+        # neighbours, have a `__new__` of their own, and hold no estimators.
+        is_rebuilt = type(value).__module__.startswith(_REBUILT) and hasattr(value, "__dict__")
+        if is_rebuilt and type(value).__new__ is object.__new__:
+            return self._rebuild_attributes(value)
+        return value
+
+    def _rebuild_attributes(self, value):
         copy = object.__new__(type(value))
-        vars(copy).update({name: rebuild(each) for name, each in vars(value).items()})
+        for name, each in vars(value).items():
+            if name in LEFT_OUT:
+                self.left_out.add(name)
+                self.owners.add(type(value).__name__)
+            else:
+                vars(copy)[name] = self.rebuild(each)
         return copy
-    return value
 
 
 def _import_skops():

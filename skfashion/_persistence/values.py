@@ -77,7 +77,7 @@ class Writer:
             (of(dict), self._encode_dict),
             (of(type(Path())), lambda value, name: {"path": str(value)}),
             (lambda value: isinstance(value, np.generic), self._encode_scalar),
-            (of(np.ndarray), self._encode_array),
+            (of(np.ndarray, np.memmap), self._encode_array),
             (of(np.random.RandomState), self._encode_random_state),
             (of(Backbone), lambda value, name: {"Backbone": encode_backbone(value)}),
         ]
@@ -99,7 +99,7 @@ class Writer:
         if not is_stored_apart(value):
             return {"array": self._encode_in_json(value, name)}
         key = name if name not in self.arrays else f"{name} {len(self.arrays)}"
-        self.arrays[key] = value
+        self.arrays[key] = np.asarray(value)
         return {"stored": key}
 
     def _encode_in_json(self, array, name):
@@ -122,6 +122,7 @@ class Writer:
             values = {each.name: getattr(value, each.name) for each in fields(value)}
             make_dataclass(type(value), values)  # Values that cannot be loaded are not saved.
         elif isinstance(value, Recipe):
+            value._validate_params()
             values = value.get_params()
         else:
             values = value._saved_state()

@@ -38,6 +38,7 @@ Steps = list[tuple[str, Any]]
 def build_card(
     estimator: Any,
     steps: Steps,
+    on_input: list[Any],
     X: ArrayLike | None,
     y: ArrayLike | None,
     class_names: ClassNames | None,
@@ -52,6 +53,8 @@ def build_card(
         A fitted estimator of this library, or one of scikit-learn that contains it.
     steps : list of (str, estimator)
         The estimators in it by name, in the order of the data.
+    on_input : list of estimator
+        Those of them that get the input of `estimator` itself.
     X, y, class_names, title, file
         As for `skfashion.model_card`.
 
@@ -77,11 +80,11 @@ def build_card(
     sections = {
         "Model": _format_model(estimator, parts),
         "Classes": _format_classes(estimator, parts[-1][1], class_names),
-        "Input": _format_input(steps, parts[0]),
+        "Input": _format_input(parts, on_input),
         "Training": _format_training(estimator, parts),
         "Evaluation": "" if evaluation is None else _format_evaluation(evaluation),
         "Parameters": _format_parameters(steps),
-        "Use": _format_use(estimator, steps, parts, PurePath(file).name),
+        "Use": _format_use(estimator, parts, on_input, PurePath(file).name),
         "Versions": _format_facts(find_versions()),
     }
     kind = "classifier" if hasattr(estimator, "classes_") else "features"
@@ -146,19 +149,23 @@ def _format_label(label: Any) -> str:
     return repr(label.item() if is_number_or_text else label)
 
 
-def _format_input(steps: Steps, first: tuple[str, Any]) -> str:
-    name, part = first
+def _format_input(parts: Steps, on_input: list[Any]) -> str:
+    name, part = _find_first(parts, on_input)
     table = _format_facts(describe_input(part))
-    if steps[0][1] is part:
+    if not _contains(on_input, part):
+        text = f"Other steps come before the step {escape(name)}, which takes these images."
+    elif not all(map(has_backbone, on_input)):
+        text = f"The step {escape(name)} takes these images. Other steps take the same input."
+    else:
         return table
-    return f"Other steps come before the step {escape(name)}, which takes these images.\n\n{table}"
+    return f"{text}\n\n{table}"
 
 
 def _format_training(estimator: Any, parts: Steps) -> str:
     tables = _format_parts(parts, describe_training)
     if hasattr(estimator, "best_params_"):
         facts = {"search": type(estimator).__name__}
-        facts["candidates"] = format_value(len(estimator.cv_results_["params"]))
+        facts["candidates"] = format_value(_count_candidates(estimator.cv_results_))
         for name, fact in _SEARCH.items():
             if hasattr(estimator, name):
                 facts[fact] = f"{getattr(estimator, name):.4g}"
@@ -166,6 +173,12 @@ def _format_training(estimator: Any, parts: Steps) -> str:
             facts[f"best {name}"] = format_parameter(name, value)
         tables.append(_format_facts(facts))
     return "\n\n".join(tables)
+
+
+def _count_candidates(results: Mapping[str, Any]) -> int:
+    """Return the number of candidates of a search. A halving search has a row for each round."""
+    rounds = np.asarray(results.get("iter", np.zeros(len(results["params"]))))
+    return int(np.count_nonzero(rounds == 0))
 
 
 def _format_evaluation(evaluation: Evaluation) -> str:
@@ -204,7 +217,7 @@ def _format_parameters(steps: Steps) -> str:
     return format_table(["parameter that is not the default", "value"], rows)
 
 
-def _format_use(estimator: Any, steps: Steps, parts: Steps, file: str) -> str:
+def _format_use(estimator: Any, parts: Steps, on_input: list[Any], file: str) -> str:
     """Return how to load the estimator, and code that predicts one image with it."""
     extras = "tensorflow" if has_backbone(estimator) else "tensorflow,skops"
     text = (
@@ -218,8 +231,8 @@ def _format_use(estimator: Any, steps: Steps, parts: Steps, file: str) -> str:
             "register it, or pass `backbones=[BACKBONE]` to `load`."
         )
     lines = ["import numpy as np", "import skfashion", "", f"model = skfashion.load({file!r})"]
-    part = parts[0][1]
-    if part is steps[0][1]:
+    if all(map(has_backbone, on_input)):
+        _, part = _find_first(parts, on_input)
         shape = ", ".join(map(str, (1, *array_shape(part))))
         dtype = "uint8" if sorted(part.pixel_range_) == [0, 255] else "float32"
         black = f"{part.pixel_range_[0]:g}"
@@ -232,6 +245,15 @@ def _format_use(estimator: Any, steps: Steps, parts: Steps, file: str) -> str:
 
 
 # -- Parts -------------------------------------------------------------------------------------
+
+
+def _find_first(parts: Steps, on_input: list[Any]) -> tuple[str, Any]:
+    """Return the first part that gets the input itself, or the first one if none does."""
+    return next((each for each in parts if _contains(on_input, each[1])), parts[0])
+
+
+def _contains(on_input: list[Any], part: Any) -> bool:
+    return any(each is part for each in on_input)
 
 
 def _format_parts(parts: Steps, describe: Any) -> list[str]:

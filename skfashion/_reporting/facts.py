@@ -44,6 +44,8 @@ _HISTORY = {
 }
 # Parameters with paths. A page for others shows only the last part.
 _PATHS = {"weights", "memory", "checkpoint"}
+# Values whose elements are shown as values of parameters are.
+_CONTAINERS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), dict: ("{", "}")}
 
 Facts = dict[str, Any]
 
@@ -108,9 +110,29 @@ def changed_parameters(estimator: Any) -> dict[str, str]:
 
 def format_parameter(name: str, value: Any) -> str:
     """Return the value of a parameter as code. Paths are shown without folders."""
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        texts = (f"{each}={text}" for each, text in changed_parameters(value).items())
+        return f"{type(value).__name__}({', '.join(texts)})"
+    if type(value) in _CONTAINERS:
+        return _format_elements(name, value)
     value = getattr(value, "location", value)  # of a joblib.Memory
     is_path = name.rpartition("__")[2] in _PATHS and isinstance(value, str)
     return repr(PurePath(value).name if is_path or isinstance(value, PathLike) else value)
+
+
+def _format_elements(name: str, values: Any) -> str:
+    """Return a list, a tuple or a dict as code, and its elements as `format_parameter` does."""
+    opening, closing = _CONTAINERS[type(values)]
+    if isinstance(values, dict):
+        texts = [
+            f"{format_parameter('', key)}: "
+            f"{format_parameter(key if isinstance(key, str) else name, each)}"
+            for key, each in values.items()
+        ]
+    else:
+        texts = [format_parameter(name, each) for each in values]
+    comma = "," if isinstance(values, tuple) and len(values) == 1 else ""
+    return f"{opening}{', '.join(texts)}{comma}{closing}"
 
 
 def find_versions() -> dict[str, str]:

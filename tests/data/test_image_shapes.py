@@ -65,7 +65,12 @@ def test_a_row_of_another_length_than_image_shape():
 def test_an_image_shape_is_whole_pixels(image_shape):
     with pytest.raises(ValueError, match=r"must be \(height, width\) .* in whole pixels, got"):
         complete_shape(image_shape)
-    assert complete_shape((np.int64(3), 4)) == (3, 4, 1)
+
+
+@pytest.mark.parametrize("image_shape", [(np.int64(3), 4), [3, np.uint8(4), np.int32(1)]])
+def test_an_image_shape_is_complete_and_of_integers_of_python(image_shape):
+    shape = complete_shape(image_shape)
+    assert (shape, [*map(type, shape)]) == ((3, 4, 1), [int] * 3)
 
 
 # -- Plausible channels ---------------------------------------------------------------------

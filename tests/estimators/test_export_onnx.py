@@ -99,6 +99,19 @@ def test_metadata_are_json(tmp_path):
     assert input_of(session) == (["n", 12, 10, 3], "tensor(uint8)")
 
 
+@pytest.mark.parametrize(
+    ("params", "X", "shape"),
+    [
+        ({"input_size": np.int64(9)}, [*GREY[:6], *COLOUR[6:]], [9, 9, 3]),
+        ({"image_shape": (np.int64(10), np.int32(9))}, GREY.reshape(12, -1), [10, 9, 1]),
+    ],
+    ids=["input_size", "image_shape"],
+)
+def test_sizes_of_numpy_are_numbers_in_metadata(params, X, shape, tmp_path):
+    found = export(quick(**params).fit(X, LABELS), tmp_path).get_modelmeta().custom_metadata_map
+    assert json.loads(found["image_shape"]) == shape
+
+
 @pytest.mark.parametrize("unit", ["D", "ns"])
 def test_dates_are_text_in_metadata(unit, tmp_path):
     dates = np.array(["2026-01-01", "2026-01-02"], f"datetime64[{unit}]")

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -99,3 +100,22 @@ def test_a_layer_of_the_body_that_is_named_as_constants_are_is_read(tmp_path):
     body = nested(keras.Model, build=named_as_constants)
     path = save_classifier(body, tmp_path / "a.h5")
     assert_weights_of(load(path, named_as_constants), body)
+
+
+@pytest.mark.parametrize("kind", ["nested", "flat"])
+def test_names_that_keras_splits_are_read(tmp_path, kind):
+    """HDF5's attributes have at most 64 kB, so Keras writes long lists of names to several."""
+    long = "x" * 12_000
+    body = nested(keras.Model, build=partial(build, prefix=long))
+    path = tmp_path / "a.h5"
+    if kind == "nested":
+        save_classifier(body, path)
+    else:
+        keras.Model(body.inputs, layers.Flatten()(body.output)).save(path)
+    with h5py.File(path) as file:
+        group = file["model_weights"]
+        attributes = group["body"].attrs if kind == "nested" else group.attrs
+        assert {"nested": "weight_names1", "flat": "layer_names1"}[kind] in attributes
+    loaded = load(path, partial(build, prefix="other_"))
+    names = {name.removeprefix("other_"): array for name, array in loaded.items()}
+    assert_weights_of({f"{long}{name}": array for name, array in names.items()}, body)

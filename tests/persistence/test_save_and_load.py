@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import joblib
 import numpy as np
 import pytest
 from joblib import Memory
@@ -81,9 +82,17 @@ def test_what_files_cannot_hold_is_an_error_that_names_it(saved, params, message
         saved(TransferClassifier(**params))
 
 
-def test_a_parameter_that_fit_would_refuse_is_not_saved(saved):
-    with pytest.raises(ValueError, match="'epochs' parameter"):
-        saved(TransferClassifier(epochs=-1))
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"epochs": -1}, "'epochs' parameter of TransferClassifier"),
+        ({"recipe": Recipe(weight_decay=-1)}, "'weight_decay' parameter of Recipe"),
+    ],
+    ids=["epochs", "recipe"],
+)
+def test_a_parameter_that_fit_would_refuse_is_not_saved(saved, params, message):
+    with pytest.raises(ValueError, match=rf"load would refuse.* {message} .*-1 .*Set a valid"):
+        saved(TransferClassifier(**params))
 
 
 @pytest.mark.parametrize("value", [TransferClassifier, "a", None])
@@ -105,6 +114,13 @@ def test_fitted_attributes_are_kept(saved, fitted, fashion):
     assert loaded.history_ == fitted.history_
     assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
     assert loaded.score(X, y) == fitted.score(X, y)
+
+
+def test_arrays_that_are_mapped_into_memory_are_saved(saved, fitted, fashion, tmp_path):
+    joblib.dump(fitted, tmp_path / "a.joblib")
+    mapped = joblib.load(tmp_path / "a.joblib", mmap_mode="r")
+    assert np.memmap in map(type, mapped._fitted.weights.values())
+    assert_array_equal(saved(mapped).predict_proba(fashion[0]), fitted.predict_proba(fashion[0]))
 
 
 @pytest.mark.parametrize(

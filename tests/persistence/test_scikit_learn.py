@@ -1,18 +1,23 @@
 """Pipelines and searches: what fit learned is there, and they can be fitted again."""
 
 import sys
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from joblib import Memory
 from numpy.testing import assert_array_equal
 from scipy import stats
+from sklearn import config_context
+from sklearn.callback import ProgressBar
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -175,6 +180,90 @@ def test_what_load_would_refuse_is_not_saved(saved, tmp_path, monkeypatch):
     assert (tmp_path / "a.skf").read_bytes() == content
 
 
+def test_each_fault_of_an_archive_has_its_remedy(saved, lt5):
+    X, y = lt5
+    pipeline = make_pipeline(features(), LogisticRegression()).fit(X, y)
+    pipeline[-1].sparsify()
+    with pytest.raises(ValueError, match=r"parts that are archives\. Make sparse arrays dense, or"):
+        saved(pipeline)
+
+
+def test_callbacks_are_left_out_with_a_warning(saved):
+    search = GridSearchCV(make_pipeline(features(), SVC()), {"svc__C": [1, 2]})
+    search.set_callbacks(ProgressBar(max_propagation_depth=0))
+    message = r"leaves out the attributes \['_skl_callbacks'\] of GridSearchCV: .*again"
+    with pytest.warns(UserWarning, match=message):
+        loaded = saved(search)
+    assert loaded.param_grid == search.param_grid
+    assert not hasattr(loaded, "_skl_callbacks")
+    assert hasattr(search, "_skl_callbacks")
+
+
+def test_metadata_requests_are_left_out_with_one_warning(saved):
+    with config_context(enable_metadata_routing=True):
+        step = LogisticRegression(C=2).set_fit_request(sample_weight=True)
+        scorer = get_scorer("accuracy").set_score_request(sample_weight=True)
+    search = GridSearchCV(make_pipeline(features(), step), {"memory": [None]}, scoring=scorer)
+    message = r"\['_metadata_request'\] of LogisticRegression, _Scorer: "
+    with pytest.warns(UserWarning, match=message) as warned:
+        loaded = saved(search)
+    assert len(warned) == 1
+    assert loaded.estimator[-1].C == 2
+    assert not hasattr(loaded.estimator[-1], "_metadata_request")
+    assert type(loaded.scoring) is type(scorer)
+
+
+def test_an_estimator_that_is_refused_has_no_warning(saved):
+    pipeline = make_pipeline(features(), FunctionTransformer(lambda X: X))
+    pipeline.set_callbacks(ProgressBar())
+    with pytest.raises(TypeError, match=r"cannot be saved by skops|not trusted"):
+        saved(pipeline)
+
+
+def test_arrays_that_are_mapped_into_memory_are_saved(saved, lt5, tmp_path):
+    X, y = lt5
+    pipeline = make_pipeline(features(), LogisticRegression()).fit(X, y)
+    joblib.dump(pipeline, tmp_path / "a.joblib")
+    mapped = joblib.load(tmp_path / "a.joblib", mmap_mode="r")
+    assert type(mapped[-1].coef_) is np.memmap
+    loaded = saved(mapped)
+    assert type(loaded[-1].coef_) is np.ndarray
+    assert_array_equal(loaded.predict_proba(X), pipeline.predict_proba(X))
+
+
+def test_a_list_that_contains_itself_is_an_error(saved):
+    endless = []
+    endless.append(endless)
+    for estimator in (
+        make_pipeline(features(), FunctionTransformer(kw_args={"a": endless})),
+        TransferClassifier(target_classes=endless),
+    ):
+        with pytest.raises(TypeError, match="cannot be saved, because it holds a list, dict or"):
+            saved(estimator)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"freeze_until": range(3)},
+        {"weights": [Path("a.h5"), None]},
+        {"pretrain_classes": [frozenset({1, 2}), range(5, 10), {3, 4}]},
+        [{"memory": (Path("a"), None)}, {"target_classes": [(range(2), frozenset("a"))]}],
+    ],
+    ids=str,
+)
+def test_grids_keep_the_types_of_values(saved, grid):
+    found = saved(GridSearchCV(TransferClassifier(), grid)).param_grid
+    assert repr(found) == repr(grid)
+
+
+def test_a_recipe_that_fit_would_refuse_is_not_saved(saved):
+    grid = {"recipe": [Recipe(), Recipe(weight_decay=-1)]}
+    message = "GridSearchCV cannot be saved, .* 'weight_decay' parameter of Recipe .* -1.* valid"
+    with pytest.raises(ValueError, match=message):
+        saved(GridSearchCV(TransferClassifier(), grid))
+
+
 def test_without_skops_the_error_says_what_to_install(tmp_path, monkeypatch):
     path = tmp_path / "a.skf"
     save(make_pipeline(features(), SVC()), path)
@@ -211,3 +300,30 @@ def test_keys_of_dicts_keep_their_types(saved, weights):
     assert saved(pipeline)[-1].class_weight == weights
     found = saved(grid).param_grid["logisticregression__class_weight"][0]
     assert (found, [*map(type, found)]) == (weights, [*map(type, weights)])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {True: "x", False: "y"},
+        {1: 2.0, "1": 3.0},
+        {None: [1], "null": {False: np.float32(2)}},
+        {0.5: "a", (1, "b"): None},
+        {np.int64(1): "a", np.str_("1"): range(2)},
+        {frozenset({1}): Path("a")},
+    ],
+    ids=str,
+)
+def test_keys_of_dicts_keep_their_types_for_all_values(saved, value):
+    pipeline = make_pipeline(features(), FunctionTransformer(kw_args={"a": value}))
+    found = saved(pipeline)[-1].kw_args["a"]
+    assert repr(found) == repr(value)
+
+
+def test_a_dict_of_other_objects_that_skops_would_change_is_an_error(saved):
+    steps = {True: PCA(), False: SVC()}
+    pipeline = make_pipeline(features(), FunctionTransformer(kw_args={"a": steps}))
+    with pytest.raises(TypeError, match=r"True is of type PCA, which files .* cannot hold"):
+        saved(pipeline)
+    pipeline[-1].kw_args = {"a": {0: PCA(3), 1: SVC()}}
+    assert saved(pipeline)[-1].kw_args["a"][0].n_components == 3

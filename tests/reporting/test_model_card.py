@@ -2,18 +2,22 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skfashion
-from skfashion import BackboneFeatures, TransferClassifier, model_card
+from skfashion import BackboneFeatures, Recipe, TransferClassifier, model_card
+from skfashion._reporting.facts import format_parameter
 from tests.reporting.conftest import HOSTILE
 from tests.reporting.pages import Page
 from tests.residual import RESIDUAL
@@ -132,6 +136,43 @@ def test_features_alone_and_two_networks(images):
         model_card(union, X, y)
 
 
+BESIDE = "The step backbonefeatures takes these images. Other steps take the same input."
+
+
+@pytest.mark.parametrize(
+    ("estimator", "first_line"),
+    [
+        (make_union(PCA(2), BackboneFeatures()), BESIDE),
+        (make_union("drop", BackboneFeatures()), "| property | value |"),
+        (make_union(BackboneFeatures(), BackboneFeatures(layer="conv1")), "| property | value |"),
+        (
+            make_union(make_pipeline(StandardScaler(), BackboneFeatures()), BackboneFeatures()),
+            BESIDE,
+        ),
+        (
+            make_pipeline(make_union(PCA(64), "drop"), BackboneFeatures()),
+            "Other steps come before the step backbonefeatures, which takes these images.",
+        ),
+    ],
+    ids=["parallel", "dropped", "two networks", "scaled and not", "after a union"],
+)
+def test_steps_before_a_network_are_not_those_beside_it(images, estimator, first_line):
+    X = np.concatenate([images[0], images[0][:32]]).reshape(80, 64)
+    estimator.fit(X)
+    card = model_card(estimator)
+    assert card.sections["Input"].splitlines()[0] == first_line
+
+
+def test_the_candidates_of_a_halving_search_are_counted_once(images):
+    X, y = images
+    pipeline = make_pipeline(BackboneFeatures(random_state=0), LogisticRegression(max_iter=9))
+    grid = {"logisticregression__C": [1e-4, 1e-3, 1e-2, 0.1]}
+    search = HalvingGridSearchCV(pipeline, grid, cv=2, factor=2, min_resources=24, random_state=0)
+    search.fit(X, y % 2)
+    assert len(search.cv_results_["params"]) == 6
+    assert Page(str(model_card(search))).facts["candidates"] == "4"
+
+
 def test_layers_are_listed(images):
     features = BackboneFeatures(layer=["conv1", "conv2"], random_state=0).fit(images[0])
     facts = [row for table in Page(str(features.card())).tables for row in table if len(row) == 2]
@@ -147,6 +188,41 @@ def test_weights_of_a_file_and_folders_stay_private(body_path, lt5, make, tmp_pa
     assert facts["memory"] == repr(tmp_path.name)
     assert str(tmp_path.parent) not in page
     assert str(body_path.parent) not in page
+
+
+def test_folders_in_values_of_parameters_stay_private(body_path, images, tmp_path):
+    X, y = images
+    step = BackboneFeatures(weights=str(body_path), memory=tmp_path, random_state=0)
+    pipeline = make_pipeline("passthrough", LogisticRegression(max_iter=9))
+    grid = {"passthrough": [make_union(step)]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y % 2)
+    page = str(model_card(search))
+    shown = (
+        f"BackboneFeatures(memory={tmp_path.name!r}, random_state=0, weights={body_path.name!r})"
+    )
+    assert Page(page).facts["best passthrough"] == (
+        f"FeatureUnion(transformer_list=[('backbonefeatures', {shown})])"
+    )
+    assert str(tmp_path.parent) not in page
+    assert str(body_path.parent) not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        *((value, repr(value)) for value in ([], (1,), (1, "a"), {"a": [None]}, {1: ()}, PCA(2))),
+        (Recipe(warmup=0.1, momentum=0.9), "Recipe(momentum=0.9, warmup=0.1)"),
+        (
+            {"weights": "a/b", "other": "a/b", Path("a/b"): 1},
+            "{'weights': 'b', 'other': 'a/b', 'b': 1}",
+        ),
+        ([Path("a/b"), "a/b"], "['b', 'a/b']"),
+        (PCA, repr(PCA)),
+    ],
+    ids=str,
+)
+def test_values_of_parameters_are_code_without_folders(value, shown):
+    assert format_parameter("step__x", value) == shown
 
 
 def test_official_weights_have_their_hash():
@@ -302,6 +378,7 @@ def test_the_code_fits_what_the_estimator_takes(probe, images, make, tmp_path, m
         "dark.skf": make(epochs=1, pixel_range=(255, 0)).fit(X, y),
         "probe.skf": probe,
         "scaled.skf": make_pipeline(StandardScaler(), make(epochs=1)).fit(rows, y),
+        "union.skf": make_union(PCA(2), BackboneFeatures(random_state=0)).fit(rows),
         "padded.skf": BackboneFeatures(random_state=0).fit(rows[:, :30]),
         "colour.skf": BackboneFeatures(random_state=0).fit(np.stack([X / 255] * 3, axis=-1)),
     }
