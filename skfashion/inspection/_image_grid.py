@@ -27,7 +27,6 @@ from ._image_panels import (
     write_names,
 )
 from ._mistakes import (
-    describe_left_out,
     flat_image_shape,
     mistakes_title,
     names_of_files,
@@ -206,7 +205,7 @@ class ImageGridDisplay:
             resize=classifier._fitted_resize,
             n_images=n_images,
             class_names=class_names,
-            left_out=describe_left_out(len(labels) - len(rows), classifier._fitted.split),
+            n_left_out=len(labels) - len(rows),
         )
         return display.plot(ax, n_columns=n_columns, imshow_kw=imshow_kw, text_kw=text_kw)
 
@@ -305,7 +304,7 @@ class ImageGridDisplay:
         resize: str,
         n_images: int,
         class_names: ClassNames | None,
-        left_out: str | None = None,
+        n_left_out: int = 0,
     ) -> ImageGridDisplay:
         """Return the display of the most confident mistakes, not drawn yet."""
         check_n_images(n_images)
@@ -319,7 +318,7 @@ class ImageGridDisplay:
             y_pred=predicted[shown],
             confidence=sure[shown],
             class_names=class_names,
-            title=mistakes_title(len(shown), n_mistakes, len(true), left_out),
+            title=mistakes_title(len(shown), n_mistakes, len(true), n_left_out),
             file_names=names_of_files(X, shown),
         )
 

@@ -28,7 +28,7 @@ def test_the_most_confident_mistakes_of_the_target_task(fitted, fashion_test):
         assert_array_equal(image.get_array(), expected)
     assert display.title_.get_text() == (
         f"The 5 most confident of {len(wrong)} mistakes among 50 target-task images,\n"
-        "50 source-class images left out"
+        "50 images outside the target task left out"
     )
 
 

@@ -77,7 +77,7 @@ def displays():
         "grid": ImageGridDisplay(
             **predictions,
             title="The 12 most confident of 41 mistakes among 302 target-task images,\n"
-            "298 source-class images left out",
+            "298 images outside the target task left out",
         ),
         "map": GradCAMDisplay(**predictions, heatmaps=np.zeros_like(images)),
     }
