@@ -29,7 +29,12 @@ N_IMAGES = 12
 _MAX_COLUMNS = 6
 _SIDE = 1.45  # inches
 _MARGIN_BELOW = 0.1  # inches
-_TEXT_STYLE = {"horizontalalignment": "center", "verticalalignment": "top"}
+# Names may have dollars, which are no formulas.
+_TEXT_STYLE = {
+    "horizontalalignment": "center",
+    "verticalalignment": "top",
+    "parse_math": False,
+}
 _LINE_HEIGHT = 0.15  # inches
 _FONT_SIZE, _SMALLEST_FONT_SIZE = 8.0, 5.0
 _LINE_POINTS = 1.4  # height of a line, as a multiple of the font's size
@@ -210,12 +215,12 @@ def label_name(label: Any, class_names: ClassNames | None) -> str:
         If `class_names` is a sequence and the label is not an integer.
     """
     name = name_of_label(label, class_names)
-    return shorten_middle(name, _MAX_NAME_LENGTH).replace("$", r"\$")
+    return shorten_middle(name, _MAX_NAME_LENGTH)
 
 
 def shorten_file_name(name: str) -> str:
     """Return the end of a name, which distinguishes files, short enough for an image."""
-    name = name.encode(errors="replace").decode().replace("\n", " ").replace("$", r"\$")
+    name = name.encode(errors="replace").decode().replace("\n", " ")
     return name if len(name) <= _MAX_FILE_NAME_LENGTH else "…" + name[1 - _MAX_FILE_NAME_LENGTH :]
 
 

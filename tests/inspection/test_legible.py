@@ -162,8 +162,9 @@ def test_long_names_are_cut_in_the_middle(displays):
 def test_names_with_dollars_are_no_formulas(displays):
     grid = displays["grid"]
     grid.class_names = ["$5", "$x$"]
-    lines = texts(grid.plot().axes_[0, 0])
-    assert lines == [r"\$5 (87%)", r"is \$x\$"]
+    panel = grid.plot().axes_[0, 0]
+    assert texts(panel) == ["$5 (87%)", "is $x$"]
+    assert not any(text.get_parse_math() for text in panel.texts)
 
 
 def test_marks_of_freeze_depth(displays):
