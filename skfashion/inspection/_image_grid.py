@@ -33,7 +33,7 @@ from ._mistakes import (
     select_mistakes,
     to_visible_images,
 )
-from ._panels import COLORS, QUIET, font_size, line_length, wrap_text
+from ._panels import COLORS, QUIET, font_size, is_single, line_length, wrap_text
 
 if TYPE_CHECKING:
     from ._panels import AxesLike
@@ -69,7 +69,7 @@ class ImageGridDisplay:
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, of shape (n_rows, n_columns)
-        One panel per image; unused panels are switched off.
+        One panel per image, or the Axes passed; unused panels are switched off.
     figure_ : matplotlib Figure
         The figure that contains the panels.
     images_ : list of matplotlib AxesImage
@@ -153,10 +153,10 @@ class ImageGridDisplay:
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
             `target_names` of the data sets. By default labels are shown.
-        ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
+        ax : matplotlib Axes or array-like of Axes, default=None
+            Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid. By default at most six.
+            Columns of the grid, unless `ax` has several Axes. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
@@ -253,10 +253,10 @@ class ImageGridDisplay:
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
             `target_names` of the data sets. By default labels are shown.
-        ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
+        ax : matplotlib Axes or array-like of Axes, default=None
+            Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid. By default at most six.
+            Columns of the grid, unless `ax` has several Axes. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
@@ -334,10 +334,10 @@ class ImageGridDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
+        ax : matplotlib Axes or array-like of Axes, default=None
+            Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid. By default at most six.
+            Columns of the grid, unless `ax` has several Axes. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
@@ -380,7 +380,7 @@ class ImageGridDisplay:
     def _title_for(self, ax: Any) -> str:
         """Return the title, in lines that fit into a single Axes."""
         title = self.title or ""
-        return wrap_text(title, line_length(ax)) if hasattr(ax, "set_title") else title
+        return wrap_text(title, line_length(ax)) if is_single(ax) else title
 
     def _write_title(self, ax: Any) -> Any:
         """Write the title, unless the caller passed one Axes per panel."""
@@ -393,7 +393,7 @@ class ImageGridDisplay:
             return panel.text(0.5, 0.5, title, transform=panel.transAxes, **style)
         if ax is None:
             return self.figure_.suptitle(self.title, size="medium")
-        if not hasattr(ax, "set_title"):
+        if not is_single(ax):
             return None
-        # In the space above the images: the Axes may be at the edge of the figure.
+        # In the space that `divide` keeps: the Axes may be at the edge of the figure.
         return ax.set_title(self._title_for(ax), size=font_size(ax), y=1, pad=0, va="top")
