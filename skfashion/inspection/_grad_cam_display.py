@@ -152,7 +152,7 @@ class GradCAMDisplay:
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
             `target_names` of the data sets. By default labels are shown.
-        ax : matplotlib Axes or array-like of Axes, default=None
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
             Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
             Columns of the grid, unless `ax` has several Axes. By default at most six.
@@ -224,7 +224,7 @@ class GradCAMDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array-like of Axes, default=None
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
             Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
             Columns of the grid, unless `ax` has several Axes. By default at most six.

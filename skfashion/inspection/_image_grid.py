@@ -153,7 +153,7 @@ class ImageGridDisplay:
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
             `target_names` of the data sets. By default labels are shown.
-        ax : matplotlib Axes or array-like of Axes, default=None
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
             Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
             Columns of the grid, unless `ax` has several Axes. By default at most six.
@@ -253,7 +253,7 @@ class ImageGridDisplay:
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
             `target_names` of the data sets. By default labels are shown.
-        ax : matplotlib Axes or array-like of Axes, default=None
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
             Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
             Columns of the grid, unless `ax` has several Axes. By default at most six.
@@ -334,7 +334,7 @@ class ImageGridDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array-like of Axes, default=None
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
             Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
             Columns of the grid, unless `ax` has several Axes. By default at most six.
