@@ -107,7 +107,7 @@ def _format_mistakes(evaluation: FileEvaluation, folder: str, resize: str) -> st
     """Return the most confident mistakes, each with its file and its classes."""
     true, predicted, confidence = evaluation.y_true, evaluation.y_pred, evaluation.confidence
     shown, n_mistakes = select_mistakes(true, predicted, confidence, _MOST_MISTAKES)
-    title = mistakes_title(len(shown), n_mistakes, evaluation.n_images)
+    title = mistakes_title(len(shown), n_mistakes, evaluation.n_images, evaluation.n_left_out)
     if not n_mistakes:
         return f"<p>{title}.</p>"
     images = to_visible_images(evaluation.files, shown, _SHOWN_SHAPE, resize=resize)

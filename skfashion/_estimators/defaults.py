@@ -92,6 +92,8 @@ class FitSettings:
         The last stage of the body; "auto" if it is chosen by the data.
     kept_weights : bool or None, default=None
         Whether fine-tuning starts from pretrained weights. Files of early versions do not have it.
+    n_target : int or None, default=None
+        Rows of the target task. Files of early versions do not have it.
     """
 
     pretraining: PhaseLength
@@ -103,6 +105,7 @@ class FitSettings:
     hidden_units: int
     body_until: str | int | None
     kept_weights: bool | None = None
+    n_target: int | None = None
 
     @classmethod
     def resolve(
@@ -156,6 +159,7 @@ class FitSettings:
             hidden_units=hidden_units,
             body_until=body_until,
             kept_weights=has_kept_weights(params, n_source > 0),
+            n_target=n_target,
         )
 
     def has_kept_weights(self, params, pretrains: bool) -> bool:

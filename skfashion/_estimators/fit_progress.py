@@ -4,6 +4,7 @@ scikit-learn's callbacks are experimental in 1.9. All code that depends on them 
 """
 
 import logging
+import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 
@@ -120,10 +121,21 @@ class _CallbackHooks(EpochHooks):
         )
 
 
+class _StderrHandler(logging.StreamHandler):
+    """Writes to the `sys.stderr` of the moment: notebooks and `redirect_stderr` replace it."""
+
+    def __init__(self):
+        logging.Handler.__init__(self)  # that of `StreamHandler` stores the stream
+
+    @property
+    def stream(self):
+        return sys.stderr
+
+
 def _show_log_lines():
     """Make INFO lines visible where the application has not set up logging."""
     if not logger.hasHandlers():
-        logger.addHandler(logging.StreamHandler())
+        logger.addHandler(_StderrHandler())
     if logger.level == logging.NOTSET and not logger.isEnabledFor(logging.INFO):
         logger.setLevel(logging.INFO)
 

@@ -46,8 +46,8 @@ class Evaluation:
 
     def describe_left_out(self) -> str:
         """Return a sentence on the images that were not predicted."""
-        others = "1 other is" if self.n_left_out == 1 else f"{self.n_left_out:,} others are"
-        return f"{others} of classes outside the target task."
+        verb = "was" if self.n_left_out == 1 else "were"
+        return f"{count_left_out(self.n_left_out)} {verb} left out."
 
     @property
     def n_right(self) -> int:
@@ -128,6 +128,11 @@ class Evaluation:
         return precision_recall_fscore_support(
             *self._codes, labels=np.arange(len(self.labels)), zero_division=0
         )
+
+
+def count_left_out(n_left_out: int) -> str:
+    """Return the number of images outside the target task as text."""
+    return f"{n_left_out:,} image{'' if n_left_out == 1 else 's'} outside the target task"
 
 
 def evaluate(

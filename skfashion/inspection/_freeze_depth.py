@@ -81,7 +81,8 @@ class FreezeDepthDisplay:
         The ring around the best score.
     cheapest_ : matplotlib Line2D or None
         The square around the point with the fewest trainable parameters within one standard
-        deviation of the best; `None` if it is the best.
+        deviation of the best, or with the shortest mean fit time if a number of parameters is
+        unknown; `None` if it is the best.
     scratch_line_ : matplotlib Line2D or None
         The line at the score from scratch.
     cost_lines_ : dict of str to list of matplotlib Line2D

@@ -11,7 +11,8 @@ from ..model_selection._candidates import Candidate
 if TYPE_CHECKING:
     import pandas
 
-_COSTS = ("n_trainable_params", "mean_fit_time")
+# Columns of costs and the name of the least, in order of preference.
+_LEAST = {"n_trainable_params": "fewest parameters", "mean_fit_time": "quickest"}
 
 
 class Point(NamedTuple):
@@ -25,8 +26,8 @@ def find_marked_points(curves: Sequence["pandas.DataFrame"]) -> dict[str, Point]
     """Return the best point, and a cheaper one whose score is almost as good, by their labels.
 
     The cheaper point has the fewest trainable parameters among those whose score is at most one
-    standard deviation of the best below the best. If parameters are unknown, it has the shortest
-    fits. Only the last round of a halving search counts.
+    standard deviation of the best below the best. If a number of parameters is unknown, it has the
+    shortest mean fit time. Only the last round of a halving search counts.
     """
     last = max(curve["iter"].max() for curve in curves)
     scores = [curve["mean_test_score"].where(curve["iter"] == last) for curve in curves]
@@ -36,7 +37,7 @@ def find_marked_points(curves: Sequence["pandas.DataFrame"]) -> dict[str, Point]
     points = {f"best: {_describe(best_row)}": best}
     bound = best_row["mean_test_score"] - best_row["std_test_score"]
     column = next(
-        (name for name in _COSTS if all(curve[name].notna().all() for curve in curves)), None
+        (name for name in _LEAST if all(curve[name].notna().all() for curve in curves)), None
     )
     if column is None or not np.isfinite(bound):
         return points
@@ -47,7 +48,7 @@ def find_marked_points(curves: Sequence["pandas.DataFrame"]) -> dict[str, Point]
     cheapest = Point(number, costs[number].idxmin())
     row = curves[number].loc[cheapest.row]
     if row[column] < best_row[column]:
-        points[f"cheapest within 1 std: {_describe(row)}"] = cheapest
+        points[f"{_LEAST[column]} within 1 std: {_describe(row)}"] = cheapest
     return points
 
 

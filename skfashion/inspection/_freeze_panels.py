@@ -17,6 +17,7 @@ from ._panels import (
     QUIET,
     Spacing,
     font_size,
+    is_single,
     line_length,
     make_panels,
     merge_style,
@@ -81,10 +82,11 @@ def make_depth_panels(
 ) -> np.ndarray:
     """Return a panel for scores and a lower one for each cost.
 
-    A single Axes has space for a legend with these labels, and for the names of freeze points.
+    A new figure has space for a legend with these labels. A single Axes also has space for the
+    names of freeze points.
     """
     heights = [3.0, *[1.0] * n_costs]
-    return make_panels(
+    panels = make_panels(
         ax,
         (len(heights), 1),
         figsize=(8.0 if len(names) > 8 else 6.4, 3.2 + 1.2 * n_costs),
@@ -92,6 +94,10 @@ def make_depth_panels(
         sharex=True,
         spacing=legend_and_titles(ax, labels, names),
     ).ravel()
+    if ax is None:
+        figure = panels[0].get_figure()
+        figure.set_figheight(figure.get_figheight() + _legend_height(panels[0], labels) / 72)
+    return panels
 
 
 def draw_lines(
@@ -231,7 +237,7 @@ def label_panels(
         handles=list(legend_lines),
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=_legend_columns(panels[0], legend_lines),
+        ncols=_legend_columns(panels[0], [str(line.get_label()) for line in legend_lines]),
         fontsize=font_size(panels[0]),
         frameon=False,
         borderaxespad=0,
@@ -253,23 +259,29 @@ def label_panels(
 
 def legend_and_titles(ax: Any, labels: Sequence[str], names: Sequence[str]) -> Spacing:
     """Return the space of text in a single Axes: a legend, titles, and names of freeze points."""
-    if not hasattr(ax, "get_window_extent"):
+    if not is_single(ax):
         return NO_SPACING
-    size = font_size(ax)
-    n_lines = sum(1 + _wrap_label(label, ax).count("\n") for label in labels)
     below = _ROTATED_NAMES if _are_crowded([*map(_shorten_start, names)], ax) else 0
-    return Spacing(_LINE * size * n_lines, _LINE * size, below)
+    return Spacing(_legend_height(ax, labels), _LINE * font_size(ax), below)
+
+
+def _legend_height(panel: Axes, labels: Sequence[str]) -> float:
+    """Return the height of a legend above a panel, in points."""
+    wrapped = [_wrap_label(label, panel) for label in labels]
+    n_lines = [1 + label.count("\n") for label in wrapped]
+    columns = np.array_split(n_lines, _legend_columns(panel, wrapped))
+    return _LINE * font_size(panel) * max(map(sum, columns))
 
 
 def _wrap_label(label: str, ax: Any) -> str:
     return wrap_text(label, line_length(ax, margin=_LEGEND_HANDLE))
 
 
-def _legend_columns(panel: Axes, lines: Sequence[Line2D]) -> int:
+def _legend_columns(panel: Axes, labels: Sequence[str]) -> int:
     """Return the number of columns of a legend that fit into the width of a panel."""
-    longest = max(len(str(line.get_label())) for line in lines)
+    longest = max(len(line) for label in labels for line in label.split("\n"))
     width = _LEGEND_HANDLE + CHARACTER_WIDTH * font_size(panel) * longest
-    return max(1, min(2 if len(lines) < 7 else 3, int(size_in_points(panel)[0] / width)))
+    return max(1, min(2 if len(labels) < 7 else 3, int(size_in_points(panel)[0] / width)))
 
 
 def _are_crowded(names: Sequence[str], ax: Any) -> bool:

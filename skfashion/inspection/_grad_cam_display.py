@@ -61,7 +61,7 @@ class GradCAMDisplay:
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, of shape (n_rows, n_columns)
-        One panel per image; unused panels are switched off.
+        One panel per image, or the Axes passed; unused panels are switched off.
     figure_ : matplotlib Figure
         The figure that contains the panels.
     images_ : list of matplotlib AxesImage
@@ -152,10 +152,10 @@ class GradCAMDisplay:
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
             `target_names` of the data sets. By default labels are shown.
-        ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
+            Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid. By default at most six.
+            Columns of the grid, unless `ax` has several Axes. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         heatmap_kw : dict, default=None
@@ -224,10 +224,10 @@ class GradCAMDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
+            Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid. By default at most six.
+            Columns of the grid, unless `ax` has several Axes. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         heatmap_kw : dict, default=None

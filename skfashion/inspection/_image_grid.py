@@ -27,14 +27,13 @@ from ._image_panels import (
     write_names,
 )
 from ._mistakes import (
-    describe_left_out,
     flat_image_shape,
     mistakes_title,
     names_of_files,
     select_mistakes,
     to_visible_images,
 )
-from ._panels import COLORS, QUIET, font_size, line_length, wrap_text
+from ._panels import COLORS, QUIET, font_size, is_single, line_length, wrap_text
 
 if TYPE_CHECKING:
     from ._panels import AxesLike
@@ -70,7 +69,7 @@ class ImageGridDisplay:
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, of shape (n_rows, n_columns)
-        One panel per image; unused panels are switched off.
+        One panel per image, or the Axes passed; unused panels are switched off.
     figure_ : matplotlib Figure
         The figure that contains the panels.
     images_ : list of matplotlib AxesImage
@@ -154,10 +153,10 @@ class ImageGridDisplay:
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
             `target_names` of the data sets. By default labels are shown.
-        ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
+            Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid. By default at most six.
+            Columns of the grid, unless `ax` has several Axes. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
@@ -206,7 +205,7 @@ class ImageGridDisplay:
             resize=classifier._fitted_resize,
             n_images=n_images,
             class_names=class_names,
-            left_out=describe_left_out(len(labels) - len(rows), classifier._fitted.split),
+            n_left_out=len(labels) - len(rows),
         )
         return display.plot(ax, n_columns=n_columns, imshow_kw=imshow_kw, text_kw=text_kw)
 
@@ -254,10 +253,10 @@ class ImageGridDisplay:
         class_names : dict or sequence of str, default=None
             Names of labels: a dict, or a sequence in which integer labels are positions, as
             `target_names` of the data sets. By default labels are shown.
-        ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
+            Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid. By default at most six.
+            Columns of the grid, unless `ax` has several Axes. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
@@ -305,7 +304,7 @@ class ImageGridDisplay:
         resize: str,
         n_images: int,
         class_names: ClassNames | None,
-        left_out: str | None = None,
+        n_left_out: int = 0,
     ) -> ImageGridDisplay:
         """Return the display of the most confident mistakes, not drawn yet."""
         check_n_images(n_images)
@@ -319,7 +318,7 @@ class ImageGridDisplay:
             y_pred=predicted[shown],
             confidence=sure[shown],
             class_names=class_names,
-            title=mistakes_title(len(shown), n_mistakes, len(true), left_out),
+            title=mistakes_title(len(shown), n_mistakes, len(true), n_left_out),
             file_names=names_of_files(X, shown),
         )
 
@@ -335,10 +334,10 @@ class ImageGridDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array-like of Axes of shape (n_panels,), default=None
-            Axes to draw in: one that the grid fills, or one per panel. By default a new figure.
+        ax : matplotlib Axes or array-like of Axes of shape (n_axes,), default=None
+            Axes to draw in: one for the grid, or at least one per image. By default a new figure.
         n_columns : int, default=None
-            Columns of the grid. By default at most six.
+            Columns of the grid, unless `ax` has several Axes. By default at most six.
         imshow_kw : dict, default=None
             Style of the images, for :meth:`matplotlib.axes.Axes.imshow`.
         text_kw : dict, default=None
@@ -381,7 +380,7 @@ class ImageGridDisplay:
     def _title_for(self, ax: Any) -> str:
         """Return the title, in lines that fit into a single Axes."""
         title = self.title or ""
-        return wrap_text(title, line_length(ax)) if hasattr(ax, "set_title") else title
+        return wrap_text(title, line_length(ax)) if is_single(ax) else title
 
     def _write_title(self, ax: Any) -> Any:
         """Write the title, unless the caller passed one Axes per panel."""
@@ -394,7 +393,7 @@ class ImageGridDisplay:
             return panel.text(0.5, 0.5, title, transform=panel.transAxes, **style)
         if ax is None:
             return self.figure_.suptitle(self.title, size="medium")
-        if not hasattr(ax, "set_title"):
+        if not is_single(ax):
             return None
-        # In the space above the images: the Axes may be at the edge of the figure.
+        # In the space that `divide` keeps: the Axes may be at the edge of the figure.
         return ax.set_title(self._title_for(ax), size=font_size(ax), y=1, pad=0, va="top")

@@ -13,10 +13,13 @@ from .._data.pixel_range import WHITE
 from ._panels import (
     CHARACTER_WIDTH,
     Spacing,
+    divide,
+    is_single,
     make_panels,
     merge_style,
     shorten_middle,
     size_in_points,
+    take_panels,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +32,12 @@ N_IMAGES = 12
 _MAX_COLUMNS = 6
 _SIDE = 1.45  # inches
 _MARGIN_BELOW = 0.1  # inches
-_TEXT_STYLE = {"horizontalalignment": "center", "verticalalignment": "top"}
+# Names may have dollars, which are no formulas.
+_TEXT_STYLE = {
+    "horizontalalignment": "center",
+    "verticalalignment": "top",
+    "parse_math": False,
+}
 _LINE_HEIGHT = 0.15  # inches
 _FONT_SIZE, _SMALLEST_FONT_SIZE = 8.0, 5.0
 _LINE_POINTS = 1.4  # height of a line, as a multiple of the font's size
@@ -78,12 +86,12 @@ def make_image_panels(
     min_columns: int = 1,
     title_lines: int = 0,
 ) -> np.ndarray:
-    """Return a grid of panels without axes, one for each image.
+    """Return a grid of panels without axes, at least one for each image.
 
     Parameters
     ----------
     ax : matplotlib Axes, array-like of Axes, or None
-        As for `make_panels`.
+        `None` makes a figure. A single Axes is divided. Several Axes are the panels.
     images : ndarray of shape (n, h, w) or (n, h, w, 3)
         The images.
     n_columns : int or None
@@ -99,35 +107,52 @@ def make_image_panels(
     Returns
     -------
     ndarray of matplotlib Axes, of shape (n_rows, n_columns)
-        The panels.
+        The panels. Several given Axes keep their shape.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer Axes than images, or Axes hold the panels of another display.
     """
     height, width = np.shape(images)[1:3]
     n_lines = max(map(len, names), default=2)
     text_height = _SPACE_BELOW_IMAGE + _LINE_POINTS * _FONT_SIZE * n_lines
     title_height = _TITLE_LINE * title_lines
-    if n_columns is None and len(images) and hasattr(ax, "get_window_extent"):
-        n_columns = _columns_of_largest_images(
-            len(images), height / width, ax, text_height, title_height
-        )
-    n_rows, n_columns = _grid_shape(len(images), n_columns)
-    row_height = _SIDE * height / width + _MARGIN_BELOW + _LINE_HEIGHT * n_lines
-    figsize = (_SIDE * max(n_columns, min_columns), row_height * n_rows + title_height / 72)
     spacing = Spacing(title_height, text_height, text_height)
-    panels = make_panels(ax, (n_rows, n_columns), figsize=figsize, spacing=spacing)
+    if is_single(ax):
+        if n_columns is None and len(images):
+            n_columns = _columns_of_largest_images(len(images), height / width, ax, spacing)
+        panels = divide(ax, _grid_shape(len(images), n_columns), spacing=spacing)
+    elif ax is not None:
+        panels = _take_enough_panels(ax, len(images))
+    else:
+        n_rows, n_columns = _grid_shape(len(images), n_columns)
+        row_height = _SIDE * height / width + _MARGIN_BELOW + _LINE_HEIGHT * n_lines
+        figsize = (_SIDE * max(n_columns, min_columns), row_height * n_rows + title_height / 72)
+        panels = make_panels(None, (n_rows, n_columns), figsize=figsize)
     for panel in panels.flat:
         panel.set_axis_off()
     return panels
 
 
-def _columns_of_largest_images(
-    n_images: int, aspect: float, ax: Any, text_height: float, title_height: float
-) -> int:
+def _take_enough_panels(ax: AxesLike, n_images: int) -> np.ndarray:
+    """Return the Axes given, which a caller chooses before the number of images is known."""
+    panels, n_needed = take_panels(ax), max(n_images, 1)
+    if panels.size < n_needed:
+        raise ValueError(
+            f"ax must be one matplotlib Axes, or at least {n_needed}, one for each panel, got "
+            f"{panels.size}. Pass one, which is divided."
+        )
+    return panels
+
+
+def _columns_of_largest_images(n_images: int, aspect: float, ax: Any, spacing: Spacing) -> int:
     """Return the number of columns with the largest images, and text below each, in an Axes."""
     width, height = size_in_points(ax)
 
     def side(n_columns: int) -> float:
-        row_height = (height - title_height) / ceil(n_images / n_columns)
-        return min(width / n_columns, (row_height - text_height) / aspect)
+        row_height = (height - spacing.above) / ceil(n_images / n_columns)
+        return min(width / n_columns, (row_height - spacing.below) / aspect)
 
     return max(range(1, n_images + 1), key=lambda number: (side(number), number))
 
@@ -210,12 +235,12 @@ def label_name(label: Any, class_names: ClassNames | None) -> str:
         If `class_names` is a sequence and the label is not an integer.
     """
     name = name_of_label(label, class_names)
-    return shorten_middle(name, _MAX_NAME_LENGTH).replace("$", r"\$")
+    return shorten_middle(name, _MAX_NAME_LENGTH)
 
 
 def shorten_file_name(name: str) -> str:
     """Return the end of a name, which distinguishes files, short enough for an image."""
-    name = name.encode(errors="replace").decode().replace("\n", " ").replace("$", r"\$")
+    name = name.encode(errors="replace").decode().replace("\n", " ")
     return name if len(name) <= _MAX_FILE_NAME_LENGTH else "…" + name[1 - _MAX_FILE_NAME_LENGTH :]
 
 

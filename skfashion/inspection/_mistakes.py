@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-from .._data.class_split import ClassSplit
 from .._data.decoded_rows import DecodedRows
 from .._data.image_decoding import ImageDecoder
 from .._data.image_list import images_to_decode, is_path
@@ -14,6 +13,7 @@ from .._data.image_shapes import as_rows, complete_shape
 from .._data.lazy_images import ImageFormat
 from .._data.pixel_range import WHITE, range_of_decoded
 from .._data.row_subset import RowSubset
+from .._reporting.evaluation import count_left_out
 from ._image_panels import to_grey_or_rgb
 
 # Default shape of shown files.
@@ -93,24 +93,22 @@ def names_of_files(X: ArrayLike, indices: np.ndarray) -> list[str] | None:
     return [Path(images[index]).name for index in indices]
 
 
-def mistakes_title(
-    n_shown: int, n_mistakes: int, n_images: int, left_out: str | None = None
-) -> str:
+def mistakes_title(n_shown: int, n_mistakes: int, n_images: int, n_left_out: int = 0) -> str:
     """Return a title with the number of mistakes, and how many are shown.
 
     Parameters
     ----------
     n_shown, n_mistakes, n_images : int
         Numbers of images.
-    left_out : str, default=None
-        The images of other tasks, as `describe_left_out` names them; `None` without a class split.
+    n_left_out : int, default=0
+        Number of images outside the target task, which are not among the others.
 
     Returns
     -------
     str
         The title, of two lines if images are left out.
     """
-    kind = "image" if left_out is None else "target-task image"
+    kind = "target-task image" if n_left_out else "image"
     images = f"{n_images:,} {kind}{'' if n_images == 1 else 's'}"
     if not n_mistakes:
         title = f"No mistakes among {images}"
@@ -120,18 +118,4 @@ def mistakes_title(
         title = f"All {n_mistakes} mistakes among {images}"
     else:
         title = f"The {n_shown} most confident of {n_mistakes:,} mistakes among {images}"
-    return f"{title},\n{left_out} left out" if left_out else title
-
-
-def describe_left_out(n_left_out: int, split: ClassSplit) -> str | None:
-    """Return the number of images outside the target task as text.
-
-    The text is empty for no such image. Without classes outside the target task it is `None`.
-    """
-    if not len(split.left_out):
-        return None
-    if not n_left_out:
-        return ""
-    kind = "images of other classes" if len(split.ignored) else "source-class images"
-    name = kind.replace("images", "image") if n_left_out == 1 else kind
-    return f"{n_left_out:,} {name}"
+    return f"{title},\n{count_left_out(n_left_out)} left out" if n_left_out else title

@@ -25,6 +25,9 @@ _FONT_SIZE, _SMALL_FONT_SIZE = 10.0, 8.0  # points
 _NARROW = 250  # points
 # Largest share of an Axes that titles and legends of its panels take.
 _MOST_SPACING = 0.6
+# Space between two columns of a divided Axes, as a share of a panel's width.
+_GAP = 0.2
+_PANEL = "panel of a display"
 
 
 class Spacing(NamedTuple):
@@ -64,7 +67,7 @@ def make_panels(
     ----------
     ax : matplotlib Axes, array-like of Axes, or None
         `None` makes a figure. Several Axes are the panels. A single Axes is the only panel, or is
-        switched off and its space divided among the panels.
+        divided by `divide`.
     shape : tuple of (int, int)
         Rows and columns.
     figsize : tuple of (float, float)
@@ -74,7 +77,7 @@ def make_panels(
     sharex : bool, default=False
         Whether the panels of a column share one x axis.
     spacing : Spacing, optional
-        Space for text in a single Axes that is divided. Layout engines find it themselves.
+        Space for text in a single Axes that is divided.
 
     Returns
     -------
@@ -84,10 +87,9 @@ def make_panels(
     Raises
     ------
     ValueError
-        If the numbers of Axes and panels differ, or a single one was divided before.
+        If the numbers of Axes and panels differ, or Axes hold the panels of another display.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
 
     if ax is None:
         return plt.subplots(
@@ -99,52 +101,90 @@ def make_panels(
             layout="constrained",
         )[1]
     n_panels = int(np.prod(shape))
-    if isinstance(ax, Axes):
-        if n_panels > 1:
-            return _divide(ax, shape, height_ratios, sharex, spacing)
-        ax = [ax]
-    given = np.asarray(ax, dtype=object).ravel()
-    if len(given) != n_panels:
+    if is_single(ax) and n_panels > 1:
+        return divide(ax, shape, height_ratios=height_ratios, sharex=sharex, spacing=spacing)
+    given = take_panels(ax)
+    if given.size != n_panels:
         raise ValueError(
-            f"ax must be one matplotlib Axes, or {n_panels}, one for each panel, got {len(given)}. "
-            "Pass one, which is divided."
+            f"ax must be one matplotlib Axes, or {n_panels}, one for each panel, got "
+            f"{given.size}. Pass one, which is divided."
         )
     return given.reshape(shape)
 
 
-def _divide(
-    ax: Axes,
+def is_single(ax: AxesLike | None) -> bool:
+    """Return whether this is one Axes, neither several nor `None`."""
+    from matplotlib.axes import Axes
+
+    return isinstance(ax, Axes)
+
+
+def take_panels(ax: AxesLike) -> np.ndarray:
+    """Return the Axes given, in two dimensions, without empty panels of other displays.
+
+    Raises
+    ------
+    ValueError
+        If one of them holds the panels of another display.
+    """
+    given: np.ndarray = np.atleast_2d(np.asarray(ax, dtype=object))
+    for each in given.flat:
+        _remove_empty_panels(each)
+    return given
+
+
+def divide(
+    ax: Any,
     shape: tuple[int, int],
-    height_ratios: Sequence[float] | None,
-    sharex: bool,
-    spacing: Spacing,
+    *,
+    height_ratios: Sequence[float] | None = None,
+    sharex: bool = False,
+    spacing: Spacing = NO_SPACING,
 ) -> np.ndarray:
-    """Switch off an Axes and fill its space with panels."""
-    if not ax.axison:
-        raise ValueError(
-            "ax must not hold the panels of another display, got such Axes. Pass that display's "
-            "`axes_` to draw into its panels, or a new Axes."
-        )
+    """Switch off an Axes and fill its space with panels, which move with it.
+
+    Raises
+    ------
+    ValueError
+        If the Axes holds the panels of another display, images or curves.
+    """
+    _remove_empty_panels(ax)
+    if ax.has_data():
+        raise _not_empty()
     ax.set_axis_off()
-    figure: Any = ax.get_figure()
-    spec: Any = ax.get_subplotspec()
-    if spec is None:
-        left, bottom, right, top = ax.get_position().extents
-        spec = figure.add_gridspec(1, 1, left=left, bottom=bottom, right=right, top=top)[0]
-    if figure.get_layout_engine() is None and any(spacing):
-        heights = _row_heights(size_in_points(ax)[1], shape[0], height_ratios, spacing)
-        grid = spec.subgridspec(len(heights), shape[1], height_ratios=heights, hspace=0)
-        first, step = 1, 2
-    else:
-        grid = spec.subgridspec(*shape, height_ratios=height_ratios)
-        first, step = 0, 1
+    n_rows, n_columns = shape
+    height = size_in_points(ax)[1]
+    heights = np.array(_row_heights(height, n_rows, height_ratios, spacing)) / height
+    tops = 1 - np.cumsum(heights)[::2]  # of each panel, below the space above it
+    gap = _GAP if n_columns > 1 else 0.0
+    width = 1 / (n_columns + gap * (n_columns - 1))
     panels: Any = np.empty(shape, dtype=object)
     for row, column in np.ndindex(*shape):
-        above = panels[0, column] if sharex and row else None
-        panels[row, column] = figure.add_subplot(grid[first + step * row, column], sharex=above)
-        if sharex and row < shape[0] - 1:
+        panel_height = heights[2 * row + 1]
+        panels[row, column] = ax.inset_axes(
+            (width * (1 + gap) * column, tops[row] - panel_height, width, panel_height),
+            sharex=panels[0, column] if sharex and row else None,
+            label=_PANEL,
+        )
+        if sharex and row < n_rows - 1:
             panels[row, column].tick_params(axis="x", labelbottom=False)
     return panels
+
+
+def _remove_empty_panels(ax: Any) -> None:
+    """Remove the panels of an earlier display that shows nothing; refuse those of others."""
+    panels = [child for child in ax.child_axes if child.get_label() == _PANEL]
+    if any(panel.has_data() for panel in panels):
+        raise _not_empty()
+    for panel in panels:
+        panel.remove()
+
+
+def _not_empty() -> ValueError:
+    return ValueError(
+        "ax must not hold the panels of another display, images or curves, got such Axes. Pass "
+        "that display's `axes_` to draw into its panels, call `ax.clear()`, or pass a new Axes."
+    )
 
 
 def _row_heights(
@@ -152,7 +192,7 @@ def _row_heights(
 ) -> list[float]:
     """Return the heights of spaces and panels in turn, from above, in points."""
     spaces = [spacing.above, *[spacing.between] * (n_rows - 1), spacing.below]
-    scale = min(1.0, _MOST_SPACING * height / sum(spaces))
+    scale = min(1.0, _MOST_SPACING * height / max(sum(spaces), 1.0))
     spaces = [space * scale for space in spaces]
     shares = np.ones(n_rows) if ratios is None else np.asarray(ratios)
     panels = (height - sum(spaces)) * shares / shares.sum()

@@ -19,6 +19,7 @@ from .._estimators.defaults import FEW_ROWS, FitSettings
 from .._estimators.find_classifier import changes_images, find_classifier, fitted_classifier
 from .._estimators.transfer_classifier import TransferClassifier
 from .._networks.architecture import Architecture
+from ._fold_sizes import find_smallest_fold
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class SearchData:
         Parameters of that candidate.
     is_as_in_best : bool, default=True
         Whether the classifier receives images of the same shape as that of the best candidate.
+    smallest_fold : int or None
+        Rows of the target task in the smallest training fold.
     """
 
     X: Any = None
@@ -44,6 +47,7 @@ class SearchData:
     best: TransferClassifier | None = None
     params_of_best: Mapping[str, Any] | None = None
     is_as_in_best: bool = True
+    smallest_fold: int | None = None
 
     @classmethod
     def before_fit(cls, X: Any, y: Any) -> "SearchData":
@@ -59,8 +63,11 @@ class SearchData:
         except (TypeError, NotFittedError):  # of other estimators, or inside a meta-estimator
             return data
         params = getattr(search, "best_params_", None)
-        labels = fitted._fitted.split.known
-        return replace(data, labels=labels, best=fitted, params_of_best=params)
+        split = fitted._fitted.split
+        fold = find_smallest_fold(search, fitted._settings.n_target, len(split.left_out) > 0)
+        return replace(
+            data, labels=split.known, best=fitted, params_of_best=params, smallest_fold=fold
+        )
 
     def for_candidate(self, candidate: "Candidate") -> "SearchData":
         """Return the facts of the data that the classifier of a candidate receives."""
@@ -71,15 +78,14 @@ class SearchData:
 
     @property
     def has_few_images(self) -> bool | None:
-        """Whether the target task has at most `FEW_ROWS` rows, `None` if unknown."""
-        # Other settings never say that images are few.
-        if (
-            self.best is None
-            or self.best.weights is None
-            or self.best._fitted.whole_backbone.pooling == "flatten"
-        ):
-            return None
-        return self.best._settings.few_images
+        """Whether the target task has at most `FEW_ROWS` rows in each fit.
+
+        `None` if that is unknown, or differs between the fits of the folds and that of all rows.
+        """
+        n_rows = None if self.best is None else self.best._settings.n_target
+        if n_rows is not None and n_rows <= FEW_ROWS:
+            return True
+        return False if (self.smallest_fold or 0) > FEW_ROWS else None
 
     def image_shape_for(self, classifier: TransferClassifier) -> tuple[int, int, int] | None:
         """Return the shape of the images that a classifier receives, `None` if unknown."""

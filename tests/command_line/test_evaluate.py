@@ -252,11 +252,13 @@ def test_images_outside_the_target_task_are_left_out_and_counted(run, tmp_path, 
     assert (code, errors) == (0, [])
     assert lines[:2] == [
         f"Accuracy on 24 images: {clf.score(X, y):.3f}",
-        "24 others are of classes outside the target task.",
+        "24 images outside the target task were left out.",
     ]
     parsed = Page(page.read_text(encoding="utf-8"))
     facts = dict(zip(parsed.texts_in("dt"), parsed.texts_in("dd"), strict=True))
     assert facts["images outside the target task"] == "24"
+    among = "among 24 target-task images,\n24 images outside the target task left out."
+    assert any(text.endswith(among) for text in parsed.texts_in("p"))
 
 
 def test_a_matrix_of_two_long_names_has_room_for_its_cells():

@@ -1,6 +1,8 @@
 """Augmentation, optimizers, dtypes and logging in a fit."""
 
 import logging
+from contextlib import redirect_stderr
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -79,6 +81,24 @@ def test_verbose_logs_a_line_an_epoch(make, fashion, caplog):
     assert len(lines) == 3
     assert lines[0].startswith("pretrain epoch 1/1: loss ")
     assert lines[2].startswith("fine-tune epoch 2/2: loss ")
+
+
+def test_verbose_lines_follow_the_stream_that_is_stderr(make, lt5, monkeypatch):
+    logger = logging.getLogger("skfashion")
+    before = logger.level
+    # Without the handlers of pytest, as where no logging is set up.
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logger, "handlers", [])
+    streams = [StringIO(), StringIO()]
+    try:
+        for stream in streams:
+            with redirect_stderr(stream):
+                make(verbose=1, epochs=1).fit(*lt5)
+    finally:
+        logger.setLevel(before)
+    for stream in streams:
+        assert stream.getvalue().startswith("fine-tune epoch 1/1: loss ")
+        assert stream.getvalue().count("\n") == 1
 
 
 def test_pretraining_is_augmented_and_weighted_by_class(make, fashion):

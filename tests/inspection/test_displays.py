@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
@@ -70,14 +71,49 @@ def test_panels_that_are_given_are_drawn_in(displays, name):
     display = displays[name](ax=panels)
     assert display.axes_.ravel().tolist() == panels.tolist()
     assert display.figure_ is figure
-    with pytest.raises(ValueError, match=r"Axes, or \d+, one for each panel, got 1\."):
+    with pytest.raises(ValueError, match=r"Axes, or (at least )?\d+, one for each panel, got 1\."):
         displays[name](ax=panels[:1])
 
 
-def test_room_without_a_place_in_a_grid(fitted):
-    figure = plt.figure()
-    display = HistoryDisplay.from_estimator(fitted, ax=figure.add_axes((0.5, 0.1, 0.4, 0.8)))
-    assert all(panel.get_position().x0 >= 0.5 for panel in display.axes_)
+@pytest.mark.parametrize("layout", [None, "constrained", "tight"])
+@pytest.mark.filterwarnings("ignore:This figure includes Axes that are not compatible with tight")
+def test_room_without_a_place_in_a_grid(fitted, layout):
+    figure, _ = plt.subplots(layout=layout)
+    room = figure.add_axes((0.5, 0.1, 0.4, 0.8))
+    display = HistoryDisplay.from_estimator(fitted, ax=room)
+    figure.draw_without_rendering()
+    for panel in display.axes_:
+        assert room.get_position().padded(1e-6).containsx(panel.get_position().x0)
+        assert room.get_position().padded(1e-6).containsx(panel.get_position().x1)
+    assert_allclose(room.get_position().bounds, (0.5, 0.1, 0.4, 0.8))
+
+
+def test_axes_are_drawn_in_again(fitted):
+    """Axes that were cleared, that only have a message, or that were switched off are empty."""
+    figure, ax = plt.subplots()
+    X, y = np.zeros((5, 4, 4), "uint8"), np.arange(5)
+    show = partial(ImageGridDisplay.from_predictions, X, y, confidence=np.ones(5), ax=ax)
+    ax.axis("off")
+    show(y_pred=y)
+    mistakes = show(y_pred=np.roll(y, 1))
+    assert len(mistakes.images_) == 5
+    assert ax.child_axes == mistakes.axes_.ravel().tolist()
+    ax.clear()
+    history = HistoryDisplay.from_estimator(fitted, ax=ax)
+    assert ax.child_axes == history.axes_.tolist()
+    assert figure.axes == [ax]
+
+
+def test_axes_that_hold_something_are_refused(fitted, search):
+    message = "must not hold the panels of another display, images or curves"
+    _, (left, right) = plt.subplots(1, 2)
+    HistoryDisplay.from_estimator(fitted, ax=left)
+    one_panel = partial(FreezeDepthDisplay.from_search, search, costs=())
+    with pytest.raises(ValueError, match=message):
+        one_panel(ax=left)
+    one_panel(ax=right)
+    with pytest.raises(ValueError, match=message):
+        HistoryDisplay.from_estimator(fitted, ax=right)
 
 
 @pytest.mark.parametrize("name", DISPLAYS)

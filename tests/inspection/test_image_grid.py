@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
@@ -28,7 +29,7 @@ def test_the_most_confident_mistakes_of_the_target_task(fitted, fashion_test):
         assert_array_equal(image.get_array(), expected)
     assert display.title_.get_text() == (
         f"The 5 most confident of {len(wrong)} mistakes among 50 target-task images,\n"
-        "50 source-class images left out"
+        "50 images outside the target task left out"
     )
 
 
@@ -179,11 +180,38 @@ def test_the_range_of_pixels_is_known_in_searches_too(make, fashion, fashion_tes
         np.testing.assert_array_equal(display.images, expected.images)
 
 
-def test_long_names_with_dollars_have_no_backslash():
-    names = {0: "abcdef$ghijklmnopqrstuvw", 1: "b"}
+def test_names_with_dollars_are_no_formulas_and_have_no_backslash():
+    names = {0: "$abcdef$ghijklmnopqrstuvw", 1: "is $5 dresses"}
+    figure, ax = plt.subplots(figsize=(1.5, 3))
+    images = np.zeros((2, 8, 8), "uint8")
     display = ImageGridDisplay.from_predictions(
-        np.zeros((2, 8, 8), "uint8"), [0, 1], [1, 0], [0.9, 0.8], class_names=names
+        images, [0, 1], [1, 0], [0.9, 0.8], class_names=names, ax=ax, n_columns=2
     )
-    shown = "\n".join(text.get_text() for panel in display.axes_.ravel() for text in panel.texts)
-    assert "abcdef" in shown
-    assert shown.count("\\") == shown.count("$")
+    shown = [text for panel in display.axes_.ravel() for text in panel.texts]
+    assert not any("\\" in text.get_text() for text in shown)
+    assert not any(text.get_parse_math() for text in shown)
+    assert any("$" in text.get_text() for text in shown)
+    figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize("n_mistakes", [0, 1, 7])
+def test_more_axes_than_images_may_be_given(n_mistakes):
+    """A caller makes the Axes before the number of mistakes is known."""
+    y = np.zeros(20, int)
+    y_pred = np.where(np.arange(20) < n_mistakes, 1, 0)
+    _, axes = plt.subplots(3, 4)
+    display = ImageGridDisplay.from_predictions(
+        np.zeros((20, 8, 8), "uint8"), y, y_pred, np.ones(20), ax=axes
+    )
+    assert display.axes_.shape == (3, 4)
+    assert (display.axes_ == axes).all()
+    assert [len(panel.images) for panel in axes.flat] == [1] * n_mistakes + [0] * (12 - n_mistakes)
+    assert not any(panel.axison for panel in axes.flat)
+
+
+def test_fewer_axes_than_images_are_an_error():
+    _, axes = plt.subplots(1, 2)
+    with pytest.raises(ValueError, match=r"or at least 3, one for each panel, got 2\. Pass one"):
+        ImageGridDisplay.from_predictions(
+            np.zeros((3, 8, 8), "uint8"), [0] * 3, [1] * 3, np.ones(3), ax=axes
+        )

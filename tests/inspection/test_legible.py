@@ -77,7 +77,7 @@ def displays():
         "grid": ImageGridDisplay(
             **predictions,
             title="The 12 most confident of 41 mistakes among 302 target-task images,\n"
-            "298 source-class images left out",
+            "298 images outside the target task left out",
         ),
         "map": GradCAMDisplay(**predictions, heatmaps=np.zeros_like(images)),
     }
@@ -96,24 +96,35 @@ def written_texts(display, extra=()):
     return [text for text in found if text.get_text().strip()]
 
 
-@pytest.mark.parametrize("name", DISPLAYS)
-def test_texts_in_a_small_axes_neither_overlap_nor_leave_it(displays, name):
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2))
-    room = left.get_window_extent()
+def with_one_image(display):
+    """Return a display of images with the first one only."""
+    arrays = {name: value[:1] for name, value in vars(display).items() if np.ndim(value)}
+    return type(display)(**{**vars(display), **arrays, "class_names": NAMES})
+
+
+@pytest.mark.parametrize("layout", [None, "constrained", "tight"])
+@pytest.mark.parametrize("name", [*DISPLAYS, "one image", "one map"])
+def test_texts_and_images_in_a_small_axes_neither_overlap_nor_leave_it(displays, name, layout):
+    displays["one image"] = with_one_image(displays["grid"])
+    displays["one map"] = with_one_image(displays["map"])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2), layout=layout)
     display = displays[name].plot(ax=left)
     figure.draw_without_rendering()
+    room = left.get_window_extent()
     found = written_texts(display, [left.title])
     assert len(found) >= 2
     boxes = [text.get_window_extent().shrunk(0.95, 0.8) for text in found]
-    for one, other in combinations(range(len(boxes)), 2):
-        assert not boxes[one].overlaps(boxes[other]), (found[one], found[other])
+    panels = [panel.get_window_extent() for panel in display.axes_.flat]
+    images = [panel.images[0].get_window_extent() for panel in display.axes_.flat if panel.images]
+    parts = [*zip(found, boxes, strict=True), *((image, image) for image in images)]
+    for (one, box), (other, other_box) in combinations(parts, 2):
+        assert not box.overlaps(other_box), (one, other)
     for text, box in zip(found, boxes, strict=True):
         # Space for one line of text is around each axes.
         assert box.x0 > room.x0 - 15, text
         assert box.x1 < right.get_window_extent().x0, text
         assert box.y0 > 0, text
         assert box.y1 < figure.bbox.y1, text
-    panels = [panel.get_window_extent() for panel in display.axes_.flat]
     assert min(panel.height for panel in panels) > 8
 
 
@@ -162,8 +173,9 @@ def test_long_names_are_cut_in_the_middle(displays):
 def test_names_with_dollars_are_no_formulas(displays):
     grid = displays["grid"]
     grid.class_names = ["$5", "$x$"]
-    lines = texts(grid.plot().axes_[0, 0])
-    assert lines == [r"\$5 (87%)", r"is \$x\$"]
+    panel = grid.plot().axes_[0, 0]
+    assert texts(panel) == ["$5 (87%)", "is $x$"]
+    assert not any(text.get_parse_math() for text in panel.texts)
 
 
 def test_marks_of_freeze_depth(displays):
@@ -172,7 +184,7 @@ def test_marks_of_freeze_depth(displays):
         "pretrained on 5-9",
         "not pretrained",
         "best: 0.800, nothing frozen",
-        "cheapest within 1 std: 0.790, frozen up to conv1",
+        "fewest parameters within 1 std: 0.790, frozen up to\nconv1",
         "from scratch: 0.760",
     ]
     assert display.cheapest_.get_ydata()[0] == 0.79
@@ -181,6 +193,24 @@ def test_marks_of_freeze_depth(displays):
     display = FreezeDepthDisplay(curves=only, place_names={0: "nothing"}).plot()
     assert legend(display.ax_) == ["a", "best: 0.800, frozen up to features"]
     assert (display.cheapest_, display.scratch_line_) == (None, None)
+
+
+def test_the_square_marks_the_quickest_if_a_number_of_parameters_is_unknown():
+    curves = {"a": curve([0.80, 0.79, 0.78], [0.03] * 3, (0.4, 0.1, 0.2), (np.nan, 800, 100))}
+    display = FreezeDepthDisplay(curves=curves, place_names={0: "nothing"}).plot()
+    assert legend(display.ax_)[2] == "quickest within 1 std: 0.790, frozen up to conv1"
+    assert display.cheapest_.get_ydata()[0] == 0.79
+
+
+def test_a_new_figure_has_room_for_a_long_legend():
+    heights = []
+    for n_curves in (1, 15):
+        names = [f"pretrained on classes with long names, number {n}" for n in range(n_curves)]
+        curves = {name: curve([0.8, 0.7, 0.6], [0.01] * 3) for name in names}
+        display = FreezeDepthDisplay(curves=curves, place_names={0: "nothing"}).plot()
+        display.figure_.draw_without_rendering()
+        heights.append([panel.get_window_extent().height for panel in display.axes_])
+    np.testing.assert_allclose(heights[0], heights[1], rtol=0.1)
 
 
 def test_seconds_are_plain_numbers(displays):

@@ -132,33 +132,35 @@ def test_bodies_that_end_early(make, fashion):
     assert frame["n_frozen_params"].tolist() == [320, 9568]
 
 
-@pytest.mark.parametrize("few", [False, True])
+def set_few_rows(monkeypatch, number):
+    """Set the number of rows up to which images are few: folds have 100 here, the refit 200."""
+    monkeypatch.setattr(defaults, "FEW_ROWS", number)
+    monkeypatch.setattr(_candidates, "FEW_ROWS", number)
+
+
+@pytest.mark.parametrize(("few_rows", "is_unknown"), [(50, False), (150, True), (10_000, True)])
 def test_numbers_are_unknown_where_layers_depend_on_the_rows(
-    make, fashion, residual_path, monkeypatch, few
+    make, fashion, residual_path, monkeypatch, few_rows, is_unknown
 ):
-    if not few:
-        monkeypatch.setattr(defaults, "FEW_ROWS", 50)
-        monkeypatch.setattr(_candidates, "FEW_ROWS", 50)
+    set_few_rows(monkeypatch, few_rows)
     grid = [{"body_until": ["auto"], "hidden_units": ["auto", 8]}, {"head_init": ["random"]}]
     clf = make(backbone=RESIDUAL, weights=residual_path, freeze_until="features", head_init="probe")
     search = GridSearchCV(clf.set_params(epochs=0), grid, cv=2).fit(*fashion)
     frame = search_frame(search)
-    assert frame["n_trainable_params"].isna().tolist() == [few, False, False]
+    assert frame["n_trainable_params"].isna().tolist() == [is_unknown, False, False]
     assert frame["depth"].tolist() == [3, 3, 3]
     best = frame["n_trainable_params"][search.best_index_]
     assert np.isnan(best) or best == search.best_estimator_.n_trainable_params_
 
 
 @pytest.mark.parametrize(
-    ("refit", "few", "expected"),
-    [(True, True, "stem"), (True, False, "norm"), (False, True, None)],
+    ("refit", "few_rows", "expected"),
+    [(True, 10_000, "stem"), (True, 150, None), (True, 50, "norm"), (False, 10_000, None)],
 )
 def test_default_freeze_point_is_that_for_few_or_for_many_images(
-    make, fashion, residual_path, monkeypatch, refit, few, expected
+    make, fashion, residual_path, monkeypatch, refit, few_rows, expected
 ):
-    if not few:
-        monkeypatch.setattr(defaults, "FEW_ROWS", 50)
-        monkeypatch.setattr(_candidates, "FEW_ROWS", 50)
+    set_few_rows(monkeypatch, few_rows)
     backbone = replace(RESIDUAL, default_freeze="norm", few_images_freeze="stem")
     clf = make(backbone=backbone, weights=residual_path, hidden_units=0, body_until=None)
     grid = {"freeze_until": ["auto", "late_norm"]}

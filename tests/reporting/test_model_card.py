@@ -78,7 +78,8 @@ def test_scores_are_those_of_score(fitted, fashion_test):
     n_right = round(fitted.score(X, y) * n_target)
     facts = Page(str(card)).facts
     assert facts["accuracy"] == f"{fitted.score(X, y):.3f} ({n_right} of {n_target})"
-    assert f"{len(y) - n_target} others are of classes outside" in card.sections["Evaluation"]
+    left_out = f"{len(y) - n_target} images outside the target task were left out."
+    assert left_out in card.sections["Evaluation"]
     predicted = fitted.predict(X)
     for label, row in enumerate(Page(str(card)).table("class", "precision")):
         recall = (predicted[y == label] == label).mean()
