@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
 from .._data.class_split import encode
@@ -32,14 +33,15 @@ def expand_path(path: str, *, has_patterns: bool = os.name == "nt") -> list[str]
         If a folder has no images.
     """
     found = [path]
-    if has_patterns and not Path(path).exists():
+    # `Path.exists` and `Path.is_dir` raise errors for some paths of missing files.
+    if has_patterns and not os.path.exists(path):  # noqa: PTH110
         folder, pattern = Path(path).parent, Path(path).name
         found = sorted(map(str, folder.glob(pattern))) or [path]
     return [file for each in found for file in _list_files(each)]
 
 
 def _list_files(path: str) -> list[str]:
-    if not Path(path).is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112
         return [path]
     images = list_images(path)
     if not images:
@@ -63,6 +65,8 @@ def predict_labels(model: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
         Labels as `predict` returns them. They need not be the most probable ones, as after a
         change of the threshold.
     """
+    if isinstance(model, BaseSearchCV):
+        return predict_labels(model.best_estimator_, X)
     if isinstance(model, Pipeline) and len(model) > 1:
         # Features are computed once for both predictions.
         return predict_labels(model[-1], model[:-1].transform(X))

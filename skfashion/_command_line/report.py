@@ -29,7 +29,6 @@ from ..inspection._mistakes import mistakes_title, select_mistakes, to_visible_i
 from .evaluation import FileEvaluation
 
 _MOST_MISTAKES = 12
-_SHOWN_SHAPE = (224, 224, 3)
 
 
 def write_report(
@@ -110,7 +109,7 @@ def _format_mistakes(evaluation: FileEvaluation, folder: str, resize: str) -> st
     title = mistakes_title(len(shown), n_mistakes, evaluation.n_images, evaluation.n_left_out)
     if not n_mistakes:
         return f"<p>{title}.</p>"
-    images = to_visible_images(evaluation.files, shown, _SHOWN_SHAPE, resize=resize)
+    images = to_visible_images(evaluation.files, shown, None, resize=resize)
     figures = "".join(
         _format_mistake(
             encode_image(image),

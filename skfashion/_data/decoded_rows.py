@@ -17,7 +17,7 @@ from .buffers import file_buffer, fits_on_disk
 from .chunks import count_bytes
 from .image_decoding import ImageDecoder
 from .image_files import unreadable_files
-from .image_list import is_path, is_pillow_image
+from .image_list import is_file, is_pillow_image
 from .read_ahead import get_stop_check
 
 
@@ -41,6 +41,8 @@ class DecodedRows:
         self.images, self.decoder = images, decoder
         self.shape = len(images), int(np.prod(decoder.shape))
         self._is_decoded = np.zeros(len(images), bool)
+        # Errors name images by their positions in `X`, and state how many it has.
+        self._positions, self._n_given = np.arange(len(images)), len(images)
         # Size and time of the last change of each file that must not change; -1 for others.
         self._required = np.full((len(images), 2), -1, np.int64)
 
@@ -71,6 +73,12 @@ class DecodedRows:
         self._release_pages()
         return found
 
+    def take(self, indices: np.ndarray) -> "DecodedRows":
+        """Return a subset of the images, none of them decoded, with space for their pixels only."""
+        subset = DecodedRows([self.images[index] for index in indices], self.decoder)
+        subset._positions, subset._n_given = self._positions[indices], self._n_given
+        return subset
+
     def find_undecoded(self, indices: np.ndarray | None) -> np.ndarray:
         """Return the positions, among these indices, of the rows that are not decoded yet.
 
@@ -95,7 +103,7 @@ class DecodedRows:
             except (ValueError, OSError) as error:
                 faults[self.images[row]] = error
         if faults:
-            raise unreadable_files(faults, len(self)) from next(iter(faults.values()))
+            raise unreadable_files(faults, self._n_given) from next(iter(faults.values()))
 
     def _check_unchanged(self, row: int) -> None:
         required = tuple(self._required[row])
@@ -140,14 +148,15 @@ class DecodedRows:
                 self._check_unchanged(rows[position])
             # Decoders raise errors of many types for damaged files.
             except Exception as error:
-                faults[image if is_path(image) else f"image {rows[position]}"] = error
+                name = f"image {self._positions[rows[position]]}"
+                faults[image if is_file(image) else name] = error
 
         with ThreadPoolExecutor(joblib.cpu_count()) as pool:
             list(pool.map(decode, range(len(rows))))
         if is_stopped():
             raise CancelledError
         if faults:
-            raise unreadable_files(faults, len(self)) from next(iter(faults.values()))
+            raise unreadable_files(faults, self._n_given) from next(iter(faults.values()))
         return decoded
 
 

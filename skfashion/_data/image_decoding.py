@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .image_files import import_pillow, open_image
+from .image_files import check_mode, find_white, import_pillow, open_image
 
 RESIZES = ("crop", "pad", "stretch")
 # Formats that Pillow decodes in a reduced size.
@@ -29,6 +29,8 @@ _TRANSPOSITIONS = {
     8: "ROTATE_90",
 }
 _WHITE = (255, 255, 255, 255)
+# Pillow converts premultiplied grey and CIELAB to few other modes.
+_FIRST_MODES = {"La": "LA", "LAB": "RGB"}
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,9 @@ class ImageDecoder:
         Parameters
         ----------
         source : str, path-like, PIL.Image.Image or ndarray of uint8
-            A file, or an image in memory. Transparent pixels are laid over white, 16 bits become 8
-            by division by 257, and the EXIF orientation is applied, if it can be read. Otherwise
-            modes are converted as Pillow does.
+            A file, or an image in memory. Transparent pixels are laid over white, grey values of
+            more than 8 bits are scaled so that white is 255, and the EXIF orientation is applied,
+            if it can be read. Otherwise modes are converted as Pillow does.
 
         Raises
         ------
@@ -73,8 +75,9 @@ class ImageDecoder:
         with open_image(source) if is_file else nullcontext(as_pillow_image(source)) as image:
             if is_file and self.reduced and image.format in _REDUCIBLE:
                 self._reduce(image)
-            upright = _apply_orientation(image)
-            colours = to_mode(upright, "L" if self.shape[2] == 1 else "RGB")
+            check_mode(image)
+            mode = "L" if self.shape[2] == 1 else "RGB"
+            colours = to_mode(_apply_orientation(image), mode, find_white(image))
             return np.asarray(self._fit(colours)).reshape(self.shape)
 
     def _reduce(self, image) -> None:
@@ -146,50 +149,61 @@ def as_pillow_image(image) -> Any:
     return import_pillow().fromarray(np.ascontiguousarray(image))
 
 
+def size_of(image) -> tuple[int, int]:
+    """Return width and height of a Pillow image or an array, before any orientation is applied."""
+    return image.shape[1::-1] if isinstance(image, np.ndarray) else image.size
+
+
 def common_shape(images) -> tuple[int, int, int] | None:
-    """Return the shape of Pillow images of one size, `None` if they have several sizes.
+    """Return the shape of images of one size, `None` if they have several sizes.
 
-    It has one channel if all images are grey, else three.
+    It has one channel if all images are grey, else three. They are Pillow images, or arrays that
+    `check_resizable` passes.
     """
-    if len({image.size for image in images}) > 1:
+    if len({size_of(image) for image in images}) > 1:
         return None
-    upright = [_apply_orientation(image) for image in images]
-    if len({image.size for image in upright}) > 1:
-        return None
-    are_grey = all(_is_grey(image) and not image.has_transparency_data for image in upright)
-    return upright[0].height, upright[0].width, 1 if are_grey else 3
+    shapes = {_upright_shape(as_pillow_image(image)) for image in images}
+    return max(shapes) if len({shape[:2] for shape in shapes}) == 1 else None
 
 
-def to_mode(image, mode: str) -> Any:
-    """Return a Pillow image in mode "L" or "RGB", of 8 bits."""
-    if _has_16_bits(image):
-        image = _to_8_bits(image)
-    if image.mode in ("I", "F"):
-        raise ValueError(
-            f"an image of 32-bit pixels (mode {image.mode}) has no defined black and white: save "
-            "it with 8 or 16 bits"
-        )
+def _upright_shape(image) -> tuple[int, int, int]:
+    width, height = _apply_orientation(image).size
+    return height, width, 1 if _is_grey(image) else 3
+
+
+def to_mode(image, mode: str, white: int | None = None) -> Any:
+    """Return a Pillow image in mode "L" or "RGB", of 8 bits.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        An image that `check_mode` passes.
+    mode : {"L", "RGB"}
+        The mode.
+    white : int, default=None
+        The value for white of a grey image of more than 8 bits.
+    """
+    if white is not None:
+        image = _to_8_bits(image, white)
+    if image.mode in _FIRST_MODES:
+        image = image.convert(_FIRST_MODES[image.mode])
     if image.has_transparency_data:
         colours = image.convert("RGBA")
-        white = import_pillow().new("RGBA", image.size, _WHITE)
-        image = import_pillow().alpha_composite(white, colours)
+        background = import_pillow().new("RGBA", image.size, _WHITE)
+        image = import_pillow().alpha_composite(background, colours)
     return image if image.mode == mode else image.convert(mode)
 
 
 def _is_grey(image) -> bool:
-    return image.mode in ("1", "L") or _has_16_bits(image)
+    is_of_grey_mode = image.mode in ("1", "L") or find_white(image) is not None
+    return is_of_grey_mode and not image.has_transparency_data
 
 
-def _has_16_bits(image) -> bool:
-    """Whether an image is grey, with values up to 65,535."""
-    # Pillow scales PGM files of more than 8 bits to 16 bits, and opens them in a mode of 32 bits.
-    return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
-
-
-def _to_8_bits(image) -> Any:
-    """Return a grey image of 16 bits in mode "L", or "LA" if it has a transparent value."""
+def _to_8_bits(image, white: int) -> Any:
+    """Return a grey image of more bits in mode "L", or "LA" if it has a transparent value."""
     values = np.asarray(image).astype(np.uint32)
-    grey = import_pillow().fromarray(((values + 128) // 257).astype(np.uint8))
+    scaled = (values * 255 + white // 2) // white  # rounded
+    grey = import_pillow().fromarray(scaled.astype(np.uint8))
     if image.has_transparency_data:
         is_opaque = values != image.info["transparency"]
         grey.putalpha(import_pillow().fromarray(255 * is_opaque.astype(np.uint8)))
@@ -206,10 +220,7 @@ def _apply_orientation(image) -> Any:
     transposition = _TRANSPOSITIONS.get(_read_orientation(image))
     if transposition is None:
         return image
-    upright = image.transpose(import_pillow().Transpose[transposition])
-    # The number of bits depends on the format.
-    upright.format = image.format
-    return upright
+    return image.transpose(import_pillow().Transpose[transposition])
 
 
 def _read_orientation(image) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 # Pillow also opens other formats. One of them runs a program (EPS), others show a picture only on
 # one system.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
+_BITS_PER_SAMPLE = 0x0102  # a tag of TIFF
 # As many files are named in an error.
 _MOST_NAMED = 5
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -45,6 +46,31 @@ def open_image(path) -> Any:
     return import_pillow().open(path, formats=FORMATS)
 
 
+def find_white(image) -> int | None:
+    """Return the value for white of a grey Pillow image of more than 8 bits, `None` for others."""
+    # Pillow scales PGM files of more than 8 bits to 16 bits, and opens them in a mode of 32 bits.
+    if not image.mode.startswith("I;16") and (image.mode, image.format) != ("I", "PPM"):
+        return None
+    # Other formats have 16 bits here as well, except TIFF.
+    n_bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
+    return 2**n_bits - 1
+
+
+def check_mode(image) -> None:
+    """Check that the mode of a Pillow image has a defined black and white.
+
+    Raises
+    ------
+    ValueError
+        If it has not.
+    """
+    if image.mode in ("I", "F") and find_white(image) is None:
+        raise ValueError(
+            f"an image of 32-bit pixels (mode {image.mode}) has no defined black and white: save "
+            "it with 8 or 16 bits"
+        )
+
+
 def check_image_headers(paths: Sequence[str | os.PathLike]) -> None:
     """Check by their headers that files are images.
 
@@ -56,7 +82,8 @@ def check_image_headers(paths: Sequence[str | os.PathLike]) -> None:
     Raises
     ------
     ValueError
-        If files are empty, folders, no images, or larger than Pillow's limit of pixels.
+        If files are empty, folders, no images, larger than Pillow's limit of pixels, or of a mode
+        that `check_mode` refuses.
     FileNotFoundError
         If all that is wrong is that files are missing.
     PermissionError
@@ -123,6 +150,7 @@ def _find_fault(path) -> Exception | None:
         if not status.st_size:
             return ValueError("it is empty")
         with open_image(path) as image:
+            check_mode(image)
             return _find_fault_of_size(*image.size)
     except (FileNotFoundError, PermissionError) as error:
         return error

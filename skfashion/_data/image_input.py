@@ -7,9 +7,9 @@ import numpy as np
 
 from .._backbones.registry import get_backbone
 from .decoded_rows import DecodedRows
-from .image_decoding import ImageDecoder, check_resizable, common_shape
+from .image_decoding import ImageDecoder, check_resizable, common_shape, size_of
 from .image_files import check_image_headers
-from .image_list import as_image_list, is_path, is_pillow_image
+from .image_list import as_image_list, is_file
 from .image_shapes import complete_shape
 from .lazy_images import ImageFormat
 from .pixel_range import check_pixel_range, check_range_of_decoded, range_of_decoded
@@ -43,7 +43,7 @@ def read_images(
     images = as_image_list(X)
     if images is None:
         return None
-    if is_path(images[0]):
+    if is_file(images[0]):
         check_image_headers(images)
         # The working directory may change before the files are read.
         images = [str(Path(os.fsdecode(path)).absolute()) for path in images]
@@ -51,9 +51,6 @@ def read_images(
     shape = _find_decoded_shape(params, images, known)
     if shape is None:
         return _stack(images, known)
-    if isinstance(images[0], np.ndarray):
-        for image in images:
-            check_resizable(image)
     _check_channels(shape, "image_shape" if image_format is None else "image_shape_")
     return DecodedRows(images, _make_decoder(params, shape, image_format))
 
@@ -95,11 +92,30 @@ def _find_decoded_shape(params, images, known) -> tuple[int, int, int] | None:
     """Return the shape that images are decoded in, `None` for arrays that are stacked.
 
     `known` is the shape of images in `fit`, or the parameter; `None` if there is neither.
+
+    Raises
+    ------
+    ValueError
+        If arrays cannot be resized.
     """
-    if isinstance(images[0], np.ndarray) and _have_right_shape(images, known):
+    if isinstance(images[0], np.ndarray):
+        if _have_right_shape(images, known):
+            return None
+        for image in images:
+            check_resizable(image)
+    return known or _find_small_shape(params, images) or shape_of_files(params)
+
+
+def _find_small_shape(params, images) -> tuple[int, int, int] | None:
+    """Return the shape of images of one size that `fit` does not resize, `None` for others.
+
+    Only images in memory that are not larger than files would become keep their size. Otherwise
+    the shape would change by one image of another size.
+    """
+    if params.input_size is not None or is_file(images[0]):
         return None
-    common = common_shape(images) if known is None and is_pillow_image(images[0]) else None
-    return known or common or shape_of_files(params)
+    side = max(shape_of_files(params)[:2])
+    return common_shape(images) if all(max(size_of(image)) <= side for image in images) else None
 
 
 def _have_right_shape(arrays, known) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _num_samples, check_consistent_length
 
 
 def as_image_list(X) -> list | None:
@@ -24,7 +25,7 @@ def as_image_list(X) -> list | None:
     Raises
     ------
     TypeError
-        If the first item is a path or a Pillow image, and another one is not.
+        If an item is a path or a Pillow image, and another one is not.
     ValueError
         If `X` is one path or Pillow image, or empty.
     """
@@ -34,13 +35,28 @@ def as_image_list(X) -> list | None:
         return None
     if not items:
         raise ValueError("X must hold at least one image or path, but it is empty.")
-    if is_path(items[0]):
-        _check_all(items, "a path", lambda item: isinstance(item, str | os.PathLike))
+    if any(map(is_path, items)):
+        _check_all(items, "a path", is_file)
         return items
-    if is_pillow_image(items[0]):
+    if any(map(is_pillow_image, items)):
         _check_all(items, "a Pillow image", is_pillow_image)
         return items
     return items if all(isinstance(item, np.ndarray) and item.ndim >= 2 for item in items) else None
+
+
+def check_lengths(X, *others) -> int:
+    """Check that `X` and other arrays have one length, and return it.
+
+    Raises
+    ------
+    TypeError
+        If `X` has no length.
+    ValueError
+        If lengths differ, or `X` is one path or Pillow image.
+    """
+    _check_is_several(X)
+    check_consistent_length(X, *others)
+    return _num_samples(X)
 
 
 def images_to_decode(X) -> list | None:
@@ -60,6 +76,11 @@ def _items_of(X) -> list | None:
         return None
     column = np.asarray(X)
     return list(column.flat) if column.dtype.kind in "OUT" else None
+
+
+def is_file(item) -> bool:
+    """Whether an item of `as_image_list` is a file; others are images in memory."""
+    return isinstance(item, str | os.PathLike)
 
 
 def is_path(item) -> bool:
@@ -92,12 +113,13 @@ def _check_is_several(X) -> None:
 
 
 def _check_all(items: list, kind: str, is_of_kind) -> None:
-    for index, item in enumerate(items):
-        if not is_of_kind(item):
-            raise TypeError(
-                f"X must hold items of one kind, but item 0 is {kind}, and item {index} is "
-                f"{_shorten(item)}, of type {type(item).__name__}."
-            )
+    are_of_kind = [is_of_kind(item) for item in items]
+    if not all(are_of_kind):
+        other = are_of_kind.index(False)
+        raise TypeError(
+            f"X must hold items of one kind, but item {are_of_kind.index(True)} is {kind}, and "
+            f"item {other} is {_shorten(items[other])}, of type {type(items[other]).__name__}."
+        )
 
 
 def _shorten(item: Any) -> str:

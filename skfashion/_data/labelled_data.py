@@ -59,6 +59,10 @@ class LabelledData:
         wanted = np.isin(self.y, labels)
         return self if wanted.all() else self.take(wanted)
 
+    def without_other_images(self) -> "LabelledData":
+        """Return the same rows, without the other images of `X`; call it before rows are read."""
+        return replace(self, X=self.rows.without_other_images())
+
     def sample(self, n_rows: int, seed: int) -> "LabelledData":
         """Return at most this many rows, drawn at random and stratified by label, in order."""
         if len(self) <= n_rows:

@@ -10,7 +10,7 @@ import numpy as np
 from .chunks import scan_chunks
 from .decoded_rows import DecodedRows
 from .image_decoding import ImageDecoder
-from .image_list import is_path
+from .image_list import is_file
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RowSubset:
     @property
     def is_from_files(self) -> bool:
         """Whether rows are decoded from files."""
-        return isinstance(self.array, DecodedRows) and is_path(self.array.images[0])
+        return isinstance(self.array, DecodedRows) and is_file(self.array.images[0])
 
     @property
     def sources(self) -> list:
@@ -86,6 +86,12 @@ class RowSubset:
         """Return a subset of the selected rows without reading them."""
         selected = np.arange(len(self.array)) if self.indices is None else self.indices
         return replace(self, indices=selected[indices])
+
+    def without_other_images(self) -> "RowSubset":
+        """Return the same rows; if they are decoded, without space for pixels of other images."""
+        if self.indices is None or not self.is_from_images:
+            return self
+        return RowSubset(self._decoded.take(self.indices))
 
     @cached_property
     def _mapped_file(self) -> Any:

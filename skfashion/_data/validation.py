@@ -7,7 +7,6 @@ from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
-    _num_samples,
     assert_all_finite,
     check_consistent_length,
     column_or_1d,
@@ -18,6 +17,7 @@ from .._messages import warn_user
 from .class_split import KINDS_OF_LABELS, MOST_WEIGHT, check_kind_of_labels
 from .decoded_rows import DecodedRows
 from .image_input import read_images
+from .image_list import check_lengths
 from .image_shapes import FEWEST_PIXELS, as_rows, complete_shape
 from .labelled_data import LabelledData
 from .lazy_images import ImageFormat
@@ -189,15 +189,21 @@ def check_not_swapped(X, y, suffix: str = "") -> None:
     Raises
     ------
     ValueError
-        If `X` has the shape of labels, and `y` that of images.
+        If `X` has the shape of labels, and `y` that of images. One-hot rows are labels.
     """
     shape_of_X: tuple[int, ...] = getattr(X, "shape", ())
     shape_of_y: tuple[int, ...] = getattr(y, "shape", ())
-    if len(shape_of_X) == 1 and len(shape_of_y) > 1 and shape_of_y[1] > 1:
+    has_rows = len(shape_of_y) > 1 and shape_of_y[1] > 1
+    if len(shape_of_X) == 1 and has_rows and not _are_one_hot(np.asarray(y)):
         raise ValueError(
             f"X{suffix} has shape {shape_of_X} and y{suffix} has shape {shape_of_y}, so they seem "
             f"to be swapped. Pass images as X{suffix} and labels as y{suffix}."
         )
+
+
+def _are_one_hot(y: np.ndarray) -> bool:
+    is_one = y == 1
+    return y.ndim == 2 and bool(np.all(is_one | (y == 0)) and np.all(is_one.sum(axis=1) == 1))
 
 
 def check_weights_of_rows(sample_weight, rows, name: str = "sample_weight") -> np.ndarray:
@@ -310,7 +316,7 @@ def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndar
     """
     check_not_swapped(X, y)
     with errors_name("X"):
-        n_rows = _num_samples(X)
+        n_rows = check_lengths(X)
     y = check_labels(y)
     check_kind_of_labels(y, classes)
     if n_rows != len(y):

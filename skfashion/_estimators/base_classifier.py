@@ -205,7 +205,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         fitted_format = self._fitted.image_format if resumes else None
         train, shape = check_training_data(self, X, y, sample_weight, fitted_format)
         split = self._split_labels(train.y, resumes, classes, is_partial)
-        train = train.of_classes(split.used)
+        train = train.of_classes(split.used).without_other_images()
         if fitted_format is None:
             image_format = ImageFormat.learn_for(self, train.rows, shape, is_partial)
         else:
@@ -213,6 +213,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
             image_format.check_continued(self, train.rows, is_partial)
         validation = check_validation_data(self, validation, image_format)
         if validation is not None:
+            validation = validation.without_other_images()
             split.check_validation_labels(validation.y)
             with errors_name("X_val"):
                 image_format.check_values(validation.rows)

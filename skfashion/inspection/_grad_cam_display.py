@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import _num_samples, check_consistent_length, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from .._data.class_names import ClassNames
 from .._data.class_split import check_kind_of_labels
+from .._data.image_list import check_lengths
 from .._estimators.find_classifier import classifier_input, fitted_classifier
 from ._grad_cam import encode_target, grad_cam, images_of
 from ._image_panels import (
@@ -183,11 +184,10 @@ class GradCAMDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_n_images(n_images)
         classifier = fitted_classifier(estimator)
-        check_consistent_length(X, y)
+        n_rows = check_lengths(X, y)
         y_true = None if y is None else column_or_1d(y)
         if y_true is not None:
             check_kind_of_labels(y_true, classifier._fitted.split.known)
-        n_rows = _num_samples(X)
         shown = np.arange(min(n_images, n_rows))
         if target is not None:
             encoded = encode_target(target, classifier.classes_, n_rows)

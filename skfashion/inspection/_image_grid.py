@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from .._data.class_names import ClassNames
 from .._data.class_split import check_kind_of_labels
+from .._data.image_list import check_lengths
 from .._estimators.find_classifier import changes_images, fitted_classifier
 from ._image_panels import (
     N_IMAGES,
@@ -189,7 +190,7 @@ class ImageGridDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         classifier = fitted_classifier(estimator)
         labels = column_or_1d(y)
-        check_consistent_length(X, labels)
+        check_lengths(X, labels)
         check_kind_of_labels(labels, classifier._fitted.split.known)
         rows = np.flatnonzero(classifier._fitted.split.scored_rows(labels))
         X = _safe_indexing(X, rows)
@@ -309,7 +310,7 @@ class ImageGridDisplay:
         """Return the display of the most confident mistakes, not drawn yet."""
         check_n_images(n_images)
         true, predicted, sure = (column_or_1d(each) for each in (y_true, y_pred, confidence))
-        check_consistent_length(X, true, predicted, sure)
+        check_lengths(X, true, predicted, sure)
         unique_labels(true, predicted)  # raises for text and numbers
         shown, n_mistakes = select_mistakes(true, predicted, sure, n_images)
         return cls(
@@ -389,8 +390,7 @@ class ImageGridDisplay:
         if not len(self.images):
             panel = self.axes_[0, 0]
             style = {"ha": "center", "va": "center", "size": font_size(panel)}
-            title = self._title_for(panel)
-            return panel.text(0.5, 0.5, title, transform=panel.transAxes, **style)
+            return panel.text(0.5, 0.5, self._title_for(panel), transform=panel.transAxes, **style)
         if ax is None:
             return self.figure_.suptitle(self.title, size="medium")
         if not is_single(ax):

@@ -234,14 +234,21 @@ def label_name(label: Any, class_names: ClassNames | None) -> str:
     ValueError
         If `class_names` is a sequence and the label is not an integer.
     """
-    name = name_of_label(label, class_names)
-    return shorten_middle(name, _MAX_NAME_LENGTH)
+    return _as_plain_text(shorten_middle(name_of_label(label, class_names), _MAX_NAME_LENGTH))
 
 
 def shorten_file_name(name: str) -> str:
     """Return the end of a name, which distinguishes files, short enough for an image."""
-    name = name.encode(errors="replace").decode().replace("\n", " ")
-    return name if len(name) <= _MAX_FILE_NAME_LENGTH else "…" + name[1 - _MAX_FILE_NAME_LENGTH :]
+    is_short = len(name) <= _MAX_FILE_NAME_LENGTH
+    return _as_plain_text(name if is_short else "…" + name[1 - _MAX_FILE_NAME_LENGTH :])
+
+
+def _as_plain_text(name: str) -> str:
+    """Return a name that Matplotlib can draw in one line.
+
+    A name from a file system may have bytes that are not text. Fonts cannot draw these.
+    """
+    return name.encode(errors="replace").decode().replace("\n", " ")
 
 
 def format_percent(confidence: float) -> str:

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from .._data.decoded_rows import DecodedRows
-from .._data.image_decoding import ImageDecoder
-from .._data.image_list import images_to_decode, is_path
+from .._data.image_decoding import ImageDecoder, check_resizable
+from .._data.image_list import images_to_decode, is_file
 from .._data.image_shapes import as_rows, complete_shape
 from .._data.lazy_images import ImageFormat
 from .._data.pixel_range import WHITE, range_of_decoded
@@ -68,14 +68,12 @@ def to_visible_images(
     Raises
     ------
     ValueError
-        If `image_shape` does not match `X`.
+        If `image_shape` does not match `X`, or arrays of different sizes are not uint8.
     """
     if (images := images_to_decode(X)) is not None:
         shape = complete_shape(image_shape or _SHAPE_OF_FILES)
-        black, _ = range_of_decoded(pixel_range or (0.0, WHITE))
-        decoder = ImageDecoder(shape, resize, black=black)
-        rows = DecodedRows([images[index] for index in indices], decoder)
-        return to_grey_or_rgb(rows[:].reshape(len(indices), *shape))
+        image_format = ImageFormat(shape, pixel_range or (0.0, WHITE))
+        return to_grey_or_rgb(_decode(images, indices, image_format, resize))
     rows, shape = as_rows(X, image_shape)
     rows = check_array(rows, dtype="numeric", input_name="X")
     image_format = ImageFormat.learn(RowSubset(rows), shape, image_shape, pixel_range)
@@ -85,10 +83,23 @@ def to_visible_images(
     return to_grey_or_rgb(pixels)
 
 
+def _decode(
+    images: list, indices: np.ndarray, image_format: ImageFormat, resize: str
+) -> np.ndarray:
+    """Return selected images from 0 for black to 255 for white."""
+    if isinstance(images[0], np.ndarray):
+        for image in images:
+            check_resizable(image)
+    black, _ = range_of_decoded(image_format.pixel_range)
+    decoder = ImageDecoder(image_format.image_shape, resize, black=black)
+    rows = RowSubset(DecodedRows(images, decoder).take(indices))
+    return image_format.lazy_images(rows, "float32")[:]
+
+
 def names_of_files(X: ArrayLike, indices: np.ndarray) -> list[str] | None:
     """Return the names of files, without their folders; `None` if `X` does not hold paths."""
     images = images_to_decode(X)
-    if images is None or not is_path(images[0]):
+    if images is None or not is_file(images[0]):
         return None
     return [Path(images[index]).name for index in indices]
 

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -51,6 +52,7 @@ def test_bad_files_are_named_and_the_others_predicted(run, model, photos, tmp_pa
     }
     for name, (content, _) in bad.items():
         (tmp_path / name).write_bytes(content)
+    bad[f"{'long' * 99}.png"] = b"", "File name too long"
     paths = [str(tmp_path / name) for name in [*bad, "none.png"]]
     code, lines, errors = run("predict", model, good[0], *paths[:2], good[1], *paths[2:], good[2])
     assert code == 1
@@ -161,6 +163,10 @@ def test_a_folder_without_images_is_an_error(run, model, tmp_path):
     ]
 
 
+def search_of(model):
+    return GridSearchCV(model, {"logisticregression__C": [0.1, 1]}, cv=2)
+
+
 @pytest.mark.parametrize("name", ["0001", "1e5", "nan"])
 def test_a_name_may_be_a_number(run, model, photos, tmp_path, monkeypatch, name):
     X, _ = load_image_folder(photos, return_X_y=True)
@@ -173,7 +179,8 @@ def test_a_name_may_be_a_number(run, model, photos, tmp_path, monkeypatch, name)
     assert found == wanted
 
 
-def test_features_of_a_pipeline_are_computed_once():
+@pytest.mark.parametrize("wrap", [lambda model: model, search_of], ids=["alone", "search"])
+def test_features_of_a_pipeline_are_computed_once(wrap):
     calls = []
 
     def count(X):
@@ -181,7 +188,7 @@ def test_features_of_a_pipeline_are_computed_once():
         return X
 
     X, y = np.arange(12.0)[:, None], np.arange(12) % 3
-    model = make_pipeline(FunctionTransformer(count), LogisticRegression()).fit(X, y)
+    model = wrap(make_pipeline(FunctionTransformer(count), LogisticRegression())).fit(X, y)
     calls.clear()
     labels, probabilities = predict_labels(model, X)
     assert calls == [12]

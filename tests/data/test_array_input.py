@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from skfashion import BackboneFeatures, TransferClassifier
 from skfashion._data.array_input import as_array
 from skfashion._data.image_shapes import as_rows
+from skfashion.inspection import GradCAMDisplay, ImageGridDisplay
 
 Y = [0, 1, 0, 1]
 GREY = np.arange(4 * 81, dtype=np.uint8).reshape(4, 9, 9)
@@ -22,6 +24,12 @@ def picture(mode, size=(9, 9)):
 FLOATS = GREY / 255
 BYTES = r"X holds bytes, such as b'a\.png'\. Paths must be str or path-like"
 MIXED = "X must hold items of one kind, but item 0 is a (path|Pillow image), and item 1 is "
+ONE_IMAGE = [
+    pytest.param(lambda: "a.png", r"it is the path 'a\.png'\. Pass \[X\] for one file"),
+    pytest.param(lambda: np.str_("photos"), "it is the path 'photos'.*load_image_folder"),
+    pytest.param(lambda: Path("a.png"), r"it is the path 'a\.png'\. Pass \[X\]"),
+    pytest.param(lambda: picture("L"), r"it is one Pillow image\. Pass \[X\]"),
+]
 NOT_IMAGES = [
     pytest.param(
         lambda: [FLOATS[0], FLOATS[1, :7], *FLOATS[:2]], r"must be uint8, .* one is float64.*astype"
@@ -34,10 +42,19 @@ NOT_IMAGES = [
     pytest.param(lambda: [b"a.png", b"b.png"] * 2, BYTES),
     pytest.param(lambda: np.array([b"a.png", b"b.png"] * 2)[:, None], BYTES),
     pytest.param(lambda: ["a.png", 1, 2, 3], MIXED + "1, of type int"),
+    pytest.param(
+        lambda: pd.Series([np.nan, "a.png"] * 2),
+        "one kind, but item 1 is a path, and item 0 is nan, of type float",
+    ),
+    pytest.param(lambda: ["0001", "no.png"] * 2, "of 4 images cannot be read .*0001'"),
     pytest.param(lambda: [Path("a.png"), None] * 2, MIXED + "None, of type NoneType"),
     pytest.param(
         lambda: [picture("L"), GREY[0]] * 2,
         r"but item 0 is a Pillow image, and item 1 is array.*, of type ndarray",
+    ),
+    pytest.param(
+        lambda: [GREY[0], picture("L")] * 2,
+        r"but item 1 is a Pillow image, and item 0 is array.*, of type ndarray",
     ),
     pytest.param(lambda: ["https://example.org/a.png"] * 4, "it is a URL: download the file"),
     pytest.param(lambda: ["no.png", "nothing.png"] * 2, r"of 4 images cannot be read \('no.png'"),
@@ -49,10 +66,7 @@ NOT_IMAGES = [
     ),
     pytest.param(lambda: iter(GREY), "read only once"),
     pytest.param(lambda: map(np.asarray, GREY), "it is a map"),
-    pytest.param(lambda: "a.png", r"it is the path 'a\.png'\. Pass \[X\] for one file"),
-    pytest.param(lambda: np.str_("photos"), "it is the path 'photos'.*load_image_folder"),
-    pytest.param(lambda: Path("a.png"), r"it is the path 'a\.png'\. Pass \[X\]"),
-    pytest.param(lambda: picture("L"), r"it is one Pillow image\. Pass \[X\]"),
+    *ONE_IMAGE,
     pytest.param(list, "X must hold at least one image or path, but it is empty"),
     pytest.param(lambda: np.array([], dtype=str), "but it is empty"),
     pytest.param(lambda: None, "got a NoneType"),
@@ -79,6 +93,21 @@ def test_every_method_says_so(fitted_both, make_X, message):
     ]
     for call in calls:
         with pytest.raises((ValueError, TypeError, OSError), match=message):
+            call(make_X())
+
+
+@pytest.mark.parametrize(("make_X", "message"), ONE_IMAGE)
+def test_evaluations_say_so_before_they_compare_lengths(fitted_both, make_X, message):
+    clf = fitted_both["predict"].__self__
+    calls = [
+        lambda X: clf.score(X, [0]),
+        lambda X: GradCAMDisplay.from_estimator(clf, X),
+        lambda X: GradCAMDisplay.from_estimator(clf, X, [0]),
+        lambda X: ImageGridDisplay.from_estimator(clf, X, [0]),
+        lambda X: ImageGridDisplay.from_predictions(X, [0], [1], [0.5]),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=message):
             call(make_X())
 
 

@@ -68,6 +68,14 @@ def test_what_cannot_be_decoded_is_named_by_its_row():
         DecodedRows(images, ImageDecoder((9, 8, 3), "crop"))[:]
 
 
+def test_a_subset_keeps_the_numbers_of_images():
+    images = [*IMAGES[:3], IMAGES[3].astype(float)]
+    rows = DecodedRows(images, ImageDecoder((9, 8, 3), "crop")).take(np.array([3, 1]))
+    assert np.array_equal(rows[1:], EXPECTED[1:2])
+    with pytest.raises(ValueError, match=r"1 of 4 .*image 3"):
+        rows[:]
+
+
 def test_reading_ahead_keeps_order_and_errors(rows):
     parts = [slice(start, start + 7) for start in range(0, 40, 7)]
     read = list(read_ahead((rows[part] for part in parts), rows))

@@ -99,6 +99,44 @@ def test_a_transparent_grey_of_sixteen_bits_is_white(tmp_path):
     assert expected[0, 0] < 255
 
 
+def write_tiff_of_12_bits(path, values, orientation=1):
+    """Write a grey file, as scanners do: Pillow reads these, but does not write them."""
+    pixels = b"".join(
+        int("".join(f"{value:012b}" for value in row), 2).to_bytes(len(row) * 12 // 8, "big")
+        for row in values.tolist()
+    )
+    tags = {256: values.shape[1], 257: values.shape[0], 258: 12, 259: 1, 262: 1, 273: 0}
+    tags |= {274: orientation, 277: 1, 278: values.shape[0], 279: len(pixels)}
+    tags[273] = 8 + 2 + 12 * len(tags) + 4
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    header = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    path.write_bytes(header + entries + bytes(4) + pixels)
+
+
+@pytest.mark.parametrize("orientation", [1, 3])
+def test_twelve_bits_of_a_tiff_file_are_divided_by_their_largest_value(tmp_path, orientation):
+    values = np.linspace(0, 4095, 240 * 320).astype(np.uint16).reshape(240, 320)
+    write_tiff_of_12_bits(tmp_path / "deep.tif", values, orientation)
+    grey = np.round(values / 4095 * 255).astype(np.uint8)
+    expected = grey if orientation == 1 else grey[::-1, ::-1]
+    assert np.array_equal(AS_IT_IS.decode(tmp_path / "deep.tif")[..., 0], expected)
+    assert (expected.min(), expected.max()) == (0, 255)
+    with Image.open(tmp_path / "deep.tif") as image:
+        assert common_shape([image]) == (240, 320, 1)
+        image.getexif()[0x0112] = 3
+        assert np.array_equal(AS_IT_IS.decode(image)[..., 0], expected[::-1, ::-1])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_modes_that_pillow_converts_to_few_others(channels):
+    decoder = ImageDecoder((*SHAPE[:2], channels), "stretch")
+    premultiplied = with_alpha("L").convert("La")
+    expected = over_white(premultiplied.convert("LA"))[..., :channels]
+    assert np.array_equal(decoder.decode(premultiplied), expected)
+    lab = Image.frombytes("LAB", SHAPE[1::-1], PHOTO.tobytes())
+    assert np.array_equal(decoder.decode(lab), decoder.decode(lab.convert("RGB")))
+
+
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_32_bits_have_no_black_and_white(mode):
     with pytest.raises(ValueError, match=f"32-bit pixels .mode {mode}.*8 or 16 bits"):
@@ -282,6 +320,12 @@ def test_pillow_images_of_one_size_have_a_common_shape():
     assert common_shape([photo("L")] * 2) == (*SHAPE[:2], 1)
     assert common_shape([photo("P"), photo("L"), photo()]) == SHAPE
     assert common_shape([photo(), photo().resize((10, 10))]) is None
+
+
+def test_arrays_of_one_size_have_the_shape_of_their_pillow_images():
+    assert common_shape([PHOTO[..., 0], PHOTO[..., :1]]) == (*SHAPE[:2], 1)
+    assert common_shape([PHOTO[..., 0], PHOTO]) == SHAPE
+    assert common_shape([PHOTO, PHOTO[1:]]) is None
 
 
 def test_one_image_of_pillow_may_be_in_a_list_many_times(tmp_path):

@@ -62,6 +62,15 @@ def test_what_is_no_file(tmp_path, good):
         check_image_headers([good, "s3://bucket/a.png"])
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_a_header_tells_that_black_and_white_are_not_defined(tmp_path, good, dtype):
+    Image.fromarray(np.zeros((4, 4), dtype)).save(tmp_path / "deep.tif")
+    with pytest.raises(ValueError, match=r"1 of 2 .*deep\.tif': .*32-bit pixels .*8 or 16 bits"):
+        check_image_headers([good, tmp_path / "deep.tif"])
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.pgm")
+    check_image_headers([good, tmp_path / "deep.pgm"])
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")

@@ -15,6 +15,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skfashion import BackboneFeatures, TransferClassifier
+from skfashion._data import chunks, decoded_rows
+from skfashion._data.buffers import file_buffer
+from skfashion._data.image_input import read_images
 from skfashion.datasets import load_fashion_sample
 from skfashion.model_selection import ClassSplitCV, target_scorer
 
@@ -144,6 +147,32 @@ def test_pillow_images_of_one_size_are_not_resized():
     assert np.array_equal(features.transform(mixed), features.transform(COLOUR))
 
 
+@pytest.mark.parametrize("as_image", [Image.fromarray, np.asarray], ids=["pillow", "array"])
+def test_images_of_one_size_and_several_modes_are_not_resized(as_image):
+    mixed = [as_image(FASHION[0]), *map(as_image, COLOUR[1:4])]
+    features = BackboneFeatures(layer=1, random_state=0).fit(mixed)
+    assert features.image_shape_ == (28, 28, 3)
+    assert np.array_equal(features.transform(mixed), features.transform(COLOUR[:4]))
+    grey = [FASHION[0], FASHION[1, ..., None]]
+    assert features.fit(grey).image_shape_ == (28, 28, 1)
+    assert np.array_equal(features.transform(grey), features.transform(FASHION[:2]))
+
+
+def test_one_image_of_another_size_does_not_decide_the_shape_of_photographs():
+    wide = [Image.fromarray(image).resize((80, 40)) for image in FASHION[:4]]
+    features = BackboneFeatures(layer=1, random_state=0)
+    for X in (wide, [*wide, wide[0].rotate(90, expand=True)]):
+        assert features.fit(X).image_shape_ == (64, 64, 3)
+    assert features.fit([image.resize((64, 40)) for image in wide]).image_shape_ == (40, 64, 1)
+
+
+def test_input_size_is_the_side_of_pillow_images_of_one_size_as_of_files(paths):
+    features = BackboneFeatures(layer=1, input_size=20, random_state=0)
+    of_files = features.fit(paths[:4]).transform(paths[:4])
+    assert features.fit(images()[:4]).image_shape_ == (20, 20, 3)
+    assert np.array_equal(features.transform(images()[:4]), of_files)
+
+
 def test_arrays_of_one_size_get_the_given_shape_as_others_do():
     arrays = [np.asarray(image.resize((40, 30))) for image in images()[:5]]
     features = BackboneFeatures(image_shape=(16, 16), layer=1, random_state=0).fit(arrays)
@@ -248,6 +277,25 @@ def test_a_fit_takes_validation_files(paths):
     assert len(clf.history_["val_loss"]) == 1
 
 
+def test_only_images_of_the_tasks_need_space(paths, monkeypatch):
+    is_used = LABELS < 4
+    files = []
+    monkeypatch.setattr(chunks, "MOST_DECODED_BYTES", int(is_used.sum()) * 16 * 16 * 3)
+    monkeypatch.setattr(
+        decoded_rows, "file_buffer", lambda *spec: files.append(spec) or file_buffer(*spec)
+    )
+    clf = TransferClassifier(input_size=16, **SMALL)
+    of_classes = clone(clf).set_params(target_classes=[0, 1, 2, 3]).fit(paths, LABELS)
+    of_weights = clone(clf).fit(paths, LABELS, sample_weight=is_used)
+    X, y = np.array(paths)[is_used], LABELS[is_used]
+    clone(clf).fit(X, y, X_val=paths, y_val=LABELS % 4, sample_weight_val=is_used)
+    assert not files
+    monkeypatch.undo()
+    clf.fit(X, y)
+    for other in (of_classes, of_weights):
+        assert np.array_equal(other.predict_proba(paths), clf.predict_proba(paths))
+
+
 def test_relative_paths_and_copies(on_files, paths, monkeypatch):
     folder = os.path.dirname(paths[0])  # noqa: PTH120
     monkeypatch.chdir(folder)
@@ -259,6 +307,13 @@ def test_relative_paths_and_copies(on_files, paths, monkeypatch):
     assert np.array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(paths), expected)
     with pytest.raises(FileNotFoundError, match=r"000\.png': No such file"):
         clf.predict(names)
+
+
+def test_the_folder_may_change_after_paths_are_read(paths, monkeypatch):
+    monkeypatch.chdir(Path(paths[0]).parent)
+    rows = read_images(TransferClassifier(image_shape=(28, 28)), [Path(paths[0]).name])
+    monkeypatch.chdir("/")
+    assert np.array_equal(rows[:], FASHION[:1].reshape(1, -1))
 
 
 def test_lengths_and_labels_are_checked(paths):

@@ -1,7 +1,9 @@
 """Mistakes of a first session: each message leads to the next right step."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.exceptions import DataConversionWarning
 
 from skfashion import TransferClassifier
@@ -18,6 +20,7 @@ SWAPPED = r"X has shape \(6,\) and y has shape \(6, 9, 8\).* Pass images as X an
         (LABELS, IMAGES, SWAPPED),
         (NAMES, IMAGES, SWAPPED),
         (LABELS, IMAGES.reshape(6, -1), r"X has shape \(6,\) and y has shape \(6, 72\)"),
+        (LABELS, np.eye(2)[:1].repeat(6, 0), r"X must be images of shape"),
         (LABELS, LABELS, r"X must be images of shape .* got an array of shape \(6,\)\. Reshape"),
         (IMAGES, np.eye(3)[LABELS], r"y must be a 1d array .* one-hot rows are y\.argmax\(axis=1"),
         (IMAGES, np.zeros(6, int), r"at least two classes.* Pass rows of two or more classes\.$"),
@@ -36,6 +39,16 @@ def test_swapped_validation_and_test_data(fitted):
         fitted.score(LABELS, IMAGES)
     with pytest.raises(ValueError, match="are compared with their type: convert those of y"):
         fitted.score(np.zeros((6, 14, 14)), NAMES)
+
+
+@pytest.mark.parametrize("kind", [np.array, pd.Series])
+def test_paths_with_one_hot_labels_are_not_swapped(tmp_path, kind):
+    paths = [str(tmp_path / f"{row}.png") for row in range(6)]
+    for path in paths:
+        Image.new("L", (9, 9)).save(path)
+    for y in (np.eye(3)[LABELS], pd.get_dummies(LABELS)):
+        with pytest.raises(ValueError, match=r"y must be a 1d array .* y\.argmax\(axis=1"):
+            TransferClassifier(epochs=1).fit(kind(paths), y)
 
 
 def test_a_column_of_labels_is_not_taken_for_one_hot_rows():

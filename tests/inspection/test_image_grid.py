@@ -1,5 +1,8 @@
 """ImageGridDisplay."""
 
+import os
+from io import BytesIO
+
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -145,13 +148,15 @@ def files(tmp_path_factory):
     return paths, np.arange(len(paths)) % 2
 
 
-def test_files_are_shown_as_the_network_gets_them_with_their_names(files):
+@pytest.mark.parametrize("pixel_range", [None, (255, 0)])
+def test_files_are_shown_as_the_network_gets_them_with_their_names(files, pixel_range):
     paths, y = files
     clf = TransferClassifier(epochs=0, input_size=16, resize="stretch", random_state=0)
-    clf.fit(paths, y)
+    clf.set_params(pixel_range=pixel_range).fit(paths, y)
     display = ImageGridDisplay.from_estimator(clf, paths, y, n_images=3)
     assert display.images.shape == (3, 16, 16, 3)
-    probabilities = clf.predict_proba(display.images)
+    shown = display.images if pixel_range is None else 255 - display.images
+    probabilities = clf.predict_proba(shown)
     assert_allclose(probabilities.max(axis=1), display.confidence, rtol=1e-6)
     by_name = {path.name: path for path in paths}
     resized = [by_name[name] for name in display.file_names]
@@ -167,6 +172,41 @@ def test_predictions_of_files(files):
     assert display.file_names[0] == paths[-1].name
     no_mistake = ImageGridDisplay.from_predictions(paths, y, y, np.ones(len(y)))
     assert len(no_mistake.images) == 0
+
+
+@pytest.mark.parametrize("dtype", [float, np.uint16])
+def test_arrays_of_several_sizes_are_checked_as_in_fit(dtype):
+    X = [np.zeros((9, 9, 3), dtype), np.zeros((8, 9, 3), dtype)]
+    with pytest.raises(ValueError, match=f"must be uint8, .* one is {np.dtype(dtype)}"):
+        ImageGridDisplay.from_predictions(X, [0, 1], [1, 0], [0.9, 0.8])
+
+
+def test_white_is_255_whether_images_are_decoded_or_not():
+    array = np.full((9, 9), 230, np.uint8)
+    for X in ([array, array], [array, array[1:]], [array, array[..., None]]):
+        display = ImageGridDisplay.from_predictions(
+            X, [0, 1], [1, 0], [0.9, 0.8], image_shape=(9, 9), pixel_range=(255, 0)
+        )
+        assert_array_equal(display.images, np.full((2, 9, 9), 25))
+
+
+def test_file_names_may_be_numbers(tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("0001", "cat.png"):
+        Image.new("L", (9, 9)).save(name, format="png")
+    display = ImageGridDisplay.from_predictions(["0001", "cat.png"], [0, 1], [1, 0], [0.9, 0.8])
+    assert display.file_names == ["0001", "cat.png"]
+
+
+def test_labels_may_have_bytes_that_are_no_text():
+    names = np.array([os.fsdecode(b"caf\xe9"), "two\nlines, one of them long"])
+    display = ImageGridDisplay.from_predictions(
+        np.zeros((2, 8, 8), "uint8"), names, names[::-1], [0.9, 0.8]
+    )
+    display.figure_.savefig(BytesIO())
+    assert texts(display.axes_[0, 0]) == ["two lin…em long (90%)", "is caf?"]
 
 
 def test_the_range_of_pixels_is_known_in_searches_too(make, fashion, fashion_test):
