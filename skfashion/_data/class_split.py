@@ -2,19 +2,12 @@
 
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
 
 import numpy as np
 
+from .labels import as_item, check_kind_of_labels, format_labels
 from .named_errors import errors_name
 
-# Comparable types of labels for each NumPy kind.
-KINDS_OF_LABELS = {
-    **dict.fromkeys("biuf", "numbers"),
-    **dict.fromkeys("UTO", "text"),
-    "M": "dates",
-    "m": "times",
-}
 # Gradients are multiplied by weights, and optimizers square gradients, in float32.
 MOST_WEIGHT = 1e15
 META_ESTIMATOR_REMEDY = (
@@ -77,8 +70,8 @@ class ClassSplit:
         if not scored.any():
             raise ValueError(
                 "No row of y has a label of the target task, "
-                f"{_format_labels(self.target)}, so there is nothing to score; y has "
-                f"{_format_labels(np.unique(y))}."
+                f"{format_labels(self.target)}, so there is nothing to score; y has "
+                f"{format_labels(np.unique(y))}."
             )
         return scored
 
@@ -111,8 +104,8 @@ class ClassSplit:
         if unknown := set(map(as_item, class_weight)) - set(self.known.tolist()):
             raise ValueError(
                 "class_weight names labels that y lacks: "
-                f"{_format_labels(sorted(unknown, key=str))}; y has the classes "
-                f"{_format_labels(self.known)}. Remove them; labels are compared with their type."
+                f"{format_labels(sorted(unknown, key=str))}; y has the classes "
+                f"{format_labels(self.known)}. Remove them; labels are compared with their type."
             )
         for label, weight in class_weight.items():
             if not isinstance(weight, Real) or not 0 <= float(weight) <= MOST_WEIGHT:
@@ -132,8 +125,8 @@ class ClassSplit:
         check_kind_of_labels(y_val, self.known, "y_val")
         if len(unknown := np.setdiff1d(y_val, self.known)):
             raise ValueError(
-                f"y_val has labels that y lacks: {_format_labels(unknown)}; y has the classes "
-                f"{_format_labels(self.known)}. Labels are compared with their type."
+                f"y_val has labels that y lacks: {format_labels(unknown)}; y has the classes "
+                f"{format_labels(self.known)}. Labels are compared with their type."
             )
 
     def continued(
@@ -167,17 +160,17 @@ class ClassSplit:
         }:
             raise ValueError(
                 "Training continues with the classes of the first fit, "
-                f"{_format_labels(self.target)}, but target_classes="
-                f"{_format_labels(target_classes)}. Fit a new estimator for other classes."
+                f"{format_labels(self.target)}, but target_classes="
+                f"{format_labels(target_classes)}. Fit a new estimator for other classes."
             )
         labels = np.unique(y)
         missing = np.setdiff1d(self.target, labels)
         is_other = target_classes is None and self._is_other_target(labels, pretrain_classes)
         if is_other or (all_classes and len(missing)):
-            named = "" if pretrain_classes is None else _format_labels(pretrain_classes)
+            named = "" if pretrain_classes is None else format_labels(pretrain_classes)
             raise ValueError(
                 "Training continues with the classes of the first fit, "
-                f"{_format_labels(self.target)}, but y has the classes {_format_labels(labels)}"
+                f"{format_labels(self.target)}, but y has the classes {format_labels(labels)}"
                 f"{named and f' and pretrain_classes={named}'}. Fit a new estimator for other "
                 "classes."
             )
@@ -227,19 +220,19 @@ def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
         target = _select(labels, target_classes, "target_classes")
     if pretrain_classes is not None and len(source) < 2:
         raise ValueError(
-            f"pretrain_classes must name at least two classes, got {_format_labels(source)}; y has "
-            f"the classes {_format_labels(labels)}. Use pretrain_classes=None for no pretraining."
+            f"pretrain_classes must name at least two classes, got {format_labels(source)}; y has "
+            f"the classes {format_labels(labels)}. Use pretrain_classes=None for no pretraining."
         )
     if len(source) and not len(target):
         raise ValueError(
-            f"pretrain_classes names every class that y has, {_format_labels(labels)}, which "
+            f"pretrain_classes names every class that y has, {format_labels(labels)}, which "
             "leaves none for the target task. Leave at least two classes out of "
             "pretrain_classes, or name those of the target task in target_classes."
         )
     if len(target) < 2:
         raise ValueError(
             f"The target task needs at least two classes, got {len(target)} class: "
-            f"{_format_labels(target)}; y has the classes {_format_labels(labels)}. Rows of sample "
+            f"{format_labels(target)}; y has the classes {format_labels(labels)}. Rows of sample "
             f"weight zero do not count. {_remedy_for_few_classes(labels, target_classes)}"
         )
     ignored = np.setdiff1d(labels, np.union1d(source, target))
@@ -284,14 +277,14 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
         *target.tolist()
     }:
         raise ValueError(
-            f"classes={_format_labels(target)} and target_classes="
-            f"{_format_labels(target_classes)} both name the target task and differ. Leave "
+            f"classes={format_labels(target)} and target_classes="
+            f"{format_labels(target_classes)} both name the target task and differ. Leave "
             "target_classes out."
         )
     source = () if pretrain_classes is None else _to_set(pretrain_classes, "pretrain_classes")
     if not set(np.unique(y).tolist()) & {*target.tolist(), *source}:
         raise ValueError(
-            f"y has none of classes={_format_labels(target)}, but {_format_labels(np.unique(y))}. "
+            f"y has none of classes={format_labels(target)}, but {format_labels(np.unique(y))}. "
             "Labels are compared with their type."
         )
     # The batch may lack target classes, so they are added. It must have every source class.
@@ -299,7 +292,7 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
     _select(np.unique(y), pretrain_classes, "pretrain_classes")
     if target_classes is None and len(split.ignored):
         raise ValueError(
-            f"y has labels that classes lacks: {_format_labels(split.ignored)}. On the first call "
+            f"y has labels that classes lacks: {format_labels(split.ignored)}. On the first call "
             "to partial_fit, classes names every label of the target task. To ignore other labels, "
             "set target_classes to the same list."
         )
@@ -315,8 +308,8 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
     if missing:
         raise ValueError(
             f"{parameter} names labels that y lacks: "
-            f"{_format_labels(sorted(missing, key=str))}; y has the classes "
-            f"{_format_labels(labels)}. {_compare_types(missing, labels, parameter)}Each fold must "
+            f"{format_labels(sorted(missing, key=str))}; y has the classes "
+            f"{format_labels(labels)}. {_compare_types(missing, labels, parameter)}Each fold must "
             f"hold every class of both tasks; labels are compared with their type. "
             f"{META_ESTIMATOR_REMEDY}"
         )
@@ -337,35 +330,6 @@ def _compare_types(missing: set, labels: np.ndarray, parameter: str) -> str:
         return ""
     kinds = ["text" if each == {True} else "numbers" for each in are_text]
     return f"{parameter} has {kinds[0]} and y has {kinds[1]}: convert one of them. "
-
-
-def check_kind_of_labels(y: np.ndarray, classes: np.ndarray, name: str = "y") -> None:
-    """Check that labels can be equal to those of `fit`.
-
-    NumPy turns numbers beside text into text, so 5 and "5" would be equal.
-
-    Raises
-    ------
-    ValueError
-        If one has numbers and the other text, dates or times.
-    """
-    if KINDS_OF_LABELS.get(y.dtype.kind) != KINDS_OF_LABELS[classes.dtype.kind]:
-        raise ValueError(
-            f"{name} has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
-            f"Labels are compared with their type: convert those of {name}."
-        )
-
-
-def _format_labels(labels, most: int = 30) -> str:
-    """Return labels as code, the first `most` of them."""
-    labels = list(map(as_item, labels))
-    shown = ", ".join(map(repr, labels[:most]))
-    return f"[{shown}{', ...' if len(labels) > most else ''}]"
-
-
-def as_item(label: Any) -> Any:
-    """Return a label as `tolist` has it: dates of NumPy have other hashes than those of Python."""
-    return label.item() if isinstance(label, np.generic) else label
 
 
 def encode(labels: np.ndarray, y: np.ndarray) -> np.ndarray:

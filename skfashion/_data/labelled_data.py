@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_class_weight
 
-from .class_split import as_item, encode
+from .class_split import encode
+from .labels import as_item
 from .lazy_images import ImageFormat, LazyImages
 from .row_subset import RowSubset
 

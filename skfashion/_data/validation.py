@@ -15,11 +15,12 @@ from sklearn.utils.validation import (
 )
 
 from .._messages import warn_user
-from .class_split import KINDS_OF_LABELS, MOST_WEIGHT, check_kind_of_labels
+from .class_split import MOST_WEIGHT
 from .decoded_rows import DecodedRows
 from .image_input import read_images
 from .image_shapes import FEWEST_PIXELS, as_rows, complete_shape
 from .labelled_data import LabelledData
+from .labels import KINDS_OF_LABELS, check_kind_of_labels
 from .lazy_images import ImageFormat
 from .named_errors import errors_name
 
