@@ -1,5 +1,6 @@
 """The class split: which labels belong to the source task and which to the target task."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 
@@ -10,11 +11,6 @@ from .named_errors import errors_name
 
 # Gradients are multiplied by weights, and optimizers square gradients, in float32.
 MOST_WEIGHT = 1e15
-META_ESTIMATOR_REMEDY = (
-    "Inside a meta-estimator that encodes, binarises or re-scores y (voting, stacking, bagging, "
-    "boosting, calibration, one-vs-rest) use pretrain_classes=None. To pretrain, fit once "
-    "separately, call save_backbone_weights(path), and pass weights=path."
-)
 
 
 @dataclass(frozen=True)
@@ -310,10 +306,22 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
             f"{parameter} names labels that y lacks: "
             f"{format_labels(sorted(missing, key=str))}; y has the classes "
             f"{format_labels(labels)}. {_compare_types(missing, labels, parameter)}Each fold must "
-            f"hold every class of both tasks; labels are compared with their type. "
-            f"{META_ESTIMATOR_REMEDY}"
+            f"hold every class of both tasks; labels are compared with their type. Inside a "
+            "meta-estimator that encodes, binarises or re-scores y (voting, stacking, bagging, "
+            f"boosting, calibration, one-vs-rest), {remedy_inside_meta_estimators([parameter])}"
         )
     return labels[[label in wanted for label in labels.tolist()]]
+
+
+def remedy_inside_meta_estimators(parameters: Sequence[str]) -> str:
+    """Return the end of a sentence: how to do without these parameters of the class split."""
+    remedy = f"leave out {' and '.join(parameters)}, and pass only rows of the target task."
+    if "pretrain_classes" not in parameters:
+        return remedy
+    return (
+        f"{remedy} To pretrain, fit once separately, call save_backbone_weights(path), and pass "
+        "weights=path."
+    )
 
 
 def _to_set(labels, parameter: str) -> set:

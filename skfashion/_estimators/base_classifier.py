@@ -199,8 +199,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         """Validate the data, split its labels, and learn the shape and pixel range of images."""
         from .fit import Fit
 
-        if self.pretrain_classes is not None:
-            refuse_class_split_inside(self)
+        refuse_class_split_inside(self)
         fitted_format = self._fitted.image_format if resumes else None
         train, shape = check_training_data(self, X, y, sample_weight, fitted_format)
         split = self._split_labels(train.y, resumes, classes, is_partial)
