@@ -1,12 +1,19 @@
 """The class split: which labels belong to the source task and which to the target task."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
 
-from .labels import as_item, check_kind_of_labels, format_labels
+from .labels import (
+    KINDS_OF_LABELS,
+    as_item,
+    check_kind_of_labels,
+    format_labels,
+    list_labels,
+    name_kind_of_label,
+)
 from .named_errors import errors_name
 
 # Gradients are multiplied by weights, and optimizers square gradients, in float32.
@@ -97,7 +104,8 @@ class ClassSplit:
         """
         if not isinstance(class_weight, dict):
             return
-        if unknown := set(map(as_item, class_weight)) - set(self.known.tolist()):
+        known, dtype = set(self.known.tolist()), self.known.dtype
+        if unknown := [each for each in class_weight if as_item(each, dtype) not in known]:
             raise ValueError(
                 "class_weight names labels that y lacks: "
                 f"{format_labels(sorted(unknown, key=str))}; y has the classes "
@@ -151,13 +159,12 @@ class ClassSplit:
             for a missing target class.
         """
         check_kind_of_labels(y, self.known)
-        if target_classes is not None and _to_set(target_classes, "target_classes") != {
-            *self.target.tolist()
-        }:
+        target = list_labels(target_classes, "target_classes")
+        if target_classes is not None and self._items(target) != self._items(self.target):
             raise ValueError(
                 "Training continues with the classes of the first fit, "
                 f"{format_labels(self.target)}, but target_classes="
-                f"{format_labels(target_classes)}. Fit a new estimator for other classes."
+                f"{format_labels(target)}. Fit a new estimator for other classes."
             )
         labels = np.unique(y)
         missing = np.setdiff1d(self.target, labels)
@@ -175,15 +182,14 @@ class ClassSplit:
 
     def _is_other_target(self, labels: np.ndarray, pretrain_classes) -> bool:
         """Whether labels have another target task, by `pretrain_classes`, than this split."""
-        source = set()
-        if pretrain_classes is not None:
-            source = _to_set(pretrain_classes, "pretrain_classes")
-        target = set(self.target.tolist())
-        if source == set(self.source.tolist()):
-            # Both tasks may have some classes.
-            source -= target
-        found = set(labels.tolist())
-        return found.difference(source, self.ignored.tolist()) != found & target
+        named = list_labels(pretrain_classes, "pretrain_classes")
+        found, source = self._items(labels), self._items(named)
+        target, ignored = self._items(self.target), self._items(self.ignored)
+        return found - source - ignored != found & target
+
+    def _items(self, labels: Iterable) -> set:
+        """Return labels as items that can be compared."""
+        return {as_item(label, self.known.dtype) for label in labels}
 
 
 def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
@@ -263,22 +269,21 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
     Raises
     ------
     ValueError
-        If `classes` is missing or contradicts `target_classes` or `y`.
+        If `classes` is missing, contradicts `target_classes` or `y`, or names source classes
+        without `target_classes`.
     """
     if classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
     with errors_name("classes"):
         target = np.unique(np.asarray(classes))
-    if target_classes is not None and _to_set(target_classes, "target_classes") != {
-        *target.tolist()
-    }:
+    listed = {as_item(each, target.dtype) for each in list_labels(target_classes, "target_classes")}
+    if target_classes is not None and listed != {*target.tolist()}:
         raise ValueError(
-            f"classes={format_labels(target)} and target_classes="
-            f"{format_labels(target_classes)} both name the target task and differ. Leave "
-            "target_classes out."
+            f"classes={format_labels(target)} and target_classes={format_labels(target_classes)} "
+            "both name the target task and differ. Pass the same labels in both."
         )
-    source = () if pretrain_classes is None else _to_set(pretrain_classes, "pretrain_classes")
-    if not set(np.unique(y).tolist()) & {*target.tolist(), *source}:
+    named = [*target, *list_labels(pretrain_classes, "pretrain_classes")]
+    if {as_item(label, y.dtype) for label in named}.isdisjoint(np.unique(y).tolist()):
         raise ValueError(
             f"y has none of classes={format_labels(target)}, but {format_labels(np.unique(y))}. "
             "Labels are compared with their type."
@@ -292,6 +297,12 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
             "to partial_fit, classes names every label of the target task. To ignore other labels, "
             "set target_classes to the same list."
         )
+    if target_classes is None and len(both := np.intersect1d(split.source, split.target)):
+        raise ValueError(
+            f"classes names labels of pretrain_classes: {format_labels(both)}. On the first call "
+            "to partial_fit, classes names the labels of the target task. Leave out those of the "
+            "source task, or, if both tasks have them, set target_classes to the same list."
+        )
     return split
 
 
@@ -299,8 +310,8 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
     """Return the wanted ones of the sorted `labels`, after a check that none is missing."""
     if wanted is None:
         return labels[:0]
-    wanted = _to_set(wanted, parameter)
-    missing = wanted.difference(labels.tolist())
+    items = {as_item(label, labels.dtype): label for label in list_labels(wanted, parameter)}
+    missing = [items[item] for item in items.keys() - set(labels.tolist())]
     if missing:
         raise ValueError(
             f"{parameter} names labels that y lacks: "
@@ -310,7 +321,7 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
             "meta-estimator that encodes, binarises or re-scores y (voting, stacking, bagging, "
             f"boosting, calibration, one-vs-rest), {remedy_inside_meta_estimators([parameter])}"
         )
-    return labels[[label in wanted for label in labels.tolist()]]
+    return labels[[label in items for label in labels.tolist()]]
 
 
 def remedy_inside_meta_estimators(parameters: Sequence[str]) -> str:
@@ -324,20 +335,13 @@ def remedy_inside_meta_estimators(parameters: Sequence[str]) -> str:
     )
 
 
-def _to_set(labels, parameter: str) -> set:
-    try:
-        return set(map(as_item, labels))
-    except TypeError:
-        raise ValueError(f"{parameter} must be a flat list of labels, got {labels!r}.") from None
-
-
-def _compare_types(missing: set, labels: np.ndarray, parameter: str) -> str:
-    """Return a sentence on text beside numbers, which are never equal, or nothing."""
-    are_text = [{isinstance(label, str) for label in part} for part in (missing, labels.tolist())]
-    if are_text not in ([{True}, {False}], [{False}, {True}]):
+def _compare_types(missing: list, labels: np.ndarray, parameter: str) -> str:
+    """Return a sentence on kinds of labels that are never equal, such as text and numbers."""
+    kinds = {name_kind_of_label(label) for label in missing}
+    kind = KINDS_OF_LABELS.get(labels.dtype.kind)
+    if len(kinds) > 1 or kinds & {kind, None}:
         return ""
-    kinds = ["text" if each == {True} else "numbers" for each in are_text]
-    return f"{parameter} has {kinds[0]} and y has {kinds[1]}: convert one of them. "
+    return f"{parameter} has {kinds.pop()} and y has {kind}: convert one of them. "
 
 
 def encode(labels: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -113,7 +113,7 @@ class LabelledData:
         if class_weight is None:
             return None
         if isinstance(class_weight, Mapping):
-            return {as_item(label): weight for label, weight in class_weight.items()}
+            return {as_item(each, self.y.dtype): weight for each, weight in class_weight.items()}
         present = np.unique(self.y)
         if not len(present):
             return None

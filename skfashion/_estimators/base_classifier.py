@@ -171,7 +171,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         resumes = hasattr(self, "classes_")
         if classes is not None:
             classes = check_labels(classes, "classes")
-        if resumes and classes is not None and {*classes.tolist()} != {*self.classes_.tolist()}:
+        if (
+            resumes
+            and classes is not None
+            and not np.array_equal(np.unique(classes), self.classes_)
+        ):
             raise ValueError(
                 f"classes={classes.tolist()} differs from that of the first call, "
                 f"{self.classes_.tolist()}. Fit a new estimator for other classes."
