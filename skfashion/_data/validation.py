@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.utils._missing import is_pandas_na
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
     _num_samples,
@@ -246,13 +246,20 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
         _check_no_label_is_missing(y, name)
         assert_all_finite(y, input_name=name)
         with np.errstate(invalid="ignore"):  # scikit-learn casts huge floats to integers
-            check_classification_targets(y)
+            # For valid types this check only warns about regression.
+            if type_of_target(y) not in ("binary", "multiclass"):
+                check_classification_targets(y)
         if y.dtype.kind not in KINDS_OF_LABELS:
             raise ValueError(
                 f"{name} must hold labels, such as strings or whole numbers, but its type is "
                 f"{y.dtype}."
             )
     return y
+
+
+def warn_about_regression(y: np.ndarray) -> None:
+    """Raise scikit-learn's warning if more than half of the training rows have distinct labels."""
+    check_classification_targets(y)
 
 
 def _check_one_dimension(y, name: str) -> None:

@@ -24,6 +24,7 @@ from .._data.validation import (
     check_validation_data,
     check_weights_of_rows,
     input_kept_on_failure,
+    warn_about_regression,
 )
 from .._interrupts import interrupts_deferred
 from .fit_progress import CallbackSupportMixin, FitProgress
@@ -206,6 +207,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         refuse_class_split_inside(self)
         fitted_format = self._fitted.image_format if resumes else None
         train, shape = check_training_data(self, X, y, sample_weight, fitted_format)
+        if not is_partial:
+            warn_about_regression(train.y)
         split = self._split_labels(train.y, resumes, classes, is_partial)
         train = train.of_classes(split.used)
         if fitted_format is None:
