@@ -243,17 +243,17 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
             raise ValueError("fit requires y to be passed, but the target y is None.")
         _check_one_dimension(y, name)
         y = column_or_1d(y, input_name=name, warn=warn)
+        if y.dtype.kind not in KINDS_OF_LABELS:
+            raise ValueError(
+                f"{name} must hold labels, such as strings or whole numbers, but its type is "
+                f"{y.dtype}."
+            )
         _check_no_label_is_missing(y, name)
         assert_all_finite(y, input_name=name)
         with np.errstate(invalid="ignore"):  # scikit-learn casts huge floats to integers
             # For valid types this check only warns about regression.
             if type_of_target(y) not in ("binary", "multiclass"):
                 check_classification_targets(y)
-        if y.dtype.kind not in KINDS_OF_LABELS:
-            raise ValueError(
-                f"{name} must hold labels, such as strings or whole numbers, but its type is "
-                f"{y.dtype}."
-            )
     return y
 
 
