@@ -98,6 +98,19 @@ def test_labels_outside_target_classes_are_ignored_in_every_batch(make, small, a
         open_classes.partial_fit(X[y <= 3], y[y <= 3])
 
 
+def test_batches_may_have_dates_of_another_unit(make, small, assert_same):
+    X, y = small
+    days = np.datetime64("2026-01-01", "D") + y
+    weight = {days[0]: 3.0}
+    clf, expected = (
+        make(class_weight=weight).partial_fit(X, days, classes=np.unique(days)) for _ in range(2)
+    )
+    other = days.astype("datetime64[ns]")
+    clf.partial_fit(X, other, classes=np.unique(other))
+    assert_same(clf, expected.partial_fit(X, days), X)
+    assert clf.score(X, other) == expected.score(X, days)
+
+
 def test_a_set_of_target_classes_is_shown_in_errors(make, small):
     X, y = small
     with pytest.raises(ValueError, match=r"target_classes=\[0, 1\] both name the target task"):
