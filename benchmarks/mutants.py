@@ -80,6 +80,7 @@ SAVED = ("persistence/test_save_and_load.py", "persistence/test_damaged_files.py
 TESTS = {
     "class split": {
         "_data/class_split.py": (*SPLIT, "model_selection/test_class_split.py"),
+        "_data/labels.py": ("data/test_labels.py", *SPLIT),
         "_data/labelled_data.py": (
             *SPLIT,
             "estimators/test_sample_weight.py",

@@ -1,27 +1,23 @@
 """The class split: which labels belong to the source task and which to the target task."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
 
 import numpy as np
 
+from .labels import (
+    KINDS_OF_LABELS,
+    as_item,
+    check_kind_of_labels,
+    format_labels,
+    list_labels,
+    name_kind_of_label,
+)
 from .named_errors import errors_name
 
-# Comparable types of labels for each NumPy kind.
-KINDS_OF_LABELS = {
-    **dict.fromkeys("biuf", "numbers"),
-    **dict.fromkeys("UTO", "text"),
-    "M": "dates",
-    "m": "times",
-}
 # Gradients are multiplied by weights, and optimizers square gradients, in float32.
 MOST_WEIGHT = 1e15
-META_ESTIMATOR_REMEDY = (
-    "Inside a meta-estimator that encodes, binarises or re-scores y (voting, stacking, bagging, "
-    "boosting, calibration, one-vs-rest) use pretrain_classes=None. To pretrain, fit once "
-    "separately, call save_backbone_weights(path), and pass weights=path."
-)
 
 
 @dataclass(frozen=True)
@@ -77,8 +73,8 @@ class ClassSplit:
         if not scored.any():
             raise ValueError(
                 "No row of y has a label of the target task, "
-                f"{_format_labels(self.target)}, so there is nothing to score; y has "
-                f"{_format_labels(np.unique(y))}."
+                f"{format_labels(self.target)}, so there is nothing to score; y has "
+                f"{format_labels(np.unique(y))}."
             )
         return scored
 
@@ -108,11 +104,12 @@ class ClassSplit:
         """
         if not isinstance(class_weight, dict):
             return
-        if unknown := set(map(as_item, class_weight)) - set(self.known.tolist()):
+        known, dtype = set(self.known.tolist()), self.known.dtype
+        if unknown := [each for each in class_weight if as_item(each, dtype) not in known]:
             raise ValueError(
                 "class_weight names labels that y lacks: "
-                f"{_format_labels(sorted(unknown, key=str))}; y has the classes "
-                f"{_format_labels(self.known)}. Remove them; labels are compared with their type."
+                f"{format_labels(sorted(unknown, key=str))}; y has the classes "
+                f"{format_labels(self.known)}. Remove them; labels are compared with their type."
             )
         for label, weight in class_weight.items():
             if not isinstance(weight, Real) or not 0 <= float(weight) <= MOST_WEIGHT:
@@ -132,8 +129,8 @@ class ClassSplit:
         check_kind_of_labels(y_val, self.known, "y_val")
         if len(unknown := np.setdiff1d(y_val, self.known)):
             raise ValueError(
-                f"y_val has labels that y lacks: {_format_labels(unknown)}; y has the classes "
-                f"{_format_labels(self.known)}. Labels are compared with their type."
+                f"y_val has labels that y lacks: {format_labels(unknown)}; y has the classes "
+                f"{format_labels(self.known)}. Labels are compared with their type."
             )
 
     def continued(
@@ -162,22 +159,21 @@ class ClassSplit:
             for a missing target class.
         """
         check_kind_of_labels(y, self.known)
-        if target_classes is not None and _to_set(target_classes, "target_classes") != {
-            *self.target.tolist()
-        }:
+        target = list_labels(target_classes, "target_classes")
+        if target_classes is not None and self._items(target) != self._items(self.target):
             raise ValueError(
                 "Training continues with the classes of the first fit, "
-                f"{_format_labels(self.target)}, but target_classes="
-                f"{_format_labels(target_classes)}. Fit a new estimator for other classes."
+                f"{format_labels(self.target)}, but target_classes="
+                f"{format_labels(target)}. Fit a new estimator for other classes."
             )
         labels = np.unique(y)
         missing = np.setdiff1d(self.target, labels)
         is_other = target_classes is None and self._is_other_target(labels, pretrain_classes)
         if is_other or (all_classes and len(missing)):
-            named = "" if pretrain_classes is None else _format_labels(pretrain_classes)
+            named = "" if pretrain_classes is None else format_labels(pretrain_classes)
             raise ValueError(
                 "Training continues with the classes of the first fit, "
-                f"{_format_labels(self.target)}, but y has the classes {_format_labels(labels)}"
+                f"{format_labels(self.target)}, but y has the classes {format_labels(labels)}"
                 f"{named and f' and pretrain_classes={named}'}. Fit a new estimator for other "
                 "classes."
             )
@@ -186,15 +182,14 @@ class ClassSplit:
 
     def _is_other_target(self, labels: np.ndarray, pretrain_classes) -> bool:
         """Whether labels have another target task, by `pretrain_classes`, than this split."""
-        source = set()
-        if pretrain_classes is not None:
-            source = _to_set(pretrain_classes, "pretrain_classes")
-        target = set(self.target.tolist())
-        if source == set(self.source.tolist()):
-            # Both tasks may have some classes.
-            source -= target
-        found = set(labels.tolist())
-        return found.difference(source, self.ignored.tolist()) != found & target
+        named = list_labels(pretrain_classes, "pretrain_classes")
+        found, source = self._items(labels), self._items(named)
+        target, ignored = self._items(self.target), self._items(self.ignored)
+        return found - source - ignored != found & target
+
+    def _items(self, labels: Iterable) -> set:
+        """Return labels as items that can be compared."""
+        return {as_item(label, self.known.dtype) for label in labels}
 
 
 def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
@@ -227,19 +222,19 @@ def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
         target = _select(labels, target_classes, "target_classes")
     if pretrain_classes is not None and len(source) < 2:
         raise ValueError(
-            f"pretrain_classes must name at least two classes, got {_format_labels(source)}; y has "
-            f"the classes {_format_labels(labels)}. Use pretrain_classes=None for no pretraining."
+            f"pretrain_classes must name at least two classes, got {format_labels(source)}; y has "
+            f"the classes {format_labels(labels)}. Use pretrain_classes=None for no pretraining."
         )
     if len(source) and not len(target):
         raise ValueError(
-            f"pretrain_classes names every class that y has, {_format_labels(labels)}, which "
+            f"pretrain_classes names every class that y has, {format_labels(labels)}, which "
             "leaves none for the target task. Leave at least two classes out of "
             "pretrain_classes, or name those of the target task in target_classes."
         )
     if len(target) < 2:
         raise ValueError(
             f"The target task needs at least two classes, got {len(target)} class: "
-            f"{_format_labels(target)}; y has the classes {_format_labels(labels)}. Rows of sample "
+            f"{format_labels(target)}; y has the classes {format_labels(labels)}. Rows of sample "
             f"weight zero do not count. {_remedy_for_few_classes(labels, target_classes)}"
         )
     ignored = np.setdiff1d(labels, np.union1d(source, target))
@@ -274,24 +269,23 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
     Raises
     ------
     ValueError
-        If `classes` is missing or contradicts `target_classes` or `y`.
+        If `classes` is missing, contradicts `target_classes` or `y`, or names source classes
+        without `target_classes`.
     """
     if classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
     with errors_name("classes"):
         target = np.unique(np.asarray(classes))
-    if target_classes is not None and _to_set(target_classes, "target_classes") != {
-        *target.tolist()
-    }:
+    listed = {as_item(each, target.dtype) for each in list_labels(target_classes, "target_classes")}
+    if target_classes is not None and listed != {*target.tolist()}:
         raise ValueError(
-            f"classes={_format_labels(target)} and target_classes="
-            f"{_format_labels(target_classes)} both name the target task and differ. Leave "
-            "target_classes out."
+            f"classes={format_labels(target)} and target_classes={format_labels(target_classes)} "
+            "both name the target task and differ. Pass the same labels in both."
         )
-    source = () if pretrain_classes is None else _to_set(pretrain_classes, "pretrain_classes")
-    if not set(np.unique(y).tolist()) & {*target.tolist(), *source}:
+    named = [*target, *list_labels(pretrain_classes, "pretrain_classes")]
+    if {as_item(label, y.dtype) for label in named}.isdisjoint(np.unique(y).tolist()):
         raise ValueError(
-            f"y has none of classes={_format_labels(target)}, but {_format_labels(np.unique(y))}. "
+            f"y has none of classes={format_labels(target)}, but {format_labels(np.unique(y))}. "
             "Labels are compared with their type."
         )
     # The batch may lack target classes, so they are added. It must have every source class.
@@ -299,9 +293,15 @@ def split_first_batch(y, classes, pretrain_classes=None, target_classes=None) ->
     _select(np.unique(y), pretrain_classes, "pretrain_classes")
     if target_classes is None and len(split.ignored):
         raise ValueError(
-            f"y has labels that classes lacks: {_format_labels(split.ignored)}. On the first call "
+            f"y has labels that classes lacks: {format_labels(split.ignored)}. On the first call "
             "to partial_fit, classes names every label of the target task. To ignore other labels, "
             "set target_classes to the same list."
+        )
+    if target_classes is None and len(both := np.intersect1d(split.source, split.target)):
+        raise ValueError(
+            f"classes names labels of pretrain_classes: {format_labels(both)}. On the first call "
+            "to partial_fit, classes names the labels of the target task. Leave out those of the "
+            "source task, or, if both tasks have them, set target_classes to the same list."
         )
     return split
 
@@ -310,62 +310,38 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
     """Return the wanted ones of the sorted `labels`, after a check that none is missing."""
     if wanted is None:
         return labels[:0]
-    wanted = _to_set(wanted, parameter)
-    missing = wanted.difference(labels.tolist())
+    items = {as_item(label, labels.dtype): label for label in list_labels(wanted, parameter)}
+    missing = [items[item] for item in items.keys() - set(labels.tolist())]
     if missing:
         raise ValueError(
             f"{parameter} names labels that y lacks: "
-            f"{_format_labels(sorted(missing, key=str))}; y has the classes "
-            f"{_format_labels(labels)}. {_compare_types(missing, labels, parameter)}Each fold must "
-            f"hold every class of both tasks; labels are compared with their type. "
-            f"{META_ESTIMATOR_REMEDY}"
+            f"{format_labels(sorted(missing, key=str))}; y has the classes "
+            f"{format_labels(labels)}. {_compare_types(missing, labels, parameter)}Each fold must "
+            f"hold every class of both tasks; labels are compared with their type. Inside a "
+            "meta-estimator that encodes, binarises or re-scores y (voting, stacking, bagging, "
+            f"boosting, calibration, one-vs-rest), {remedy_inside_meta_estimators([parameter])}"
         )
-    return labels[[label in wanted for label in labels.tolist()]]
+    return labels[[label in items for label in labels.tolist()]]
 
 
-def _to_set(labels, parameter: str) -> set:
-    try:
-        return set(map(as_item, labels))
-    except TypeError:
-        raise ValueError(f"{parameter} must be a flat list of labels, got {labels!r}.") from None
+def remedy_inside_meta_estimators(parameters: Sequence[str]) -> str:
+    """Return the end of a sentence: how to do without these parameters of the class split."""
+    remedy = f"leave out {' and '.join(parameters)}, and pass only rows of the target task."
+    if "pretrain_classes" not in parameters:
+        return remedy
+    return (
+        f"{remedy} To pretrain, fit once separately, call save_backbone_weights(path), and pass "
+        "weights=path."
+    )
 
 
-def _compare_types(missing: set, labels: np.ndarray, parameter: str) -> str:
-    """Return a sentence on text beside numbers, which are never equal, or nothing."""
-    are_text = [{isinstance(label, str) for label in part} for part in (missing, labels.tolist())]
-    if are_text not in ([{True}, {False}], [{False}, {True}]):
+def _compare_types(missing: list, labels: np.ndarray, parameter: str) -> str:
+    """Return a sentence on kinds of labels that are never equal, such as text and numbers."""
+    kinds = {name_kind_of_label(label) for label in missing}
+    kind = KINDS_OF_LABELS.get(labels.dtype.kind)
+    if len(kinds) > 1 or kinds & {kind, None}:
         return ""
-    kinds = ["text" if each == {True} else "numbers" for each in are_text]
-    return f"{parameter} has {kinds[0]} and y has {kinds[1]}: convert one of them. "
-
-
-def check_kind_of_labels(y: np.ndarray, classes: np.ndarray, name: str = "y") -> None:
-    """Check that labels can be equal to those of `fit`.
-
-    NumPy turns numbers beside text into text, so 5 and "5" would be equal.
-
-    Raises
-    ------
-    ValueError
-        If one has numbers and the other text, dates or times.
-    """
-    if KINDS_OF_LABELS.get(y.dtype.kind) != KINDS_OF_LABELS[classes.dtype.kind]:
-        raise ValueError(
-            f"{name} has labels of type {y.dtype}, but those of fit are of type {classes.dtype}. "
-            f"Labels are compared with their type: convert those of {name}."
-        )
-
-
-def _format_labels(labels, most: int = 30) -> str:
-    """Return labels as code, the first `most` of them."""
-    labels = list(map(as_item, labels))
-    shown = ", ".join(map(repr, labels[:most]))
-    return f"[{shown}{', ...' if len(labels) > most else ''}]"
-
-
-def as_item(label: Any) -> Any:
-    """Return a label as `tolist` has it: dates of NumPy have other hashes than those of Python."""
-    return label.item() if isinstance(label, np.generic) else label
+    return f"{parameter} has {kinds.pop()} and y has {kind}: convert one of them. "
 
 
 def encode(labels: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_class_weight
 
-from .class_split import as_item, encode
+from .class_split import encode
+from .labels import as_item
 from .lazy_images import ImageFormat, LazyImages
 from .row_subset import RowSubset
 
@@ -116,7 +117,7 @@ class LabelledData:
         if class_weight is None:
             return None
         if isinstance(class_weight, Mapping):
-            return {as_item(label): weight for label, weight in class_weight.items()}
+            return {as_item(each, self.y.dtype): weight for each, weight in class_weight.items()}
         present = np.unique(self.y)
         if not len(present):
             return None

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.utils._missing import is_pandas_na
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
     assert_all_finite,
@@ -14,12 +14,13 @@ from sklearn.utils.validation import (
 )
 
 from .._messages import warn_user
-from .class_split import KINDS_OF_LABELS, MOST_WEIGHT, check_kind_of_labels
+from .class_split import MOST_WEIGHT
 from .decoded_rows import DecodedRows
 from .image_input import read_images
 from .image_list import check_lengths
 from .image_shapes import FEWEST_PIXELS, as_rows, complete_shape
 from .labelled_data import LabelledData
+from .labels import KINDS_OF_LABELS, check_kind_of_labels
 from .lazy_images import ImageFormat
 from .named_errors import errors_name
 
@@ -254,16 +255,23 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
             raise ValueError("fit requires y to be passed, but the target y is None.")
         _check_one_dimension(y, name)
         y = column_or_1d(y, input_name=name, warn=warn)
-        _check_no_label_is_missing(y, name)
-        assert_all_finite(y, input_name=name)
-        with np.errstate(invalid="ignore"):  # scikit-learn casts huge floats to integers
-            check_classification_targets(y)
         if y.dtype.kind not in KINDS_OF_LABELS:
             raise ValueError(
                 f"{name} must hold labels, such as strings or whole numbers, but its type is "
                 f"{y.dtype}."
             )
+        _check_no_label_is_missing(y, name)
+        assert_all_finite(y, input_name=name)
+        with np.errstate(invalid="ignore"):  # scikit-learn casts huge floats to integers
+            # For valid types this check only warns about regression.
+            if type_of_target(y) not in ("binary", "multiclass"):
+                check_classification_targets(y)
     return y
+
+
+def warn_about_regression(y: np.ndarray) -> None:
+    """Raise scikit-learn's warning if more than half of the training rows have distinct labels."""
+    check_classification_targets(y)
 
 
 def _check_one_dimension(y, name: str) -> None:

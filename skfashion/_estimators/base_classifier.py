@@ -24,6 +24,7 @@ from .._data.validation import (
     check_validation_data,
     check_weights_of_rows,
     input_kept_on_failure,
+    warn_about_regression,
 )
 from .._interrupts import interrupts_deferred
 from .fit_progress import CallbackSupportMixin, FitProgress
@@ -172,7 +173,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         resumes = hasattr(self, "classes_")
         if classes is not None:
             classes = check_labels(classes, "classes")
-        if resumes and classes is not None and {*classes.tolist()} != {*self.classes_.tolist()}:
+        if (
+            resumes
+            and classes is not None
+            and not np.array_equal(np.unique(classes), self.classes_)
+        ):
             raise ValueError(
                 f"classes={classes.tolist()} differs from that of the first call, "
                 f"{self.classes_.tolist()}. Fit a new estimator for other classes."
@@ -200,10 +205,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         """Validate the data, split its labels, and learn the shape and pixel range of images."""
         from .fit import Fit
 
-        if self.pretrain_classes is not None:
-            refuse_class_split_inside(self)
+        refuse_class_split_inside(self)
         fitted_format = self._fitted.image_format if resumes else None
         train, shape = check_training_data(self, X, y, sample_weight, fitted_format)
+        if not is_partial:
+            warn_about_regression(train.y)
         split = self._split_labels(train.y, resumes, classes, is_partial)
         train = train.of_classes(split.used).without_other_images()
         if fitted_format is None:

@@ -4,7 +4,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from .._data.class_split import META_ESTIMATOR_REMEDY
+from .._data.class_split import remedy_inside_meta_estimators
 
 # These encode or binarise y, or look up predictions for labels outside the target task. Integer
 # labels 0, 1, 2, ... are encoded as themselves, so y does not reveal the meta-estimator.
@@ -23,7 +23,7 @@ _LIBRARIES = ("sklearn.", "skfashion.")
 
 
 def refuse_class_split_inside(classifier: Any) -> None:
-    """Raise an error if the running `fit` was called by a meta-estimator that a class split breaks.
+    """Check that no meta-estimator that a class split breaks called the running `fit`.
 
     The check concerns the nearest estimator that called `fit`. Pipelines and searches pass `y` on
     unchanged, so it concerns the estimator that called them. An estimator of another library or of
@@ -32,7 +32,8 @@ def refuse_class_split_inside(classifier: Any) -> None:
     Parameters
     ----------
     classifier : TransferClassifier
-        The classifier whose `fit` runs.
+        The classifier whose `fit` runs. Without `pretrain_classes` and `target_classes` nothing is
+        checked.
 
     Raises
     ------
@@ -40,14 +41,18 @@ def refuse_class_split_inside(classifier: Any) -> None:
         If the nearest meta-estimator is one of scikit-learn's that encode, binarise or re-score
         `y`.
     """
-    frame: FrameType | None = sys._getframe(1)
+    names = ("pretrain_classes", "target_classes")
+    given = [name for name in names if getattr(classifier, name) is not None]
+    frame: FrameType | None = sys._getframe(1) if given else None
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         function = frame.f_code.co_name
         if module.startswith(_REFUSED_MODULES) or (module, function) == _CROSS_VAL_PREDICT:
             raise ValueError(
-                f"pretrain_classes does not work inside a meta-estimator of {module}, which "
-                f"expects every label of y among the predictions. {META_ESTIMATOR_REMEDY}"
+                f"A class split does not work inside a meta-estimator of {module}, which expects "
+                f"every label of y among the predictions, but {' and '.join(given)} "
+                f"{'is' if len(given) == 1 else 'are'} set. Inside it "
+                f"{remedy_inside_meta_estimators(given)}"
             )
         if not module.startswith(_LIBRARIES) and chooses_training_data(frame, classifier):
             return

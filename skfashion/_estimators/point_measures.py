@@ -62,15 +62,15 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
     ValueError
         If the folds do not suit the rows of the target task.
     """
+    data = weight_task_rows(fit.params, fit.train, fit.split.target)
+    folds = check_cv(cv, data.y, classifier=True).split(np.zeros(len(data)), data.y)
+    sample = data.sample(MOST_ROWS, fit.streams.integer("rows to compare freeze points on"))
+    # Errors about folds come before the pretraining.
+    folds = [_positions(sample, data, fold) for fold in folds]
     if fit.split.pretrains:
         weights = fit.transfer(fit.pretrain().weights)
     else:
         weights = fit.initial_weights(fit.network)
-    classes = fit.split.target
-    data = weight_task_rows(fit.params, fit.train, classes)
-    folds = check_cv(cv, data.y, classifier=True).split(np.zeros(len(data)), data.y)
-    sample = data.sample(MOST_ROWS, fit.streams.integer("rows to compare freeze points on"))
-    folds = [_positions(sample, data, fold) for fold in folds]
     return [
         PointMeasures(
             freeze_until=point or 0,

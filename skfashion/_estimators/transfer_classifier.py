@@ -235,9 +235,9 @@ class TransferClassifier(BaseTransferClassifier):
     The small CNN has 600,165 parameters for five classes of grey 28 x 28 images, 9,568 of them in
     its body. [1]_ split classes into two tasks to measure how transferable each layer is.
 
-    A class split is an error in `cross_val_predict`, and inside meta-estimators that encode,
-    binarise or re-score `y`: voting, stacking, bagging, boosting, calibration, one-vs-rest and
-    self-training. Pretrain once, and pass ``weights=path``.
+    `pretrain_classes` and `target_classes` are errors in `cross_val_predict`, and inside voting,
+    stacking, bagging, boosting, calibration, one-vs-rest, multi-output and self-training. Pass only
+    target rows there. To pretrain, do it once, and pass ``weights=path``.
 
     References
     ----------

@@ -178,8 +178,8 @@ def _to_readable(value: Any) -> Any:
     """Return a value that a table can show, compare and group by."""
     if isinstance(value, Backbone):
         return value.name
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
+    if hasattr(value, "__array__"):
+        value = np.asarray(value).tolist()
     if isinstance(value, set | frozenset):
         value = sorted(value, key=str)
     if isinstance(value, list | tuple | range):

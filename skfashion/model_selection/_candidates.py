@@ -15,6 +15,8 @@ from .._backbones.spec import Backbone
 from .._data.class_split import ClassSplit, split_classes
 from .._data.image_input import decoded_shape_in_first_fit, shape_of_files
 from .._data.image_shapes import as_rows, complete_shape, find_image_shape
+from .._data.labels import list_labels
+from .._data.validation import check_labels
 from .._estimators.defaults import FEW_ROWS, FitSettings
 from .._estimators.find_classifier import changes_images, find_classifier, fitted_classifier
 from .._estimators.transfer_classifier import TransferClassifier
@@ -30,8 +32,12 @@ class SearchData:
     ----------
     X : array-like of shape (n, ...) or None
         The input of the search: images or flat rows.
+    y : array-like of shape (n,) or None
+        The labels of both tasks. If a classifier would refuse them, they are unchanged.
     labels : ndarray of shape (n_labels,) or None
-        The distinct labels of both tasks.
+        The distinct labels of both tasks; `None` if unknown or invalid.
+    failure : str or None
+        The error of a `TransferClassifier` about `y`; `None` for valid labels.
     best : TransferClassifier or None
         The fitted classifier of the best candidate.
     params_of_best : dict of str to object or None
@@ -43,7 +49,9 @@ class SearchData:
     """
 
     X: Any = None
+    y: Any = None
     labels: np.ndarray | None = None
+    failure: str | None = None
     best: TransferClassifier | None = None
     params_of_best: Mapping[str, Any] | None = None
     is_as_in_best: bool = True
@@ -52,7 +60,14 @@ class SearchData:
     @classmethod
     def before_fit(cls, X: Any, y: Any) -> "SearchData":
         """Take the data of an unfitted search; `X` and `y` may be `None`."""
-        return cls(X, None if y is None else np.unique(np.asarray(y)))
+        if y is None:
+            return cls(X)
+        try:
+            y = check_labels(y)
+        except (TypeError, ValueError) as error:
+            # Other estimators of a search may take such labels.
+            return cls(X, y, failure=str(error))
+        return cls(X, y, np.unique(y))
 
     @classmethod
     def after_fit(cls, search: Any, X: Any, y: Any) -> "SearchData":
@@ -65,9 +80,8 @@ class SearchData:
         params = getattr(search, "best_params_", None)
         split = fitted._fitted.split
         fold = find_smallest_fold(search, fitted._settings.n_target, len(split.left_out) > 0)
-        return replace(
-            data, labels=split.known, best=fitted, params_of_best=params, smallest_fold=fold
-        )
+        data = replace(data, labels=split.known, failure=None, smallest_fold=fold)
+        return replace(data, best=fitted, params_of_best=params)
 
     def for_candidate(self, candidate: "Candidate") -> "SearchData":
         """Return the facts of the data that the classifier of a candidate receives."""
@@ -101,14 +115,22 @@ class SearchData:
         return find_image_shape(shape, np.shape(rows)[1], classifier.image_shape)
 
     def split_for(self, classifier: TransferClassifier) -> ClassSplit | None:
-        """Return the class split of a classifier, `None` if unknown."""
+        """Return the class split of a classifier, `None` if unknown.
+
+        Raises
+        ------
+        ValueError
+            If the classifier would refuse the labels.
+        """
+        if self.failure is not None:
+            raise ValueError(self.failure)
         source, target = classifier.pretrain_classes, classifier.target_classes
         if self.labels is not None:
             return split_classes(self.labels, source, target)
         if target is None:
             return None
-        named = target if source is None else np.concatenate([source, target])
-        return split_classes(np.unique(named), source, target)
+        named = list_labels(source, "pretrain_classes") + list_labels(target, "target_classes")
+        return split_classes(np.unique(np.array(named)), source, target)
 
 
 def _shape_as_in(

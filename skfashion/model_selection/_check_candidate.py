@@ -80,7 +80,9 @@ def _check_classifier(classifier: TransferClassifier, data: SearchData) -> None:
     split = data.split_for(classifier)
     if split is not None:
         split.check_output_layer(classifier.output_layer)
-        split.check_class_weight(classifier.class_weight)
+        # Without `y`, labels of neither task are unknown.
+        if data.labels is not None:
+            split.check_class_weight(classifier.class_weight)
     architecture = build_architecture(classifier, data)
     freeze_until = resolve_freeze_until(classifier, possible_settings(classifier, data)[-1])
     check_freezes_body(backbone, whole, freeze_until)

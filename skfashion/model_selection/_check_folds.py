@@ -13,7 +13,10 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import PredefinedSplit, check_cv
 from sklearn.utils.metadata_routing import get_routing_for_object
 
+from .._data.labels import format_labels, list_labels
+from .._estimators.transfer_classifier import TransferClassifier
 from ._candidates import Candidate, SearchData
+from ._class_split import ClassSplitCV
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,14 @@ class SearchFolds:
     failure: str | None = None
 
     @classmethod
-    def from_search(cls, search: Any, X: Any, y: Any) -> "SearchFolds":
-        """Split the rows as the search will; `X` and `y` may be `None`."""
+    def from_search(cls, search: Any, data: SearchData) -> "SearchFolds":
+        """Split the rows as the search will, if its labels are known and valid."""
+        refused = data.failure is not None and is_classifier(search.estimator)
         # A generator of folds can be read only once, and the search must read it.
-        if y is None or hasattr(search.cv, "__next__"):
+        if data.y is None or refused or hasattr(search.cv, "__next__"):
             return cls(search.cv, search.scoring)
         try:
-            return cls(search.cv, search.scoring, _split_labels(search, X, y))
+            return cls(search.cv, search.scoring, _split_labels(search, data.X, data.y))
         except ValueError as error:
             return cls(search.cv, search.scoring, failure=f"cv={_short_name(search.cv)}: {error}")
 
@@ -69,15 +73,15 @@ class SearchFolds:
             if len(missing := np.setdiff1d(used, training)):
                 raise ValueError(
                     f"cv={_short_name(self.cv)}: the training rows of fold {number} lack the "
-                    f"classes {missing.tolist()}. {self._remedy(left_out)}"
+                    f"classes {missing.tolist()}. {self._remedy(candidate, left_out)}"
                 )
             if not len(np.setdiff1d(test, left_out)):
                 raise ValueError(
                     f"cv={_short_name(self.cv)}: fold {number} has no test row of the target task. "
-                    f"{self._remedy(left_out)}"
+                    f"{self._remedy(candidate, left_out)}"
                 )
             self._check_classes_of_scorer(number, np.setdiff1d(used, left_out), test)
-        self._check_scorers(left_out)
+        self._check_scorers(candidate, left_out)
 
     def _check_classes_of_scorer(self, number: int, target: np.ndarray, test: np.ndarray) -> None:
         """Check that a test fold has every class, if a scorer of probabilities needs them."""
@@ -89,7 +93,7 @@ class SearchFolds:
                 "these classes."
             )
 
-    def _check_scorers(self, left_out: np.ndarray) -> None:
+    def _check_scorers(self, candidate: Candidate, left_out: np.ndarray) -> None:
         """Check that stock scorers see no rows outside the target task."""
         if self.labels is not None:
             scored = any(np.isin(test, left_out).any() for _, test in self.labels)
@@ -99,7 +103,7 @@ class SearchFolds:
         if scored and stock:
             raise ValueError(
                 f"scoring={stock[0]!r} also scores the test rows outside the target task, which "
-                f"all count as wrong. {self._remedy(left_out)} Or use scoring="
+                f"all count as wrong. {self._remedy(candidate, left_out)} Or use scoring="
                 f"target_scorer({stock[0]!r})."
             )
 
@@ -115,12 +119,25 @@ class SearchFolds:
             )
         )
 
-    def _remedy(self, left_out: np.ndarray) -> str:
+    def _remedy(self, candidate: Candidate, left_out: np.ndarray) -> str:
+        classifier = candidate.classifier
+        if classifier is not None and isinstance(self.cv, ClassSplitCV):
+            return (
+                f"ClassSplitCV has {_format_tasks(self.cv)}, but the candidate has "
+                f"{_format_tasks(classifier)}. Name the same classes in both."
+            )
         if not len(left_out):
             return "Use stratified folds, such as a number as cv, or add rows of these classes."
         inner = getattr(self.cv, "cv", self.cv)
         folds = 5 if inner is None or isinstance(inner, list | tuple) else _short_name(inner)
         return f"Use cv=ClassSplitCV({folds}, ...), which splits the target rows only."
+
+
+def _format_tasks(named: ClassSplitCV | TransferClassifier) -> str:
+    """Return the parameters of a class split that are set, as code."""
+    tasks = {name: getattr(named, name) for name in ("pretrain_classes", "target_classes")}
+    given = [f"{name}={format_labels(each)}" for name, each in tasks.items() if each is not None]
+    return " and ".join(given) or "no class split"
 
 
 def _short_name(cv: Any) -> str:
@@ -162,7 +179,7 @@ def _find_tasks(candidate: Candidate, data: SearchData) -> tuple[np.ndarray, np.
     split = data.split_for(candidate.classifier)
     if split is None:
         source = candidate.classifier.pretrain_classes
-        return nothing, nothing if source is None else np.asarray(source)
+        return nothing, np.array(list_labels(source, "pretrain_classes"))
     return split.used, split.left_out
 
 

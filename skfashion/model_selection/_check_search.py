@@ -88,7 +88,7 @@ def check_search(
     """
     candidates, unchecked = _list_candidates(search)
     data = SearchData.before_fit(X, y)
-    folds = SearchFolds.from_search(search, X, y)
+    folds = SearchFolds.from_search(search, data)
     failures: dict[str, list[Params]] = {}
     for params in candidates:
         reason = invalid_reason(search, params, data, folds)

@@ -91,7 +91,7 @@ class ClassSplitCV(BaseCrossValidator):
         for train, test in self._target_splitter(y_target).split(X_target, y_target, groups_target):
             self._check_rows(len(rows), train, test)
             self._check_fold(y_target, y_target[train])
-            yield np.union1d(others, rows[train]), rows[test]
+            yield np.sort(np.concatenate([others, rows[train]])), rows[test]
 
     def get_n_splits(
         self,

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from .._estimators.transfer_classifier import TransferClassifier
+from ._class_split import ClassSplitCV
 from ._search_frame import import_pandas
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def rank_freeze_points(
     y : array-like of shape (n,)
         Labels of both tasks. Only rows of the target task are measured, 2,000 at most.
     cv : int, cross-validator or iterable, default=3
-        Folds of the target rows for the probes, as in `GridSearchCV`.
+        Folds of the target rows for the probes, as in `GridSearchCV`. Of a `ClassSplitCV` its `cv`,
+        since only the estimator's target rows are split.
 
     Returns
     -------
@@ -106,7 +108,8 @@ def rank_freeze_points(
     classifier._validate_params()
     from .._estimators.point_measures import measure_freeze_points
 
-    points = measure_freeze_points(classifier._prepare_fit(X, y, None, resumes=False), cv)
+    folds = cv.cv if isinstance(cv, ClassSplitCV) else cv
+    points = measure_freeze_points(classifier._prepare_fit(X, y, None, resumes=False), folds)
     return pandas.DataFrame(
         {
             "freeze_until": pandas.Series([each.freeze_until for each in points], dtype=object),

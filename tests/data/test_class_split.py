@@ -6,7 +6,6 @@ from numpy.testing import assert_array_equal
 
 from skfashion._data.class_split import (
     ClassSplit,
-    _format_labels,
     encode,
     split_classes,
     split_first_batch,
@@ -82,6 +81,8 @@ def test_a_first_batch_may_lack_target_classes():
         ([0, 1], None, [0, 2], "both name the target task and differ"),
         (["0", "1"], None, None, r"y has none of classes=\['0', '1'\]"),
         ([0, 1], [2, 9], None, r"pretrain_classes names labels that y lacks: \[9\]"),
+        (range(5), [3, 4], None, r"of pretrain_classes: \[3, 4\]\. .* or, .* set target_classes"),
+        (range(5), [3, 4], [0, 1], "differ. Pass the same labels in both"),
         ([0, 1], None, None, r"y has labels that classes lacks: \[2, 3, 4\]"),
     ],
 )
@@ -146,20 +147,19 @@ def test_further_calls_have_the_same_classes():
 
 
 def test_further_calls_of_tasks_that_overlap():
-    split = split_first_batch(np.array([3, 4, 5, 6, 9]), [4, 5, 9], [3, 4, 5, 6])
-    assert split.continued(np.array([3, 5, 9]), [3, 4, 5, 6]) is split
+    tasks = [3, 4, 5, 6], [4, 5, 9]
+    split = split_first_batch(np.array([3, 4, 5, 6, 9]), [4, 5, 9], *tasks)
+    assert labels_of(split) == [*map(list, tasks), []]
+    assert split.continued(np.array([3, 5, 9]), *tasks) is split
+    # Without target classes, no source class belongs to the target task.
+    with pytest.raises(ValueError, match=r"classes of the first fit, \[4, 5, 9\], but"):
+        split.continued(np.array([3, 5, 9]), tasks[0])
 
 
 def test_labels_are_encoded_by_their_index():
     encoded = encode(np.array(["a", "c", "x"]), np.array(["x", "a", "c", "x"]))
     assert encoded.dtype == np.int32
     assert encoded.tolist() == [2, 0, 1, 2]
-
-
-def test_long_lists_of_labels_are_cut():
-    assert _format_labels(np.array(["a", "b"])) == "['a', 'b']"
-    assert _format_labels(range(31)).endswith("28, 29, ...]")
-    assert _format_labels(range(30)).endswith("28, 29]")
 
 
 def test_a_split_does_not_change():

@@ -36,6 +36,11 @@ HUGE = with_value(1e308) - with_value(1e308)[::-1]
         (np.array([["a", "b"]] * 6), LABELS, "numeric"),
         ([[1, 2], [3]], [0, 1], "inhomogeneous"),
         (np.zeros((6, 3, 32, 32)), LABELS, r"looks like channels first.*np.moveaxis\(X, 1, -1\)"),
+        (
+            IMAGES,
+            np.array([*"ababab"], np.dtypes.StringDType()),
+            "y must hold labels, .*StringD",
+        ),
         (IMAGES, LABELS[:-1], "inconsistent numbers of samples"),
         (np.full((6, 4), np.datetime64("2020")), LABELS, r"X must hold numbers .* datetime64\[Y\]"),
         (DATES, LABELS, "X must hold numbers of at most 64 bits, but .* datetime64"),

@@ -73,6 +73,17 @@ def test_text_is_no_number_whatever_the_number_of_classes(make, n_classes):
         make(epochs=1).fit(X, y, X_val=X, y_val=y.astype(str))
 
 
+def test_only_the_labels_of_a_fit_may_raise_the_warning_about_regression(make):
+    X, y = many_classes(30, n_images=60)
+    clf = make().partial_fit(X, y, classes=range(30))
+    # A batch, a scored part and validation rows may have many distinct labels.
+    clf.partial_fit(X[:30], y[:30])
+    assert 0 <= clf.score(X[:30], y[:30]) <= 1
+    make(epochs=1).fit(X, y, X_val=X[:30], y_val=y[:30])
+    with pytest.warns(UserWarning, match=r"greater than 50% of the number of samples"):
+        make(epochs=0).fit(X[:40], y[:40])
+
+
 def test_labels_outside_target_classes_are_ignored_in_every_batch(make, small, assert_same):
     X, y = small
     clf, expected = (
@@ -85,6 +96,19 @@ def test_labels_outside_target_classes_are_ignored_in_every_batch(make, small, a
     open_classes = make().partial_fit(X[y <= 2], y[y <= 2], classes=range(3))
     with pytest.raises(ValueError, match="but y has the classes"):
         open_classes.partial_fit(X[y <= 3], y[y <= 3])
+
+
+def test_batches_may_have_dates_of_another_unit(make, small, assert_same):
+    X, y = small
+    days = np.datetime64("2026-01-01", "D") + y
+    weight = {days[0]: 3.0}
+    clf, expected = (
+        make(class_weight=weight).partial_fit(X, days, classes=np.unique(days)) for _ in range(2)
+    )
+    other = days.astype("datetime64[ns]")
+    clf.partial_fit(X, other, classes=np.unique(other))
+    assert_same(clf, expected.partial_fit(X, days), X)
+    assert clf.score(X, other) == expected.score(X, days)
 
 
 def test_a_set_of_target_classes_is_shown_in_errors(make, small):

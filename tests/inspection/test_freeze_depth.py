@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose, assert_array_equal
@@ -93,6 +94,16 @@ def test_one_curve_for_each_source_task(make, fashion):
     display = FreezeDepthDisplay.from_search(search)
     assert list(display.curves) == ["pretrained on 5\N{EN DASH}7", "pretrained on 5, 9"]
     assert display.ax_.get_ylabel() == "negative log loss, 2 folds"
+
+
+@pytest.mark.parametrize("form", [set, np.array, pd.Index, pd.Series, pd.Categorical, pl.Series])
+def test_source_tasks_of_any_type(make, fashion, form):
+    grid = {"pretrain_classes": [form([5, 6, 7]), form([5, 9])], "freeze_until": [0, "features"]}
+    clf = make(target_classes=[0, 1, 2], epochs=0, pretrain_epochs=0)
+    search = GridSearchCV(clf, grid, cv=ClassSplitCV(2, target_classes=[0, 1, 2])).fit(*fashion)
+    display = FreezeDepthDisplay.from_search(search)
+    assert list(display.curves) == ["pretrained on 5\N{EN DASH}7", "pretrained on 5, 9"]
+    assert search_frame(search)["pretrain_classes"].tolist() == [(5, 6, 7), (5, 9)] * 2
 
 
 @pytest.mark.parametrize(

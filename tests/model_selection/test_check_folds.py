@@ -3,6 +3,8 @@
 import warnings
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
@@ -167,6 +169,37 @@ def test_the_remedy_fits_the_tasks(fashion):
         check_search(search(None, cv=folds), X, y)
     with pytest.raises(ValueError, match=r"lack the classes \[3\]\. Use cv=ClassSplitCV"):
         check_search(search(cv=folds), X, y)
+
+
+@pytest.mark.parametrize(
+    ("cv_classes", "options", "error"),
+    [
+        ({"pretrain_classes": [0, 1, 2, 3, 4]}, {}, "no test row of the target task"),
+        ({"pretrain_classes": {5, 6}}, {"scoring": "accuracy"}, "also scores the test rows"),
+    ],
+)
+def test_class_split_folds_of_another_task(cv_classes, options, error, fashion):
+    ((_, named),) = cv_classes.items()
+    remedy = (
+        rf"ClassSplitCV has pretrain_classes=\{[*named]}, but the candidate has "
+        r"pretrain_classes=\[5, 6, 7, 8, 9\]\. Name the same classes in both\."
+    )
+    with pytest.raises(ValueError, match=f"{error}.*{remedy}"):
+        check_search(search(cv=ClassSplitCV(2, **cv_classes), **options), *fashion)
+
+
+@pytest.mark.parametrize("form", [set, pd.Series, pd.Index, pl.Series, np.array])
+def test_classes_may_be_sets_and_series(form, fashion):
+    source, target = form(SOURCE), form([0, 1])
+    for classes in ({}, {"target_classes": [target]}):
+        grid = {"pretrain_classes": [source], "freeze_until": [0], **classes}
+        for data in ((), fashion):
+            check_search(search(None, grid=grid), *data)
+        with pytest.raises(ValueError, match="also scores the test rows"):
+            check_search(search(None, grid=grid, scoring="accuracy"))
+    kept = {"pretrain_classes": [source], "target_classes": [target], "output_layer": ["keep"]}
+    with pytest.raises(ValueError, match="source task has 5, the target task 2"):
+        check_search(search(None, grid=kept))
 
 
 def test_test_folds_without_a_target_row(fashion):

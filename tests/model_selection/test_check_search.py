@@ -9,13 +9,14 @@ import pytest
 from scipy.stats import loguniform, randint, uniform
 from sklearn.compose import ColumnTransformer
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
     HalvingRandomSearchCV,
     RandomizedSearchCV,
 )
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
@@ -103,6 +104,45 @@ def test_tasks_are_known_without_y_where_both_are_given():
     check_search(GridSearchCV(TransferClassifier(), grid))
     with pytest.raises(ValueError, match="1 of 2 candidates"):
         check_search(GridSearchCV(TransferClassifier(target_classes=[0, 1]), grid))
+
+
+def test_class_weights_are_checked_where_y_is_given(fashion):
+    """Labels of neither task may have a weight; without y they are unknown."""
+    clf = TransferClassifier(pretrain_classes=[8, 9], target_classes=[0, 1])
+    check_search(GridSearchCV(clf, {"class_weight": [{5: 2.0}]}))
+    check_search(GridSearchCV(clf, {"class_weight": [{5: 2.0}]}), *fashion)
+    with pytest.raises(ValueError, match=r"1 of 2 .*\n.*class_weight names labels that y lacks"):
+        check_search(GridSearchCV(clf, {"class_weight": [{5: 2.0}, {11: 2.0}]}), *fashion)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda y: y.astype(object), "Unknown label type: unknown"),
+        (lambda y: y + 0.5, "Unknown label type: continuous"),
+        (lambda y: np.eye(10)[y], "1d array with one label for each row"),
+        (lambda y: [None, *y[1:].tolist()], "has no label in row 0"),
+        (lambda y: np.r_[np.nan, y[1:]], "y contains NaN"),
+    ],
+    ids=["objects", "continuous", "one-hot", "none", "nan"],
+)
+def test_labels_that_fit_refuses(change, reason, fashion):
+    X, y = fashion[0], change(fashion[1])
+    search = GridSearchCV(TransferClassifier(), {"epochs": [1, 2]})
+    with pytest.raises(ValueError, match=f"(?s)2 of 2 .*{reason}"):
+        check_search(search, X, y)
+    with pytest.raises(ValueError, match=reason):
+        TransferClassifier().fit(X, y)
+
+
+def test_labels_that_only_other_estimators_take(fashion):
+    X, y = fashion
+    features = Pipeline([("features", BackboneFeatures()), ("last", Ridge())])
+    check_search(GridSearchCV(features, {"last__alpha": [1.0]}), X, y + 0.5)
+    either = {"last": [KNeighborsClassifier(), TransferClassifier()]}
+    features.set_params(last=KNeighborsClassifier())
+    with pytest.raises(ValueError, match=r"1 of 2 .*\n.*TransferClassifier.*: y must be a 1d"):
+        check_search(GridSearchCV(features, either), X, np.eye(10, dtype=int)[y])
 
 
 def test_channels_are_checked_where_x_is_given(fashion):
@@ -218,7 +258,9 @@ def test_stages_are_checked_without_tensorflow():
     from sklearn.model_selection import GridSearchCV
     from skfashion import TransferClassifier
     from skfashion.model_selection import check_search, freeze_points
-    check_search(GridSearchCV(TransferClassifier(), freeze_points(["vgg16", "resnet50"])))
+    search = GridSearchCV(TransferClassifier(), freeze_points(["vgg16", "resnet50"]), cv=2)
+    check_search(search)
+    check_search(search, y=[0, 1] * 4)
     print("tensorflow" in sys.modules)
     """
     command = [sys.executable, "-c", textwrap.dedent(program)]

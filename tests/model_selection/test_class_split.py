@@ -64,6 +64,26 @@ def test_folds_are_those_of_the_wrapped_splitter():
         assert_array_equal(train[Y[train] < 5], target[inner_train])
 
 
+class Bootstrap:
+    """A splitter whose training rows are drawn with replacement."""
+
+    def split(self, X, y=None, groups=None):
+        rng = np.random.default_rng(0)
+        yield rng.integers(0, len(X), 2 * len(X)), np.arange(3)
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 1
+
+
+def test_repeated_training_rows_are_kept():
+    target, source = np.flatnonzero(Y < 5), np.flatnonzero(Y >= 5)
+    ((train, test),) = ClassSplitCV(Bootstrap(), pretrain_classes=GTE5).split(X, Y)
+    ((drawn, _),) = Bootstrap().split(target)
+    assert_array_equal(train, np.sort(np.concatenate([source, target[drawn]])))
+    assert len(train) > len(np.unique(train))
+    assert_array_equal(test, target[:3])
+
+
 def test_target_classes_alone_are_enough():
     for train, test in ClassSplitCV(2, target_classes=[0, 1]).split(X, Y):
         assert set(Y[test]) == {0, 1}

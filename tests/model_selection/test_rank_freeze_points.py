@@ -18,7 +18,7 @@ from skfashion._data.labelled_data import LabelledData
 from skfashion._estimators import point_measures
 from skfashion._random_streams import RandomStreams
 from skfashion._training.head_probe import PRIOR_VARIANCE
-from skfashion.model_selection import freeze_points, rank_freeze_points
+from skfashion.model_selection import ClassSplitCV, freeze_points, rank_freeze_points
 from skfashion.model_selection._rank_freeze_points import recommend_points
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
@@ -158,6 +158,20 @@ def test_folds_are_those_of_all_rows(make, fashion, monkeypatch):
     assert_array_equal(frame["mean_probe_score"], alone["mean_probe_score"])
     with pytest.raises(ValueError, match="cv must leave rows to train on and to test in each fold"):
         rank_freeze_points(make(), X, y, cv=ShuffleSplit(5, test_size=3, random_state=0))
+
+
+def test_class_split_folds_split_the_target_rows(make, fashion):
+    clf = make(pretrain_classes=GTE5)
+    plain = rank_freeze_points(clf, *fashion, cv=3)
+    split = rank_freeze_points(clf, *fashion, cv=ClassSplitCV(3, pretrain_classes=GTE5))
+    assert_array_equal(split["mean_probe_score"], plain["mean_probe_score"])
+
+
+def test_errors_about_folds_come_before_the_pretraining(make, fashion, tmp_path):
+    clf = make(pretrain_classes=GTE5, memory=tmp_path)
+    with pytest.raises(ValueError, match="n_splits=30 cannot be greater"):
+        rank_freeze_points(clf, *fashion, cv=30)
+    assert memory_report(tmp_path)["pretrainings_computed"] == 0
 
 
 def test_callbacks_are_not_started():

@@ -181,6 +181,20 @@ def test_learning_curve(make, shaped):
     assert_array_equal(test[1], whole["test_score"])
 
 
+@pytest.mark.parametrize("params", [{}, {"target_classes": [0, 1, 2, 3, 4]}], ids=str)
+def test_an_incremental_learning_curve_is_an_error(make, fashion, params):
+    """It passes the labels of both tasks as those of the target task."""
+    message = r"classes(=.* differ\.| names labels of pretrain_classes)"
+    with pytest.raises(ValueError, match=message):
+        learning_curve(
+            make(pretrain_classes=GTE5, **params),
+            *fashion,
+            cv=ClassSplitCV(2, pretrain_classes=GTE5),
+            train_sizes=[1.0],
+            exploit_incremental_learning=True,
+        )
+
+
 def test_halving_grid_search_over_epochs(make, task):
     X, y, source, _ = task
     search = HalvingGridSearchCV(
@@ -229,7 +243,8 @@ def test_metadata_routing_of_sample_weight(make, fashion):
                 assert weighted != pytest.approx(fitted.score(X[test], y[test]))
 
 
-def test_search_inside_a_pipeline_step_and_nested_searches(make, fashion):
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_search_inside_a_pipeline_step_and_nested_searches(make, fashion, in_pipeline):
     X, y = fashion
     inner = GridSearchCV(
         make(pretrain_classes=GTE5),
@@ -238,7 +253,7 @@ def test_search_inside_a_pipeline_step_and_nested_searches(make, fashion):
         scoring=target_scorer("f1_macro"),
     )
     results = cross_validate(
-        inner,
+        make_pipeline(FunctionTransformer(halve), inner) if in_pipeline else inner,
         X,
         y,
         cv=ClassSplitCV(2, pretrain_classes=GTE5),

@@ -15,11 +15,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_val_predict
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from skfashion import TransferClassifier
 from skfashion.model_selection import ClassSplitCV
-from tests.class_split import GTE5
+from tests.class_split import GTE5, LT5
 
 TWO_D_ONLY = {"bagging", "boosting"}
 
@@ -108,14 +110,57 @@ def test_class_split_is_an_error_in_a_search_over_a_meta_estimator(make, fashion
         search.fit(X, y)
 
 
+def test_self_training_and_several_outputs(with_weights, lt5):
+    X, y = lt5
+    X = X.reshape(len(X), -1)
+    trained = SelfTrainingClassifier(with_weights, max_iter=1).fit(X, np.where(y == 0, -1, y))
+    assert_array_equal(trained.classes_, [1, 2, 3, 4])
+    outputs = MultiOutputClassifier(with_weights).fit(X, np.stack([y, y > 2], axis=1))
+    assert np.mean(outputs.predict(X)[:, 1] == (y > 2)) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"pretrain_classes": GTE5},
+            "pretrain_classes is set.* leave out pretrain_classes, .* pass",
+        ),
+        ({"target_classes": LT5}, r"target_classes is set.* leave out target_classes, .* task\.$"),
+        (
+            {"pretrain_classes": GTE5, "target_classes": LT5},
+            "pretrain_classes and target_classes are set.* leave out pretrain_classes and target_",
+        ),
+    ],
+    ids=["source", "target", "both"],
+)
+@pytest.mark.parametrize("name", ["soft voting", "bagging", "self-training", "several outputs"])
+def test_each_parameter_of_a_class_split_is_an_error(make, fashion, name, params, message):
+    X, y = fashion
+    others = {
+        "self-training": SelfTrainingClassifier,
+        "several outputs": MultiOutputClassifier,
+    }
+    labels = {"self-training": np.r_[-1, y[1:]], "several outputs": np.stack([y, y], axis=1)}
+    meta = {**META_ESTIMATORS, **others}[name](make(epochs=0, pretrain_epochs=0, **params))
+    with pytest.raises(ValueError, match=message):
+        meta.fit(X.reshape(len(X), -1), labels.get(name, y))
+
+
 # The stack of a thread does not have the caller either; to start a process takes seconds.
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_class_split_is_an_error_in_cross_val_predict(make, fashion, n_jobs):
-    with (
-        parallel_config("threading"),
-        pytest.raises(ValueError, match="pass weights=path"),
-    ):
-        cross_val_predict(make(pretrain_classes=GTE5), *fashion, cv=2, n_jobs=n_jobs)
+@pytest.mark.parametrize(
+    ("params", "remedy"),
+    [
+        ({"pretrain_classes": GTE5}, "pass weights=path"),
+        ({"target_classes": LT5}, "leave out target_classes"),
+    ],
+    ids=["source", "target"],
+)
+def test_class_split_is_an_error_in_cross_val_predict(make, fashion, params, remedy, n_jobs):
+    clf = make(epochs=0, pretrain_epochs=0, **params)
+    with parallel_config("threading"), pytest.raises(ValueError, match=remedy):
+        cross_val_predict(clf, *fashion, cv=2, n_jobs=n_jobs, method="predict_proba")
 
 
 def test_class_split_is_an_error_in_tuned_threshold(make, fashion):
