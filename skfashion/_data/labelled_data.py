@@ -139,18 +139,9 @@ class LabelledData:
 def to_images(
     train: LabelledData, validation: LabelledData | None, image_format: ImageFormat, float_type: str
 ) -> tuple[LabelledData, LabelledData | None]:
-    """Return the data with images in place of rows; both sets have one type."""
+    """Return the data with images in place of rows."""
 
     def convert(data, name):
         return replace(data, X=image_format.lazy_images(data.rows, float_type, name))
 
-    images = convert(train, "X")
-    if validation is None:
-        return images, None
-    evaluated = convert(validation, "X_val")
-    if images.X.dtype != evaluated.X.dtype:
-        common = np.dtype(float_type)
-        images, evaluated = (
-            replace(data, X=replace(data.X, dtype=common)) for data in (images, evaluated)
-        )
-    return images, evaluated
+    return convert(train, "X"), None if validation is None else convert(validation, "X_val")
