@@ -79,13 +79,13 @@ class LabelledData:
         )
         return self.take(np.sort(chosen))
 
-    def hold_out(self, fraction, seed) -> tuple["LabelledData", "LabelledData"]:
+    def hold_out(self, n_rows: int, seed: int) -> tuple["LabelledData", "LabelledData"]:
         """Split the rows, stratified by label, into those to train on and those held out.
 
         Parameters
         ----------
-        fraction : float
-            Share of the rows that is held out, between 0 and 1.
+        n_rows : int
+            How many rows are held out.
         seed : int
             Seed of the split.
 
@@ -94,16 +94,9 @@ class LabelledData:
         ValueError
             If there are too few rows for a stratified split.
         """
-        try:
-            training, validation = train_test_split(
-                np.arange(len(self)), test_size=fraction, stratify=self.y, random_state=seed
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping cannot hold out validation_fraction={fraction} of {len(self)} "
-                f"rows with {len(np.unique(self.y))} classes: {error} Pass X_val and y_val, or set "
-                "early_stopping=False."
-            ) from error
+        training, validation = train_test_split(
+            np.arange(len(self)), test_size=n_rows, stratify=self.y, random_state=seed
+        )
         return self.take(training), self.take(validation)
 
     def class_weights(self, class_weight) -> Mapping[Any, float] | None:
@@ -144,18 +137,9 @@ class LabelledData:
 def to_images(
     train: LabelledData, validation: LabelledData | None, image_format: ImageFormat, float_type: str
 ) -> tuple[LabelledData, LabelledData | None]:
-    """Return the data with images in place of rows; both sets have one type."""
+    """Return the data with images in place of rows."""
 
     def convert(data, name):
         return replace(data, X=image_format.lazy_images(data.rows, float_type, name))
 
-    images = convert(train, "X")
-    if validation is None:
-        return images, None
-    evaluated = convert(validation, "X_val")
-    if images.X.dtype != evaluated.X.dtype:
-        common = np.dtype(float_type)
-        images, evaluated = (
-            replace(data, X=replace(data.X, dtype=common)) for data in (images, evaluated)
-        )
-    return images, evaluated
+    return convert(train, "X"), None if validation is None else convert(validation, "X_val")

@@ -228,6 +228,10 @@ class LazyImages:
         """Return a subset of the images without reading them."""
         return replace(self, rows=self.rows.take(indices))
 
+    def astype(self, dtype) -> "LazyImages":
+        """Return the images as numbers of another type, without reading them."""
+        return replace(self, dtype=np.dtype(dtype))
+
     def _scale(self, rows: np.ndarray) -> np.ndarray:
         pixel_range = self.image_format.pixel_range
         scaled = np.subtract(rows, pixel_range[0], dtype=np.float64)

@@ -154,7 +154,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         classes : array-like of shape (n_classes,), default=None
             All labels of the target task. Required in the first call.
         sample_weight : array-like of shape (n,), default=None
-            Weights of the rows.
+            Weights of the rows. Each call divides them by their mean, so only ratios within a call
+            count.
 
         Returns
         -------

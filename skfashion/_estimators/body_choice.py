@@ -49,22 +49,31 @@ def choose_body_end(
     Returns
     -------
     str or None
-        The stage; `None` if a class has a single row, so that there is no cross-validation.
+        The stage; `None` if fewer than two classes have two rows, for cross-validation.
     """
     ends = _possible_ends(architecture, freeze_until)
     if len(ends) == 1:
         return ends[0]
-    data = data.sample(MOST_ROWS_TO_COMPARE, streams.integer("rows to compare stages on"))
-    targets = encode(classes, data.y)
-    if np.bincount(targets)[np.unique(targets)].min() < 2:
+    data = _rows_to_compare(data, classes, streams.integer("rows to compare stages on"))
+    present = np.unique(data.y)
+    if len(present) < 2:
         return None
+    targets = encode(present, data.y)
     features = compute_head_inputs(architecture, ends, weights, data.X, store)
     seed = streams.integer("folds to compare stages on")
     losses = {
-        stage: cross_validated_loss(vectors, targets, data.weight, len(classes), seed)
+        stage: cross_validated_loss(vectors, targets, data.weight, len(present), seed)
         for stage, vectors in features.items()
     }
     return min(losses, key=losses.__getitem__)
+
+
+def _rows_to_compare(data: LabelledData, classes, seed: int) -> LabelledData:
+    """Return a sample of the rows, without classes that have a single row in it."""
+    sample = data.sample(max(MOST_ROWS_TO_COMPARE, 2 * len(classes)), seed)
+    labels, counts = np.unique(sample.y, return_counts=True)
+    # Cross-validation takes a row of each class to fit a probe, and one to score it.
+    return sample.of_classes(labels[counts > 1])
 
 
 def _possible_ends(architecture, freeze_until) -> list[str]:

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from .._cache.store import Store
-from .._data.class_split import ClassSplit
+from .._data.class_split import ClassSplit, encode
 from .._data.labelled_data import LabelledData
 from .._data.lazy_images import ImageFormat
 from .._networks.architecture import BodyArchitecture
@@ -50,7 +52,8 @@ def start_settings(
     if previous is not None:
         return previous.continue_with(params)
     n_source = len(train.of_classes(split.source)) if split.pretrains else 0
-    counts = [len(train.of_classes([label])) for label in split.target]
+    labels = train.of_classes(split.target).y
+    counts = np.bincount(encode(split.target, labels), minlength=len(split.target)).tolist()
     settings = FitSettings.resolve(params, n_source, sum(counts), min(counts), is_partial)
     if settings.body_until != "auto":
         return settings

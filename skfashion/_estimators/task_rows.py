@@ -1,5 +1,7 @@
 """The rows of a task: those that a phase trains on, and those that it evaluates."""
 
+from math import ceil
+
 import numpy as np
 
 from .._data.labelled_data import LabelledData
@@ -45,15 +47,27 @@ def split_task_rows(
         return train, validation
     if not (params.early_stopping or judges):
         return train, None
-    fraction = params.validation_fraction
+    n_rows = ceil(params.validation_fraction * len(train))
     if judges:
         # A stratified split needs as many rows as there are classes on both sides.
         n_least = len(classes)
-        fraction = max(min(fraction, MOST_JUDGING_ROWS / len(train)), n_least / len(train))
-        fraction = min(fraction, 1 - n_least / len(train))
-    train, validation = train.hold_out(fraction, streams.integer("validation split", phase))
+        n_rows = min(max(min(n_rows, MOST_JUDGING_ROWS), n_least), len(train) - n_least)
+    seed = streams.integer("validation split", phase)
+    train, validation = _hold_out(params, train, n_rows, seed)
     _check_validation_weights(params, validation)
     return train, validation
+
+
+def _hold_out(params, data: LabelledData, n_rows: int, seed: int):
+    """Return rows to train on, and as many held-out rows as given."""
+    try:
+        return data.hold_out(n_rows, seed)
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping cannot hold out validation_fraction={params.validation_fraction} of "
+            f"{len(data)} rows with {len(np.unique(data.y))} classes: {error} Pass X_val and "
+            "y_val, or set early_stopping=False."
+        ) from error
 
 
 def weight_task_rows(params, data: LabelledData, classes: np.ndarray) -> LabelledData:

@@ -128,7 +128,7 @@ class TransferClassifier(BaseTransferClassifier):
         Smallest decrease of the validation loss that counts as an improvement.
     class_weight : dict or "balanced", default=None
         Weights of the classes of both tasks, also of validation images; by default 1. "balanced" is
-        computed for each phase, on all of its rows except those of `X_val`.
+        computed for each phase, without `X_val`. `partial_fit` divides weights by the call's mean.
     warm_start : bool, default=False
         Whether a further `fit` trains `epochs` more from the fitted weights, with a new optimizer,
         without pretraining, `head_epochs` and `epochs_per_stage`. `freeze_until` may change.

@@ -93,7 +93,10 @@ def prepare_inputs(
     sizes = [sum(map(len, variants)) for variants in sets]
     storage = choose_storage(frozen, sizes, len(sets[0]), epochs, augments, has_views)
     if not storage.feeds_features:
-        return storage, [_to_device_if_small(variants[0]) for variants in sets]
+        images = [variants[0] for variants in sets]
+        # The functions of a trainer are traced for one type.
+        common = np.result_type(*(each.dtype for each in images))
+        return storage, [_to_device_if_small(each.astype(common)) for each in images]
     if storage is not FeatureStorage.RECOMPUTED:
         allocate = file_buffer if storage is FeatureStorage.FILE else memory_buffer
         try:

@@ -19,6 +19,8 @@ N_FOLDS = 3
 # same probe up to this.
 _TOLERANCES = {"float32": 1e-4, "float64": 1e-10}
 _TOLERANCE_TO_COMPARE = 1e-3
+# A feature whose standard deviation is at most this many roundings of its mean is constant.
+_ROUNDINGS_OF_A_FEATURE = 10
 _MOST_ITERATIONS = 1000
 
 
@@ -69,9 +71,13 @@ class LinearProbe:
 def _moments(features, weights):
     """Return the weighted mean and standard deviation of each feature, 1 if it is constant."""
     mean = np.average(features, axis=0, weights=weights)
-    variance = np.average((features - mean) ** 2, axis=0, weights=weights)
-    is_constant = variance <= np.finfo(features.dtype).eps * mean**2
-    return mean, np.where(is_constant, 1.0, np.sqrt(variance))
+    scale = np.sqrt(np.average((features - mean) ** 2, axis=0, weights=weights))
+    # Sums over the rows are rounded in double precision, and the features in their type. A constant
+    # that different batches round differently would count as much as any other feature.
+    of_sums = len(features) * np.finfo(np.float64).eps
+    of_features = _ROUNDINGS_OF_A_FEATURE * np.finfo(features.dtype).eps
+    is_constant = scale <= max(of_sums, of_features) * np.abs(mean)
+    return mean, np.where(is_constant, 1.0, scale)
 
 
 def _of_each_class(regression):

@@ -9,7 +9,10 @@ from sklearn.base import clone
 
 from skfashion import Recipe
 from skfashion._backbones.body_end import end_body_at
-from skfashion._estimators.body_choice import compute_head_inputs
+from skfashion._data.labelled_data import LabelledData, to_images
+from skfashion._data.lazy_images import ImageFormat
+from skfashion._estimators import body_choice
+from skfashion._estimators.body_choice import choose_body_end, compute_head_inputs
 from skfashion._networks.architecture import Architecture, BodyArchitecture
 from skfashion._networks.body import get_body
 from skfashion._networks.frozen_part import FrozenPart
@@ -78,6 +81,28 @@ def test_the_end_of_the_body_is_chosen_by_features_that_are_shared(make, lt5, tm
     assert computed == counts(memory)[1] > 0
     assert first.body_until_ == again.body_until_ == expected.body_until_
     assert_array_equal(first.predict_proba(X), expected.predict_proba(X))
+
+
+def choose(X, y, classes):
+    """Return the end of a body with random weights."""
+    body = BodyArchitecture(RESIDUAL, (14, 14, 1), None, "float32")
+    weights = get_body(body).initial_weights(RandomStreams(0))
+    data = LabelledData.of_positive_weight(X.reshape(len(y), -1), y, np.ones(len(y)))
+    data, _ = to_images(data, None, ImageFormat((14, 14, 1), (0.0, 255.0)), "float32")
+    return choose_body_end(body, weights, None, data, np.array(classes), RandomStreams(0), None)
+
+
+def test_a_class_of_one_row_is_left_out_of_the_comparison(lt5, fashion):
+    X, y = fashion
+    rows = np.concatenate([np.flatnonzero(y < 5), np.flatnonzero(y == 7)[:1]])
+    assert choose(X[rows], y[rows], [0, 1, 2, 3, 4, 7]) == choose(*lt5, range(5)) is not None
+    two = rows[[*np.flatnonzero(y[rows] == 2), -1]]
+    assert choose(X[two], y[two], [2, 7]) is None
+
+
+def test_a_comparison_samples_two_rows_of_each_class(lt5, monkeypatch):
+    monkeypatch.setattr(body_choice, "MOST_ROWS_TO_COMPARE", 6)
+    assert choose(*lt5, range(5)) is not None
 
 
 @pytest.mark.parametrize(

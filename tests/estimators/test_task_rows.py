@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.model_selection import train_test_split
 
 from skfashion._data.labelled_data import LabelledData
 from skfashion._estimators import task_rows
@@ -43,6 +44,43 @@ def test_rows_that_judge(monkeypatch, fraction, most, expected):
         ("fine-tune", {"fine_tunes": False}),
     ):
         assert split(phase, **settings) == (ROWS, None)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "fraction", "expected"),
+    # As shares of the rows, 58 of 63 and 1,000 of 5,003 would be rounded up to a row more.
+    [(63, 0.95, 58), (5_003, 0.5, 1_000), (63, 0.2, 13), (5_003, 0.1, 501)],
+)
+def test_bounds_of_the_rows_that_judge_are_exact(n_rows, fraction, expected):
+    rows = LabelledData.of_positive_weight(
+        np.arange(n_rows)[:, None], np.arange(n_rows) % 5, np.ones(n_rows)
+    )
+    params = SimpleNamespace(class_weight=None, early_stopping=False, validation_fraction=fraction)
+    settings = SimpleNamespace(judges=True, fine_tunes=True)
+    _, judging = task_rows.split_task_rows(
+        params, settings, "fine-tune", rows, None, CLASSES, RandomStreams(0)
+    )
+    assert len(judging) == expected
+
+
+@pytest.mark.parametrize(("n_rows", "fraction"), [(40, 0.25), (98, 0.13), (99, 0.93)])
+def test_a_share_of_rows_is_held_out_as_scikit_learn_does(n_rows, fraction):
+    rows = ROWS.take(np.arange(n_rows))
+    _, held_out = split_to_stop_early(None, rows, fraction=fraction)
+    _, expected = train_test_split(
+        rows.index,
+        test_size=fraction,
+        stratify=rows.y,
+        random_state=RandomStreams(0).integer("validation split", "fine-tune"),
+    )
+    assert held_out.index.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.97])
+def test_too_few_rows_to_hold_out_from(fraction):
+    message = rf"early_stopping cannot hold out validation_fraction={fraction} of 100 rows with 5 "
+    with pytest.raises(ValueError, match=message + "classes: .* Pass X_val and y_val"):
+        split_to_stop_early(None, ROWS, fraction=fraction)
 
 
 def split_to_stop_early(class_weight, train, validation=None, fraction=0.2):

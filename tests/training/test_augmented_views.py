@@ -109,6 +109,20 @@ def test_memory_changes_no_bit_and_is_found(make, lt5, weights_of, tmp_path):
     assert report["rows_computed"] == 2 * len(lt5[1]) == report["rows_found"]
 
 
+def test_the_type_of_validation_rows_changes_no_view(make, lt5, weights_of, tmp_path):
+    X, y = lt5
+    params = {**PARAMS, "backbone": "small_resnet", "freeze_until": "block1", "memory": tmp_path}
+    plain = weights_of(make(**params).fit(X, y))
+    n_computed = 2 * len(y)
+    for images in (X[:20], X[:20].astype(float)):
+        watched = make(**params).fit(X, y, X_val=images, y_val=y[:20])
+        for path, weight in weights_of(watched).items():
+            assert_array_equal(plain[path], weight, err_msg=path)
+        # Features of views are found; those of validation rows are new.
+        n_computed += 20
+        assert memory_report(tmp_path)["rows_computed"] == n_computed
+
+
 @pytest.mark.parametrize("epochs", [1, 2])  # of which features are recomputed, and kept
 def test_validation_rows_have_no_views(make, lt5, epochs):
     X, y = lt5

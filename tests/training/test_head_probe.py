@@ -108,6 +108,23 @@ def test_a_constant_feature_changes_nothing(data, constant, float_type):
     assert_allclose(probe.kernel[-1], 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("float_type", [np.float32, np.float64])
+def test_a_small_spread_is_standardised_and_rounding_is_not(data, float_type):
+    features, targets, weights = data
+    rng = np.random.default_rng(0)
+    informative = 1e4 + targets[:, None] + rng.normal(size=(90, 1))
+    features = np.hstack([features, informative]).astype(float_type)
+    probe = LinearProbe(features, targets, weights, 3)
+    expected = pipeline_proba(features, targets, weights)
+    logits = probe.logits(features.astype(float))
+    assert_allclose(softmax(logits), expected, atol=1e-6 if float_type is np.float64 else 1e-2)
+    without = pipeline_proba(features[:, :-1], targets, weights)
+    assert np.abs(expected - without).max() > 0.05
+    constant = np.full(90, 1e4, float_type)
+    features[:, -1] = np.where(rng.random(90) < 0.5, constant, np.nextafter(constant, 0))
+    assert_allclose(LinearProbe(features, targets, weights, 3).kernel[-1], 0, atol=0.1)
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 @pytest.mark.parametrize("float_type", [np.float32, np.float64])
 def test_the_scale_of_features_does_not_matter(data, scale, float_type):

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skfashion import Recipe, TransferClassifier
 from skfashion._backbones.recipe import resolve_recipe
 from skfashion._backbones.registry import get_backbone
+from skfashion._random_streams import RandomStreams
 from skfashion._training.learning_rates import LearningRates
 
 OPTIMIZERS = TransferClassifier._parameter_constraints["optimizer"][0].options
@@ -72,6 +73,18 @@ def expected_height(before, after, warmup, schedule):
     return rising * height[schedule]
 
 
+def descend(weights, inputs, y, steps):
+    """Return the output layer after plain descent: each step has the rows of a batch and a rate."""
+    kernel, bias = weights["output/kernel"].copy(), weights["output/bias"].copy()
+    for rows, rate in steps:
+        logits = inputs[rows] @ kernel + bias
+        error = np.exp(logits - logits.max(axis=1, keepdims=True))
+        error = error / error.sum(axis=1, keepdims=True) - np.eye(5)[y[rows]]
+        kernel -= rate * inputs[rows].T @ error / len(rows)
+        bias -= rate * error.mean(axis=0)
+    return kernel, bias
+
+
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
 @pytest.mark.parametrize("warmup", [0.0, 0.3, 0.5])
 def test_rates_follow_their_course(make, lt5, schedule, warmup, weights_of):
@@ -87,17 +100,28 @@ def test_rates_follow_their_course(make, lt5, schedule, warmup, weights_of):
     start = make(**{**shared, "epochs": 0}).fit(X, y)
     inputs = hidden_layer(start, X)
     weights = weights_of(start)
-    kernel, bias = weights["output/kernel"].copy(), weights["output/bias"].copy()
-    for epoch in range(4):
-        logits = inputs @ kernel + bias
-        error = np.exp(logits - logits.max(axis=1, keepdims=True))
-        error = error / error.sum(axis=1, keepdims=True) - np.eye(5)[y]
-        rate = 0.1 * expected_height(epoch / 4, (epoch + 1) / 4, warmup, schedule)
-        kernel -= rate * inputs.T @ error / len(y)
-        bias -= rate * error.mean(axis=0)
+    heights = [expected_height(n / 4, (n + 1) / 4, warmup, schedule) for n in range(4)]
+    kernel, bias = descend(weights, inputs, y, [(np.arange(100), 0.1 * h) for h in heights])
     trained = weights_of(clf)
     assert_allclose(trained["output/kernel"], kernel, rtol=1e-5, atol=1e-8)
     assert_allclose(trained["output/bias"], bias, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
+def test_batches_follow_the_course_and_the_last_one_may_be_smaller(make, lt5, schedule, weights_of):
+    X, y = lt5
+    params = {**ONE_STEP, "freeze_until": "dense", "learning_rate": 0.1, "batch_size": 40}
+    shared = {**params, "schedule": schedule, "warmup": 0.6}
+    start, end = (make(**{**shared, "epochs": n}).fit(X, y) for n in (0, 2))
+    steps = []
+    for epoch in range(2):
+        order = RandomStreams(0).generator("shuffle", "fine-tune", epoch).permutation(100)
+        for first, last in ((0, 40), (40, 80), (80, 100)):
+            done = ((epoch + n / 100) / 2 for n in (first, last))
+            steps.append((order[first:last], 0.1 * expected_height(*done, 0.6, schedule)))
+    kernel, bias = descend(weights_of(start), hidden_layer(start, X), y, steps)
+    assert_allclose(weights_of(end)["output/kernel"], kernel, rtol=1e-5, atol=1e-8)
+    assert_allclose(weights_of(end)["output/bias"], bias, rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
