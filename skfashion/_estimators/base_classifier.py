@@ -31,6 +31,7 @@ from .fitted_model_estimator import FittedModelEstimator
 from .fitted_network import FittedState
 from .fitted_summary import SummarizedAttributes, summarize_fit
 from .meta_estimators import refuse_class_split_inside
+from .option_checks import validates_further_calls
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from .fit import Fit
@@ -126,6 +127,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         fit.progress.finish()
         return self
 
+    @validates_further_calls
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -204,7 +206,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         fitted_format = self._fitted.image_format if resumes else None
         train, shape = check_training_data(self, X, y, sample_weight, fitted_format)
         split = self._split_labels(train.y, resumes, classes, is_partial)
-        train = train.of_classes(split.used)
+        train = train.of_classes(split.target if resumes else split.used)
         if fitted_format is None:
             image_format = ImageFormat.learn_for(self, train.rows, shape, is_partial)
         else:

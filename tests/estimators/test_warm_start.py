@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn import config_context
+from sklearn.utils._param_validation import InvalidParameterError
 
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
@@ -101,6 +103,35 @@ def test_partial_fit_refuses_other_classes_later(make, lt5, fashion):
         clf.partial_fit(*lt5, classes=range(6))
     with pytest.raises(ValueError, match="classes of the first fit"):
         clf.partial_fit(*fashion)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("learning_rate", -0.01), ("batch_size", 0), ("freeze_until", 1.5)]
+)
+def test_partial_fit_validates_parameters_in_each_call(make, lt5, name, value, assert_same):
+    clf, expected = (make().partial_fit(*lt5, classes=range(5)) for _ in range(2))
+    with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter"):
+        clf.set_params(**{name: value}).partial_fit(*lt5)
+    assert_same(clf, expected, lt5[0])
+
+
+def test_partial_fit_keeps_the_users_setting_of_validation(make, lt5):
+    # The value is not used, so that a call can succeed.
+    clf = make().partial_fit(*lt5, classes=range(5)).set_params(tol=-1.0)
+    with config_context(skip_parameter_validation=True):
+        assert clf.partial_fit(*lt5).n_iter_ == 2
+    with pytest.raises(InvalidParameterError, match="The 'tol' parameter"):
+        clf.partial_fit(*lt5)
+
+
+def test_later_batches_ignore_pixels_of_source_rows(make, fashion, assert_same):
+    X, y = fashion[0] / 255, fashion[1]
+    clf, expected = (
+        make(pretrain_classes=GTE5).partial_fit(X, y, classes=range(5)) for _ in range(2)
+    )
+    far = X.copy()
+    far[y >= 5] *= 1000
+    assert_same(clf.partial_fit(far, y), expected.partial_fit(X, y), X)
 
 
 def test_first_batch_of_source_rows_only(make, fashion):
