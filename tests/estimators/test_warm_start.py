@@ -33,6 +33,8 @@ def test_warm_start_goes_on_without_pretraining(make, fashion, weights_of):
         # Its weights fit images of any size.
         (RESIDUAL, {"input_size": 28}, "network of the first fit"),
         ("small_cnn", {"image_shape": (7, 28)}, r"image shape of the first fit, \(14, 14, 1\)"),
+        ("small_cnn", {"resize": "pad"}, r"resize='crop' .* the first fit, but resize='pad'"),
+        ("small_cnn", {"reduced_decoding": False}, "but resize='crop' and reduced_decoding=False"),
     ],
 )
 def test_warm_start_keeps_the_network(make, lt5, backbone, change, message):
