@@ -92,6 +92,9 @@ class FitSettings:
         The last stage of the body; "auto" if it is chosen by the data.
     kept_weights : bool or None, default=None
         Whether fine-tuning starts from pretrained weights. Files of early versions do not have it.
+    auto_length : PhaseLength or None, default=None
+        The length of fine-tuning for "auto" in further fits. Files of early versions do not have
+        it: there "auto" is the length of the last fit.
     """
 
     pretraining: PhaseLength
@@ -103,6 +106,7 @@ class FitSettings:
     hidden_units: int
     body_until: str | int | None
     kept_weights: bool | None = None
+    auto_length: PhaseLength | None = None
 
     @classmethod
     def resolve(
@@ -156,6 +160,9 @@ class FitSettings:
             hidden_units=hidden_units,
             body_until=body_until,
             kept_weights=has_kept_weights(params, n_source > 0),
+            auto_length=PhaseLength(
+                auto_batch_size(n_target), auto_epochs(n_target, fine_tuning.batch_size)
+            ),
         )
 
     def has_kept_weights(self, params, pretrains: bool) -> bool:
@@ -165,7 +172,7 @@ class FitSettings:
         return self.kept_weights
 
     def continue_with(self, params) -> "FitSettings":
-        """Return the settings of a further fit: those of this one, and the parameters given."""
+        """Return the settings of a further fit: those of the first, and the parameters given."""
         given = {
             name: value
             for name in ("batch_size", "epochs")
@@ -175,7 +182,7 @@ class FitSettings:
         body_until = self.body_until if params.body_until == "auto" else params.body_until
         return replace(
             self,
-            fine_tuning=replace(self.fine_tuning, **given),
+            fine_tuning=replace(self.auto_length or self.fine_tuning, **given),
             judges=False,
             fine_tunes=True,
             hidden_units=hidden_units,
