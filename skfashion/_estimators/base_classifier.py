@@ -1,6 +1,7 @@
 """The methods of `TransferClassifier`: fit, predict, score, save."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
@@ -119,12 +120,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         """
         resumes = self.warm_start and hasattr(self, "classes_")
         validation = X_val, y_val, sample_weight_val
-        with input_kept_on_failure(self):
-            fit = self._prepare_fit(X, y, sample_weight, validation, resumes=resumes)
-            state = fit.resume(self) if resumes else fit.run()
-        # An error after this leaves the new model, and what it knows about `X`.
-        self._set_fitted_state(state)
-        fit.progress.finish()
+        with self._fitting(X, y, sample_weight, validation, resumes=resumes) as fit:
+            self._set_fitted_state(fit.run() if fit.fitted is None else fit.resume(fit.fitted))
         return self
 
     @validates_further_calls
@@ -178,14 +175,21 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
                 f"classes={classes.tolist()} differs from that of the first call, "
                 f"{self.classes_.tolist()}. Fit a new estimator for other classes."
             )
-        with input_kept_on_failure(self):
-            fit = self._prepare_fit(
-                X, y, sample_weight, resumes=resumes, classes=classes, is_partial=True
-            )
-            state = fit.resume(self) if resumes else fit.run()
-        self._set_fitted_state(state)
-        fit.progress.finish()
+        how = {"resumes": resumes, "classes": classes, "is_partial": True}
+        with self._fitting(X, y, sample_weight, **how) as fit:
+            self._set_fitted_state(fit.run() if fit.fitted is None else fit.resume(fit.fitted))
         return self
+
+    @contextmanager
+    def _fitting(self, *data, **how) -> Iterator["Fit"]:
+        """Prepare a fit, whose state is to be set, and report its end.
+
+        An error leaves what is known about `X` with the model: the earlier or the new one.
+        """
+        with input_kept_on_failure(self):
+            fit = self._prepare_fit(*data, **how)
+            yield fit
+        fit.progress.finish()
 
     def _prepare_fit(
         self,
@@ -219,9 +223,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
                 image_format.check_values(validation.rows)
         n_phases = 2 if split.pretrains and not resumes else 1
         progress = FitProgress(self, n_phases, X, y, sample_weight)
-        previous = self._settings if resumes else None
+        fitted = self._fitted_state() if resumes else None
         return Fit.prepare(
-            self, image_format, split, train, validation, progress, is_partial, previous
+            self, image_format, split, train, validation, progress, is_partial, fitted
         )
 
     def _split_labels(self, y, resumes, classes, is_partial) -> ClassSplit:
@@ -256,6 +260,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         self._optimizer_state = state.optimizer_state
         self._fitted = network
         self._settings = state.settings
+        self._position = state.schedule_position
         self._model = None
 
     def _fitted_state(self) -> FittedState:
@@ -272,6 +277,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
             optimizer_state=self._optimizer_state,
             settings=self._settings,
             kept_probe=self.kept_probe_,
+            position=self._position,
         )
 
     def _fitted_attributes(self, state: FittedState) -> dict[str, Any]:

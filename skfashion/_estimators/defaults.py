@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from math import ceil
 
-from .._backbones.body_end import end_body_at
 from .._backbones.freeze_points import has_kept_weights
 from .._backbones.registry import get_backbone
 from .._backbones.spec import HIDDEN_UNITS, Backbone, with_smallest_side
@@ -198,7 +197,3 @@ class FitSettings:
         if self.few_images and self.probes and freeze_point is not None:
             backbone = replace(backbone, default_freeze=freeze_point)
         return backbone
-
-    def backbone(self, params) -> Backbone:
-        """Return the backbone that the network is built with."""
-        return end_body_at(self.whole_backbone(params), self.body_until)

@@ -56,13 +56,26 @@ def test_warm_start_keeps_classes_and_shape(make, fashion, lt5):
         clf.fit(lt5[0][:, 1:], lt5[1])
 
 
+def test_another_network_is_refused_before_a_checkpoint_is_tried(make, lt5, tmp_path):
+    clf = make(warm_start=True).fit(*lt5)
+    folder = tmp_path / "checkpoints"
+    with pytest.raises(ValueError, match="network of the first fit"):
+        clf.set_params(hidden_units=7, checkpoint=folder).fit(*lt5)
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("change", [None, "body.weights.h5"])
-def test_a_further_fit_resolves_auto_as_the_first_one_did(make, lt5, body_path, change):
-    first = body_path if change is None else None
-    clf = make(weights=first, head_init="random", warm_start=True).fit(*lt5)
-    point = clf.freeze_point_
-    assert point == (None if first is None else "features")
-    assert clf.set_params(weights=change).fit(*lt5).freeze_point_ == point
+def test_a_further_fit_resolves_auto_as_the_first_one_did(
+    make, lt5, residual_path, change, assert_same
+):
+    first = residual_path if change is None else None
+    params = {"backbone": RESIDUAL, "hidden_units": 8, "epochs": 1, "body_until": None}
+    clf, same = (
+        make(weights=first, head_init="random", warm_start=True, **params).fit(*lt5)
+        for _ in range(2)
+    )
+    assert clf.freeze_point_ == (None if first is None else RESIDUAL.default_freeze)
+    assert_same(clf.set_params(weights=change).fit(*lt5), same.fit(*lt5), lt5[0])
 
 
 def test_partial_fit_equals_fit(make, fashion):
