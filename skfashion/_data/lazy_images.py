@@ -116,7 +116,7 @@ class ImageFormat:
                 f"but image_shape={given!r}. Fit a new estimator for another shape."
             )
         fitted = self.resize, self.reduced_decoding
-        if rows.is_from_images and self.resize and fitted != _decoding_of(params):
+        if self.resize and fitted != _decoding_of(params):
             raise ValueError(
                 f"Training continues with resize={fitted[0]!r} and reduced_decoding={fitted[1]} of "
                 f"the first fit, but resize={params.resize!r} and "

@@ -36,14 +36,19 @@ LEAST_WEIGHT = 1 / MOST_WEIGHT
 
 @contextmanager
 def input_kept_on_failure(estimator):
-    """Restore `n_features_in_` and `feature_names_in_` of the last fit if this one fails."""
+    """Restore `n_features_in_` and `feature_names_in_` of the last fit if this one fails.
+
+    An error after the fitted state is set leaves those of the new fit.
+    """
+    fitted = vars(estimator).get("_fitted")
     before = {name: value for name, value in vars(estimator).items() if name in INPUT_ATTRIBUTES}
     try:
         yield
     except BaseException:
-        for name in INPUT_ATTRIBUTES:
-            vars(estimator).pop(name, None)
-        vars(estimator).update(before)
+        if vars(estimator).get("_fitted") is fitted:
+            for name in INPUT_ATTRIBUTES:
+                vars(estimator).pop(name, None)
+            vars(estimator).update(before)
         raise
 
 

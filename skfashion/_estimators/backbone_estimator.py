@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from copy import deepcopy
 from numbers import Integral
 from typing import Any, Self
 
@@ -169,7 +170,27 @@ class BackboneEstimator(BaseEstimator):
         """Set the fitted state."""
         raise NotImplementedError
 
-    # -- Pickling --------------------------------------------------------------------------
+    # -- Copying and pickling --------------------------------------------------------------
+
+    def _copied_state(self) -> dict[str, Any]:
+        """Return the attributes that a copy or a pickle gets."""
+        return super().__getstate__()
+
+    def __copy__(self) -> Self:
+        """Return a copy with the same attributes.
+
+        Copies in this process find backbones by name. Those that a pickle carries would replace
+        the ones that arrived with other estimators.
+        """
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self._copied_state())
+        return copied
+
+    def __deepcopy__(self, memo: dict) -> Self:
+        """Return a copy with copies of the attributes."""
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__dict__.update(deepcopy(self._copied_state(), memo))
+        return copied
 
     def __getstate__(self):
         """Add the version, and the registered backbones.
@@ -177,7 +198,7 @@ class BackboneEstimator(BaseEstimator):
         These are bytes: the reader may lack modules that they need.
         """
         return {
-            **super().__getstate__(),
+            **self._copied_state(),
             "_registered_backbones": pack_registered(),
             "_skfashion_version": __version__,
         }

@@ -201,7 +201,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
             kept = {path: weights[path] for path in pooled_features.paths}
             state = FittedFeatures(image_format, *spec, kept, pooled_features.n_features)
             sharing = None if store is None else FeatureSharing.of(store, weights)
-        self._set_fitted_state(state, sharing)
+            self._set_fitted_state(state, sharing)
         return self
 
     @interrupts_deferred()

@@ -1,6 +1,7 @@
 """The methods of `TransferClassifier`: fit, predict, score, save."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
@@ -32,6 +33,7 @@ from .fitted_model_estimator import FittedModelEstimator
 from .fitted_network import FittedState
 from .fitted_summary import SummarizedAttributes, summarize_fit
 from .meta_estimators import refuse_class_split_inside
+from .option_checks import validates_further_calls
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from .fit import Fit
@@ -119,14 +121,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         """
         resumes = self.warm_start and hasattr(self, "classes_")
         validation = X_val, y_val, sample_weight_val
-        with input_kept_on_failure(self):
-            fit = self._prepare_fit(X, y, sample_weight, validation, resumes=resumes)
-            state = fit.resume(self) if resumes else fit.run()
-        # An error after this leaves the new model, and its description of `X`.
-        self._set_fitted_state(state)
-        fit.progress.finish()
+        with self._fitting(X, y, sample_weight, validation, resumes=resumes) as fit:
+            self._set_fitted_state(fit.run() if fit.fitted is None else fit.resume(fit.fitted))
         return self
 
+    @validates_further_calls
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -183,14 +182,21 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
                 f"classes={classes.tolist()} differs from that of the first call, "
                 f"{self.classes_.tolist()}. Fit a new estimator for other classes."
             )
-        with input_kept_on_failure(self):
-            fit = self._prepare_fit(
-                X, y, sample_weight, resumes=resumes, classes=classes, is_partial=True
-            )
-            state = fit.resume(self) if resumes else fit.run()
-        self._set_fitted_state(state)
-        fit.progress.finish()
+        how = {"resumes": resumes, "classes": classes, "is_partial": True}
+        with self._fitting(X, y, sample_weight, **how) as fit:
+            self._set_fitted_state(fit.run() if fit.fitted is None else fit.resume(fit.fitted))
         return self
+
+    @contextmanager
+    def _fitting(self, *data, **how) -> Iterator["Fit"]:
+        """Prepare a fit, whose state is to be set, and report its end.
+
+        An error leaves what is known about `X` with the model: the earlier or the new one.
+        """
+        with input_kept_on_failure(self):
+            fit = self._prepare_fit(*data, **how)
+            yield fit
+        fit.progress.finish()
 
     def _prepare_fit(
         self,
@@ -212,7 +218,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         if not is_partial:
             warn_about_regression(train.y)
         split = self._split_labels(train.y, resumes, classes, is_partial)
-        train = train.of_classes(split.used).without_other_images()
+        used = split.target if resumes else split.used
+        train = train.of_classes(used).without_other_images()
         if fitted_format is None:
             image_format = ImageFormat.learn_for(self, train.rows, shape, is_partial)
         else:
@@ -226,9 +233,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
                 image_format.check_values(validation.rows)
         n_phases = 2 if split.pretrains and not resumes else 1
         progress = FitProgress(self, n_phases, X, y, sample_weight)
-        previous = self._settings if resumes else None
+        fitted = self._fitted_state() if resumes else None
         return Fit.prepare(
-            self, image_format, split, train, validation, progress, is_partial, previous
+            self, image_format, split, train, validation, progress, is_partial, fitted
         )
 
     def _split_labels(self, y, resumes, classes, is_partial) -> ClassSplit:
@@ -263,6 +270,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         self._optimizer_state = state.optimizer_state
         self._fitted = network
         self._settings = state.settings
+        self._position = state.schedule_position
         self._model = None
 
     def _fitted_state(self) -> FittedState:
@@ -279,6 +287,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
             optimizer_state=self._optimizer_state,
             settings=self._settings,
             kept_probe=self.kept_probe_,
+            position=self._position,
         )
 
     def _fitted_attributes(self, state: FittedState) -> dict[str, Any]:

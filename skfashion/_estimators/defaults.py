@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from math import ceil
 
-from .._backbones.body_end import end_body_at
 from .._backbones.freeze_points import has_kept_weights
 from .._backbones.registry import get_backbone
 from .._backbones.spec import HIDDEN_UNITS, Backbone, with_smallest_side
@@ -94,6 +93,9 @@ class FitSettings:
         Whether fine-tuning starts from pretrained weights. Files of early versions do not have it.
     n_target : int or None, default=None
         Rows of the target task. Files of early versions do not have it.
+    auto_length : PhaseLength or None, default=None
+        The length of fine-tuning for "auto" in further fits. Files of early versions do not have
+        it: there "auto" is the length of the last fit.
     """
 
     pretraining: PhaseLength
@@ -106,6 +108,7 @@ class FitSettings:
     body_until: str | int | None
     kept_weights: bool | None = None
     n_target: int | None = None
+    auto_length: PhaseLength | None = None
 
     @classmethod
     def resolve(
@@ -160,6 +163,9 @@ class FitSettings:
             body_until=body_until,
             kept_weights=has_kept_weights(params, n_source > 0),
             n_target=n_target,
+            auto_length=PhaseLength(
+                auto_batch_size(n_target), auto_epochs(n_target, fine_tuning.batch_size)
+            ),
         )
 
     def has_kept_weights(self, params, pretrains: bool) -> bool:
@@ -169,7 +175,7 @@ class FitSettings:
         return self.kept_weights
 
     def continue_with(self, params) -> "FitSettings":
-        """Return the settings of a further fit: those of this one, and the parameters given."""
+        """Return the settings of a further fit: those of the first, and the parameters given."""
         given = {
             name: value
             for name in ("batch_size", "epochs")
@@ -179,7 +185,7 @@ class FitSettings:
         body_until = self.body_until if params.body_until == "auto" else params.body_until
         return replace(
             self,
-            fine_tuning=replace(self.fine_tuning, **given),
+            fine_tuning=replace(self.auto_length or self.fine_tuning, **given),
             judges=False,
             fine_tunes=True,
             hidden_units=hidden_units,
@@ -195,7 +201,3 @@ class FitSettings:
         if self.few_images and self.probes and freeze_point is not None:
             backbone = replace(backbone, default_freeze=freeze_point)
         return backbone
-
-    def backbone(self, params) -> Backbone:
-        """Return the backbone that the network is built with."""
-        return end_body_at(self.whole_backbone(params), self.body_until)

@@ -3,16 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._backbones.body_end import check_freezes_body
-from .._backbones.freeze_points import choose_freeze_until
 from .._backbones.recipe import Recipe
+from .._backbones.spec import Backbone
 from .._cache.store import Store
 from .._data.class_split import ClassSplit, encode
 from .._data.labelled_data import LabelledData, to_images
 from .._data.lazy_images import ImageFormat
 from .._keras.runtime import check_runtime
 from .._networks.architecture import Architecture, Weights
-from .._networks.head_size import warn_if_head_is_large
 from .._networks.initial_weights import draw_weights
 from .._networks.network import Network, get_network
 from .._random_streams import RandomStreams
@@ -20,10 +18,9 @@ from .._training.checkpoints import restore_or_train
 from .._training.epoch_data import EncodedData
 from .._training.history import History, concatenate_histories
 from .._training.phase import Phase, PhaseResult
-from .._training.trainer_spec import OptimizerState
 from .._training.unfreezing import reached_point
-from .continuation import check_same_network
 from .defaults import FitSettings
+from .fit_network import build_network
 from .fit_progress import FitProgress
 from .fitted_network import FittedNetwork, FittedState
 from .interruption import keeps_last_epoch
@@ -37,6 +34,7 @@ from .phase_config import (
     pretraining_config,
 )
 from .probing import probe_output_layer
+from .schedule_position import SchedulePosition
 from .start_settings import start_settings
 from .stores import open_checkpoint, open_memory
 from .task_rows import split_task_rows, weight_task_rows
@@ -62,6 +60,8 @@ class Fit:
         The labels of both tasks.
     train, validation : LabelledData
         Images to train on, and images to evaluate, which may be `None`.
+    whole_backbone : Backbone
+        The backbone, with the stages after the body's end.
     network : Network
         The network, with one output for each target class.
     freeze_point : str or None
@@ -78,6 +78,8 @@ class Fit:
         Reports phases and epochs.
     is_partial : bool
         Whether this is a call of `partial_fit`: the optimizer's state is kept for the next one.
+    fitted : FittedState or None
+        The state that this fit continues from; `None` for a first fit.
     """
 
     params: Any
@@ -86,6 +88,7 @@ class Fit:
     split: ClassSplit
     train: LabelledData
     validation: LabelledData | None
+    whole_backbone: Backbone
     network: Network
     freeze_point: str | None
     recipe: Recipe
@@ -94,6 +97,7 @@ class Fit:
     checkpoint: Store | None
     progress: FitProgress
     is_partial: bool
+    fitted: FittedState | None
 
     @classmethod
     def prepare(
@@ -105,16 +109,16 @@ class Fit:
         validation: LabelledData | None,
         progress: FitProgress,
         is_partial: bool,
-        previous: FitSettings | None,
+        fitted: FittedState | None,
     ) -> "Fit":
         """Build the network and check the parameters against the data.
 
         Parameters
         ----------
-        estimator, image_format, split, train, validation, progress, is_partial
+        estimator
+            The estimator, for its parameters.
+        image_format, split, train, validation, progress, is_partial, fitted
             As above.
-        previous : FitSettings or None
-            The settings of the fit that this one continues.
         """
         check_runtime()
         streams = RandomStreams(estimator.random_state)
@@ -125,19 +129,14 @@ class Fit:
         train, validation = to_images(train, validation, image_format, float_type)
         store = open_memory(estimator, split.pretrains)
         settings = start_settings(
-            estimator, image_format, split, train, validation, streams, store, is_partial, previous
+            estimator, image_format, split, train, validation, streams, store, is_partial, fitted
         )
-        backbone = settings.backbone(estimator)
         kept_weights = settings.has_kept_weights(estimator, split.pretrains)
-        freeze_until = choose_freeze_until(estimator, backbone, kept_weights)
-        check_freezes_body(backbone, settings.whole_backbone(estimator), freeze_until)
-        architecture = Architecture.from_params(
-            estimator, backbone, image_format.image_shape, settings.hidden_units, len(split.target)
+        whole_backbone, network, freeze_point = build_network(
+            estimator, settings, image_format, split, kept_weights, fitted
         )
-        warn_if_head_is_large(architecture)
-        network = get_network(architecture)
-        freeze_point = network.resolve_freeze_point(freeze_until)
-        first = None if split.pretrains and previous is None else freeze_point
+        backbone = network.architecture.backbone
+        first = None if split.pretrains and fitted is None else freeze_point
         return cls(
             params=estimator,
             settings=settings,
@@ -145,6 +144,7 @@ class Fit:
             split=split,
             train=train,
             validation=validation,
+            whole_backbone=whole_backbone,
             network=network,
             freeze_point=freeze_point,
             recipe=fine_tuning_recipe(estimator, backbone, settings, kept_weights, is_partial),
@@ -153,6 +153,7 @@ class Fit:
             checkpoint=open_checkpoint(estimator, network, first, is_partial),
             progress=progress,
             is_partial=is_partial,
+            fitted=fitted,
         )
 
     # -- Whole fits ------------------------------------------------------------------------
@@ -169,7 +170,7 @@ class Fit:
         if self.settings.probes:
             weights = self.probe(weights, all_rows=self.settings.judges and not is_judged)
         schedule = self.unfreeze_schedule()
-        result = self.fine_tune(weights, schedule, range(self.n_epochs), ({}, pretrain_history))
+        result = self.fine_tune(PhaseResult(weights, {}), schedule, ({}, pretrain_history))
         kept_probe = self.settings.probes and not result.history
         if is_judged and self.is_worse(result.weights, weights):
             # No row needs to be held out any more.
@@ -179,24 +180,18 @@ class Fit:
         state = self._fitted_state(result, result.history, pretrain_history, reached)
         return replace(state, kept_probe=kept_probe)
 
-    def resume(self, fitted) -> FittedState:
+    def resume(self, fitted: FittedState) -> FittedState:
         """Fine-tune further from the state of a fitted estimator."""
-        check_same_network(fitted._fitted.architecture, self.network)
-        weights, n_before = self.network.cast(fitted._fitted.weights), fitted.n_iter_
-        earlier = fitted.history_, fitted.pretrain_history_
-        if self.is_partial:
-            schedule, epochs = self.unfreeze_schedule(), range(n_before, n_before + 1)
-            optimizer = fitted._optimizer_state
-            if optimizer is not None:
-                optimizer = optimizer.with_backbone(self.network.architecture.backbone)
-            result = self.fine_tune(weights, schedule, epochs, earlier, 0, optimizer)
-        else:
-            schedule = (self.freeze_point,) * max(1, self.n_epochs)
-            result = self.fine_tune(weights, schedule, range(self.n_epochs), earlier, n_before)
-        history = concatenate_histories(fitted.history_, result.history)
-        reached = reached_point(schedule, n_before + result.n_epochs)
-        state = self._fitted_state(result, history, fitted.pretrain_history_, reached)
-        return replace(state, kept_probe=fitted.kept_probe_ and not result.history)
+        optimizer = fitted.optimizer_state if self.is_partial else None
+        if optimizer is not None:
+            optimizer = optimizer.continued_in(self.network.architecture)
+        start = PhaseResult(self.network.cast(fitted.network.weights), {}, optimizer)
+        schedule = self.unfreeze_schedule()
+        result = self.fine_tune(start, schedule, (fitted.history, fitted.pretrain_history))
+        history = concatenate_histories(fitted.history, result.history)
+        reached = reached_point(schedule, self.position.current + result.n_epochs)
+        state = self._fitted_state(result, history, fitted.pretrain_history, reached)
+        return replace(state, kept_probe=fitted.kept_probe and not result.history)
 
     @property
     def n_epochs(self) -> int:
@@ -209,6 +204,11 @@ class Fit:
             return 0
         return self.settings.fine_tuning.epochs
 
+    @property
+    def position(self) -> SchedulePosition:
+        """The place in the schedule at which it starts."""
+        return SchedulePosition() if self.fitted is None else self.fitted.schedule_position
+
     # -- Steps -----------------------------------------------------------------------------
 
     def initial_weights(self, network: Network) -> Weights:
@@ -216,8 +216,7 @@ class Fit:
 
         A body that ends early keeps the weights of the layers after its end, to save them.
         """
-        backbone = self.settings.whole_backbone(self.params)
-        return draw_weights(network, backbone, self.params.weights, self.streams)
+        return draw_weights(network, self.whole_backbone, self.params.weights, self.streams)
 
     def pretrain(self) -> PhaseResult:
         """Train the whole network on the source task, or restore the stored result."""
@@ -265,23 +264,18 @@ class Fit:
 
     def fine_tune(
         self,
-        weights: Weights,
+        start: PhaseResult,
         freeze_points: tuple[str | None, ...],
-        epochs: range,
         earlier: tuple[History, History],
-        epochs_before: int = 0,
-        optimizer_state: OptimizerState | None = None,
     ) -> PhaseResult:
         """Train the part of the network after the freeze points on the target task.
 
         Parameters
         ----------
-        weights, optimizer_state
-            Where to start.
-        freeze_points, epochs, epochs_before
-            As for `PhaseConfig` and `Phase`.
-        earlier : tuple of (dict, dict)
+        start, earlier
             As for `train_phase`.
+        freeze_points : tuple of (str or None)
+            As for `PhaseConfig`.
         """
         # Without a seed no other fit draws the same views.
         has_own_views = count_views(self.params) > 0 and self.params.random_state is None
@@ -290,16 +284,14 @@ class Fit:
             self.network,
             fine_tuning_config(self.params, self.recipe, self.settings, freeze_points),
             self.streams,
-            epochs,
-            epochs_before,
+            *self.position.next_epochs(self.n_epochs, self.is_partial),
             None if has_own_views else self.store,
             keep_optimizer_state=self.is_partial,
             keep_last_epoch=keeps_last_epoch(self.params, self.is_partial),
         )
         # Another fit can resume from a checkpoint only if it started at the same weights.
-        is_fresh = epochs_before == 0 and not self.is_partial
+        is_fresh = self.fitted is None and not self.is_partial
         is_shared = phase.is_resumable and is_fresh and self.params.random_state is not None
-        start = PhaseResult(weights, {}, optimizer_state)
         memory = self.store if is_shared else None
         return self.train_phase(phase, self.split, start, memory, earlier)
 
@@ -334,10 +326,11 @@ class Fit:
         freeze_point = phase.config.freeze_points[-1]
 
         def get_attributes(history, weights):
+            result = PhaseResult(weights, {}, n_epochs=len(history["loss"]))
             histories = concatenate_histories(earlier[0], history), earlier[1]
             if phase.name == "pretrain":
-                histories = {}, history
-            state = self._fitted_state(PhaseResult(weights, {}), *histories, freeze_point)
+                result, histories = PhaseResult(weights, {}), ({}, history)
+            state = self._fitted_state(result, *histories, freeze_point)
             network = self._fitted_network(phase.network, freeze_point, weights, task)
             return self.params._fitted_attributes(replace(state, network=network))
 
@@ -357,8 +350,14 @@ class Fit:
             )
 
     def unfreeze_schedule(self) -> tuple[str | None, ...]:
-        """Return the freeze point of each epoch on the target task."""
+        """Return the freeze point of each epoch on the target task.
+
+        Gradual unfreezing belongs to the first schedule, which `partial_fit` may continue.
+        """
         n_epochs, warns = self.settings.fine_tuning.epochs, not self.is_partial
+        is_first = self.is_partial and self.position.earlier == 0
+        if self.fitted is not None and not is_first:
+            return (self.freeze_point,) * max(1, n_epochs)
         return plan_unfreezing(self.params, self.network, self.freeze_point, n_epochs, warns)
 
     # -- Parts of steps --------------------------------------------------------------------
@@ -385,6 +384,7 @@ class Fit:
             n_trainable_params=n_trainable,
             optimizer_state=result.optimizer_state,
             settings=self.settings,
+            position=self.position.after(result.n_epochs, self.is_partial),
         )
 
     def _fitted_network(self, network: Network, freeze_point, weights, split) -> FittedNetwork:
@@ -395,6 +395,6 @@ class Fit:
             image_format=self.image_format,
             split=split,
             store=self.store,
-            whole_backbone=self.settings.whole_backbone(self.params),
+            whole_backbone=self.whole_backbone,
             test_time_flips=bool(self.recipe.test_time_flips),
         )

@@ -42,6 +42,6 @@ class FittedModelEstimator(BackboneEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return "_fitted" in vars(self)
 
-    def __getstate__(self) -> dict:
-        state = super().__getstate__()
+    def _copied_state(self) -> dict:
+        state = super()._copied_state()
         return {name: None if name == "_model" else value for name, value in state.items()}

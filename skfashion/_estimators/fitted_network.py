@@ -14,6 +14,7 @@ from .._networks.architecture import Architecture, Weights
 from .._persistence.backbones import BodyState
 from .._persistence.saved_classes import saved
 from .defaults import FitSettings
+from .schedule_position import SchedulePosition
 
 if TYPE_CHECKING:  # these modules import TensorFlow
     from .._training.history import History
@@ -106,6 +107,18 @@ class FittedState:
     optimizer_state: "OptimizerState | None"
     settings: FitSettings
     kept_probe: bool = False
+    position: SchedulePosition | None = None
+
+    @property
+    def schedule_position(self) -> SchedulePosition:
+        """The place in the schedule. Files of early versions do not have it.
+
+        They have the optimizer's state after `partial_fit` only.
+        """
+        if self.position is not None:
+            return self.position
+        n_epochs = len(self.history.get("loss", []))
+        return SchedulePosition().after(n_epochs, is_partial=self.optimizer_state is not None)
 
     @property
     def body_state(self) -> BodyState:

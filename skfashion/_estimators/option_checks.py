@@ -1,7 +1,28 @@
 """Checks of training parameters that need neither data nor a network."""
 
+from collections.abc import Callable
+from functools import wraps
+
+from sklearn import get_config
+
 from .._backbones.recipe import check_recipe
 from .._training.augmentation import parse_augmentation
+
+
+def validates_further_calls(partial_fit: Callable) -> Callable:
+    """Validate the parameters of a fitted estimator in `partial_fit`, as in `fit`.
+
+    scikit-learn's `_fit_context` omits this, because parameters rarely change between calls. It
+    also sets `skip_parameter_validation` for the method, so the user's setting is read outside.
+    """
+
+    @wraps(partial_fit)
+    def wrapper(estimator, *args, **kwargs):
+        if not get_config()["skip_parameter_validation"] and estimator.__sklearn_is_fitted__():
+            estimator._validate_params()
+        return partial_fit(estimator, *args, **kwargs)
+
+    return wrapper
 
 
 def check_training_options(params, is_partial: bool) -> None:

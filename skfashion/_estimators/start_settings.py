@@ -14,6 +14,7 @@ from .._networks.weight_files import load_body_weights
 from .._random_streams import RandomStreams
 from .body_choice import choose_body_end
 from .defaults import FitSettings
+from .fitted_network import FittedState
 from .task_rows import split_task_rows
 
 
@@ -26,7 +27,7 @@ def start_settings(
     streams: RandomStreams,
     store: Store | None,
     is_partial: bool,
-    previous: FitSettings | None,
+    fitted: FittedState | None,
 ) -> FitSettings:
     """Return the settings of a fit, with the end of the body chosen where that is "auto".
 
@@ -46,11 +47,11 @@ def start_settings(
         Where features are shared.
     is_partial : bool
         Whether this is a call of `partial_fit`.
-    previous : FitSettings or None
-        The settings of the fit that this one continues.
+    fitted : FittedState or None
+        The state that this fit continues from; `None` for a first fit.
     """
-    if previous is not None:
-        return previous.continue_with(params)
+    if fitted is not None:
+        return fitted.settings.continue_with(params)
     n_source = len(train.of_classes(split.source)) if split.pretrains else 0
     labels = train.of_classes(split.target).y
     counts = np.bincount(encode(split.target, labels), minlength=len(split.target)).tolist()

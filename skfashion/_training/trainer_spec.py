@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._backbones.spec import Backbone
 from .._networks.architecture import Architecture
 from .augmentation import Augmentation, Flips
 from .regularization import Mixing
@@ -105,14 +104,15 @@ class OptimizerState:
     key: tuple
     values: list[np.ndarray]
 
-    def with_backbone(self, backbone: Backbone) -> "OptimizerState":
-        """Return the state for an equal backbone that is another object."""
-        *others, architecture = self.key
-        return replace(self, key=(*others, replace(architecture, backbone=backbone)))
+    def continued_in(self, architecture: Architecture) -> "OptimizerState":
+        """Return the state for a network with the same weights.
+
+        Variables depend on the type of such a network, and neither on rates of dropout, nor on
+        how the size of images was given, nor on which of two equal backbones built it.
+        """
+        *others, before = self.key
+        return replace(self, key=(*others, replace(architecture, dtype=before.dtype)))
 
     def fits(self, spec: TrainerSpec) -> bool:
-        """Return whether a trainer can continue from it.
-
-        Keys in files of version 0.1 have rates of dropout, which do not matter.
-        """
-        return tuple(getattr(part, "traced", part) for part in self.key) == spec.optimizer_key
+        """Return whether a trainer can continue from it."""
+        return self.key == spec.optimizer_key

@@ -10,7 +10,7 @@ from sklearn.callback import FitCallback
 from skfashion import Backbone, TransferClassifier
 
 
-def make_tiny(activation="relu", name="tiny"):
+def make_tiny(activation="relu", name="tiny", n_last=1):
     """Return a backbone whose function is a new object in each call, as in a notebook's cell."""
 
     def build(images):
@@ -18,6 +18,8 @@ def make_tiny(activation="relu", name="tiny"):
 
         x = layers.Rescaling(1 / 255)(images)
         x = layers.Conv2D(4, 3, activation=activation, name="conv")(x)
+        for number in range(1, n_last):
+            x = layers.Conv2D(4, 1, name=f"extra{number}")(x)
         return layers.Conv2D(4, 3, activation="relu", name="last")(x)
 
     return Backbone(name, build=build, stages=("conv", "last"), min_size=7)
@@ -51,6 +53,20 @@ def test_another_backbone_does_not_continue(make, small, other):
     clf = make(backbone=make_tiny(), epochs=1, hidden_units=4, warm_start=True).fit(X, y)
     with pytest.raises(ValueError, match="Training continues with the network of the first fit"):
         clf.set_params(backbone=other).fit(X, y)
+
+
+def test_the_stages_after_the_bodys_end_are_those_of_the_first_fit(
+    make, small, tmp_path, weights_of
+):
+    path = tmp_path / "body.weights.h5"
+    params = {"body_until": "conv", "hidden_units": 4, "epochs": 1, "warm_start": True}
+    clf = make(backbone=make_tiny(), **params).fit(*small)
+    last = weights_of(clf)["last/kernel"]
+    clf.set_params(backbone=make_tiny(n_last=2)).fit(*small)
+    clf.save_backbone_weights(path)
+    read = weights_of(make(backbone=make_tiny(), weights=path, epochs=0).fit(*small))
+    assert_array_equal(read["last/kernel"], last)
+    assert_array_equal(read["conv/kernel"], weights_of(clf)["conv/kernel"])
 
 
 # -- Labels --------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
-"""Pickles, clones, refits and the Keras model of a fitted estimator."""
+"""Copies, pickles, clones, refits and the Keras model of a fitted estimator."""
 
+import copy
 import pickle
 
 import cloudpickle
@@ -11,7 +12,8 @@ from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skfashion import load
+from skfashion import Backbone, BackboneFeatures, load
+from skfashion._backbones import registry
 from tests.class_split import GTE5
 
 
@@ -52,18 +54,64 @@ def test_persistence_is_bit_equal(fitted, fashion, tmp_path, how):
     with (tmp_path / "clf").open("wb") as file:
         how.dump(fitted, file)
     with (tmp_path / "clf").open("rb") as file:
-        copy = how.load(file)
-    assert_array_equal(copy.predict_proba(fashion[0]), fitted.predict_proba(fashion[0]))
-    assert copy.history_ == fitted.history_
+        again = how.load(file)
+    assert_array_equal(again.predict_proba(fashion[0]), fitted.predict_proba(fashion[0]))
+    assert again.history_ == fitted.history_
+
+
+def build_body(images):
+    from keras import layers
+
+    return layers.Conv2D(4, 3, name="conv")(layers.Rescaling(1 / 255)(images))
+
+
+ARRIVED = Backbone("arrived", build=build_body, stages=("conv",), min_size=7)
+COPIES = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+
+
+@COPIES
+def test_copies_of_a_classifier(make, small, copied, monkeypatch, assert_same):
+    X, y = small
+    monkeypatch.setitem(registry._UNREGISTERED, "arrived", ARRIVED)
+    clf, expected = (
+        make(backbone="arrived", hidden_units=4).partial_fit(X, y, classes=range(10))
+        for _ in range(2)
+    )
+    _ = clf.model_
+    other = copied(clf)
+    assert registry._UNREGISTERED["arrived"] is ARRIVED
+    assert other._model is None
+    assert_same(other, clf, X)
+    other.partial_fit(X, y)
+    assert_same(clf, expected, X)
+    assert_same(clf.partial_fit(X, y), other, X)
+
+
+@COPIES
+def test_copies_of_features(small, copied, monkeypatch):
+    monkeypatch.setitem(registry._UNREGISTERED, "arrived", ARRIVED)
+    features = BackboneFeatures("arrived", random_state=0).fit(small[0])
+    before = features.transform(small[0])
+    other = copied(features)
+    assert registry._UNREGISTERED["arrived"] is ARRIVED
+    assert_array_equal(other.transform(small[0]), before)
+    assert other.set_params(layer="rescaling").fit(small[0]).transform(small[0]).shape[1] == 1
+    assert_array_equal(features.transform(small[0]), before)
+
+
+def test_a_deep_copy_shares_no_weights(fitted):
+    other = copy.deepcopy(fitted)
+    for path, array in other._fitted.weights.items():
+        assert not np.shares_memory(array, fitted._fitted.weights[path])
 
 
 def test_clone_and_parameters(fitted):
-    copy = clone(fitted)
-    assert copy.get_params() == fitted.get_params()
-    assert copy.pretrain_classes is not fitted.pretrain_classes
+    twin = clone(fitted)
+    assert twin.get_params() == fitted.get_params()
+    assert twin.pretrain_classes is not fitted.pretrain_classes
     with pytest.raises(NotFittedError):
-        copy.predict(np.zeros((1, 196)))
-    assert not hasattr(copy, "model_")
+        twin.predict(np.zeros((1, 196)))
+    assert not hasattr(twin, "model_")
 
 
 def test_set_params_affects_the_next_fit_only(make, fashion):

@@ -291,6 +291,22 @@ def test_warm_start_keeps_the_lengths_of_its_first_fit(lt5, more, short):
     assert (clf.batch_size_, clf.n_iter_) == (length.batch_size, 2 * length.epochs)
     clf.set_params(batch_size=50, epochs=1).fit(*lt5)
     assert (clf.batch_size_, clf.n_iter_) == (50, 2 * length.epochs + 1)
+    clf.set_params(batch_size="auto", epochs="auto").fit(*more)
+    assert (clf.batch_size_, clf.n_iter_) == (length.batch_size, 3 * length.epochs + 1)
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 50])
+def test_auto_in_a_further_fit_is_that_of_the_rows_of_the_first(batch_size):
+    first = resolve(100, epochs=0, batch_size=batch_size)
+    size = auto_batch_size(100) if batch_size == "auto" else batch_size
+    further = TransferClassifier(batch_size=batch_size)
+    length = PhaseLength(size, auto_epochs(100, size))
+    for _ in range(2):
+        first = first.continue_with(further)
+        assert first.fine_tuning == length
+    given = first.continue_with(TransferClassifier(batch_size=7, epochs=3))
+    assert given.fine_tuning == PhaseLength(7, 3)
+    assert given.continue_with(further).fine_tuning == length
 
 
 # -- Memory ------------------------------------------------------------------------------------

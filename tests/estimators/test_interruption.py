@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal, assert_equal
+from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator
 from sklearn.callback import FitCallback
 from sklearn.exceptions import ConvergenceWarning
@@ -20,7 +20,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skfashion import Recipe, memory_report
+from skfashion import BackboneFeatures, Recipe, TransferClassifier, memory_report
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
 
@@ -34,8 +34,10 @@ def make(make):
     return partial(make, batch_size=128)
 
 
-def state_of(clf):
-    return {name: value for name, value in vars(clf).items() if name.endswith("_")}
+def state_of(estimator):
+    """Return all attributes except parameters."""
+    params = estimator.get_params(deep=False)
+    return {name: value for name, value in vars(estimator).items() if name not in params}
 
 
 # -- What is kept -------------------------------------------------------------------------------
@@ -183,13 +185,45 @@ def test_before_the_first_whole_epoch_nothing_is_fitted(
 
 
 @pytest.mark.parametrize("call", ["fit", "partial_fit", "warm start"])
-def test_an_earlier_fit_stays(make, small, interrupt_after, call):
-    clf = make(warm_start=call == "warm start").fit(*small)
-    before, probabilities = copy.deepcopy(state_of(clf)), clf.predict_proba(small[0])
+def test_an_earlier_fit_stays(make, small, interrupt_after, call, assert_same):
+    clf = make(warm_start=call == "warm start").partial_fit(*small, classes=range(10))
+    before, expected = state_of(clf), copy.deepcopy(clf)
     interrupt_after(2 if call == "fit" else 1)
     assert_interrupted(getattr(clf, "partial_fit" if call == "partial_fit" else "fit"), *small)
-    assert_equal(state_of(clf), before)
-    assert_array_equal(clf.predict_proba(small[0]), probabilities)
+    after = state_of(clf)
+    assert after.keys() == before.keys()
+    assert all(after[name] is value for name, value in before.items())
+    assert_same(clf, expected, small[0])
+    # The state of training is the earlier one as well.
+    assert_same(clf.partial_fit(*small), expected.partial_fit(*small), small[0])
+
+
+def set_state_interrupted(kind, moment):
+    """Return an estimator which is interrupted before or after it sets its fitted state."""
+
+    class Interrupted(kind):
+        def _set_fitted_state(self, *state):
+            if moment == "before":
+                signal.raise_signal(signal.SIGINT)
+            super()._set_fitted_state(*state)
+            if moment == "after":
+                signal.raise_signal(signal.SIGINT)
+
+    return Interrupted
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("kind", [TransferClassifier, BackboneFeatures])
+def test_what_is_known_about_the_input_is_that_of_the_model(make, small, kind, moment):
+    params = {"epochs": 1} if kind is TransferClassifier else {}
+    estimator = kind(random_state=0, **params).fit(*small)
+    estimator.__class__ = set_state_interrupted(kind, moment)
+    larger = np.repeat(small[0], 2, axis=1)
+    assert_interrupted(estimator.fit, larger, small[1])
+    X = small[0] if moment == "before" else larger
+    assert estimator.n_features_in_ == X[0].size
+    predict = getattr(estimator, "predict_proba", None) or estimator.transform
+    assert len(predict(X)) == len(X)
 
 
 class Wrapper(BaseEstimator):

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn import config_context
+from sklearn.utils._param_validation import InvalidParameterError
 
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
@@ -31,6 +33,8 @@ def test_warm_start_goes_on_without_pretraining(make, fashion, weights_of):
         # Its weights fit images of any size.
         (RESIDUAL, {"input_size": 28}, "network of the first fit"),
         ("small_cnn", {"image_shape": (7, 28)}, r"image shape of the first fit, \(14, 14, 1\)"),
+        ("small_cnn", {"resize": "pad"}, r"resize='crop' .* the first fit, but resize='pad'"),
+        ("small_cnn", {"reduced_decoding": False}, "but resize='crop' and reduced_decoding=False"),
     ],
 )
 def test_warm_start_keeps_the_network(make, lt5, backbone, change, message):
@@ -52,13 +56,26 @@ def test_warm_start_keeps_classes_and_shape(make, fashion, lt5):
         clf.fit(lt5[0][:, 1:], lt5[1])
 
 
+def test_another_network_is_refused_before_a_checkpoint_is_tried(make, lt5, tmp_path):
+    clf = make(warm_start=True).fit(*lt5)
+    folder = tmp_path / "checkpoints"
+    with pytest.raises(ValueError, match="network of the first fit"):
+        clf.set_params(hidden_units=7, checkpoint=folder).fit(*lt5)
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("change", [None, "body.weights.h5"])
-def test_a_further_fit_resolves_auto_as_the_first_one_did(make, lt5, body_path, change):
-    first = body_path if change is None else None
-    clf = make(weights=first, head_init="random", warm_start=True).fit(*lt5)
-    point = clf.freeze_point_
-    assert point == (None if first is None else "features")
-    assert clf.set_params(weights=change).fit(*lt5).freeze_point_ == point
+def test_a_further_fit_resolves_auto_as_the_first_one_did(
+    make, lt5, residual_path, change, assert_same
+):
+    first = residual_path if change is None else None
+    params = {"backbone": RESIDUAL, "hidden_units": 8, "epochs": 1, "body_until": None}
+    clf, same = (
+        make(weights=first, head_init="random", warm_start=True, **params).fit(*lt5)
+        for _ in range(2)
+    )
+    assert clf.freeze_point_ == (None if first is None else RESIDUAL.default_freeze)
+    assert_same(clf.set_params(weights=change).fit(*lt5), same.fit(*lt5), lt5[0])
 
 
 def test_partial_fit_equals_fit(make, fashion):
@@ -101,6 +118,35 @@ def test_partial_fit_refuses_other_classes_later(make, lt5, fashion):
         clf.partial_fit(*lt5, classes=range(6))
     with pytest.raises(ValueError, match="classes of the first fit"):
         clf.partial_fit(*fashion)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("learning_rate", -0.01), ("batch_size", 0), ("freeze_until", 1.5)]
+)
+def test_partial_fit_validates_parameters_in_each_call(make, lt5, name, value, assert_same):
+    clf, expected = (make().partial_fit(*lt5, classes=range(5)) for _ in range(2))
+    with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter"):
+        clf.set_params(**{name: value}).partial_fit(*lt5)
+    assert_same(clf, expected, lt5[0])
+
+
+def test_partial_fit_keeps_the_users_setting_of_validation(make, lt5):
+    # The value is not used, so that a call can succeed.
+    clf = make().partial_fit(*lt5, classes=range(5)).set_params(tol=-1.0)
+    with config_context(skip_parameter_validation=True):
+        assert clf.partial_fit(*lt5).n_iter_ == 2
+    with pytest.raises(InvalidParameterError, match="The 'tol' parameter"):
+        clf.partial_fit(*lt5)
+
+
+def test_later_batches_ignore_pixels_of_source_rows(make, fashion, assert_same):
+    X, y = fashion[0] / 255, fashion[1]
+    clf, expected = (
+        make(pretrain_classes=GTE5).partial_fit(X, y, classes=range(5)) for _ in range(2)
+    )
+    far = X.copy()
+    far[y >= 5] *= 1000
+    assert_same(clf.partial_fit(far, y), expected.partial_fit(X, y), X)
 
 
 def test_first_batch_of_source_rows_only(make, fashion):

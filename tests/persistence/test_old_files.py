@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skfashion import BackboneFeatures, Recipe, TransferClassifier, load, save
+from skfashion._estimators.schedule_position import SchedulePosition
 
 DATA = Path(__file__).parent / "data"
 FOLDERS = sorted(path.name for path in DATA.iterdir() if path.is_dir())
@@ -67,6 +68,16 @@ def test_what_old_files_hold():
     assert classifier.source_classes_.tolist() == ["coat", "dress"]
     assert classifier.recipe == Recipe(label_smoothing=0.1)
     assert len(classifier.history_["loss"]) == classifier.n_iter_ == 2
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_training_continues_from_old_files(folder):
+    classifier = load(DATA / folder / "classifier.skf").set_params(schedule="cosine")
+    assert classifier._position == SchedulePosition(2)
+    classes = np.array(["ankle boot", "bag"])
+    classifier.partial_fit(images(), classes[np.arange(24) % 2])
+    assert classifier._position == SchedulePosition(2, 1)
+    assert classifier.n_iter_ == 3
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")

@@ -193,10 +193,12 @@ def test_without_a_seed_no_run_is_kept(fashion, tmp_path, body_path):
     assert not [*tmp_path.rglob("entries/*.entry")]
 
 
-def test_further_fits_of_one_estimator_keep_no_run(make, fashion, tmp_path):
-    clf = make(epochs=1, warm_start=True, memory=tmp_path).fit(*fashion)
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_further_fits_of_one_estimator_keep_no_run(make, fashion, tmp_path, epochs):
+    clf = make(epochs=epochs, warm_start=True, memory=tmp_path).fit(*fashion)
     kept = len([*tmp_path.rglob("entries/*.entry")])
-    clf.fit(*fashion).partial_fit(*fashion)
+    assert kept == epochs
+    clf.set_params(epochs=1).fit(*fashion).partial_fit(*fashion)
     make(memory=tmp_path).partial_fit(*fashion, classes=range(10))
     assert len([*tmp_path.rglob("entries/*.entry")]) == kept
     assert found(tmp_path) == 0

@@ -70,11 +70,21 @@ def test_a_pretraining_is_found_for_its_own_rate_only(make, fashion, tmp_path):
     assert (report["pretrainings_computed"], report["pretrainings_found"]) == (2, 1)
 
 
-def test_the_optimizer_goes_on_at_another_rate(make, lt5):
-    continued, fresh = (make(dropout=0.3).partial_fit(*lt5, classes=range(5)) for _ in range(2))
+@pytest.mark.parametrize("name", RATES)
+@pytest.mark.parametrize(("before", "after"), [(0.3, 0.6), (0.3, 0.0), (0.0, 0.3)])
+def test_the_optimizer_goes_on_at_another_rate(make, lt5, name, before, after):
+    continued, fresh = (
+        make(**{name: before}).partial_fit(*lt5, classes=range(5)) for _ in range(2)
+    )
     fresh._optimizer_state = None
     losses = [
-        each.set_params(dropout=0.6).partial_fit(*lt5).history_["loss"][-1]
+        each.set_params(**{name: after}).partial_fit(*lt5).history_["loss"][-1]
         for each in (continued, fresh)
     ]
     assert losses[0] != losses[1]
+
+
+def test_the_optimizer_goes_on_at_the_same_size_given_otherwise(make, lt5, assert_same):
+    given, left = (make().partial_fit(*lt5, classes=range(5)) for _ in range(2))
+    given.set_params(input_size=14).partial_fit(*lt5)
+    assert_same(given, left.partial_fit(*lt5), lt5[0])
