@@ -10,6 +10,8 @@ from uuid import uuid4
 from ._home_folder import expand_home
 
 UNFINISHED = ".unfinished"
+# A folder that vanishes more often than this while a file is created is an error.
+_MOST_REMOVALS = 10
 
 
 def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
@@ -50,14 +52,23 @@ def resolve_output(path: str | os.PathLike, parameter: str = "path") -> Path:
 @contextmanager
 def open_to_write(path: Path):
     """Open a file to write; it gets its name when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{uuid4().hex}{UNFINISHED}")
     try:
-        with unfinished.open("wb") as file:
+        with _create(unfinished) as file:
             yield file
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _create(path: Path):
+    """Create a file, and its folder, which other processes may remove as long as it is empty."""
+    for _ in range(_MOST_REMOVALS):
+        with suppress(FileNotFoundError, FileExistsError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("wb")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("wb")
 
 
 def _copy_mode(old: Path, new: str) -> None:

@@ -2,12 +2,14 @@
 
 import os
 import stat
+from contextlib import suppress
+from threading import Event, Thread
 
 import pytest
 
 import skfashion
 from skfashion import BackboneFeatures
-from skfashion._atomic_files import resolve_output, write_file
+from skfashion._atomic_files import open_to_write, resolve_output, write_file
 from skfashion._command_line.main import main
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -87,3 +89,25 @@ def test_files_of_a_card_keep_their_modes(tmp_path):
         path.chmod(0o600)
     card.save(tmp_path / "card.md")
     assert [mode_of(path) for path in files] == [0o600, 0o600]
+
+
+def test_a_folder_that_others_remove_while_it_is_empty(tmp_path):
+    folder, is_over = tmp_path / "folder", Event()
+
+    def remove():
+        while not is_over.is_set():
+            with suppress(OSError):
+                folder.rmdir()
+
+    thread = Thread(target=remove)
+    thread.start()
+    try:
+        for number in range(300):
+            path = folder / str(number)
+            with open_to_write(path) as file:
+                file.write(b"x")
+            assert path.read_bytes() == b"x"
+            path.unlink()
+    finally:
+        is_over.set()
+        thread.join()

@@ -30,12 +30,19 @@ def open_store(memory, memory_limit: int | str | None = None) -> Store | None:
     Raises
     ------
     ValueError
-        If the limit is not a number of bytes, or `memory` is a file.
+        If the limit is not a number of bytes, or `memory` is a file or not accessible.
     """
     location = memory if isinstance(memory, str | PathLike) else getattr(memory, "location", None)
     if location is None:
         return None
-    if expand_home(location).is_file():
+    try:
+        is_file = expand_home(location).is_file()
+    except OSError as error:
+        raise ValueError(
+            f"memory={str(location)!r} is not accessible: {error}. Give a folder that you may "
+            "write to, or None."
+        ) from error
+    if is_file:
         raise ValueError(f"memory={str(location)!r} is a file. Give a folder, or None.")
     return Store(location, _parse_limit(memory_limit))
 

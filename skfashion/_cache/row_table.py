@@ -1,7 +1,7 @@
 """Features of single rows in a store, found by the hash of their inputs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from uuid import uuid4
@@ -9,7 +9,6 @@ from zlib import crc32
 
 import numpy as np
 
-from .._atomic_files import open_to_write
 from .._data import chunks
 from .._data.chunks import chunk_rows, count_bytes
 from .checked_arrays import read_arrays, write_arrays
@@ -163,14 +162,14 @@ class RowTable:
         """Keep the features of the rows at these indices, if they have room."""
         if not self.make_room(len(indices)):
             return
-        with suppress(OSError):
+        with self._store.failures_tolerated():
             for block in chunk_rows(len(indices), self.row_bytes, chunks.FILE_BYTES):
                 path, rows = self._folder / f"{uuid4().hex}{_FEATURES}", indices[block]
                 parts = self._split(features[rows])
                 checksums = np.stack([*map(_compute_checksums, parts)], axis=1)
-                with open_to_write(path) as file:
+                with self._store.open_to_write(path) as file:
                     file.writelines(parts)
-                with open_to_write(path.with_suffix(_INDEX)) as file:
+                with self._store.open_to_write(path.with_suffix(_INDEX)) as file:
                     index = {"hashes": hashes[rows], "checksums": checksums}
                     write_arrays(file, index, self._context)
 
@@ -182,7 +181,7 @@ class RowTable:
 
     def make_room(self, n_rows: int) -> bool:
         """Make room for rows; return whether they have room."""
-        with suppress(OSError):
+        with self._store.failures_tolerated():
             index_bytes = _HASH_BYTES + _CHECKSUM_BYTES * len(self._part_shapes)
             return self._store.make_room(n_rows * (self.row_bytes + index_bytes) + 512)
         return False

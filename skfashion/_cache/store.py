@@ -16,8 +16,9 @@ import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
-from errno import ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from errno import EACCES, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM, EROFS
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from zlib import crc32
@@ -26,6 +27,7 @@ import numpy as np
 
 from .._atomic_files import UNFINISHED, open_to_write
 from .._home_folder import expand_home
+from .._messages import warn_user
 from .checked_arrays import read_arrays, write_arrays
 from .leases import hold_lease
 
@@ -64,7 +66,11 @@ class Store:
     @property
     def location(self) -> str:
         """The user's folder."""
-        return str(self.folder.parents[1])
+        return str(self._location)
+
+    @property
+    def _location(self):
+        return self.folder.parents[1]
 
     @property
     def folder(self) -> Path:
@@ -90,11 +96,18 @@ class Store:
         """
         n_bytes = sum(array.nbytes + _BYTES_OF_HEADER for array in arrays.values())
         path = self._path_of(key)
-        with suppress(OSError):
+        # A fit with `checkpoint` has a warning of its own.
+        with suppress(OSError) if key.startswith(CHECKPOINT) else self.failures_tolerated():
             if self.make_room(n_bytes, keep=path):
-                with open_to_write(path) as file:
+                with self.open_to_write(path) as file:
                     write_arrays(file, arrays, key)
                 return True
+        return False
+
+    def has(self, key: str) -> bool:
+        """Return whether there is an entry, perhaps a damaged one."""
+        with suppress(OSError):
+            return self._path_of(key).is_file()
         return False
 
     def remove(self, key: str) -> None:
@@ -105,11 +118,43 @@ class Store:
         self, kind: str, key: str, parts: Iterable[int] = (0,), wait: bool = True
     ) -> AbstractContextManager[bool]:
         """Hold a lease during a block: see `hold_lease`, which has the same parameters."""
-        return hold_lease(self.folder / _LOCKS, kind, key, parts, wait)
+        with suppress(OSError):
+            self._make_folder()
+            return hold_lease(self.folder / _LOCKS, kind, key, parts, wait)
+        return nullcontext(True)  # the result cannot be stored either
+
+    # -- Writing ---------------------------------------------------------------------------
+
+    def make_location(self) -> None:
+        """Make the user's folder, as `fit` does. Others write only as long as it is there."""
+        self._location.mkdir(parents=True, exist_ok=True)
+
+    def _require_location(self) -> None:
+        if not self._location.is_dir():
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), self.location)
+
+    def _make_folder(self) -> None:
+        self._require_location()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def open_to_write(self, path: Path) -> AbstractContextManager:
+        """Open a file of the store to write: see `open_to_write` of files."""
+        self._require_location()
+        return open_to_write(path)
+
+    @contextmanager
+    def failures_tolerated(self) -> Iterator[None]:
+        """End a block that writes at an error; warn if files may not be written at all."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (EACCES, EPERM, EROFS):
+                _warn_that_nothing_is_written(self.location, os.strerror(error.errno))
 
     def check_writable(self, n_bytes: int) -> None:
         """Raise an `OSError` unless a file of this size can be written; keep all checkpoints."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.make_location()
+        self._make_folder()
         if not self.make_room(n_bytes, keeps_checkpoints=True):
             raise OSError(ENOSPC, os.strerror(ENOSPC))
         with TemporaryFile(dir=self.folder) as file:
@@ -157,8 +202,8 @@ class Store:
 
     def _free_bytes(self):
         """Return the free bytes of the disk, or `None` if unknown."""
+        self._make_folder()
         with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
             return shutil.disk_usage(self.folder).free
         return None
 
@@ -202,7 +247,7 @@ class Store:
         """Append the numbers of found and computed results to the store's log."""
         record = json.dumps({"time": time.time(), **numbers})
         with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             path = self.folder / _LOG
             if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
                 self._shorten_log(path)
@@ -247,11 +292,12 @@ def mark_as_used(path: Path) -> None:
 
 
 def remove_unit(path: Path) -> None:
-    """Remove all files of the unit that a file belongs to."""
+    """Remove all files of the unit that a file belongs to, and their folder if it is empty."""
     unit = _unit_of(path)
     with suppress(OSError):
         for file in unit.parent.glob(f"{unit.name}.*"):
             file.unlink(missing_ok=True)
+        _remove_if_empty(unit.parent)
 
 
 def _remove_folder(folder: Path) -> None:
@@ -275,6 +321,15 @@ def _raise_unless_changed(error: OSError) -> None:
     """Raise an error, unless a folder is not there or has files."""
     if error.errno not in (ENOENT, ENOTDIR, ENOTEMPTY):
         raise error
+
+
+@cache
+def _warn_that_nothing_is_written(location: str, error: str) -> None:
+    """Warn once a process and folder."""
+    warn_user(
+        f"memory={location!r} cannot be written to ({error}), so results are not shared; they are "
+        "the same. Give a folder that you may write to, or None."
+    )
 
 
 def _parse_numbers(record: str) -> dict[str, float]:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from .._cache.hashing import digest
 from .._cache.store import Store
 from .._data.lazy_images import ImageFormat, LazyImages
 from .._data.row_subset import RowSubset
-from .._networks.architecture import BodyArchitecture, Weights
+from .._networks.architecture import BodyArchitecture, Weights, hash_weights
 from .._persistence.backbones import BodyState
 from .._persistence.saved_classes import saved
 
@@ -86,4 +85,4 @@ class FeatureSharing:
     @classmethod
     def of(cls, store: Store, weights: Weights) -> "FeatureSharing":
         """Return the sharing inputs with these weights."""
-        return cls(store, weights, {path: digest(array) for path, array in weights.items()})
+        return cls(store, weights, hash_weights(weights))

@@ -6,9 +6,8 @@ import numpy as np
 
 from .._cache.store import Store
 from .._data.lazy_images import LazyImages
-from .._networks.architecture import BodyArchitecture, Weights
+from .._networks.architecture import BodyArchitecture, Weights, hash_weights
 from .._networks.pooled_features import get_pooled_features
-from .fitted_features import FeatureSharing
 
 
 def compute_stage_features(
@@ -41,7 +40,6 @@ def compute_stage_features(
     if store is None:
         features = pooled_features.features(weights, images)
     else:
-        hashes = FeatureSharing.of(store, weights).hashes
-        features = pooled_features.shared_features(weights, hashes, images, store)
+        features = pooled_features.shared_features(weights, hash_weights(weights), images, store)
     ends = np.cumsum(pooled_features.widths)
     return np.split(features, ends[:-1], axis=1)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 
 
 def open_memory(params, pretrains: bool = False) -> Store | None:
-    """Return the store of `memory`; `None` if nothing in it could be found again.
+    """Return the store of `memory`, whose folder is made if it is missing.
+
+    It is `None` if nothing in it could be found again.
 
     Parameters
     ----------
@@ -29,6 +31,9 @@ def open_memory(params, pretrains: bool = False) -> Store | None:
             "twice. Set random_state to an int."
         )
         return None
+    if store:
+        with store.failures_tolerated():
+            store.make_location()
     return store
 
 

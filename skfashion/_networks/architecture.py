@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._backbones.spec import Backbone
+from .._cache.hashing import digest
 
 # The weights of a network, by path.
 Weights = dict[str, np.ndarray]
@@ -16,6 +17,11 @@ _PIXELS_OF_FULL_BATCH = 96 * 96
 DROPOUT_LAYERS = "feature_dropout", "dropout"
 # Rate of traced networks for all rates above 0.
 _ANY_RATE = 0.5
+
+
+def hash_weights(weights: Weights) -> dict[str, str]:
+    """Return a hash of each weight, by path."""
+    return {path: digest(array) for path, array in weights.items()}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from itertools import accumulate
 
 import numpy as np
 
-from .._cache.hashing import digest
 from .._cache.image_hashes import hash_images
 from .._cache.row_leases import compute_once
 from .._cache.row_table import RowTable
@@ -16,7 +15,7 @@ from .._data.array_source import ArraySource
 from .._data.chunks import bytes_of_row, chunk_rows, count_bytes
 from .._data.lazy_images import LazyImages
 from .._keras.tensorflow import keras
-from .architecture import Weights
+from .architecture import Weights, hash_weights
 from .batch_function import FixedBatchFunction, run_batches
 from .network import Network
 
@@ -113,13 +112,29 @@ class FrozenPart:
 
     # -- Features --------------------------------------------------------------------------
 
-    def features(self, images: ArraySource, out: np.ndarray | None = None) -> np.ndarray:
-        """Return the features of images, in their order; `out` may be given to be written to."""
+    def features(
+        self,
+        images: ArraySource,
+        out: np.ndarray | None = None,
+        hashes: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the features of images, in their order.
+
+        Parameters
+        ----------
+        images : array-like of shape (n, h, w, c)
+            The images.
+        out : ndarray, default=None
+            An array to write to.
+        hashes : ndarray of shape (n, 2), default=None
+            Hashes of the images, by default those of `hash_images`.
+        """
         if out is None:
             out = np.empty((len(images), *self.row_shape), self.float_type)
         if (store := self._shared_store) is None:
             return run_batches(self._stages, self._weights, images, out)
-        return self._find_or_compute(store, images, hash_images(images, store), out)
+        hashes = hash_images(images, store) if hashes is None else hashes
+        return self._find_or_compute(store, images, hashes, out)
 
     def predict_proba(self, images: ArraySource) -> np.ndarray:
         """Return class probabilities of shape (n, n_classes), by way of the features."""
@@ -219,7 +234,7 @@ class FrozenPart:
         """The store's key for the output of each stage, chained from the images on."""
         network, models = self._network, [stage.model for stage in self._stages]
         paths = {path for stage in self._stages for path in stage.paths}
-        hashes = {path: digest(self._weights[path]) for path in paths}
+        hashes = hash_weights({path: self._weights[path] for path in paths})
         keys = accumulate(
             models,
             lambda key, model: network.chain_key(key, model, hashes),

@@ -14,6 +14,7 @@ from .._keras.tensorflow import keras
 from .._messages import unknown_name_message
 from .._random_streams import RandomStreams
 from .architecture import Architecture, BodyArchitecture, Weights
+from .layer_code import has_lambda, hash_layer_code
 
 HEAD_LAYERS = (
     "flatten",
@@ -303,7 +304,7 @@ class Graph:
 
     @cached_property
     def config(self) -> str:
-        """Keras' JSON of the whole graph: all that determines it."""
+        """Keras' JSON of the whole graph: all that determines it, besides the user's code."""
         return self._to_json(self.model)
 
     @cached_property
@@ -311,15 +312,44 @@ class Graph:
         """Keras' JSON of the body's graph."""
         return self._to_json(self.body)
 
+    @cached_property
+    def user_code(self) -> dict[str, str]:
+        """Hashes of the user's code in operations of the body, by their names."""
+        hashes = {each.name: hash_layer_code(each) for each in self.body.operations}
+        return {name: of_code for name, of_code in hashes.items() if of_code}
+
     def _to_json(self, model):
         try:
             return model.to_json()
+        except OSError as error:  # Keras quotes the source of lambdas, which a copy lacks
+            raise ValueError(self._lambda_message) from error
         except (NotImplementedError, TypeError) as error:
             raise ValueError(
                 "memory and checkpoint recognise a backbone by the configuration of its layers, "
                 f"but backbone {self.architecture.backbone.name!r} has a layer without one. Give "
                 "its class a get_config method, or set memory=None and checkpoint=None."
             ) from error
+
+    def check_recognised(self) -> None:
+        """Check that `memory` and `checkpoint` can recognise the body.
+
+        Raises
+        ------
+        ValueError
+            If a layer has no configuration, or one with a lambda.
+        """
+        # Keras warns of a lambda, or fails if it finds no source, so attributes come first.
+        if any(map(has_lambda, self.body.operations)) or '"__lambda__"' in self.body_config:
+            raise ValueError(self._lambda_message)
+
+    @property
+    def _lambda_message(self):
+        return (
+            "memory and checkpoint recognise a backbone by the configuration of its layers, but "
+            f"backbone {self.architecture.backbone.name!r} has a lambda there, which no other "
+            "process recognises. Use a named function or a layer with get_config, or set "
+            "memory=None and checkpoint=None."
+        )
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -77,15 +77,11 @@ class StagedGraph(Graph):
 
     # -- Keys ------------------------------------------------------------------------------
 
-    def check_recognised(self) -> None:
-        """Check that a store can recognise the body.
-
-        Raises
-        ------
-        ValueError
-            If a layer has no configuration.
-        """
-        _ = self._descriptions
+    @property
+    def key(self) -> str:
+        """The key of the whole graph."""
+        self.check_recognised()
+        return digest(self.config, self.user_code)
 
     @property
     def key_of_images(self) -> str:
@@ -113,9 +109,14 @@ class StagedGraph(Graph):
 
     @cached_property
     def _descriptions(self) -> dict[str, str]:
-        """Keras' configuration of each operation of the body, with the names of its inputs.
+        """Keras' configuration and the user's code of each operation of the body.
 
-        Only earlier operations are part of it, so bodies that end earlier share it.
+        A configuration has the names of inputs. Only earlier operations are part of it, so bodies
+        that end earlier share it.
         """
+        self.check_recognised()
         layers = json.loads(self.body_config)["config"]["layers"]
-        return {layer["name"]: json.dumps(layer) for layer in layers}
+        return {
+            layer["name"]: json.dumps(layer) + self.user_code.get(layer["name"], "")
+            for layer in layers
+        }

@@ -64,7 +64,9 @@ class LengthCheckpoints(_Checkpoints):
         n_epochs = len(self._phase.epochs)
         longest_first = range(n_epochs, known.n_epochs, -1)
         for epochs in longest_first if self._phase.is_resumable else longest_first[:1]:
-            if result := self._load(self._key_after(epochs)):
+            result = self._load(self._key_after(epochs))
+            # One that `checkpoint` had after the last epoch has no state to continue with.
+            if result and (epochs == n_epochs or result.optimizer_state):
                 return result
         return known
 
@@ -72,8 +74,9 @@ class LengthCheckpoints(_Checkpoints):
     def leased(self, known: PhaseResult) -> Iterator[PhaseResult]:
         """Hold the lease of the phase while its remaining epochs are trained, if there are any.
 
-        Phases of different lengths that can resume from each other have one lease. So the longer
-        one resumes from the shorter one, which it waits for.
+        Phases of different lengths with the same freeze points, in order, have one lease if they
+        can resume from each other. So the longer one resumes from the shorter one, which it waits
+        for. Phases that unfreeze other layers never resume from each other's ends, and do not wait.
 
         Parameters
         ----------
@@ -89,9 +92,21 @@ class LengthCheckpoints(_Checkpoints):
         if known.n_epochs == n_epochs:
             yield known
             return
-        # Phases with the same freeze point in their first epoch can resume from each other there.
-        with self._store.lease(PHASE, self._key_after(1 if self._phase.is_resumable else n_epochs)):
+        with self._store.lease(PHASE, self._key_of_lease):
             yield self.find(known)
+
+    def share_end(self, result: PhaseResult, always: bool) -> None:
+        """Save the result of the whole phase, unless there is one, as `save` does."""
+        if not self._store.has(self._key_after(len(self._phase.epochs))):
+            self.save(result, always)
+
+    @property
+    def _key_of_lease(self):
+        if not self._phase.is_resumable:
+            return self._key_after(len(self._phase.epochs))
+        return digest(
+            self._key, [*dict.fromkeys(map(self._phase.freeze_point, self._phase.epochs))]
+        )
 
     def save(self, result: PhaseResult, always: bool) -> None:
         """Save the result of the whole phase; if not `always`, only where that is quick."""
@@ -176,10 +191,15 @@ def restore_or_train(
     resumed = EpochCheckpoint(checkpoint, *place) if checkpoint else None
     found = resumed.find() if resumed else start
     with shared.leased(shared.find(found)) if shared else nullcontext(found) as restored:
-        is_complete = restored.n_epochs == len(phase.epochs)
+        is_complete, is_shared = restored.n_epochs == len(phase.epochs), restored is not found
         if memory:
-            _log_usage(memory, restored, is_complete, is_pretraining)
+            _log_usage(memory, restored if is_shared else None, is_complete, is_pretraining)
         if is_complete:
+            # The other folder gets it as well.
+            if shared and not is_shared and found is not start:
+                shared.share_end(restored, always=is_pretraining)
+            if resumed and is_shared:
+                resumed.save_end(restored)
             return replace(restored, optimizer_state=None)
         phase = replace(phase, keep_optimizer_state=bool(memory) and phase.is_resumable)
         result = phase.train(restored, train, validation, hooks, resumed.save if resumed else None)
@@ -190,11 +210,16 @@ def restore_or_train(
     return replace(result, optimizer_state=None)
 
 
-def _log_usage(store: Store, restored: PhaseResult, is_complete, is_pretraining):
-    """Log in the store which epochs were restored, and so need not be trained."""
-    seconds = restored.history.get("seconds", [])
+def _log_usage(store: Store, shared: PhaseResult | None, is_complete, is_pretraining):
+    """Log in the store which epochs it had, and whether the phase is trained.
+
+    A result of `checkpoint` is not `shared`.
+    """
+    seconds = shared.history.get("seconds", []) if shared else []
     numbers = {"epochs_found": len(seconds), "seconds_saved": sum(seconds)} if seconds else {}
-    if is_pretraining:
-        numbers["pretrainings_found" if is_complete else "pretrainings_computed"] = 1
+    if is_pretraining and not is_complete:
+        numbers["pretrainings_computed"] = 1
+    elif is_pretraining and shared:
+        numbers["pretrainings_found"] = 1
     if numbers:
         store.log_usage(**numbers)

@@ -5,6 +5,7 @@ from enum import Enum
 import numpy as np
 
 from .._data import chunks
+from .._data.augmented_images import AugmentedImages
 from .._data.buffers import file_buffer, fits_on_disk, free_memory, memory_buffer
 from .._data.chunks import bytes_of_row
 from .._keras.tensorflow import tf
@@ -137,17 +138,24 @@ class RecomputedFeatures:
         """Return the features at an array of indices."""
         features = np.empty((len(indices), *self.shape[1:]), self.dtype)
         for chunk in self._frozen.chunks(len(indices), bytes_of_row(self._variants[0])):
-            self._frozen.features(self._images_at(indices[chunk]), features[chunk])
+            images, hashes = self._images_at(indices[chunk])
+            self._frozen.features(images, features[chunk], hashes)
         return features
 
     def _images_at(self, indices):
+        """Return the images at indices, and hashes of views, or `None` for others."""
         first = self._variants[0]
         images = np.empty((len(indices), *first.shape[1:]), first.dtype)
+        # A store has the features of a view under its hash, not under that of its pixels.
+        are_views = isinstance(first, AugmentedImages)
+        hashes = np.empty((len(indices), 2), first.hashes.dtype) if are_views else None
         rows, variants = Flips.unstack_indices(indices, len(first))
         for number, variant in enumerate(self._variants):
             chosen = variants == number
             images[chosen] = variant[rows[chosen]]
-        return images
+            if hashes is not None:
+                hashes[chosen] = variant.hashes[rows[chosen]]
+        return images, hashes
 
 
 def _to_device(buffer):

@@ -41,7 +41,7 @@ def phase_key(
     return digest(
         environment_fingerprint(),
         phase.name,
-        phase.network.config,
+        phase.network.key,
         # Rates decay over stages, which are no part of Keras' configuration.
         phase.network.architecture.backbone.stages,
         replace(phase.config, freeze_points=()),

@@ -82,7 +82,7 @@ def test_a_deeper_cut_continues_from_a_shallower_one(make, fashion, tmp_path):
 
     expected = at("conv3").predict_proba(X)
     at("conv1", tmp_path).predict(X)
-    for path in tmp_path.rglob("*.features"):
+    for path in [*tmp_path.rglob("*.features")]:
         index = safetensors.numpy.load(path.with_suffix(".index").read_bytes()[4:])
         remove_unit(path)
         table = RowTable(Store(tmp_path), path.parent.name, (5, 5, 32), "float32")

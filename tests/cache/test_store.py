@@ -89,7 +89,21 @@ def test_files_of_one_unit_are_counted_and_removed_together(tmp_path):
     assert len(files) == 2
     assert store.n_bytes == sum(path.stat().st_size for path in files)
     assert store.make_room(10_000)
-    assert [*store.folder.rglob("rows/*/*")] == []
+    assert [*store.folder.rglob("rows/*")] == []
+
+
+def test_only_a_fit_makes_the_folder_of_the_user(tmp_path):
+    store = Store(tmp_path / "removed", limit=10**6)
+    table = RowTable(store, "a0", (10,), "float32")
+    assert not store.save("key", {"x": np.zeros(3)})
+    table.add(hash_rows(np.arange(50)), np.zeros((50, 10), "float32"), np.arange(50))
+    store.log_usage(rows_found=1)
+    with store.lease("phase", "a0") as computes:
+        assert computes
+    assert not Store(tmp_path / "removed").save("key", {"x": np.zeros(3)})
+    assert [*tmp_path.iterdir()] == []
+    store.make_location()
+    assert store.save("key", {"x": np.zeros(3)})
 
 
 def test_a_unit_is_as_recent_as_its_most_recent_file(tmp_path):

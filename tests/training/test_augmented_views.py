@@ -182,3 +182,22 @@ def test_without_a_seed_no_views_are_stored(make, lt5, body_path, tmp_path):
     before = memory_report(tmp_path)["bytes"]
     clf.fit(*lt5)
     assert memory_report(tmp_path)["bytes"] == before
+
+
+def test_recomputed_features_of_views_are_those_that_are_kept(make, fashion, tmp_path):
+    """Fewer epochs than views recompute features; more epochs keep them."""
+    params = {
+        "freeze_until": "features",
+        "augmentation": "shift",
+        "augmentation_views": 4,
+        "memory": tmp_path,
+    }
+    kept = make(**params, epochs=4).fit(*fashion)
+    assert kept.history_["features"] == ["kept"] * 4
+    n_computed = memory_report(tmp_path)["rows_computed"]
+    assert n_computed == 4 * len(fashion[0])
+    recomputed = make(**params, epochs=2, learning_rate=0.01).fit(*fashion)
+    assert recomputed.history_["features"] == ["recomputed"] * 2
+    assert memory_report(tmp_path)["rows_computed"] == n_computed
+    without = make(**{**params, "memory": None}, epochs=2, learning_rate=0.01).fit(*fashion)
+    assert without.history_["loss"] == recomputed.history_["loss"]

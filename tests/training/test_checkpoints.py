@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from sklearn.callback import FitCallback
 
 import skfashion._training.checkpoints
-from skfashion import TransferClassifier, memory_report
+from skfashion import TransferClassifier, clear_memory, memory_report
 from skfashion._cache.checked_arrays import read_arrays
 from tests.class_split import GTE5
 from tests.residual import RESIDUAL
@@ -243,6 +243,70 @@ def test_a_longer_run_waits_for_a_shorter_one(make, fashion, tmp_path, caplog, a
         logging.getLogger("skfashion").removeHandler(handler)
     assert found(tmp_path) == 2
     assert_same(longer, make(epochs=5).fit(*fashion))
+
+
+def test_phases_that_cannot_resume_from_each_other_do_not_wait(make, fashion, tmp_path):
+    began, is_over = threading.Event(), threading.Event()
+
+    class HoldTheFirstEpoch(FitCallback):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch":
+                began.set()
+                assert is_over.wait(60)
+
+    # Both train the head first, and then other layers.
+    params = {"head_epochs": 1, "epochs_per_stage": 1, "epochs": 3, "memory": tmp_path}
+    held = make(freeze_until="conv1", **params).set_callbacks(HoldTheFirstEpoch())
+    with ThreadPoolExecutor(1) as pool:
+        ends = pool.submit(held.fit, *fashion)
+        assert began.wait(60)
+        make(freeze_until="conv2", **params).fit(*fashion)
+        is_over.set()
+        ends.result(60)
+
+
+@pytest.mark.parametrize(
+    ("change", "n_shared"),
+    [({}, 2 + 2), ({"schedule": "cosine"}, 2)],  # fine-tuning is shared if it is resumable
+    ids=str,
+)
+def test_a_phase_found_in_one_folder_reaches_the_other(
+    make, fashion, tmp_path, change, n_shared, assert_same
+):
+    params = {"pretrain_classes": GTE5, "pretrain_epochs": 2, "epochs": 2, **change}
+    straight = make(**params).fit(*fashion)
+    memory, checkpoint = tmp_path / "memory", tmp_path / "checkpoint"
+    for first in ({"memory": memory}, {"checkpoint": checkpoint}):
+        make(**params, **first).fit(*fashion)
+        both = make(**params, memory=memory, checkpoint=checkpoint).fit(*fashion)
+        assert_same(both, straight)
+        (other,) = {"memory": memory, "checkpoint": checkpoint}.items() - first.items()
+        path, n_found = next(iter(first.values())), found(memory)
+        clear_memory(path)
+        assert_same(make(**params, **dict([other])).fit(*fashion), straight)
+        if other[0] == "memory":
+            assert found(memory) == n_found + n_shared
+        clear_memory(other[1])
+
+
+def test_only_epochs_that_memory_has_count_as_found(make, fashion, tmp_path):
+    params = {"pretrain_classes": GTE5, "epochs": 2}
+    memory, checkpoint = tmp_path / "memory", tmp_path / "checkpoint"
+    make(**params, checkpoint=checkpoint).fit(*fashion)
+    make(**params, memory=memory, checkpoint=checkpoint).fit(*fashion)
+    report = memory_report(memory)
+    assert [report[f"pretrainings_{each}"] for each in ("found", "computed")] == [0, 0]
+    assert report["epochs_found"] == report["seconds_saved"] == 0
+
+
+def test_a_longer_run_does_not_continue_without_a_state_of_the_optimizer(
+    make, fashion, tmp_path, assert_same
+):
+    folders = {"memory": tmp_path / "memory", "checkpoint": tmp_path / "checkpoint"}
+    make(epochs=2, checkpoint=folders["checkpoint"]).fit(*fashion)
+    make(epochs=2, **folders).fit(*fashion)
+    assert_same(make(epochs=3, **folders).fit(*fashion), make(epochs=3).fit(*fashion))
+    assert found(folders["memory"]) == 0
 
 
 def test_fine_tuning_that_is_quick_beside_its_size_is_not_kept(

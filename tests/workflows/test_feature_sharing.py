@@ -148,7 +148,7 @@ def test_that_a_map_was_read_is_seen_once_it_is_another(make, fashion, tmp_path)
     fitted = BackboneFeatures(WITH_VECTOR, random_state=0, memory=tmp_path).fit(X)
     expected = fitted.transform(X)
     assert len(np.unique(expected, axis=0)) > 1
-    for path in tmp_path.rglob("*.features"):
+    for path in [*tmp_path.rglob("*.features")]:
         remove_unit(path)
     body, sharing = get_body(fitted._fitted.architecture), fitted._sharing
     tables = OutputTables(body, sharing.hashes, sharing.store)
