@@ -140,9 +140,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Later calls ignore source rows. The optimizer keeps its state between calls, unlike with
         `warm_start`. Learning rates are constant unless `schedule` or `warmup` is given, as a
         parameter or in `recipe`. These, and averages of weights, then extend over `epochs` calls.
-        `epochs` calls with the same rows give the same weights as one `fit` with the same int as
-        `random_state`. That `fit` must have constant rates and an output layer that starts at
-        random.
+        `epochs` calls with the same rows, and an int as `random_state`, give the weights of one
+        `fit` if its rates are constant and its output layer starts at random.
 
         Parameters
         ----------
@@ -189,10 +188,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
 
     @contextmanager
     def _fitting(self, *data, **how) -> Iterator["Fit"]:
-        """Prepare a fit, whose state is to be set, and report its end.
-
-        An error leaves what is known about `X` with the model: the earlier or the new one.
-        """
+        """Prepare a fit, whose state is to be set, and report its end."""
+        # An error leaves what is known about `X` with the model: the earlier or the new one.
         with input_kept_on_failure(self):
             fit = self._prepare_fit(*data, **how)
             yield fit
