@@ -37,7 +37,8 @@ NETWORK = "small_resnet"
 DTYPE = "mixed_bfloat16"
 # How the source task trains.
 PRETRAINING = {"epochs": 8, "batch_size": 128, "augmentation": ("flip", "crop")}
-HEAD_INIT = "probe"
+# Both sides train the whole network. The default may end a pretrained body early.
+TRANSFER = {"head_init": "probe", "body_until": None}
 POINTS = [0, "block1", "block2"]
 SIDES = ("scratch", "transfer")
 # Both sides train with the recipe that the network ships for random weights, whatever its recipe
@@ -99,7 +100,7 @@ def plan(side, candidate):
     regularization, updates = candidate
     settings = [DTYPE, BATCH_SIZE, RECIPE, REGULARIZATION[regularization], updates]
     if side == "transfer":
-        settings += [SOURCE_PLAN, HEAD_INIT, POINTS, SEARCH_DIVISOR]
+        settings += [SOURCE_PLAN, TRANSFER, POINTS, SEARCH_DIVISOR]
     return plan_of(*settings)
 
 
@@ -137,7 +138,7 @@ def make_classifier(candidate, n_rows, seed, weights=None):
         random_state=seed,
         **{"recipe": RECIPE, **REGULARIZATION[regularization]},
     )
-    return clf if weights is None else clf.set_params(weights=weights, head_init=HEAD_INIT)
+    return clf if weights is None else clf.set_params(weights=weights, **TRANSFER)
 
 
 def search_freeze_point(clf, few):

@@ -12,6 +12,8 @@ KINDS_OF_LABELS = {
     "M": "dates",
     "m": "times",
 }
+# Types of times that are not comparable.
+WITHOUT_UNIT = np.dtype("datetime64"), np.dtype("timedelta64")
 
 
 def check_kind_of_labels(y: np.ndarray, classes: np.ndarray, name: str = "y") -> None:
@@ -50,8 +52,8 @@ def list_labels(labels: Any, parameter: str) -> list[Any]:
         return []
     try:
         listed = [_to_numpy_date(label) for label in labels]
-        set(listed)  # lists and arrays are not hashable
-    except TypeError:
+        set(listed)  # lists, arrays and times without a unit are not hashable
+    except (TypeError, ValueError):
         raise ValueError(f"{parameter} must be a flat list of labels, got {labels!r}.") from None
     return listed
 

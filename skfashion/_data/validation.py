@@ -20,7 +20,7 @@ from .image_input import read_images
 from .image_list import check_lengths
 from .image_shapes import FEWEST_PIXELS, as_rows, complete_shape
 from .labelled_data import LabelledData
-from .labels import KINDS_OF_LABELS, check_kind_of_labels
+from .labels import KINDS_OF_LABELS, WITHOUT_UNIT, check_kind_of_labels
 from .lazy_images import ImageFormat
 from .named_errors import errors_name
 
@@ -257,13 +257,21 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
     """Validate labels; with `warn` a column of them raises scikit-learn's warning."""
     with errors_name(name):
         if y is None:
-            raise ValueError("fit requires y to be passed, but the target y is None.")
+            raise ValueError(
+                "This call requires y to be passed, but the target y is None. Pass one label for "
+                "each row of X."
+            )
         _check_one_dimension(y, name)
         y = column_or_1d(y, input_name=name, warn=warn)
         if y.dtype.kind not in KINDS_OF_LABELS:
             raise ValueError(
                 f"{name} must hold labels, such as strings or whole numbers, but its type is "
                 f"{y.dtype}."
+            )
+        if y.dtype in WITHOUT_UNIT:
+            raise ValueError(
+                f"{name} must have times with a unit, but its type is {y.dtype}. Name one, as in "
+                f"{name}.astype('timedelta64[s]')."
             )
         _check_no_label_is_missing(y, name)
         assert_all_finite(y, input_name=name)

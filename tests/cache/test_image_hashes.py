@@ -29,7 +29,9 @@ def paths(tmp_path):
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "memory")
+    store = Store(tmp_path / "memory")
+    store.make_location()
+    return store
 
 
 def lazy(sources, **options):

@@ -93,6 +93,7 @@ def test_the_limit_holds_for_features_with_their_index(tmp_path):
 
     def bytes_within(limit):
         store = Store(tmp_path / str(limit), limit)
+        store.make_location()
         RowTable(store, "key", (3,), "float32").add(hashes, features, np.arange(n_rows))
         return store.n_bytes
 

@@ -41,6 +41,7 @@ HUGE = with_value(1e308) - with_value(1e308)[::-1]
             np.array([*"ababab"], np.dtypes.StringDType()),
             "y must hold labels, .*StringD",
         ),
+        (IMAGES, np.array(LABELS, "m8"), r"y must have times with a unit.*timedelta64\[s\]"),
         (IMAGES, LABELS[:-1], "inconsistent numbers of samples"),
         (np.full((6, 4), np.datetime64("2020")), LABELS, r"X must hold numbers .* datetime64\[Y\]"),
         (DATES, LABELS, "X must hold numbers of at most 64 bits, but .* datetime64"),

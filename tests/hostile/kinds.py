@@ -128,6 +128,7 @@ def table(store):
 def write_store(pattern):
     def write(folder):
         store = Store(folder / "memory")
+        store.make_location()
         store.save("key", {"weight/a": FEATURES, "history": np.arange(99, dtype=np.uint8)})
         table(store).add(HASHES, FEATURES, np.arange(200))
         store.log_usage(rows_found=3, seconds_saved=0.5)

@@ -40,11 +40,11 @@ def test_a_backbone_is_passed_or_registered(saved, of_residual, lt5, monkeypatch
     expected = of_residual.predict_proba(lt5[0])
     loaded = saved(of_residual, backbones=[RESIDUAL])
     assert_array_equal(loaded.predict_proba(lt5[0]), expected)
-    registered = registry._BACKBONES
-    monkeypatch.setattr(
-        "skfashion._backbones.registry._BACKBONES",
-        {name: each for name, each in registered.items() if name != RESIDUAL.name},
-    )
+    for names in ("_BACKBONES", "_UNREGISTERED"):
+        others = {
+            name: each for name, each in getattr(registry, names).items() if name != RESIDUAL.name
+        }
+        monkeypatch.setattr(registry, names, others)
     with pytest.raises(ValueError, match=r"a\.skf.*needs the backbone 'residual'.*backbones="):
         saved(of_residual)
     skfashion.register_backbone(RESIDUAL)
