@@ -178,6 +178,8 @@ def _remove_empty_panels(ax: Any) -> None:
         raise _not_empty()
     for panel in panels:
         panel.remove()
+    if panels:
+        ax.set_axis_on()
 
 
 def _not_empty() -> ValueError:

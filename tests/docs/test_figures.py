@@ -63,6 +63,11 @@ def find_typed_tables(page):
             rules = []
 
 
+def test_tables_that_were_typed_have_a_benchmark():
+    for name in {*NOT_KEPT.values(), *NOT_KEPT_IN_README}:
+        assert (ROOT / "benchmarks" / f"{name}.py").exists()
+
+
 def has_measurements(table):
     return re.search(r"\d\.\d|\d (?:s|MB|%)(?:\W|$)|  \d\d+(?:\W|$)", table, re.MULTILINE)
 

@@ -104,6 +104,15 @@ def test_axes_are_drawn_in_again(fitted):
     assert figure.axes == [ax]
 
 
+def test_one_panel_replaces_a_message_and_has_axes(search):
+    _, ax = plt.subplots()
+    X, y = np.zeros((2, 4, 4), "uint8"), [0, 1]
+    ImageGridDisplay.from_predictions(X, y, y_pred=y, confidence=np.ones(2), ax=ax)
+    FreezeDepthDisplay.from_search(search, costs=(), ax=ax)
+    assert ax.axison
+    assert ax.child_axes == []
+
+
 def test_axes_that_hold_something_are_refused(fitted, search):
     message = "must not hold the panels of another display, images or curves"
     _, (left, right) = plt.subplots(1, 2)
