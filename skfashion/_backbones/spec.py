@@ -134,8 +134,8 @@ class Backbone:
         `min_size`, which is the default. It and the two options above have no effect with
         ``pooling="flatten"``.
     default_size : int, default=None
-        Side in pixels to which files and images of different sizes are resized if `input_size` is
-        not given. By default 64, or `min_size` if that is larger.
+        Side in pixels to which files, images of different sizes and larger Pillow images are
+        resized if `input_size` is not given. By default 64, or `min_size` if that is larger.
     hidden_units : int, default=128
         Width of the hidden layer with ``hidden_units="auto"``, or 0 for none, unless the head
         starts from a probe on few images.
@@ -217,7 +217,7 @@ class Backbone:
 
     @property
     def side_of_files(self) -> int:
-        """Side in pixels to which files and images of different sizes are resized."""
+        """Side in pixels to which files are resized."""
         return self.default_size or max(DEFAULT_SIZE, self.min_size)
 
     def __getstate__(self):

@@ -174,11 +174,18 @@ class ClassSplit:
             raise ValueError(
                 "Training continues with the classes of the first fit, "
                 f"{format_labels(self.target)}, but y has the classes {format_labels(labels)}"
-                f"{named and f' and pretrain_classes={named}'}. Fit a new estimator for other "
-                "classes."
+                f"{named and f' and pretrain_classes={named}'}. {self._remedy_for_other_classes()}"
             )
         new = np.setdiff1d(labels, self.known)
         return replace(self, ignored=np.union1d(self.ignored, new)) if len(new) else self
+
+    def _remedy_for_other_classes(self) -> str:
+        # Only files of early versions have a split of both, made by `partial_fit`, whose parameter
+        # `target_classes` is `None`.
+        if len(np.intersect1d(self.source, self.target)):
+            target = format_labels(self.target)
+            return f"Set target_classes={target}, because both tasks have some of these classes."
+        return "Fit a new estimator for other classes."
 
     def _is_other_target(self, labels: np.ndarray, pretrain_classes) -> bool:
         """Whether labels have another target task, by `pretrain_classes`, than this split."""
@@ -189,7 +196,8 @@ class ClassSplit:
 
     def _items(self, labels: Iterable) -> set:
         """Return labels as items that can be compared."""
-        return {as_item(label, self.known.dtype) for label in labels}
+        dtype = self.known.dtype
+        return {as_item(label, dtype) for label in labels}
 
 
 def split_classes(y, pretrain_classes=None, target_classes=None) -> ClassSplit:
@@ -319,7 +327,8 @@ def _select(labels: np.ndarray, wanted, parameter: str) -> np.ndarray:
             f"{format_labels(labels)}. {_compare_types(missing, labels, parameter)}Each fold must "
             f"hold every class of both tasks; labels are compared with their type. Inside a "
             "meta-estimator that encodes, binarises or re-scores y (voting, stacking, bagging, "
-            f"boosting, calibration, one-vs-rest), {remedy_inside_meta_estimators([parameter])}"
+            "boosting, calibration, one-vs-rest, multi-output, self-training), "
+            f"{remedy_inside_meta_estimators([parameter])}"
         )
     return labels[[label in items for label in labels.tolist()]]
 

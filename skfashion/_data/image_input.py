@@ -109,12 +109,12 @@ def _find_decoded_shape(params, images, known) -> tuple[int, int, int] | None:
 def _find_small_shape(params, images) -> tuple[int, int, int] | None:
     """Return the shape of images of one size that `fit` does not resize, `None` for others.
 
-    Only images in memory that are not larger than files would become keep their size. Otherwise
-    the shape would change by one image of another size.
+    Images in memory keep their size if no side is longer than that of resized files. If larger
+    ones did too, one image of another size would change the shape of all.
     """
     if params.input_size is not None or is_file(images[0]):
         return None
-    side = max(shape_of_files(params)[:2])
+    side = shape_of_files(params)[0]
     return common_shape(images) if all(max(size_of(image)) <= side for image in images) else None
 
 

@@ -266,7 +266,7 @@ def check_labels(y, name: str = "y", warn: bool = False) -> np.ndarray:
         if y.dtype.kind not in KINDS_OF_LABELS:
             raise ValueError(
                 f"{name} must hold labels, such as strings or whole numbers, but its type is "
-                f"{y.dtype}."
+                f"{y.dtype}. Convert them, for example with {name}.astype(str)."
             )
         if y.dtype in WITHOUT_UNIT:
             raise ValueError(

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._backbones.recipe import Recipe
 from .._data.chunks import predict_in_chunks
 from .._data.class_split import ClassSplit, split_classes, split_first_batch
+from .._data.labels import format_labels
 from .._data.lazy_images import ImageFormat
 from .._data.named_errors import errors_name
 from .._data.validation import (
@@ -34,6 +35,7 @@ from .fitted_network import FittedState
 from .fitted_summary import SummarizedAttributes, summarize_fit
 from .meta_estimators import refuse_class_split_inside
 from .option_checks import validates_further_calls
+from .schedule_position import SchedulePosition
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from .fit import Fit
@@ -43,6 +45,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
     """The methods of `TransferClassifier`, which declares their parameters."""
 
     recipe: Recipe | None
+    # Pickles of early versions do not have it.
+    _position: SchedulePosition | None = None
 
     # -- Parameters ------------------------------------------------------------------------
 
@@ -122,7 +126,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         resumes = self.warm_start and hasattr(self, "classes_")
         validation = X_val, y_val, sample_weight_val
         with self._fitting(X, y, sample_weight, validation, resumes=resumes) as fit:
-            self._set_fitted_state(fit.run() if fit.fitted is None else fit.resume(fit.fitted))
+            self._set_fitted_state(fit.complete())
         return self
 
     @validates_further_calls
@@ -172,18 +176,14 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         resumes = hasattr(self, "classes_")
         if classes is not None:
             classes = check_labels(classes, "classes")
-        if (
-            resumes
-            and classes is not None
-            and not np.array_equal(np.unique(classes), self.classes_)
-        ):
-            raise ValueError(
-                f"classes={classes.tolist()} differs from that of the first call, "
-                f"{self.classes_.tolist()}. Fit a new estimator for other classes."
-            )
+            if resumes and not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(
+                    f"classes={format_labels(classes)} differs from that of the first call, "
+                    f"{format_labels(self.classes_)}. Fit a new estimator for other classes."
+                )
         how = {"resumes": resumes, "classes": classes, "is_partial": True}
         with self._fitting(X, y, sample_weight, **how) as fit:
-            self._set_fitted_state(fit.run() if fit.fitted is None else fit.resume(fit.fitted))
+            self._set_fitted_state(fit.complete())
         return self
 
     @contextmanager
@@ -271,7 +271,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         self._model = None
 
     def _fitted_state(self) -> FittedState:
-        """Return the fitted state, to save it.
+        """Return the fitted state, to save it or to continue from it.
 
         A loaded estimator must not write into a folder that a file names.
         """

@@ -92,10 +92,8 @@ class FitSettings:
     kept_weights : bool or None, default=None
         Whether fine-tuning starts from pretrained weights. Files of early versions do not have it.
     n_target : int or None, default=None
-        Rows of the target task. Files of early versions do not have it.
-    auto_length : PhaseLength or None, default=None
-        The length of fine-tuning for "auto" in further fits. Files of early versions do not have
-        it: there "auto" is the length of the last fit.
+        Rows of the target task in the first fit, for "auto" in further fits. Files of early
+        versions do not have it: there "auto" is the length of the last fit.
     """
 
     pretraining: PhaseLength
@@ -108,7 +106,6 @@ class FitSettings:
     body_until: str | int | None
     kept_weights: bool | None = None
     n_target: int | None = None
-    auto_length: PhaseLength | None = None
 
     @classmethod
     def resolve(
@@ -143,7 +140,6 @@ class FitSettings:
             or (params.head_init == "auto" and params.epochs == "auto" and can_probe)
         )
         judges = probes and params.epochs == "auto" and not params.early_stopping
-        fine_tuning = PhaseLength.resolve(params.batch_size, params.epochs, n_target)
         hidden_units = params.hidden_units
         if hidden_units == "auto":
             hidden_units = 0 if few_images and probes else backbone.hidden_units
@@ -154,7 +150,7 @@ class FitSettings:
             body_until = None
         return cls(
             pretraining=PhaseLength.resolve(params.batch_size, params.pretrain_epochs, n_source),
-            fine_tuning=fine_tuning,
+            fine_tuning=PhaseLength.resolve(params.batch_size, params.epochs, n_target),
             few_images=few_images,
             probes=probes,
             judges=judges,
@@ -163,9 +159,6 @@ class FitSettings:
             body_until=body_until,
             kept_weights=has_kept_weights(params, n_source > 0),
             n_target=n_target,
-            auto_length=PhaseLength(
-                auto_batch_size(n_target), auto_epochs(n_target, fine_tuning.batch_size)
-            ),
         )
 
     def has_kept_weights(self, params, pretrains: bool) -> bool:
@@ -176,16 +169,17 @@ class FitSettings:
 
     def continue_with(self, params) -> "FitSettings":
         """Return the settings of a further fit: those of the first, and the parameters given."""
-        given = {
-            name: value
-            for name in ("batch_size", "epochs")
-            if (value := getattr(params, name)) != "auto"
-        }
+        if self.n_target is not None:
+            fine_tuning = PhaseLength.resolve(params.batch_size, params.epochs, self.n_target)
+        else:
+            given = {"batch_size": params.batch_size, "epochs": params.epochs}
+            given = {name: value for name, value in given.items() if value != "auto"}
+            fine_tuning = replace(self.fine_tuning, **given)
         hidden_units = self.hidden_units if params.hidden_units == "auto" else params.hidden_units
         body_until = self.body_until if params.body_until == "auto" else params.body_until
         return replace(
             self,
-            fine_tuning=replace(self.auto_length or self.fine_tuning, **given),
+            fine_tuning=fine_tuning,
             judges=False,
             fine_tunes=True,
             hidden_units=hidden_units,

@@ -39,8 +39,6 @@ from .start_settings import start_settings
 from .stores import open_checkpoint, open_memory
 from .task_rows import split_task_rows, weight_task_rows
 
-OUTPUT_LAYER = "output/"
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -158,6 +156,10 @@ class Fit:
 
     # -- Whole fits ------------------------------------------------------------------------
 
+    def complete(self) -> FittedState:
+        """Run a first fit, or resume from the state of a fitted estimator."""
+        return self.run() if self.fitted is None else self.resume(self.fitted)
+
     def run(self) -> FittedState:
         """Pretrain, if there is a source task, and fine-tune on the target task."""
         pretrain_history: History = {}
@@ -221,12 +223,10 @@ class Fit:
     def pretrain(self) -> PhaseResult:
         """Train the whole network on the source task, or restore the stored result."""
         network = get_network(replace(self.network.architecture, n_classes=len(self.split.source)))
-        length = self.settings.pretraining
-        epochs = range(length.epochs)
-        freeze_points = (None,) * max(1, len(epochs))
-        backbone = self.network.architecture.backbone
+        length, backbone = self.settings.pretraining, self.network.architecture.backbone
+        freeze_points = (None,) * max(1, length.epochs)
         config = pretraining_config(self.params, backbone, length.batch_size, freeze_points)
-        phase = Phase("pretrain", network, config, self.streams, epochs)
+        phase = Phase("pretrain", network, config, self.streams, range(length.epochs))
         task = replace(self.split, source=self.split.target, target=self.split.source)
         start = PhaseResult(self.initial_weights(network), {})
         return self.train_phase(phase, task, start, self.store, ({}, {}))
@@ -235,8 +235,8 @@ class Fit:
         """Turn pretrained weights into the start of the target task."""
         if self.params.output_layer == "keep":
             return weights
-        stream = "new output layer"
-        return {**weights, **self.network.initial_weights(self.streams, stream, OUTPUT_LAYER)}
+        new = self.network.initial_weights(self.streams, "new output layer", "output/")
+        return {**weights, **new}
 
     def probe(self, weights: Weights, all_rows: bool = False) -> Weights:
         """Start the output layer from a linear probe on the target task.

@@ -122,7 +122,7 @@ class _CallbackHooks(EpochHooks):
 
 
 class _StderrHandler(logging.StreamHandler):
-    """Writes to the `sys.stderr` of the moment: notebooks and `redirect_stderr` replace it."""
+    """Writes to the current `sys.stderr`: notebooks and `redirect_stderr` replace it."""
 
     def __init__(self):
         logging.Handler.__init__(self)  # that of `StreamHandler` stores the stream

@@ -5,6 +5,7 @@ from math import ceil
 import numpy as np
 
 from .._data.labelled_data import LabelledData
+from .._data.labels import format_labels
 from .._random_streams import RandomStreams
 from .defaults import FitSettings
 
@@ -100,8 +101,8 @@ def _check_class_weights(class_weights, classes: np.ndarray) -> None:
     if class_weights and not any(class_weights.get(each, 1) for each in classes.tolist()):
         raise ValueError(
             f"class_weight={class_weights} gives weight zero to all rows of the task with the "
-            f"classes {classes.tolist()}. Set the weight of one of these classes "
-            "to a number above zero."
+            f"classes {format_labels(classes)}. Set the weight of one of these classes to a number "
+            "above zero."
         )
 
 

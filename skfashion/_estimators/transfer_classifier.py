@@ -148,15 +148,15 @@ class TransferClassifier(BaseTransferClassifier):
         The values of `X` for black and white, such as (0, 1). By default `fit` learns them, as
         `pixel_range_` describes. For dark ink on white, black may be the larger value.
     resize : {"crop", "pad", "stretch"}, default="crop"
-        Conversion of files and images of different sizes to one shape (:ref:`photographs`): crop to
-        the largest rectangle in the centre, pad the whole image with black, or distort it.
+        Conversion of files and images to one shape (:ref:`photographs`): crop to the largest
+        rectangle in the centre, pad the whole image with black, or distort it.
     reduced_decoding : bool, default=True
         Whether JPEG files are decoded in half, a quarter or an eighth of their size, if that is at
         least twice the target size.
     input_size : int, default=None
         Side of resized images in pixels. By default only images below the backbone's minimum are
-        enlarged; with `weights` and few images, those below its `pretrained_size`. Files and images
-        of different sizes have the backbone's `default_size`.
+        enlarged; with `weights` and few images, those below its `pretrained_size`. Files, images of
+        different sizes and larger Pillow images have the backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         Data type of the computation. Keras' global setting is neither read nor changed.
     recipe : Recipe, default=None

@@ -27,6 +27,8 @@ _NUMBERS: dict[Any, tuple[type, ...]] = {
     int: (int, np.integer),
     float: (int, float, np.integer, np.floating),
 }
+# Fields that files of some versions have and that are not needed.
+_FORMER_FIELDS = {"auto_length"}
 # Types that files hold as another type. joblib maps arrays of a pickle into memory.
 _SAVED_AS: dict[type, type] = {np.memmap: np.ndarray}
 
@@ -69,7 +71,8 @@ def class_name_of(value: Any) -> str | None:
 def make_dataclass(cls: type, values: dict[str, Any]) -> Any:
     """Return an instance of a dataclass after a check of its fields.
 
-    Fields with a default may be missing: files of earlier versions do not have them.
+    Fields with a default may be missing: files of earlier versions do not have them. Former fields
+    are ignored.
 
     Raises
     ------
@@ -77,6 +80,7 @@ def make_dataclass(cls: type, values: dict[str, Any]) -> Any:
         If another field is missing, or a field is unknown or not of its type.
     """
     hints = get_type_hints(cls, localns=_ANNOTATIONS)
+    values = {name: value for name, value in values.items() if name not in _FORMER_FIELDS}
     required = {field.name for field in fields(cls) if field.default is MISSING}
     for name in values.keys() | required:
         if name not in hints or name not in values or not _is_of_type(values[name], hints[name]):

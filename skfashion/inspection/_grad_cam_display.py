@@ -13,8 +13,8 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import column_or_1d
 
 from .._data.class_names import ClassNames
-from .._data.class_split import check_kind_of_labels
 from .._data.image_list import check_lengths
+from .._data.labels import check_kind_of_labels
 from .._estimators.find_classifier import classifier_input, fitted_classifier
 from ._grad_cam import encode_target, grad_cam, images_of
 from ._image_panels import (

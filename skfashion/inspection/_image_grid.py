@@ -14,8 +14,8 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import column_or_1d
 
 from .._data.class_names import ClassNames
-from .._data.class_split import check_kind_of_labels
 from .._data.image_list import check_lengths
+from .._data.labels import check_kind_of_labels
 from .._estimators.find_classifier import changes_images, fitted_classifier
 from ._image_panels import (
     N_IMAGES,

@@ -103,14 +103,14 @@ class SearchData:
 
     def image_shape_for(self, classifier: TransferClassifier) -> tuple[int, int, int] | None:
         """Return the shape of the images that a classifier receives, `None` if unknown."""
+        decoded = None if self.X is None else decoded_shape_in_first_fit(classifier, self.X)
+        if decoded is not None:
+            return decoded
         shape = None
         if self.best is not None and self.is_as_in_best:
             shape = _shape_as_in(self.best, classifier)
         if shape is not None or self.X is None:
             return shape
-        decoded = decoded_shape_in_first_fit(classifier, self.X)
-        if decoded is not None:
-            return decoded
         rows, shape = as_rows(self.X, classifier.image_shape)
         return find_image_shape(shape, np.shape(rows)[1], classifier.image_shape)
 
@@ -142,12 +142,16 @@ def _shape_as_in(
     if fitted.image_shape is not None:
         return None
     shape, other = fitted.image_shape_, shape_of_files(classifier)
-    if shape in (other, shape_of_files(fitted)):
-        # Images were decoded, or are arrays of the shape that decoded images have. Only flattened
-        # features have different numbers of parameters in these cases.
-        averages = get_backbone(classifier.backbone).pooling != "flatten"
+    of_fitted = shape_of_files(fitted)
+    # Only flattened features have different numbers of parameters in images of different sizes.
+    averages = get_backbone(classifier.backbone).pooling != "flatten"
+    if shape in (other, of_fitted):
+        # Images were decoded, or are arrays of the shape that decoded images have.
         is_known = shape == other or averages or classifier.input_size is not None
         return other if is_known else None
+    if not averages and other[0] < max(shape[:2]) <= of_fitted[0]:
+        # Only Pillow images of one size would be resized.
+        return None
     return shape
 
 

@@ -73,25 +73,37 @@ class SearchFolds:
             if len(missing := np.setdiff1d(used, training)):
                 raise ValueError(
                     f"cv={_short_name(self.cv)}: the training rows of fold {number} lack the "
-                    f"classes {missing.tolist()}. {self._remedy(candidate, left_out)}"
+                    f"classes {format_labels(missing)}. {self._remedy(candidate, left_out)}"
                 )
             if not len(np.setdiff1d(test, left_out)):
                 raise ValueError(
                     f"cv={_short_name(self.cv)}: fold {number} has no test row of the target task. "
                     f"{self._remedy(candidate, left_out)}"
                 )
-            self._check_classes_of_scorer(number, np.setdiff1d(used, left_out), test)
+            self._check_classes_of_scorer(number, candidate, used, left_out, test)
         self._check_scorers(candidate, left_out)
 
-    def _check_classes_of_scorer(self, number: int, target: np.ndarray, test: np.ndarray) -> None:
+    def _check_classes_of_scorer(
+        self,
+        number: int,
+        candidate: Candidate,
+        used: np.ndarray,
+        left_out: np.ndarray,
+        test: np.ndarray,
+    ) -> None:
         """Check that a test fold has every class, if a scorer of probabilities needs them."""
         scorer = next(filter(_takes_probabilities, _list_scorers(self.scoring)), None)
-        if scorer is not None and len(missing := np.setdiff1d(target, test)):
-            raise ValueError(
-                f"scoring={scorer!r} needs every class of the target task in the test rows, but "
-                f"those of fold {number} lack {missing.tolist()}. Use fewer folds, or add rows of "
-                "these classes."
-            )
+        missing = np.setdiff1d(np.setdiff1d(used, left_out), test)
+        if scorer is None or not len(missing):
+            return
+        tested = [label for _, fold in self.labels or () for label in fold]
+        is_tested = np.isin(missing, tested).any()
+        remedy = "Use fewer folds, or add rows of these classes."
+        raise ValueError(
+            f"scoring={scorer!r} needs every class of the target task in the test rows, but those "
+            f"of fold {number} lack {format_labels(missing)}. "
+            f"{remedy if is_tested else self._remedy(candidate, left_out)}"
+        )
 
     def _check_scorers(self, candidate: Candidate, left_out: np.ndarray) -> None:
         """Check that stock scorers see no rows outside the target task."""

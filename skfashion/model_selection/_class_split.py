@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_obje
 from sklearn.utils.validation import column_or_1d
 
 from .._data.class_split import split_classes
+from .._data.labels import format_labels
 
 
 class ClassSplitCV(BaseCrossValidator):
@@ -156,8 +157,9 @@ class ClassSplitCV(BaseCrossValidator):
         missing = np.setdiff1d(y, y_train)
         if len(missing):
             raise ValueError(
-                f"A training fold has no row of the target classes {missing.tolist()}. Shuffle or "
-                "stratify the folds: a number as cv does the latter. Each class needs two rows."
+                f"A training fold has no row of the target classes {format_labels(missing)}. "
+                "Shuffle or stratify the folds: a number as cv does the latter. Each class needs "
+                "two rows."
             )
 
     def _target_splitter(self, y: np.ndarray | None = None) -> BaseCrossValidator:

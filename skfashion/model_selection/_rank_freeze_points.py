@@ -38,8 +38,8 @@ def rank_freeze_points(
     y : array-like of shape (n,)
         Labels of both tasks. Only rows of the target task are measured, 2,000 at most.
     cv : int, cross-validator or iterable, default=3
-        Folds of the target rows for the probes, as in `GridSearchCV`. Of a `ClassSplitCV` its `cv`,
-        since only the estimator's target rows are split.
+        Folds of the target rows for the probes, as in `GridSearchCV`. Only the `cv` of a
+        `ClassSplitCV` is used: the estimator names the tasks.
 
     Returns
     -------

@@ -32,9 +32,9 @@ def search_frame(
         `TransferClassifier`, alone or at the end of a pipeline.
     X : array-like of shape (n, h, w), (n, h, w, c), (n, h*w*c) or (n,), default=None
         Images, flat rows or paths; one image is enough. Parameters are counted for images of this
-        shape. A search with ``refit=True`` has the shape already, unless files or flat rows may
-        have another one for each candidate. With other pipeline steps before the classifier, only
-        such a search has it.
+        shape. A search with ``refit=True`` has the shape already, unless files, Pillow images or
+        flat rows may have another one for each candidate. With other pipeline steps before the
+        classifier, only such a search has it.
     y : array-like of shape (n,), default=None
         Labels of both tasks, to count parameters of the output layer.
 

@@ -152,7 +152,8 @@ def test_further_calls_of_tasks_that_overlap():
     assert labels_of(split) == [*map(list, tasks), []]
     assert split.continued(np.array([3, 5, 9]), *tasks) is split
     # Without target classes, no source class belongs to the target task.
-    with pytest.raises(ValueError, match=r"classes of the first fit, \[4, 5, 9\], but"):
+    remedy = r"Set target_classes=\[4, 5, 9\], because both tasks have some of these classes\."
+    with pytest.raises(ValueError, match=rf"classes of the first fit, \[4, 5, 9\], but .*{remedy}"):
         split.continued(np.array([3, 5, 9]), tasks[0])
 
 

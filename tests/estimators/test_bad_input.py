@@ -39,7 +39,7 @@ HUGE = with_value(1e308) - with_value(1e308)[::-1]
         (
             IMAGES,
             np.array([*"ababab"], np.dtypes.StringDType()),
-            "y must hold labels, .*StringD",
+            r"y must hold labels, .*StringD.*y\.astype\(str\)",
         ),
         (IMAGES, np.array(LABELS, "m8"), r"y must have times with a unit.*timedelta64\[s\]"),
         (IMAGES, LABELS[:-1], "inconsistent numbers of samples"),

@@ -309,6 +309,15 @@ def test_auto_in_a_further_fit_is_that_of_the_rows_of_the_first(batch_size):
     assert given.continue_with(further).fine_tuning == length
 
 
+def test_auto_in_a_further_fit_does_not_depend_on_numbers_of_the_first():
+    both = TransferClassifier()
+    first = resolve(1_000, batch_size=512, epochs=1).continue_with(both)
+    assert first.fine_tuning == PhaseLength.resolve("auto", "auto", 1_000)
+    # Early files do not have the number of rows.
+    early = replace(resolve(1_000, batch_size=512, epochs=1), n_target=None)
+    assert early.continue_with(both).fine_tuning == PhaseLength(512, 1)
+
+
 # -- Memory ------------------------------------------------------------------------------------
 
 

@@ -176,12 +176,17 @@ def test_the_remedy_fits_the_tasks(fashion):
     [
         ({"pretrain_classes": [0, 1, 2, 3, 4]}, {}, "no test row of the target task"),
         ({"pretrain_classes": {5, 6}}, {"scoring": "accuracy"}, "also scores the test rows"),
+        (
+            {"target_classes": [0, 1, 2]},
+            {"scoring": target_scorer("neg_log_loss")},
+            r"test rows, but those of fold 0 lack \[3, 4\]",
+        ),
     ],
 )
 def test_class_split_folds_of_another_task(cv_classes, options, error, fashion):
-    ((_, named),) = cv_classes.items()
+    ((parameter, named),) = cv_classes.items()
     remedy = (
-        rf"ClassSplitCV has pretrain_classes=\{[*named]}, but the candidate has "
+        rf"ClassSplitCV has {parameter}=\{[*named]}, but the candidate has "
         r"pretrain_classes=\[5, 6, 7, 8, 9\]\. Name the same classes in both\."
     )
     with pytest.raises(ValueError, match=f"{error}.*{remedy}"):

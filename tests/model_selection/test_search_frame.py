@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
@@ -207,6 +208,23 @@ def test_decoded_images_have_the_shape_of_each_candidate(make, fashion):
     # Without X, images may have been arrays of 24 x 24 pixels.
     assert np.isnan(unsure[1])
     assert unsure.drop(1).tolist() == [*counts[:1], *counts[2:]]
+
+
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_pillow_images_of_one_size_have_the_shape_of_each_candidate(best, make, fashion):
+    X, y = [Image.fromarray(image) for image in fashion[0]], fashion[1]
+    cnn = get_backbone("small_cnn")
+    backbones = [replace(cnn, name=f"cnn{side}", default_size=side) for side in (20, 12, 10)]
+    search = GridSearchCV(make(epochs=0), {"backbone": backbones}, cv=2, refit=lambda _: best)
+    search.fit(X, y)
+    counts = [
+        make(epochs=0, backbone=backbone).fit(X, y).n_trainable_params_ for backbone in backbones
+    ]
+    assert search_frame(search, X)["n_trainable_params"].tolist() == counts
+    unsure = search_frame(search)["n_trainable_params"]
+    # Without X, images may have been arrays, which are not resized.
+    assert unsure.isna().tolist() == [number != best for number in range(3)]
+    assert unsure[best] == counts[best]
 
 
 def test_flat_rows_fold_into_the_image_shape_of_each_candidate(make, fashion):
