@@ -61,7 +61,7 @@ def write_report(
         scores=_format_scores(evaluation),
         confusion=as_uri(confusion),
         width=width,
-        mistakes=_format_mistakes(evaluation, folder, _find_resize(model)),
+        mistakes=_format_mistakes(evaluation, folder, _find_decoding(model)),
         model=_format_facts({"file": model_name, **_describe_model(model)}),
         parameters=escape(model.__repr__(N_CHAR_MAX=10_000)),
         data=_format_facts(_describe_data(evaluation, folder)),
@@ -96,20 +96,22 @@ def _format_row(cells: Iterable[str], tag: str = "td") -> str:
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _find_resize(model) -> str:
-    """Return how the estimator that takes the files resizes them."""
-    ways = (getattr(step, "_fitted_resize", None) for _, step in fitted_steps(model))
-    return next(filter(None, ways), "crop")
+def _find_decoding(model) -> dict[str, Any]:
+    """Return how the estimator that takes the files decodes them."""
+    for _, step in fitted_steps(model):
+        if resize := getattr(step, "_fitted_resize", None):
+            return {"pixel_range": step.pixel_range_, "resize": resize}
+    return {}
 
 
-def _format_mistakes(evaluation: FileEvaluation, folder: str, resize: str) -> str:
+def _format_mistakes(evaluation: FileEvaluation, folder: str, decoding: dict[str, Any]) -> str:
     """Return the most confident mistakes, each with its file and its classes."""
     true, predicted, confidence = evaluation.y_true, evaluation.y_pred, evaluation.confidence
     shown, n_mistakes = select_mistakes(true, predicted, confidence, _MOST_MISTAKES)
     title = mistakes_title(len(shown), n_mistakes, evaluation.n_images, evaluation.n_left_out)
     if not n_mistakes:
         return f"<p>{title}.</p>"
-    images = to_visible_images(evaluation.files, shown, None, resize=resize)
+    images = to_visible_images(evaluation.files, shown, None, **decoding)
     figures = "".join(
         _format_mistake(
             encode_image(image),

@@ -16,7 +16,7 @@ from .._backbones.spec import Backbone
 from .._data.class_names import ClassNames
 from .._data.image_decoding import RESIZES
 from .._data.validation import INPUT_ATTRIBUTES
-from .._persistence.left_out import warn_left_out
+from .._persistence.left_out import LeftOut
 from .._persistence.save_and_load import save
 from .._reporting.card_sections import build_card
 from .._reporting.model_card import ModelCard
@@ -127,9 +127,9 @@ class BackboneEstimator(BaseEstimator):
             "input": self._input_attributes(),
             "output": vars(self).get(_OUTPUT_CONFIG, {}).get("transform"),
         }
-        restored = self._restore(values)
-        if left_out := vars(self).keys() - vars(restored).keys():
-            warn_left_out([type(self).__name__], left_out)
+        left_out = LeftOut()
+        left_out.add(type(self), vars(self).keys() - vars(self._restore(values)).keys())
+        left_out.warn()
         return {**values, "fingerprint": state and state.body_state.fingerprint()}
 
     @classmethod

@@ -47,8 +47,8 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     TypeError
         If it is not an estimator, or has a value of a type that files cannot hold.
     ValueError
-        If a parameter of one of its estimators or recipes has an invalid value for `fit`, also as
-        a candidate of a search, or lists and histories are too long for a file.
+        If an estimator of this library or a recipe in it has an invalid value for `fit`, or lists
+        and histories are too long for a file.
     ModuleNotFoundError
         If it is a pipeline, a search or another estimator of scikit-learn, and skops is missing.
     FileNotFoundError
@@ -89,8 +89,10 @@ def _encode(estimator: BaseEstimator) -> tuple[dict[str, Any], dict[str, np.ndar
     try:
         if name := class_name_of(estimator):
             return {"estimator": writer.encode(estimator, name)}, writer.arrays
-        writer.arrays["skops"], parts = dump_scikit_learn(estimator)
-        return {"parts": writer.encode(parts, "parts")}, writer.arrays
+        writer.arrays["skops"], parts, left_out = dump_scikit_learn(estimator)
+        encoded = {"parts": writer.encode(parts, "parts")}
+        left_out.warn()
+        return encoded, writer.arrays
     except InvalidParameterError as error:
         raise ValueError(
             f"{type(estimator).__name__} cannot be saved, because load would refuse the file: "

@@ -21,7 +21,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.utils import Bunch
 
-from .left_out import LEFT_OUT, warn_left_out
+from .left_out import LEFT_OUT, LeftOut
 from .saved_classes import class_name_of, saved
 
 _SCHEMA = "schema.json"
@@ -30,6 +30,8 @@ _MOST_SCHEMA_BYTES = 2**24
 _REBUILT = "sklearn.", "skfashion."
 # Types of parameters that skops does not trust.
 _UNTRUSTED = range, frozenset, type(Path())
+# Types of keys that skops restores from text, if all keys of a dict have one.
+_KINDS_OF_KEYS = {str, int, float, np.str_, np.int64, np.float64}
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def _find_distribution(name: Any) -> type | None:
     return type(found) if isinstance(found, stats.rv_continuous | stats.rv_discrete) else None
 
 
-def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
-    """Return an estimator as bytes of skops, and the objects of this library in it.
+def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list, LeftOut]:
+    """Return an estimator as bytes of skops, the objects saved beside it, and what is left out.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
     parts: list[Any] = []
 
     def replace_part(value):
-        is_part = _is_refused_by_skops(value) or class_name_of(value)
+        is_part = _needs_part(value) or class_name_of(value)
         part = value if is_part else Distribution.describe(value)
         if part is None:
             return value
@@ -129,18 +131,17 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list]:
             f"{type(estimator).__name__} holds objects of types that are not trusted in files: "
             f"{sorted(unknown)}. Replace them, or pickle it for files that you alone load."
         )
-    if rebuilding.left_out:
-        warn_left_out(rebuilding.owners, rebuilding.left_out)
-    return np.frombuffer(content, np.uint8), parts
+    return np.frombuffer(content, np.uint8), parts, rebuilding.left_out
 
 
-def _is_refused_by_skops(value: Any) -> bool:
+def _needs_part(value: Any) -> bool:
     """Whether skops does not load a value, or loads a dict with other keys.
 
     It makes JSON of keys, in which they are text, and distinct keys can be equal.
     """
     if type(value) is dict:
-        return len(value) > 0 and {*map(type, value)} not in ({str}, {int})
+        kinds = {*map(type, value)}
+        return len(kinds) > 1 or not kinds <= _KINDS_OF_KEYS
     return type(value) in _UNTRUSTED
 
 
@@ -231,15 +232,12 @@ class _Rebuilding:
     ----------
     replace : callable
         ``replace(value)`` returns the replacement, or the value itself.
-    left_out : set of str
-        The names of attributes that copies do not have.
-    owners : set of str
-        The names of the classes that have these attributes.
+    left_out : LeftOut
+        Attributes that copies do not have.
     """
 
     replace: Callable[[Any], Any]
-    left_out: set[str] = field(default_factory=set)
-    owners: set[str] = field(default_factory=set)
+    left_out: LeftOut = field(default_factory=LeftOut)
     # Results by identity, with the values, which must not be freed in between.
     _memo: dict[int, tuple] = field(default_factory=dict)
 
@@ -277,11 +275,9 @@ class _Rebuilding:
 
     def _rebuild_attributes(self, value):
         copy = object.__new__(type(value))
+        self.left_out.add(type(value), LEFT_OUT & vars(value).keys())
         for name, each in vars(value).items():
-            if name in LEFT_OUT:
-                self.left_out.add(name)
-                self.owners.add(type(value).__name__)
-            else:
+            if name not in LEFT_OUT:
                 vars(copy)[name] = self.rebuild(each)
         return copy
 

@@ -34,7 +34,7 @@ from ._mistakes import (
     select_mistakes,
     to_visible_images,
 )
-from ._panels import COLORS, QUIET, font_size, is_single, line_length, wrap_text
+from ._panels import COLORS, MESSAGE, QUIET, font_size, is_single, line_length, wrap_text
 
 if TYPE_CHECKING:
     from ._panels import AxesLike
@@ -389,7 +389,7 @@ class ImageGridDisplay:
             return None
         if not len(self.images):
             panel = self.axes_[0, 0]
-            style = {"ha": "center", "va": "center", "size": font_size(panel)}
+            style = {"ha": "center", "va": "center", "size": font_size(panel), "gid": MESSAGE}
             return panel.text(0.5, 0.5, self._title_for(panel), transform=panel.transAxes, **style)
         if ax is None:
             return self.figure_.suptitle(self.title, size="medium")

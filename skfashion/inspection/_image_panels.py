@@ -112,7 +112,8 @@ def make_image_panels(
     Raises
     ------
     ValueError
-        If there are fewer Axes than images, or Axes hold the panels of another display.
+        If there are fewer Axes than images, `ax` is something else, or Axes hold the panels of
+        another display, or one that is divided images or curves.
     """
     height, width = np.shape(images)[1:3]
     n_lines = max(map(len, names), default=2)
@@ -124,7 +125,8 @@ def make_image_panels(
             n_columns = _columns_of_largest_images(len(images), height / width, ax, spacing)
         panels = divide(ax, _grid_shape(len(images), n_columns), spacing=spacing)
     elif ax is not None:
-        panels = _take_enough_panels(ax, len(images))
+        # A caller makes them before the number of images is known.
+        panels = take_panels(ax, max(len(images), 1), or_more=True)
     else:
         n_rows, n_columns = _grid_shape(len(images), n_columns)
         row_height = _SIDE * height / width + _MARGIN_BELOW + _LINE_HEIGHT * n_lines
@@ -132,17 +134,6 @@ def make_image_panels(
         panels = make_panels(None, (n_rows, n_columns), figsize=figsize)
     for panel in panels.flat:
         panel.set_axis_off()
-    return panels
-
-
-def _take_enough_panels(ax: AxesLike, n_images: int) -> np.ndarray:
-    """Return the Axes given, which a caller chooses before the number of images is known."""
-    panels, n_needed = take_panels(ax), max(n_images, 1)
-    if panels.size < n_needed:
-        raise ValueError(
-            f"ax must be one matplotlib Axes, or at least {n_needed}, one for each panel, got "
-            f"{panels.size}. Pass one, which is divided."
-        )
     return panels
 
 

@@ -56,14 +56,15 @@ def to_visible_images(
     image_shape : tuple of int or None
         The image shape of flat rows and of resized files.
     pixel_range : tuple of (black, white), default=None
-        The values for black and white; `None` learns them from all of `X`.
+        The values for black and white; `None` learns them from all of `X`. Images that are decoded
+        have 0 and 255.
     resize : {"crop", "pad", "stretch"}, default="crop"
         Conversion of files and images of different sizes to one shape.
 
     Returns
     -------
     ndarray of shape (n_shown, h, w) or (n_shown, h, w, 3)
-        Grey images from 0 to 255 as floats, or RGB images as uint8.
+        Grey images from 0 to 255, or RGB images as uint8.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def mistakes_title(n_shown: int, n_mistakes: int, n_images: int, n_left_out: int
     n_shown, n_mistakes, n_images : int
         Numbers of images.
     n_left_out : int, default=0
-        Number of images outside the target task, which are not among the others.
+        Number of images outside the target task, which `n_images` does not count.
 
     Returns
     -------

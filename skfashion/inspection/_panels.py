@@ -28,6 +28,8 @@ _MOST_SPACING = 0.6
 # Space between two columns of a divided Axes, as a share of a panel's width.
 _GAP = 0.2
 _PANEL = "panel of a display"
+# Identifier of a text in place of panels.
+MESSAGE = "message of a display"
 
 
 class Spacing(NamedTuple):
@@ -87,7 +89,8 @@ def make_panels(
     Raises
     ------
     ValueError
-        If the numbers of Axes and panels differ, or Axes hold the panels of another display.
+        If the numbers of Axes and panels differ, `ax` is something else, or Axes hold the panels of
+        another display, or one that is divided images or curves.
     """
     import matplotlib.pyplot as plt
 
@@ -103,13 +106,7 @@ def make_panels(
     n_panels = int(np.prod(shape))
     if is_single(ax) and n_panels > 1:
         return divide(ax, shape, height_ratios=height_ratios, sharex=sharex, spacing=spacing)
-    given = take_panels(ax)
-    if given.size != n_panels:
-        raise ValueError(
-            f"ax must be one matplotlib Axes, or {n_panels}, one for each panel, got "
-            f"{given.size}. Pass one, which is divided."
-        )
-    return given.reshape(shape)
+    return take_panels(ax, n_panels).reshape(shape)
 
 
 def is_single(ax: AxesLike | None) -> bool:
@@ -119,15 +116,24 @@ def is_single(ax: AxesLike | None) -> bool:
     return isinstance(ax, Axes)
 
 
-def take_panels(ax: AxesLike) -> np.ndarray:
+def take_panels(ax: AxesLike, n_panels: int, *, or_more: bool = False) -> np.ndarray:
     """Return the Axes given, in two dimensions, without empty panels of other displays.
 
     Raises
     ------
     ValueError
-        If one of them holds the panels of another display.
+        If there are not `n_panels`, or more with `or_more`, or one of them is no Axes or holds the
+        panels of another display.
     """
     given: np.ndarray = np.atleast_2d(np.asarray(ax, dtype=object))
+    are_axes = all(map(is_single, given.flat))
+    has_right_size = given.size >= n_panels if or_more else given.size == n_panels
+    if not (are_axes and has_right_size):
+        number = f"at least {n_panels}" if or_more else n_panels
+        raise ValueError(
+            f"ax must be one matplotlib Axes, or {number} of them, got "
+            f"{given.size if are_axes else type(ax).__name__}. Pass one, which is divided."
+        )
     for each in given.flat:
         _remove_empty_panels(each)
     return given
@@ -172,13 +178,14 @@ def divide(
 
 
 def _remove_empty_panels(ax: Any) -> None:
-    """Remove the panels of an earlier display that shows nothing; refuse those of others."""
+    """Remove panels and message of an earlier display that shows nothing; refuse other panels."""
     panels = [child for child in ax.child_axes if child.get_label() == _PANEL]
     if any(panel.has_data() for panel in panels):
         raise _not_empty()
-    for panel in panels:
-        panel.remove()
-    if panels:
+    empty = [*panels, *(text for text in ax.texts if text.get_gid() == MESSAGE)]
+    for part in empty:
+        part.remove()
+    if empty:
         ax.set_axis_on()
 
 

@@ -71,8 +71,11 @@ def test_panels_that_are_given_are_drawn_in(displays, name):
     display = displays[name](ax=panels)
     assert display.axes_.ravel().tolist() == panels.tolist()
     assert display.figure_ is figure
-    with pytest.raises(ValueError, match=r"Axes, or (at least )?\d+, one for each panel, got 1\."):
+    with pytest.raises(ValueError, match=r"Axes, or (at least )?\d+ of them, got 1\."):
         displays[name](ax=panels[:1])
+    for ax, kind in ((figure, "Figure"), (dict(enumerate(panels)), "dict")):
+        with pytest.raises(ValueError, match=rf"of them, got {kind}\. Pass one"):
+            displays[name](ax=ax)
 
 
 @pytest.mark.parametrize("layout", [None, "constrained", "tight"])
@@ -111,6 +114,17 @@ def test_one_panel_replaces_a_message_and_has_axes(search):
     FreezeDepthDisplay.from_search(search, costs=(), ax=ax)
     assert ax.axison
     assert ax.child_axes == []
+
+
+def test_images_replace_a_message_in_one_of_several_axes():
+    _, axes = plt.subplots(1, 3)
+    X, y = np.zeros((2, 4, 4), "uint8"), np.arange(2)
+    show = partial(ImageGridDisplay.from_predictions, X, y, confidence=np.ones(2), ax=axes)
+    show(y_pred=y)
+    assert [len(ax.texts) for ax in axes] == [1, 0, 0]
+    show(y_pred=1 - y)
+    assert "No mistakes" not in "".join(text.get_text() for text in axes[0].texts)
+    assert [len(ax.images) for ax in axes] == [1, 1, 0]
 
 
 def test_axes_that_hold_something_are_refused(fitted, search):

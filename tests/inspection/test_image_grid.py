@@ -251,7 +251,7 @@ def test_more_axes_than_images_may_be_given(n_mistakes):
 
 def test_fewer_axes_than_images_are_an_error():
     _, axes = plt.subplots(1, 2)
-    with pytest.raises(ValueError, match=r"or at least 3, one for each panel, got 2\. Pass one"):
+    with pytest.raises(ValueError, match=r"or at least 3 of them, got 2\. Pass one"):
         ImageGridDisplay.from_predictions(
             np.zeros((3, 8, 8), "uint8"), [0] * 3, [1] * 3, np.ones(3), ax=axes
         )

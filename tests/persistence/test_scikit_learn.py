@@ -218,6 +218,10 @@ def test_an_estimator_that_is_refused_has_no_warning(saved):
     pipeline.set_callbacks(ProgressBar())
     with pytest.raises(TypeError, match=r"cannot be saved by skops|not trusted"):
         saved(pipeline)
+    pipeline = make_pipeline(features().set_params(memory=joblib.Memory()), LogisticRegression())
+    pipeline.set_callbacks(ProgressBar())
+    with pytest.raises(TypeError, match="Memory"):
+        saved(pipeline)
 
 
 def test_arrays_that_are_mapped_into_memory_are_saved(saved, lt5, tmp_path):
@@ -325,5 +329,8 @@ def test_a_dict_of_other_objects_that_skops_would_change_is_an_error(saved):
     pipeline = make_pipeline(features(), FunctionTransformer(kw_args={"a": steps}))
     with pytest.raises(TypeError, match=r"True is of type PCA, which files .* cannot hold"):
         saved(pipeline)
-    pipeline[-1].kw_args = {"a": {0: PCA(3), 1: SVC()}}
-    assert saved(pipeline)[-1].kw_args["a"][0].n_components == 3
+    for keys in ([0, 1], [0.5, 1.5], [np.int64(0), np.int64(1)], [np.str_("a"), np.str_("b")]):
+        pipeline[-1].kw_args = {"a": {keys[0]: PCA(3), keys[1]: SVC()}}
+        found = saved(pipeline)[-1].kw_args["a"]
+        assert repr([*found]) == repr(keys)
+        assert found[keys[0]].n_components == 3
