@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from base64 import b64decode
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -149,6 +151,24 @@ def test_a_page_without_mistakes(model, tmp_path):
     page = Page((tmp_path / "page.html").read_text())
     assert "No mistakes among 2 images." in page.texts_in("p")
     assert "1.000" in page.texts_in("strong")
+
+
+def test_mistakes_are_shown_as_the_network_sees_them(photos, tmp_path):
+    X, y = load_image_folder(photos, return_X_y=True)
+    inverts = {"pixel_range": (255, 0), "resize": "pad", "input_size": 8}
+    clf = skfashion.TransferClassifier(epochs=0, **inverts).fit(X, y)
+    Image.new("L", (8, 4), 255).save(tmp_path / "white.png")
+    mistake = replace(
+        NO_MISTAKES, y_pred=TWO[::-1], files=np.array([str(tmp_path / "white.png")] * 2)
+    )
+    write_report(tmp_path / "page.html", mistake, clf, "model.skf", str(tmp_path))
+    page = Page((tmp_path / "page.html").read_text())
+    (source, _) = [
+        each["src"] for _, each in page.elements if each.get("alt") == "white.png" and "src" in each
+    ]
+    shown = Image.open(BytesIO(b64decode(source.partition(",")[2])))
+    # White becomes black, and padding is black.
+    assert np.max(shown) < 10
 
 
 def test_classes_that_the_model_lacks_count_as_mistakes(model, photos):
