@@ -40,7 +40,7 @@ def open_store(memory, memory_limit: int | str | None = None) -> Store | None:
     except OSError as error:
         raise ValueError(
             f"memory={str(location)!r} is not accessible: {error}. Give a folder that you may "
-            "write to, or None."
+            "access."
         ) from error
     if is_file:
         raise ValueError(f"memory={str(location)!r} is a file. Give a folder, or None.")

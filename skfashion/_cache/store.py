@@ -126,7 +126,7 @@ class Store:
     # -- Writing ---------------------------------------------------------------------------
 
     def make_location(self) -> None:
-        """Make the user's folder, as `fit` does. Others write only as long as it is there."""
+        """Make the user's folder, which only fits do. Others write only as long as it is there."""
         self._location.mkdir(parents=True, exist_ok=True)
 
     def _require_location(self) -> None:

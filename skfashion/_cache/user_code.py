@@ -5,8 +5,12 @@ They are equal in all processes that run the same code, unlike pickles and marsh
 
 import dis
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -32,11 +36,13 @@ _PARTS_OF_CALLABLES = (
 def hash_user_code(value: Any) -> str:
     """Return a hash of a value that contains functions or classes of the user; else "".
 
-    Modules, and functions and classes of the libraries, count by their names. Objects count by
-    their class, and by their configuration or their attributes.
+    Modules, and functions and classes of the libraries, count by their names, and those of other
+    installed packages by their names and the package's version. Objects count by their class, and
+    by their configuration or their attributes.
     """
     description = _Description()
-    described = description.of(value)
+    described = [description.of(value)]
+    described += map(description.of, description.found_in_globals)
     return digest(described) if description.has_user_code else ""
 
 
@@ -47,10 +53,14 @@ class _Description:
     ----------
     has_user_code : bool
         Whether a described value is, or contains, a function or a class of the user.
+    found_in_globals : list
+        Functions and other callables that code reads as globals, which remain to be described. The
+        list grows meanwhile.
     """
 
     def __init__(self):
         self.has_user_code = False
+        self.found_in_globals: list[Any] = []
         # Number and object by id: an object that is kept has an id of its own.
         self._seen: dict[int, tuple[int, Any]] = {}
 
@@ -85,20 +95,27 @@ class _Description:
 
     def _of_code(self, code):
         # Lines and names of files do not change results.
-        return "code", code.co_code, code.co_names, *map(self.of, code.co_consts)
+        signature = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
+        names = code.co_varnames, code.co_names
+        body = code.co_code, code.co_exceptiontable
+        return "code", signature, names, body, *map(self.of, code.co_consts)
 
     def _of_function(self, function):
         if is_of_library(module := function.__globals__.get("__name__", "")):
             return "library", module, function.__qualname__
         self.has_user_code = True
-        names = sorted({*_find_globals(function.__code__)} & function.__globals__.keys())
+        if package := _package_of(module):
+            code = package, module, function.__qualname__
+        else:
+            names = sorted({*_find_globals(function.__code__)} & function.__globals__.keys())
+            found = ((name, self._of_global(function.__globals__[name])) for name in names)
+            code = self.of(function.__code__), *found
         return (
             "function",
-            self.of(function.__code__),
+            code,
             self.of(function.__defaults__),
             self.of(function.__kwdefaults__),
             *map(self._of_cell, function.__closure__ or ()),
-            *((name, self._of_global(function.__globals__[name])) for name in names),
         )
 
     def _of_cell(self, cell):
@@ -109,13 +126,20 @@ class _Description:
 
     def _of_global(self, value):
         """Describe a global; the content of an object that may change does not count."""
-        is_constant = isinstance(value, (*_CONSTANTS, tuple, frozenset, ModuleType))
-        return self.of(value) if is_constant or callable(value) else _name_of(type(value))
+        if isinstance(value, (*_CONSTANTS, tuple, frozenset, ModuleType)):
+            return self.of(value)
+        if not callable(value):
+            return _name_of(type(value))
+        # Long chains of calls would exceed Python's limit of recursion.
+        self.found_in_globals.append(value)
+        return "found", len(self.found_in_globals)
 
     def _of_class(self, kind):
         if is_of_library(kind.__module__):
             return "library", _name_of(kind)
         self.has_user_code = True
+        if package := _package_of(kind.__module__):
+            return package, _name_of(kind)
         # Python and pickles add other names with underscores.
         members = {
             name: member
@@ -130,19 +154,38 @@ class _Description:
             return *described, digest(value)
         with suppress(Exception):  # a class of the user or of a library may raise any error
             if hasattr(value, "get_config"):
-                config = {k: v for k, v in value.get_config().items() if k != "name"}
+                config = value.get_config()
+                if hasattr(value, "call"):  # Keras numbers the names of layers
+                    config = {key: each for key, each in config.items() if key != "name"}
                 return *described, self.of(config)
             if hasattr(value, "__array__"):
                 return *described, digest(np.asarray(value))
         if not is_of_library(type(value).__module__):
             return *described, self.of(getattr(value, "__dict__", None))
-        parts = [name for name in _PARTS_OF_CALLABLES if hasattr(value, name)]
-        return *described, *((name, self.of(getattr(value, name))) for name in parts)
+        if parts := [name for name in _PARTS_OF_CALLABLES if hasattr(value, name)]:
+            return *described, *((name, self.of(getattr(value, name))) for name in parts)
+        with suppress(Exception):  # not all objects can be pickled
+            return *described, self.of(value.__reduce_ex__(2))
+        return described
 
 
 def is_of_library(module: str) -> bool:
     """Return whether a module belongs to Python or to a library of the fingerprint."""
     return module.partition(".")[0] in _LIBRARIES
+
+
+@cache
+def _package_of(module: str) -> str | None:
+    """Return the names and versions of the installed packages that have a module.
+
+    It is `None` for the user's own files, and for packages that are installed to be edited.
+    """
+    file = getattr(sys.modules.get(module), "__file__", None)
+    folders = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
+    if file is None or not any(Path(file).is_relative_to(folder) for folder in folders):
+        return None
+    names = {*packages_distributions().get(module.partition(".")[0], ())}
+    return ", ".join(f"{name} {version(name)}" for name in sorted(names)) or None
 
 
 def _name_of(kind: type) -> str:

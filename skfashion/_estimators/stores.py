@@ -56,10 +56,12 @@ def open_checkpoint(
     Raises
     ------
     ValueError
-        If a file with the weights that train cannot be written.
+        If a file with the weights that train cannot be written, or if no other process would
+        recognise the network.
     """
     if params.checkpoint is None or is_partial:
         return None
+    network.check_recognised()
     _, n_parameters = network.count_parameters(freeze_point)
     n_bytes = n_parameters * np.dtype(network.architecture.float_type).itemsize
     store = Store(params.checkpoint)

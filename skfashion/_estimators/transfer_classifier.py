@@ -155,7 +155,7 @@ class TransferClassifier(BaseTransferClassifier):
         least twice the target size.
     input_size : int, default=None
         Side of resized images in pixels. By default only images below the backbone's minimum are
-        enlarged; with `weights` and few images, those below its `pretrained_size`. Files, images of
+        enlarged; with few images, those below its `pretrained_size`. Files, images of
         different sizes and larger Pillow images have the backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         Data type of the computation. Keras' global setting is neither read nor changed.

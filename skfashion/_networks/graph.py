@@ -322,6 +322,8 @@ class Graph:
         try:
             return model.to_json()
         except OSError as error:  # Keras quotes the source of lambdas, which a copy lacks
+            if error.errno is not None:
+                raise
             raise ValueError(self._lambda_message) from error
         except (NotImplementedError, TypeError) as error:
             raise ValueError(

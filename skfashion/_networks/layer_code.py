@@ -17,7 +17,7 @@ def hash_layer_code(operation) -> str:
     operation : keras.Operation
         A layer or another operation of a graph, perhaps with layers inside.
     """
-    hashes = ((path, hash_user_code(value)) for path, value in _find_values(operation))
+    hashes = ((path, hash_user_code(value)) for path, _, value in _find_values(operation))
     found = [(path, value) for path, value in hashes if value]
     return digest(found) if found else ""
 
@@ -26,26 +26,30 @@ def has_lambda(operation) -> bool:
     """Return whether a public attribute of an operation, or of a layer inside, is a lambda."""
     return any(
         isinstance(value, FunctionType) and value.__name__ == "<lambda>"
-        for path, value in _find_values(operation)
-        if not path.rpartition(".")[2].startswith("_")
+        for _, attribute, value in _find_values(operation)
+        if not attribute.startswith("_")
     )
 
 
-def _find_values(operation) -> Iterator[tuple[str, Any]]:
-    """Yield classes of operations, and other values that may hold code, by attribute."""
-    remaining: list[tuple[str, Any]] = [("", operation)]
+def _find_values(operation) -> Iterator[tuple[str, str, Any]]:
+    """Yield classes of operations, and other values that may hold code.
+
+    Each follows its path and the attribute that holds it, perhaps inside containers.
+    """
+    remaining: list[tuple[str, str, Any]] = [("", "", operation)]
     seen = set()
     while remaining:
-        path, value = remaining.pop()
+        path, attribute, value = remaining.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))  # of values that the operation keeps alive
         if isinstance(value, keras.Operation):
-            yield path, type(value)
-            remaining += ((f"{path}.{name}", each) for name, each in vars(value).items())
+            yield path, attribute, type(value)
+            remaining += ((f"{path}.{name}", name, each) for name, each in vars(value).items())
         elif isinstance(value, list | tuple):
-            remaining += ((f"{path}.{number}", each) for number, each in enumerate(value))
+            items = enumerate(value)
+            remaining += ((f"{path}.{number}", attribute, each) for number, each in items)
         elif isinstance(value, dict):
-            remaining += ((f"{path}.{key}", each) for key, each in value.items())
+            remaining += ((f"{path}.{key}", attribute, each) for key, each in value.items())
         elif callable(value) or not is_of_library(type(value).__module__):
-            yield path, value
+            yield path, attribute, value

@@ -76,7 +76,8 @@ class LengthCheckpoints(_Checkpoints):
 
         Phases of different lengths with the same freeze points, in order, have one lease if they
         can resume from each other. So the longer one resumes from the shorter one, which it waits
-        for. Phases that unfreeze other layers never resume from each other's ends, and do not wait.
+        for. Phases with other freeze points do not wait for each other. A longer one still resumes
+        from a shorter one that has ended.
 
         Parameters
         ----------

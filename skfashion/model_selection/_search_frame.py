@@ -53,7 +53,7 @@ def search_frame(
         - the other parameters that vary, without their prefixes;
         - "n_frozen_params" and "n_trainable_params": nan if the freeze point, the image shape or
           the classes are unknown, or if layers depend on the images (``body_until="auto"`` with
-          `weights` and few images, or ``hidden_units="auto"`` if their number is unknown);
+          few images, or ``hidden_units="auto"`` if their number is unknown);
         - "mean_test_score", "std_test_score", "rank_test_score": with several scorers those of
           the scorer that `refit` names, or of the first, followed by all under their full names,
           except a scorer that is called "score" and is not that one;

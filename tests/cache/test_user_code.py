@@ -7,8 +7,11 @@ from functools import partial
 import cloudpickle
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+import tensorflow as tf
 
+from skfashion._cache import user_code
 from skfashion._cache.user_code import hash_user_code
 from skfashion._training import losses
 
@@ -120,6 +123,46 @@ def make_partial(value):
     return partial(make_leaky(1), value)
 
 
+def make_slice(value):
+    channels = slice(0, int(10 * value))
+
+    def act(x):
+        return x[..., channels]
+
+    return act
+
+
+def make_range(value):
+    channels = range(int(10 * value))
+
+    def act(x):
+        return [x[..., channel] for channel in channels]
+
+    return act
+
+
+def make_dtype(value):
+    dtype = tf.float16 if value < 0.2 else tf.bfloat16
+
+    def act(x):
+        return keras.ops.cast(x, dtype)
+
+    return act
+
+
+def make_policy(value):
+    policy = keras.DTypePolicy("float16" if value < 0.2 else "bfloat16")
+
+    def act(x):
+        return keras.ops.cast(x, policy.compute_dtype)
+
+    return act
+
+
+def make_of_package(value):
+    return partial(pd.Series.clip, lower=value)
+
+
 MAKERS = [
     make_leaky,
     make_default,
@@ -134,6 +177,11 @@ MAKERS = [
     make_global,
     make_set,
     make_partial,
+    make_slice,
+    make_range,
+    make_dtype,
+    make_policy,
+    make_of_package,
 ]
 
 
@@ -151,6 +199,45 @@ def test_other_code_is_another_hash():
     assert hash_user_code(moved) == hash_user_code(functions[0])
 
 
+@pytest.mark.parametrize(
+    "sources",
+    [
+        ("def f(x): return g(x)", "def f(*x): return g(x)", "def f(x, /): return g(x)"),
+        ("def f(x, y): return x - y", "def f(y, x): return y - x"),
+        (
+            "def f(x):\n try:\n  return g(x)\n except KeyError:\n  return 0",
+            "def f(x):\n try:\n  return g(x)\n except ValueError:\n  return 0",
+        ),
+    ],
+)
+def test_another_signature_is_another_hash(sources):
+    scopes = [{"__name__": "users", "g": abs} for _ in sources]
+    for source, scope in zip(sources, scopes, strict=True):
+        exec(source, scope)
+    assert len({hash_user_code(scope["f"]) for scope in scopes}) == len(sources)
+
+
+def test_chains_of_calls_may_be_long():
+    scope = {"__name__": "users"}
+    exec("def f0(x): return x", scope)
+    for number in range(1, 1_000):
+        exec(f"def f{number}(x): return f{number - 1}(x)", scope)
+    before = hash_user_code(scope["f999"])
+    exec("def f0(x): return x + 1", scope)
+    assert hash_user_code(scope["f999"]) != before
+
+
+def test_packages_count_by_their_version(monkeypatch):
+    of_frame = hash_user_code(pd.DataFrame)
+    assert of_frame == hash_user_code(pd.DataFrame) != hash_user_code(pd.Series)
+    monkeypatch.setattr(user_code, "version", lambda name: "0.0")
+    user_code._package_of.cache_clear()
+    assert hash_user_code(pd.DataFrame) != of_frame
+    monkeypatch.undo()
+    user_code._package_of.cache_clear()
+    assert hash_user_code(pd.DataFrame) == of_frame
+
+
 HASH = """
 import sys
 import cloudpickle
@@ -161,7 +248,7 @@ print("hashes", *map(hash_user_code, values))
 
 
 def test_a_copy_in_another_process_has_the_same_hash():
-    # Layers of Keras cannot be pickled.
+    # Layers and tensors of Keras cannot be pickled.
     values = [maker(0.1) for maker in MAKERS if maker is not make_config]
     module = sys.modules[__name__]
     cloudpickle.register_pickle_by_value(module)

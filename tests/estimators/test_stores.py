@@ -78,7 +78,10 @@ def test_a_folder_that_may_not_be_written_warns_once():
 @pytest.mark.skipif(os.name != "posix", reason="needs permissions of files")
 def test_a_folder_in_one_that_may_not_be_searched_is_an_error(tmp_path):
     tmp_path.chmod(0o600)
-    run = run_as_nobody(tmp_path / "memory")
+    try:
+        run = run_as_nobody(tmp_path / "memory")
+    finally:
+        tmp_path.chmod(0o700)
     assert run.returncode == 1
     assert f"memory={str(tmp_path / 'memory')!r} is not accessible" in run.stderr
     assert "Give a folder" in run.stderr

@@ -11,6 +11,7 @@ from skfashion import Backbone, BackboneFeatures, memory_report
 from skfashion._backbones.catalog import BUILT_IN
 from skfashion._networks.architecture import BodyArchitecture
 from skfashion._networks.graph import Graph
+from skfashion._networks.layer_code import has_lambda
 from tests.class_split import GTE5
 
 TRANSFER = {"pretrain_classes": GTE5, "freeze_until": "features"}
@@ -93,7 +94,18 @@ def test_a_lambda_is_an_error_with_or_without_its_source(make, fashion, tmp_path
         backbone = Backbone("shortened", build=each, stages=("conv",), min_size=8)
         make(backbone=backbone, **TRANSFER).fit(*fashion)
         with pytest.raises(ValueError, match=r"'shortened' has a lambda.*Use a named function"):
-            make(backbone=backbone, **TRANSFER, **{folder: tmp_path}).fit(*fashion)
+            make(backbone=backbone, **TRANSFER, **{folder: tmp_path / folder}).fit(*fashion)
+    # The error comes before the folder of checkpoints is tried, and before training.
+    assert (tmp_path / folder).exists() == (folder == "memory")
+
+
+@pytest.mark.parametrize("hold", [lambda act: act, lambda act: [act], lambda act: {"act": (act,)}])
+def test_a_lambda_counts_by_the_attribute_that_holds_it(hold):
+    layer = keras.layers.Layer()
+    layer._private = hold(lambda x: x)
+    assert not has_lambda(layer)
+    layer.public = hold(lambda x: x)
+    assert has_lambda(layer)
 
 
 @pytest.mark.parametrize("backbone", BUILT_IN, ids=lambda backbone: backbone.name)
