@@ -43,7 +43,7 @@ check: .venv/lint
 
 # About 33 hours; the quick ones come first. SKFASHION_WEIGHTS may name a folder with files of weights.
 BENCHMARKS := dropout_grid where_time_goes repeated_fits prediction_and_memory growth training_speed cluster_search \
-	shared_workers large_inputs few_images memory_growth feature_grid reference_protocol augmentation_views \
+	shared_workers large_inputs memory_growth feature_grid reference_protocol augmentation_views \
 	other_domains shared_backbone image_files grid_speed freeze_ranking few_labels report_table frontier transfer_gain
 
 bench: .venv/bench

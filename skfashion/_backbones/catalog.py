@@ -211,9 +211,11 @@ BUILT_IN = (
         build=small_resnet,
         stages=("stem", "block1", "block2", "block3"),
         min_size=16,
+        default_freeze="block1",
         from_scratch=_SMALL_FROM_SCRATCH,
         fine_tuning=_NORMALISED_FINE_TUNING,
         few_images=_NORMALISED_FEW_IMAGES,
+        few_images_body_until=None,
         hidden_units=0,
     ),
 )

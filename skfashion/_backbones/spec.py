@@ -129,9 +129,12 @@ class Backbone:
     few_images_freeze : str, default=None
         Freeze point of ``freeze_until="auto"`` if `few_images` is used. By default
         `default_freeze`.
+    few_images_body_until : {"auto", None}, default="auto"
+        Meaning of ``body_until="auto"`` if `few_images` is used: choose the last stage, or keep all
+        stages, which suits a small network.
     pretrained_size : int, default=None
         Side in pixels to which smaller images are enlarged, with few images. It is at least
-        `min_size`, which is the default. It and the two options above have no effect with
+        `min_size`, which is the default. It and the three options above have no effect with
         ``pooling="flatten"``.
     default_size : int, default=None
         Side in pixels to which files, images of different sizes and larger Pillow images are
@@ -143,9 +146,10 @@ class Backbone:
     Raises
     ------
     ValueError
-        If `pooling`, `default_freeze` or `few_images_freeze` are unknown, `stages` are not names or
-        have "features" before the last one, `hidden_units` is negative, `pretrained_size` or
-        `default_size` is below `min_size`, or an option of a recipe is out of its range.
+        If `pooling`, `default_freeze`, `few_images_freeze` or `few_images_body_until` are unknown,
+        `stages` are not names or have "features" before the last one, `hidden_units` is negative,
+        `pretrained_size` or `default_size` is below `min_size`, or an option of a recipe is out of
+        its range.
     TypeError
         If a recipe is not a `Recipe`.
 
@@ -173,6 +177,7 @@ class Backbone:
     fine_tuning: Recipe = _SAYS_NOTHING
     few_images: Recipe = _SAYS_NOTHING
     few_images_freeze: str | None = None
+    few_images_body_until: str | None = "auto"
     pretrained_size: int | None = None
     default_size: int | None = None
     hidden_units: int = HIDDEN_UNITS
@@ -207,6 +212,11 @@ class Backbone:
         point = self.few_images_freeze
         if point is not None and point not in points:
             raise ValueError(unknown_name_message("few_images_freeze", point, points))
+        if self.few_images_body_until not in ("auto", None):
+            raise ValueError(
+                "few_images_body_until must be 'auto' or None, got "
+                f"{self.few_images_body_until!r}. Name a stage in `body_until` of the estimator."
+            )
         for name in ("from_scratch", "fine_tuning", "few_images"):
             recipe = getattr(self, name)
             if not isinstance(recipe, Recipe):

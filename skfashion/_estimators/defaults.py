@@ -146,8 +146,9 @@ class FitSettings:
             if params.freeze_until in HIDDEN_LAYERS:
                 hidden_units = backbone.hidden_units or HIDDEN_UNITS
         body_until = params.body_until
-        if body_until == "auto" and not (few_images and probes and not hidden_units):
-            body_until = None
+        if body_until == "auto":
+            is_linear = few_images and probes and not hidden_units
+            body_until = backbone.few_images_body_until if is_linear else None
         return cls(
             pretraining=PhaseLength.resolve(params.batch_size, params.pretrain_epochs, n_source),
             fine_tuning=PhaseLength.resolve(params.batch_size, params.epochs, n_target),

@@ -49,7 +49,7 @@ class TransferClassifier(BaseTransferClassifier):
     body_until : str, int or None, default="auto"
         The last stage of the body in the network: its name, a number of stages, or `None` for all.
         "auto" chooses the stage with the best features if the head is a probe on few images,
-        without a hidden layer. Otherwise it keeps all stages (:ref:`defaults`).
+        without a hidden layer. Otherwise, or in the small ResNet, it keeps all (:ref:`defaults`).
     head_init : {"auto", "random", "probe"}, default="auto"
         Initial weights of the output layer: random, or a linear probe [5]_, which is the logistic
         regression on the inputs of the layer. With a probe, ``epochs="auto"`` and no early

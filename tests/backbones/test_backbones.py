@@ -89,6 +89,7 @@ def test_flat_rows_are_the_images_whatever_the_backbone_takes(make, lt5):
         ({"pooling": "max"}, r"'max' is not one of \['flatten', 'average', 'normalized_average'\]"),
         ({"stages": ()}, "stages must be names of layers"),
         ({"stages": ["features", "stem"]}, "has 'features' before the last stage, but .* Give the"),
+        ({"few_images_body_until": "stem"}, r"must be 'auto' or None, got 'stem'\. Name a stage"),
         ({"few_images_freeze": "steam"}, r"few_images_freeze='steam' .* \['stem', 'features'\]"),
         ({"pretrained_size": 7}, "pretrained_size=7 is smaller than min_size=8, .* or None"),
     ],

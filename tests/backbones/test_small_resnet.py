@@ -60,3 +60,4 @@ def test_few_images_start_from_a_probe(images, tmp_path):
     make().fit(X, y).save_backbone_weights(tmp_path / "body.safetensors")
     clf = make(weights=tmp_path / "body.safetensors", epochs=2, head_init="probe").fit(X, y)
     assert (clf.hidden_units_, clf.head_init_) == (0, "probe")
+    assert (clf.freeze_point_, clf.body_until_) == ("block1", "block3")

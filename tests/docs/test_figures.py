@@ -29,7 +29,6 @@ NOT_KEPT = {
     ("backbones.rst", "Accuracy on all of Fashion-MNIST"): "report_table",
     ("backbones.rst", "Accuracy on other domains"): "other_domains",
     ("class_split.rst", "Published figures"): "reference_protocol",
-    ("class_split.rst", "When transfer pays"): "few_images",
     ("defaults.rst", "Accuracy with few images"): "few_labels",
     ("defaults.rst", "Cost of the defaults"): "default_cost",
     ("distributed.rst", "Cost of a cluster"): "cluster_search",
