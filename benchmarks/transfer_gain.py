@@ -1,6 +1,6 @@
 """Gain of transfer with few images of each target class, with both sides tuned alike.
 
-Run ``python benchmarks/transfer_gain.py``; it takes about seven hours on one core, and
+Run ``python benchmarks/transfer_gain.py``; it takes about eight hours on one core, and
 ``--sizes 10`` a part. Each result is written to a file as soon as it is done, and found there by
 the next run.
 
@@ -13,6 +13,8 @@ third of the epochs. The gain is that of the searched point. The test images cho
 The options of both sides are chosen alike, before that: each side is fitted with each of
 `CANDIDATES` on another draw of 10 and of 50 images, and scores validation images that no fit has.
 Transfer freezes nothing there. The candidate with the best mean is the choice of its side.
+
+A last table has both sides with default settings, on the same draws.
 """
 
 import argparse
@@ -169,6 +171,12 @@ class Cells:
         fit_of_cell = side, candidate, direction, size, seed, *point
         return self._accuracy("test", fit_of_cell, self._train, self._test)
 
+    def default(self, side, direction, size, seed):
+        """Return the accuracy of default settings on test images."""
+        compute = partial(self._fit_default, side, direction, size, seed)
+        cell = "default", NETWORK, side, direction, str(size), str(seed)
+        return self._results.get(cell, compute)["accuracy"]
+
     def freeze_point(self, candidate, direction, size, seed):
         """Return the freeze point that a search on the training rows finds."""
         fit_of_cell = "transfer", candidate, direction, size, seed
@@ -183,11 +191,16 @@ class Cells:
         return purpose, plan(*fit_of_cell[:2]), NETWORK, *map(str, fit_of_cell)
 
     def _prepare(self, side, candidate, direction, size, seed, train):
+        few = self._draw(direction, size, seed, train)
+        weights = self._weights(side, direction, seed)
+        return make_classifier(candidate, len(few[1]), seed, weights), few
+
+    def _draw(self, direction, size, seed, train):
         rows = draw_rows(train[1], size, seed, DIRECTIONS[direction][1])
-        of_source = side == "transfer"
-        weights = self._source.weights(direction, seed % 100) if of_source else None
-        clf = make_classifier(candidate, len(rows), seed, weights)
-        return clf, [part[rows] for part in train]
+        return [part[rows] for part in train]
+
+    def _weights(self, side, direction, seed):
+        return self._source.weights(direction, seed % 100) if side == "transfer" else None
 
     def _search(self, *fit_of_cell):
         return {"freeze_until": search_freeze_point(*self._prepare(*fit_of_cell, self._train))}
@@ -196,8 +209,17 @@ class Cells:
         clf, few = self._prepare(side, candidate, direction, size, seed, train)
         for freeze_until in point:
             clf.set_params(freeze_until=freeze_until)
+        return self._score(clf.fit(*few), direction, scored)
+
+    def _fit_default(self, side, direction, size, seed):
+        weights = self._weights(side, direction, seed)
+        clf = TransferClassifier(NETWORK, weights=weights, random_state=seed)
+        few = self._draw(direction, size, seed, self._train)
+        return self._score(clf.fit(*few), direction, self._test)
+
+    def _score(self, clf, direction, scored):
         of_target = np.isin(scored[1], DIRECTIONS[direction][1])
-        return {"accuracy": clf.fit(*few).score(*(part[of_target] for part in scored))}
+        return {"accuracy": clf.score(*(part[of_target] for part in scored))}
 
 
 def choose(side, cells):
@@ -231,6 +253,15 @@ def compare(choices, direction, size, n_seeds, cells):
     return [direction, size, *map(with_spread, accuracies), gain, points]
 
 
+def compare_defaults(direction, size, n_seeds, cells):
+    """Return the row of a task and a size, in the columns of the table of default settings."""
+    scratch, transfer = (
+        [cells.default(side, direction, size, seed) for seed in range(n_seeds)] for side in SIDES
+    )
+    gain = f"{100 * np.subtract(transfer, scratch).mean():+.1f}"
+    return [direction, size, with_spread(scratch), with_spread(transfer), gain]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
@@ -254,14 +285,17 @@ def main():
         tried,
     )
     frozen = ["nothing frozen" if point == 0 else f"{point} frozen" for point in POINTS]
-    columns = ["task", "images", "scratch", *frozen, "searched", "gain", "freeze points"]
+    tasks = list(product(DIRECTIONS, options.sizes))
+    of_draws = f"mean of {options.seeds} draws and half their spread, gain in points"
     print_table(
-        f"test accuracy, mean of {options.seeds} draws and half their spread, gain in points",
-        columns,
-        [
-            compare(choices, direction, size, options.seeds, cells)
-            for direction, size in product(DIRECTIONS, options.sizes)
-        ],
+        f"test accuracy, {of_draws}",
+        ["task", "images", "scratch", *frozen, "searched", "gain", "freeze points"],
+        [compare(choices, *task, options.seeds, cells) for task in tasks],
+    )
+    print_table(
+        f"test accuracy with default settings, {of_draws}",
+        ["task", "images", *SIDES, "gain"],
+        [compare_defaults(*task, options.seeds, cells) for task in tasks],
     )
     results.print_origins()
 
