@@ -3,7 +3,9 @@
 They are equal in all processes that run the same code, unlike pickles and marshalled code.
 """
 
+import copyreg
 import dis
+import random
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -11,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,10 @@ _PARTS_OF_CALLABLES = (
     "args",
     "keywords",
     "fget",
+    "__name__",
 )
+# Each draw changes their state.
+_GENERATORS = random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator
 
 
 def hash_user_code(value: Any) -> str:
@@ -102,9 +107,11 @@ class _Description:
 
     def _of_function(self, function):
         if is_of_library(module := function.__globals__.get("__name__", "")):
-            return "library", module, function.__qualname__
+            # A decorator of a library may call a function of the user.
+            wrapped = self.of(getattr(function, "__wrapped__", None))
+            return "library", module, function.__qualname__, wrapped
         self.has_user_code = True
-        if package := _package_of(module):
+        if package := _package_of(function, module):
             code = package, module, function.__qualname__
         else:
             names = sorted({*_find_globals(function.__code__)} & function.__globals__.keys())
@@ -138,20 +145,22 @@ class _Description:
         if is_of_library(kind.__module__):
             return "library", _name_of(kind)
         self.has_user_code = True
-        if package := _package_of(kind.__module__):
+        if package := _package_of(kind, kind.__module__):
             return package, _name_of(kind)
         # Python and pickles add other names with underscores.
         members = {
             name: member
             for name, member in vars(kind).items()
             if not name.startswith("__") or isinstance(member, FunctionType)
+            if not isinstance(member, MemberDescriptorType)  # a slot: copies have attributes
         }
         return "class", self.of(kind.__bases__), self._of_items(members)
 
     def _of_object(self, value):
         described = "object", self.of(type(value))
         if isinstance(value, np.ndarray):
-            return *described, digest(value)
+            holds_objects = value.dtype.hasobject
+            return *described, self.of(value.tolist()) if holds_objects else digest(value)
         with suppress(Exception):  # a class of the user or of a library may raise any error
             if hasattr(value, "get_config"):
                 config = value.get_config()
@@ -161,12 +170,23 @@ class _Description:
             if hasattr(value, "__array__"):
                 return *described, digest(np.asarray(value))
         if not is_of_library(type(value).__module__):
-            return *described, self.of(getattr(value, "__dict__", None))
+            with suppress(TypeError):  # types of compiled packages may not allow it
+                return *described, self.of(_attributes_of(value))
+        if isinstance(value, _GENERATORS):
+            return described
         if parts := [name for name in _PARTS_OF_CALLABLES if hasattr(value, name)]:
             return *described, *((name, self.of(getattr(value, name))) for name in parts)
         with suppress(Exception):  # not all objects can be pickled
-            return *described, self.of(value.__reduce_ex__(2))
+            reduce = copyreg.dispatch_table.get(type(value))
+            return *described, self.of(reduce(value) if reduce else value.__reduce_ex__(2))
         return described
+
+
+def _attributes_of(value: object) -> dict[str, Any]:
+    """Return the attributes of an object, also those in slots."""
+    state = object.__getstate__(value)
+    parts = state if isinstance(state, tuple) else (state,)
+    return {name: each for part in parts if part for name, each in part.items()}
 
 
 def is_of_library(module: str) -> bool:
@@ -174,18 +194,31 @@ def is_of_library(module: str) -> bool:
     return module.partition(".")[0] in _LIBRARIES
 
 
-@cache
-def _package_of(module: str) -> str | None:
-    """Return the names and versions of the installed packages that have a module.
+def _package_of(value: FunctionType | type, module: str) -> str | None:
+    """Return the names and versions of the installed packages that have a function or a class.
 
-    It is `None` for the user's own files, and for packages that are installed to be edited.
+    It is `None` for the user's own files, for packages that are installed to be edited, and for
+    functions and classes inside functions, whose names others may have.
     """
-    file = getattr(sys.modules.get(module), "__file__", None)
+    found = sys.modules.get(module)
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return _versions_of(module) if found is value else None
+
+
+@cache
+def _versions_of(module: str) -> str | None:
+    """Return the names and versions of the installed packages that have a module."""
+    file = getattr(sys.modules[module], "__file__", None)
     folders = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
     if file is None or not any(Path(file).is_relative_to(folder) for folder in folders):
         return None
-    names = {*packages_distributions().get(module.partition(".")[0], ())}
+    names = {*_list_packages().get(module.partition(".")[0], ())}
     return ", ".join(f"{name} {version(name)}" for name in sorted(names)) or None
+
+
+# It reads the metadata of all packages.
+_list_packages = cache(packages_distributions)
 
 
 def _name_of(kind: type) -> str:

@@ -171,21 +171,21 @@ class ClassSplit:
         is_other = target_classes is None and self._is_other_target(labels, pretrain_classes)
         if is_other or (all_classes and len(missing)):
             named = "" if pretrain_classes is None else format_labels(pretrain_classes)
+            remedy = "Fit a new estimator for other classes."
+            if is_other and len(np.intersect1d(self.source, self.target)):
+                # `set_params` has removed target_classes, or `partial_fit` of an early version has
+                # made this split without it.
+                remedy = (
+                    f"Set target_classes={format_labels(self.target)}, because both tasks have "
+                    "some of these classes."
+                )
             raise ValueError(
                 "Training continues with the classes of the first fit, "
                 f"{format_labels(self.target)}, but y has the classes {format_labels(labels)}"
-                f"{named and f' and pretrain_classes={named}'}. {self._remedy_for_other_classes()}"
+                f"{named and f' and pretrain_classes={named}'}. {remedy}"
             )
         new = np.setdiff1d(labels, self.known)
         return replace(self, ignored=np.union1d(self.ignored, new)) if len(new) else self
-
-    def _remedy_for_other_classes(self) -> str:
-        # Only files of early versions have a split of both, made by `partial_fit`, whose parameter
-        # `target_classes` is `None`.
-        if len(np.intersect1d(self.source, self.target)):
-            target = format_labels(self.target)
-            return f"Set target_classes={target}, because both tasks have some of these classes."
-        return "Fit a new estimator for other classes."
 
     def _is_other_target(self, labels: np.ndarray, pretrain_classes) -> bool:
         """Whether labels have another target task, by `pretrain_classes`, than this split."""

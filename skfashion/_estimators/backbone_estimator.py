@@ -118,8 +118,8 @@ class BackboneEstimator(BaseEstimator):
         """
         return build_card(self, [("", self)], [self], X, y, class_names, title, file)
 
-    def _saved_state(self) -> dict[str, Any]:
-        """Return the saved state of the estimator."""
+    def _saved_state(self, left_out: LeftOut) -> dict[str, Any]:
+        """Return the saved state of the estimator, and add attributes that it lacks."""
         state = self._fitted_state() if self.__sklearn_is_fitted__() else None
         values = {
             "params": self.get_params(deep=False),
@@ -127,9 +127,7 @@ class BackboneEstimator(BaseEstimator):
             "input": self._input_attributes(),
             "output": vars(self).get(_OUTPUT_CONFIG, {}).get("transform"),
         }
-        left_out = LeftOut()
         left_out.add(type(self), vars(self).keys() - vars(self._restore(values)).keys())
-        left_out.warn()
         return {**values, "fingerprint": state and state.body_state.fingerprint()}
 
     @classmethod

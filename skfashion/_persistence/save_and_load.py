@@ -88,11 +88,10 @@ def _encode(estimator: BaseEstimator) -> tuple[dict[str, Any], dict[str, np.ndar
     writer = Writer()
     try:
         if name := class_name_of(estimator):
-            return {"estimator": writer.encode(estimator, name)}, writer.arrays
-        writer.arrays["skops"], parts, left_out = dump_scikit_learn(estimator)
-        encoded = {"parts": writer.encode(parts, "parts")}
-        left_out.warn()
-        return encoded, writer.arrays
+            content = {"estimator": writer.encode(estimator, name)}
+        else:
+            writer.arrays["skops"], parts = dump_scikit_learn(estimator, writer.left_out)
+            content = {"parts": writer.encode(parts, "parts")}
     except InvalidParameterError as error:
         raise ValueError(
             f"{type(estimator).__name__} cannot be saved, because load would refuse the file: "
@@ -103,6 +102,8 @@ def _encode(estimator: BaseEstimator) -> tuple[dict[str, Any], dict[str, np.ndar
             f"{type(estimator).__name__} cannot be saved, because it holds a list, dict or object "
             "that contains itself, or hundreds of nested ones. Set the parameter to another value."
         ) from None
+    writer.left_out.warn()
+    return content, writer.arrays
 
 
 @validate_params(

@@ -87,8 +87,15 @@ def _find_distribution(name: Any) -> type | None:
     return type(found) if isinstance(found, stats.rv_continuous | stats.rv_discrete) else None
 
 
-def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list, LeftOut]:
-    """Return an estimator as bytes of skops, the objects saved beside it, and what is left out.
+def dump_scikit_learn(estimator: Any, left_out: LeftOut) -> tuple[np.ndarray, list]:
+    """Return an estimator as bytes of skops, and the objects of this library in it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator.
+    left_out : LeftOut
+        Gets the attributes that the bytes lack.
 
     Raises
     ------
@@ -110,8 +117,7 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list, LeftOut]:
         parts.append(part)
         return Part(len(parts) - 1)
 
-    rebuilding = _Rebuilding(replace_part)
-    rebuilt = rebuilding.rebuild(estimator)
+    rebuilt = _Rebuilding(replace_part, left_out).rebuild(estimator)
     try:
         content = skops.dumps(rebuilt)
         _check_archive(content)
@@ -131,7 +137,7 @@ def dump_scikit_learn(estimator: Any) -> tuple[np.ndarray, list, LeftOut]:
             f"{type(estimator).__name__} holds objects of types that are not trusted in files: "
             f"{sorted(unknown)}. Replace them, or pickle it for files that you alone load."
         )
-    return np.frombuffer(content, np.uint8), parts, rebuilding.left_out
+    return np.frombuffer(content, np.uint8), parts
 
 
 def _needs_part(value: Any) -> bool:

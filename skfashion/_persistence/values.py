@@ -17,6 +17,7 @@ from .._backbones.recipe import Recipe
 from .._backbones.spec import Backbone
 from .arrays import JsonArrays, is_stored_apart
 from .backbones import decode_backbone, encode_backbone
+from .left_out import LeftOut
 from .saved_classes import class_name_of, find_class, make_dataclass
 
 _SEQUENCES: dict[str, Any] = {each.__name__: each for each in (tuple, set, frozenset)}
@@ -27,6 +28,7 @@ class Writer:
     """Encodes values as JSON, and collects the arrays that are stored beside it."""
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut, init=False)
     _in_json: JsonArrays = field(default_factory=JsonArrays, init=False)
 
     def encode(self, value: Any, name: str) -> Any:
@@ -125,7 +127,7 @@ class Writer:
             value._validate_params()
             values = value.get_params()
         else:
-            values = value._saved_state()
+            values = value._saved_state(self.left_out)
         return self.encode_fields(values, name)
 
 

@@ -389,7 +389,7 @@ class ImageGridDisplay:
             return None
         if not len(self.images):
             panel = self.axes_[0, 0]
-            style = {"ha": "center", "va": "center", "size": font_size(panel), "gid": MESSAGE}
+            style = {"ha": "center", "va": "center", "size": font_size(panel), "label": MESSAGE}
             return panel.text(0.5, 0.5, self._title_for(panel), transform=panel.transAxes, **style)
         if ax is None:
             return self.figure_.suptitle(self.title, size="medium")

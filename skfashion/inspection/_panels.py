@@ -28,7 +28,7 @@ _MOST_SPACING = 0.6
 # Space between two columns of a divided Axes, as a share of a panel's width.
 _GAP = 0.2
 _PANEL = "panel of a display"
-# Identifier of a text in place of panels.
+# Label of a text in place of panels.
 MESSAGE = "message of a display"
 
 
@@ -126,13 +126,16 @@ def take_panels(ax: AxesLike, n_panels: int, *, or_more: bool = False) -> np.nda
         panels of another display.
     """
     given: np.ndarray = np.atleast_2d(np.asarray(ax, dtype=object))
-    are_axes = all(map(is_single, given.flat))
+    others = [each for each in given.flat if not is_single(each)]
     has_right_size = given.size >= n_panels if or_more else given.size == n_panels
-    if not (are_axes and has_right_size):
+    if others or not has_right_size:
         number = f"at least {n_panels}" if or_more else n_panels
+        several, divided = f", or {number} of them", ", which is divided"
+        if n_panels == 1:
+            several = divided = ""
         raise ValueError(
-            f"ax must be one matplotlib Axes, or {number} of them, got "
-            f"{given.size if are_axes else type(ax).__name__}. Pass one, which is divided."
+            f"ax must be one matplotlib Axes{several}, got "
+            f"{type(others[0]).__name__ if others else given.size}. Pass one{divided}."
         )
     for each in given.flat:
         _remove_empty_panels(each)
@@ -182,7 +185,7 @@ def _remove_empty_panels(ax: Any) -> None:
     panels = [child for child in ax.child_axes if child.get_label() == _PANEL]
     if any(panel.has_data() for panel in panels):
         raise _not_empty()
-    empty = [*panels, *(text for text in ax.texts if text.get_gid() == MESSAGE)]
+    empty = [*panels, *(text for text in ax.texts if text.get_label() == MESSAGE)]
     for part in empty:
         part.remove()
     if empty:

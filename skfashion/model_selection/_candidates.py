@@ -103,13 +103,15 @@ class SearchData:
 
     def image_shape_for(self, classifier: TransferClassifier) -> tuple[int, int, int] | None:
         """Return the shape of the images that a classifier receives, `None` if unknown."""
+        best = self.best if self.is_as_in_best else None
         decoded = None if self.X is None else decoded_shape_in_first_fit(classifier, self.X)
-        if decoded is not None:
+        # Few images may all have one size, other than that of the images in `fit`.
+        if decoded is not None and (
+            best is None or decoded_shape_in_first_fit(best, self.X) == best.image_shape_
+        ):
             return decoded
-        shape = None
-        if self.best is not None and self.is_as_in_best:
-            shape = _shape_as_in(self.best, classifier)
-        if shape is not None or self.X is None:
+        shape = None if best is None else _shape_as_in(best, classifier)
+        if shape is not None or decoded is not None or self.X is None:
             return shape
         rows, shape = as_rows(self.X, classifier.image_shape)
         return find_image_shape(shape, np.shape(rows)[1], classifier.image_shape)

@@ -1,10 +1,16 @@
 """The hash of the user's code: equal for copies in other processes, another for any change."""
 
+import math
+import random
+import re
 import subprocess
 import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import cloudpickle
+import joblib
 import keras
 import numpy as np
 import pandas as pd
@@ -159,6 +165,65 @@ def make_policy(value):
     return act
 
 
+def make_builtin(value):
+    function = math.sin if value < 0.2 else math.cos
+
+    def act(x):
+        return function(x)
+
+    return act
+
+
+def make_ufunc(value):
+    function = np.exp if value < 0.2 else np.log
+
+    def act(x):
+        return function(x)
+
+    return act
+
+
+def make_pattern(value):
+    pattern = re.compile(str(value))
+
+    def act(x):
+        return x if pattern.match("0.1") else -x
+
+    return act
+
+
+@dataclass
+class Slotted:
+    __slots__ = ("value",)
+    value: float
+
+
+def make_slotted(value):
+    held = Slotted(value)
+
+    def act(x):
+        return x * held.value
+
+    return act
+
+
+def make_objects(value):
+    held = np.array([value, "a"], object)
+
+    def act(x):
+        return x * held[0]
+
+    return act
+
+
+def make_wrapped(value):
+    @contextmanager
+    def act(x):
+        yield x * value
+
+    return act
+
+
 def make_of_package(value):
     return partial(pd.Series.clip, lower=value)
 
@@ -181,6 +246,12 @@ MAKERS = [
     make_range,
     make_dtype,
     make_policy,
+    make_builtin,
+    make_ufunc,
+    make_pattern,
+    make_slotted,
+    make_objects,
+    make_wrapped,
     make_of_package,
 ]
 
@@ -205,8 +276,8 @@ def test_other_code_is_another_hash():
         ("def f(x): return g(x)", "def f(*x): return g(x)", "def f(x, /): return g(x)"),
         ("def f(x, y): return x - y", "def f(y, x): return y - x"),
         (
-            "def f(x):\n try:\n  return g(x)\n except KeyError:\n  return 0",
-            "def f(x):\n try:\n  return g(x)\n except ValueError:\n  return 0",
+            "def f(x):\n try:\n  g(x)\n  g(x)\n except KeyError:\n  return 0",
+            "def f(x):\n try:\n  g(x)\n except KeyError:\n  return 0\n else:\n  g(x)",
         ),
     ],
 )
@@ -231,11 +302,41 @@ def test_packages_count_by_their_version(monkeypatch):
     of_frame = hash_user_code(pd.DataFrame)
     assert of_frame == hash_user_code(pd.DataFrame) != hash_user_code(pd.Series)
     monkeypatch.setattr(user_code, "version", lambda name: "0.0")
-    user_code._package_of.cache_clear()
+    user_code._versions_of.cache_clear()
     assert hash_user_code(pd.DataFrame) != of_frame
     monkeypatch.undo()
-    user_code._package_of.cache_clear()
+    user_code._versions_of.cache_clear()
     assert hash_user_code(pd.DataFrame) == of_frame
+
+
+def test_functions_inside_functions_of_a_package_count_by_their_code():
+    scope = {"__name__": "joblib.memory"}
+    exec(
+        "def make(number):\n"
+        " if number:\n"
+        "  def act(x): return x + 1\n"
+        " else:\n"
+        "  def act(x): return x - 1\n"
+        " class Act:\n"
+        "  def __call__(self, x): return x * number\n"
+        " return act, Act\n",
+        scope,
+    )
+    for one, other in zip(scope["make"](0), scope["make"](1), strict=True):
+        assert one.__module__ == joblib.memory.__name__
+        assert hash_user_code(one) != hash_user_code(other)
+
+
+def test_draws_of_random_numbers_do_not_change_the_hash():
+    for generator in (random.Random(0), np.random.default_rng(0), np.random.RandomState(0)):
+        draw = generator.uniform
+
+        def act(x, draw=draw):
+            return x * draw(0, 1)
+
+        before = hash_user_code(act)
+        draw(0, 1)
+        assert hash_user_code(act) == before
 
 
 HASH = """

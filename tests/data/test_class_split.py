@@ -155,6 +155,8 @@ def test_further_calls_of_tasks_that_overlap():
     remedy = r"Set target_classes=\[4, 5, 9\], because both tasks have some of these classes\."
     with pytest.raises(ValueError, match=rf"classes of the first fit, \[4, 5, 9\], but .*{remedy}"):
         split.continued(np.array([3, 5, 9]), tasks[0])
+    with pytest.raises(ValueError, match=r"classes of the first fit, \[4, 5, 9\].* Fit a new"):
+        split.continued(np.array([3, 4, 5]), *tasks, all_classes=True)
 
 
 def test_labels_are_encoded_by_their_index():

@@ -220,6 +220,7 @@ def test_an_estimator_that_is_refused_has_no_warning(saved):
         saved(pipeline)
     pipeline = make_pipeline(features().set_params(memory=joblib.Memory()), LogisticRegression())
     pipeline.set_callbacks(ProgressBar())
+    pipeline[0].note = "left out"
     with pytest.raises(TypeError, match="Memory"):
         saved(pipeline)
 
