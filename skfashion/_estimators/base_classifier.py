@@ -126,7 +126,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         resumes = self.warm_start and hasattr(self, "classes_")
         validation = X_val, y_val, sample_weight_val
         with self._fitting(X, y, sample_weight, validation, resumes=resumes) as fit:
-            self._set_fitted_state(fit.complete())
+            self._set_fitted_state(fit.run() if fit.fitted is None else fit.resume(fit.fitted))
         return self
 
     @validates_further_calls
@@ -183,7 +183,7 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
                 )
         how = {"resumes": resumes, "classes": classes, "is_partial": True}
         with self._fitting(X, y, sample_weight, **how) as fit:
-            self._set_fitted_state(fit.complete())
+            self._set_fitted_state(fit.run() if fit.fitted is None else fit.resume(fit.fitted))
         return self
 
     @contextmanager

@@ -156,10 +156,6 @@ class Fit:
 
     # -- Whole fits ------------------------------------------------------------------------
 
-    def complete(self) -> FittedState:
-        """Run a first fit, or resume from the state of a fitted estimator."""
-        return self.run() if self.fitted is None else self.resume(self.fitted)
-
     def run(self) -> FittedState:
         """Pretrain, if there is a source task, and fine-tune on the target task."""
         pretrain_history: History = {}

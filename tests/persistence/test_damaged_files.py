@@ -245,6 +245,8 @@ def paths_in(value, path=()):
             yield from paths_in(each, (*path, key))
 
 
+# Some values say that the backbone was changed.
+@pytest.mark.filterwarnings("ignore:The estimator was saved with a changed copy:UserWarning")
 def test_a_value_of_another_kind_anywhere(saved, tmp_path):
     _, document, arrays = saved
     path, draw = tmp_path / "bad.skf", random.Random(1)
