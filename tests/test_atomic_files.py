@@ -95,7 +95,8 @@ def test_a_folder_that_others_remove_while_it_is_empty(tmp_path):
     folder, is_over = tmp_path / "folder", Event()
 
     def remove():
-        while not is_over.is_set():
+        # Without a pause this thread would always run between the two calls of the other one.
+        while not is_over.wait(1e-4):
             with suppress(OSError):
                 folder.rmdir()
 
