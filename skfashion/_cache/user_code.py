@@ -169,9 +169,9 @@ class _Description:
                 return *described, self.of(config)
             if hasattr(value, "__array__"):
                 return *described, digest(np.asarray(value))
-        if not is_of_library(type(value).__module__):
-            with suppress(TypeError):  # types of compiled packages may not allow it
-                return *described, self.of(_attributes_of(value))
+        is_of_user = not is_of_library(type(value).__module__)
+        if is_of_user and (attributes := _attributes_of(value)) is not None:
+            return *described, self.of(attributes)
         if isinstance(value, _GENERATORS):
             return described
         if parts := [name for name in _PARTS_OF_CALLABLES if hasattr(value, name)]:
@@ -182,9 +182,15 @@ class _Description:
         return described
 
 
-def _attributes_of(value: object) -> dict[str, Any]:
-    """Return the attributes of an object, also those in slots."""
-    state = object.__getstate__(value)
+def _attributes_of(value: object) -> dict[str, Any] | None:
+    """Return the attributes of an object, also those in slots.
+
+    It is `None` if a compiled type hides them.
+    """
+    try:
+        state = object.__getstate__(value)
+    except TypeError:
+        return None
     parts = state if isinstance(state, tuple) else (state,)
     return {name: each for part in parts if part for name, each in part.items()}
 
