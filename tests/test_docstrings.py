@@ -4,10 +4,12 @@ import ast
 import importlib
 import inspect
 import textwrap
+from numbers import Integral
 
 import pytest
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
+from sklearn.utils._param_validation import Interval
 
 MODULES = (
     "skfashion",
@@ -157,3 +159,28 @@ def test_classes_and_functions_have_an_example_that_runs(name):
     # Only a cluster, a download or a file that is not there may keep an example from running.
     skipped = [line for line in statements if "+SKIP" in line]
     assert len(skipped) < len(statements)
+
+
+def describe_range(interval) -> str:
+    """Return the range of numbers as a docstring has it."""
+    kind = "int" if interval.type is Integral else "float"
+    if interval.right is None:
+        return f"{kind} {'>=' if interval.closed == 'left' else '>'} {interval.left:g}"
+    begin = "[" if interval.closed in ("left", "both") else "("
+    end = "]" if interval.closed in ("right", "both") else ")"
+    return f"{kind} in {begin}{interval.left:g}, {interval.right:g}{end}"
+
+
+@pytest.mark.parametrize("estimator", ["TransferClassifier", "BackboneFeatures", "Recipe"])
+def test_ranges_are_those_that_are_checked(estimator):
+    public = PUBLIC[f"skfashion.{estimator}"]
+    documented = documented_parameters(public)
+    ranges = {
+        name: describe_range(constraint)
+        for name, constraints in public._parameter_constraints.items()
+        for constraint in constraints
+        if isinstance(constraint, Interval)
+    }
+    assert ranges
+    for name, expected in ranges.items():
+        assert documented[name].startswith(expected), name

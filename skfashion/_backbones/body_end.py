@@ -36,7 +36,10 @@ class BodyUntil:
             if history.operation.name == self.stage:
                 return tensor
             remaining += history.operation._inbound_nodes[history.node_index].input_tensors
-        raise ValueError(f"There is no layer {self.stage!r}.")
+        raise ValueError(
+            f"The backbone has the stage {self.stage!r} in stages, but build adds no layer of this "
+            "name. Correct stages, or the name of the layer."
+        )
 
 
 def end_body_at(backbone: Backbone, body_until: str | int | None) -> Backbone:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-# Of ImageNet, on a scale from 0 to 1, red first: the "torch" mode of keras.applications.
+# Mean and deviation of ImageNet's pixels from 0 to 1, red first: the "torch" mode of Keras.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-# On a scale from 0 to 255, blue first: its "caffe" mode.
+# Mean from 0 to 255, blue first: its "caffe" mode.
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 
 # Keras' averages of batch statistics take a hundred or a thousand steps to follow the data.

@@ -36,44 +36,44 @@ class Recipe(BaseEstimator):
 
     Parameters
     ----------
-    head_factor : float, default=None
+    head_factor : float > 0, default=None
         Learning rate of the head, as a multiple of the optimizer's default; by default 1. The
         parameter `learning_rate` overrides it, and `pretrain_learning_rate` on the source task.
-    body_factor : float, default=None
+    body_factor : float > 0, default=None
         Learning rate of the body's last stage, as a multiple of the head's; by default 1. The
         parameter `body_learning_rate` overrides it.
-    layer_decay : float, default=None
+    layer_decay : float > 0, default=None
         Ratio of a stage's learning rate to that of the next stage towards the head; by default 1.
     schedule : {"constant", "cosine", "linear"}, default=None
         Course of rates over a phase: constant (the default), or down to zero by half a cosine [1]_
         or linearly. "linear" with a warm-up is the one-cycle policy [2]_.
-    warmup : float, default=None
+    warmup : float in [0, 1), default=None
         Share of all steps, at the beginning, in which rates rise linearly from zero; by default 0.
-    clip_norm : float, default=None
+    clip_norm : float > 0, default=None
         Largest norm of all gradients together; by default ``numpy.inf``, for no bound.
-    weight_decay : float, default=None
+    weight_decay : float >= 0, default=None
         Share of a weight that a step subtracts from it, as a multiple of the weight's learning
         rate, decoupled from the gradient [3]_. Kernels decay, which are weights of two or more
         axes. Biases and the parameters of normalisation layers do not. By default 0, except for
         ``optimizer="adamw"``, which decays all weights by Keras' 0.004.
-    momentum : float, default=None
+    momentum : float in [0, 1), default=None
         Nesterov's momentum of ``optimizer="sgd"`` [4]_; by default 0. It is an error in
         ``TransferClassifier(recipe=...)`` with another optimizer, and ignored in a backbone's
         recipe.
-    label_smoothing : float, default=None
+    label_smoothing : float in [0, 1), default=None
         Share of each label that is spread evenly over all classes [5]_, in the training loss; by
         default 0. The validation loss has no smoothing.
-    average : float, default=None
+    average : float in [0, 1], default=None
         Share of a phase's updates that the fitted weights average over, from 0 (off, the default)
         to 1. The weights are an exponential moving average [6]_ of the trained weights and of the
         averages of batch normalisation. Evaluation, early stopping and callbacks use averaged
         weights.
-    mixup : float, default=None
+    mixup : float >= 0, default=None
         Parameter of the symmetrical beta distribution of mixup weights; by default 0, which is off.
         Each training image becomes a weighted mean of itself and another image, and labels are
         mixed alike [7]_. With frozen layers their output is mixed instead of the images, so that it
         is still computed once [8]_.
-    cutmix : float, default=None
+    cutmix : float >= 0, default=None
         Parameter of the symmetrical beta distribution of the share of replaced pixels; by default
         0, which is off. A box of each training image is replaced by that of another image, and
         labels are mixed in proportion to pixels [9]_. If `mixup` is also set, each batch takes one

@@ -15,12 +15,12 @@ _UNREGISTERED: dict[str, Backbone] = {}
 
 
 def list_backbones() -> list[str]:
-    """Return the names that `TransferClassifier(backbone=...)` takes.
+    """Return the names of all backbones, for `TransferClassifier(backbone=...)`.
 
     Returns
     -------
     list of str
-        Names, in the order of the table.
+        Names: the built-in ones, and then the registered ones, in the order of their registration.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def list_backbones() -> list[str]:
 
 
 def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
-    """Add a backbone to the table, so that its name can be used like the built-in ones.
+    """Register a backbone, so that its name can be used like the built-in ones.
 
     Parameters
     ----------
@@ -40,8 +40,10 @@ def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
         The new backbone. Worker processes of a search also receive it.
     overwrite : bool, default=False
         Whether it may replace a backbone of the same name with another `build` function. A function
-        that is defined again, as in a notebook's cell, is the same function: such a backbone
-        replaces the old one in any case. Built-in backbones cannot be replaced.
+        of the same module and name, as in a notebook's cell that is run again, is the same one, and
+        the new backbone replaces the old one in any case. A lambda or a local function is the same
+        one if its code and the values from outside it are also the same. Built-in backbones cannot
+        be replaced.
 
     Raises
     ------
@@ -63,7 +65,10 @@ def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
     'tiny'
     """
     if not isinstance(backbone, Backbone):
-        raise TypeError(f"backbone must be a Backbone, got {type(backbone).__name__}.")
+        raise TypeError(
+            f"backbone must be a Backbone, got {type(backbone).__name__}. Make one: "
+            "Backbone(name, build=..., stages=..., min_size=...)."
+        )
     known = _BACKBONES.get(backbone.name)
     if known in BUILT_IN:
         raise ValueError(
@@ -82,9 +87,19 @@ def register_backbone(backbone: Backbone, *, overwrite: bool = False) -> None:
 
 
 def _definition(build):
-    """Return the place where a `build` function is defined; `build` itself if not a function."""
+    """Return the names of a `build` function's definition; `build` itself if not a function.
+
+    Lambdas and local functions share names, so their code and the values that they close over
+    follow.
+    """
     names = getattr(build, "__module__", None), getattr(build, "__qualname__", None)
-    return names if all(names) else build
+    if not all(names):
+        return build
+    if "<" not in build.__qualname__:
+        return names
+    code, cells = build.__code__, build.__closure__ or ()
+    values = [repr(cell.cell_contents) for cell in cells]
+    return *names, code.co_code, code.co_consts, code.co_names, values
 
 
 def pack_registered() -> tuple[bytes, ...]:

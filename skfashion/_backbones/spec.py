@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from numbers import Integral
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,9 @@ HIDDEN_UNITS = 128
 DEFAULT_SIZE = 64
 # Fields of a backbone with sizes that its smallest side bounds.
 _DEFAULT_SIZES = ("pretrained_size", "default_size")
+# Fields of a backbone that hold integers, and the least of each.
+_NUMBERS = {"min_size": 1, "hidden_units": 0, "channels": 1, **dict.fromkeys(_DEFAULT_SIZES, 1)}
+_OPTIONAL_NUMBERS = ("channels", *_DEFAULT_SIZES)
 _SAYS_NOTHING = Recipe()
 WEIGHT_FORMATS = ".weights.h5, .h5, .keras or .safetensors"
 
@@ -106,9 +110,9 @@ class Backbone:
         output passes each of these layers, so that freezing up to one of them freezes all layers
         before it. No layer after the last stage has weights. "features" is the whole body, so only
         the last stage may have this name.
-    min_size : int
+    min_size : int >= 1
         Smallest side of an image, in pixels. Smaller images are enlarged.
-    channels : int, default=None
+    channels : int >= 1, default=None
         Channels of the body's input. With 3, the channel of grey images is repeated. By default
         images are not changed.
     pooling : {"flatten", "average", "normalized_average"}, default="average"
@@ -139,7 +143,7 @@ class Backbone:
     default_size : int, default=None
         Side in pixels to which files, images of different sizes and larger Pillow images are
         resized if `input_size` is not given. By default 64, or `min_size` if that is larger.
-    hidden_units : int, default=128
+    hidden_units : int >= 0, default=128
         Width of the hidden layer with ``hidden_units="auto"``, or 0 for none, unless the head
         starts from a probe on few images.
 
@@ -147,11 +151,11 @@ class Backbone:
     ------
     ValueError
         If `pooling`, `default_freeze`, `few_images_freeze` or `few_images_body_until` are unknown,
-        `stages` are not names or have "features" before the last one, `hidden_units` is negative,
-        `pretrained_size` or `default_size` is below `min_size`, or an option of a recipe is out of
-        its range.
+        `stages` are not names or have "features" before the last one, a number is no integer or out
+        of its range, `pretrained_size` or `default_size` is below `min_size`, or an option of a
+        recipe is out of its range.
     TypeError
-        If a recipe is not a `Recipe`.
+        If `build` is not callable, `stages` is a str, or a recipe is not a `Recipe`.
 
     Examples
     --------
@@ -183,11 +187,15 @@ class Backbone:
     hidden_units: int = HIDDEN_UNITS
 
     def __post_init__(self):
+        self._check_types()
         object.__setattr__(self, "stages", tuple(self.stages))
         if self.pooling not in POOLINGS:
             raise ValueError(unknown_name_message("pooling", self.pooling, POOLINGS))
         if not self.stages or not all(isinstance(stage, str) for stage in self.stages):
-            raise ValueError(f"stages must be names of layers, at least one, got {self.stages!r}.")
+            raise ValueError(
+                f"stages must be names of layers, at least one, got {self.stages!r}. Name "
+                "layers that build adds."
+            )
         check_layer_names(self.stages, self.name)
         if "features" in self.stages[:-1]:
             raise ValueError(
@@ -201,11 +209,6 @@ class Backbone:
                     f"{name}={size} is smaller than min_size={self.min_size}, the smallest image "
                     "that the body takes. Give at least that, or None."
                 )
-        if self.hidden_units < 0:
-            raise ValueError(
-                f"hidden_units={self.hidden_units} is negative. Give a number of units, or 0 for "
-                "no hidden layer."
-            )
         points = (*self.stages, "features")
         if self.default_freeze not in points:
             raise ValueError(unknown_name_message("default_freeze", self.default_freeze, points))
@@ -220,10 +223,34 @@ class Backbone:
         for name in ("from_scratch", "fine_tuning", "few_images"):
             recipe = getattr(self, name)
             if not isinstance(recipe, Recipe):
-                raise TypeError(f"{name} must be a Recipe, got {recipe!r}.")
+                raise TypeError(
+                    f"{name} must be a Recipe, got {recipe!r}. Pass Recipe() for no options."
+                )
             recipe._validate_params()
             # The caller may change the recipe later, and a backbone is a constant.
             object.__setattr__(self, name, clone(recipe))
+
+    def _check_types(self):
+        """Check the types of arguments, and that numbers are in their range."""
+        if not callable(self.build):
+            raise TypeError(
+                f"build must be a function from images to features, got {self.build!r}. Pass the "
+                "function itself."
+            )
+        if isinstance(self.stages, str):
+            raise TypeError(
+                f"stages must be a sequence of names, got {self.stages!r}. Write "
+                f"stages=({self.stages!r},)."
+            )
+        for name, least in _NUMBERS.items():
+            value = getattr(self, name)
+            if value is None and name in _OPTIONAL_NUMBERS:
+                continue
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+                raise ValueError(
+                    f"{name} must be an integer of at least {least}, got {value!r}. Give such a "
+                    f"number{', or None' if name in _OPTIONAL_NUMBERS else ''}."
+                )
 
     @property
     def side_of_files(self) -> int:

@@ -92,7 +92,8 @@ def memory_report(memory: str | PathLike | Memory) -> dict[str, float]:
     Raises
     ------
     ValueError
-        If `memory` names no folder.
+        If `memory` is `None`, a `joblib.Memory` without a location, or a path that is no folder or
+        not accessible. For a folder that does not exist all numbers are 0.
 
     Examples
     --------
@@ -133,7 +134,8 @@ def clear_memory(memory: str | PathLike | Memory) -> None:
     Raises
     ------
     ValueError
-        If `memory` names no folder.
+        If `memory` is `None`, a `joblib.Memory` without a location, or a path that is no folder or
+        not accessible. A folder that does not exist is no error.
     OSError
         If a file cannot be removed.
 

@@ -58,6 +58,12 @@ class ClassSplit:
         """Known labels outside the target task."""
         return np.setdiff1d(np.union1d(self.source, self.ignored), self.target)
 
+    @property
+    def source_task(self) -> "ClassSplit":
+        """The source task alone, as the target of a split without pretraining."""
+        ignored = np.setdiff1d(self.known, self.source)
+        return ClassSplit(source=self.source[:0], target=self.source, ignored=ignored)
+
     def scored_rows(self, y: np.ndarray) -> np.ndarray:
         """Return a boolean mask of the rows that count in a score of the target task.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _num_samples, check_consistent_length
+from sklearn.utils.validation import _num_samples
 
 
 def as_image_list(X) -> list | None:
@@ -44,8 +44,10 @@ def as_image_list(X) -> list | None:
     return items if all(isinstance(item, np.ndarray) and item.ndim >= 2 for item in items) else None
 
 
-def check_lengths(X, *others) -> int:
-    """Check that `X` and other arrays have one length, and return it.
+def check_lengths(X, **others) -> int:
+    """Check that `X` and other arrays, by their names, have one length, and return it.
+
+    Arrays that are `None` are not checked.
 
     Raises
     ------
@@ -55,8 +57,14 @@ def check_lengths(X, *others) -> int:
         If lengths differ, or `X` is one path or Pillow image.
     """
     _check_is_several(X)
-    check_consistent_length(X, *others)
-    return _num_samples(X)
+    n_rows = _num_samples(X)
+    for name, values in others.items():
+        if values is not None and _num_samples(values) != n_rows:
+            raise ValueError(
+                f"X and {name} must have the same length, got {n_rows} and {_num_samples(values)} "
+                f"rows. Pass one value of {name} for each image."
+            )
+    return n_rows
 
 
 def images_to_decode(X) -> list | None:

@@ -336,15 +336,10 @@ def check_scored_data(X, y, sample_weight, classes) -> tuple[np.ndarray, np.ndar
         If lengths differ, labels are of another type than those of `fit`, or weights are invalid.
     """
     check_not_swapped(X, y)
-    with errors_name("X"):
-        n_rows = check_lengths(X)
     y = check_labels(y)
     check_kind_of_labels(y, classes)
-    if n_rows != len(y):
-        raise ValueError(
-            f"X and y must have the same length, got {n_rows} and {len(y)} rows. Pass one label "
-            "for each image."
-        )
+    with errors_name("X"):
+        n_rows = check_lengths(X, y=y)
     if not n_rows:
         raise ValueError("X has no images to score. Pass at least one.")
     if sample_weight is not None:

@@ -61,6 +61,9 @@ class BackboneEstimator(BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_fitted" in vars(self)
+
     @property
     def _fitted_resize(self) -> str:
         """How `fit` resized images. Files of early versions only have the parameter."""

@@ -66,10 +66,10 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
     reduced_decoding : bool, default=True
         Whether JPEG files are decoded in half, a quarter or an eighth of their size, which is
         faster, if that is at least twice the target size.
-    input_size : int, default=None
-        Side of resized images in pixels. By default only images below the backbone's minimum are
-        enlarged. Files, images of different sizes and larger Pillow images have the backbone's
-        `default_size`.
+    input_size : int >= 1, default=None
+        Side of resized images in pixels, at least the backbone's `min_size`. By default only images
+        below that are enlarged. Files, images of different sizes and larger Pillow images have the
+        backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         Data type of the computation. Features are float64 with "float64", else float32.
     memory : str, path-like or joblib.Memory, default=None
@@ -77,10 +77,11 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         `TransferClassifier`. A pass over images stores the average and the maximum of the outputs
         of all stages, so a grid over `layer` and `pooling` takes one pass (:ref:`feature-grids`).
         Cached features are bit-identical to computed ones. Only arrays are read, never code.
-    memory_limit : int or str, default=None
-        Largest size of the cache folder, in bytes or as a str such as "20G"; by default half of the
-        space that is free without its files. The least recently used files are evicted first. A
-        given limit neither counts nor evicts checkpoints of classifiers.
+    memory_limit : int >= 1 or str, default=None
+        Largest size of the cache folder, in bytes or as a str such as "20G", with powers of 1,024.
+        By default it is half of the sum of the disk's free space and the size of these files. The
+        least recently used files are evicted first. A given limit neither counts nor evicts
+        checkpoints of classifiers.
 
     Attributes
     ----------
@@ -237,7 +238,11 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         Raises
         ------
         ValueError
-            If the images have another shape.
+            If the images have another shape, or values that are not finite.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        FileNotFoundError, PermissionError, TypeError, ModuleNotFoundError, RuntimeError
+            As for `TransferClassifier.fit`.
         """
         check_is_fitted(self)  # before the import of TensorFlow
         from .._networks.pooled_features import get_pooled_features
@@ -250,9 +255,6 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
         return pooled_features.shared_features(
             sharing.weights, sharing.hashes, images, sharing.store
         )
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "_fitted" in vars(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""The methods of `TransferClassifier`: fit, predict, score, save."""
+"""The methods of `TransferClassifier`: fit, predict, score, and saving the body's weights."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,26 +14,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._backbones.recipe import Recipe
 from .._data.chunks import predict_in_chunks
-from .._data.class_split import ClassSplit, split_classes, split_first_batch
 from .._data.labels import format_labels
-from .._data.lazy_images import ImageFormat
 from .._data.named_errors import errors_name
 from .._data.validation import (
     check_labels,
     check_rows,
     check_scored_data,
-    check_training_data,
-    check_validation_data,
     check_weights_of_rows,
     input_kept_on_failure,
-    warn_about_regression,
 )
 from .._interrupts import interrupts_deferred
-from .fit_progress import CallbackSupportMixin, FitProgress
+from .fit_progress import CallbackSupportMixin
 from .fitted_model_estimator import FittedModelEstimator
 from .fitted_network import FittedState
 from .fitted_summary import SummarizedAttributes, summarize_fit
-from .meta_estimators import refuse_class_split_inside
 from .option_checks import validates_further_calls
 from .schedule_position import SchedulePosition
 
@@ -83,10 +77,10 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
     ) -> Self:
         """Pretrain on the source task, if there is one, and fine-tune on the target task.
 
-        Ctrl-C keeps the last whole epoch on the target task, with a `ConvergenceWarning`. It raises
-        `KeyboardInterrupt` and leaves the estimator unchanged before the first such epoch, and
-        during the comparison with the probe. It does so too in a second fit without `warm_start`,
-        and inside searches and other meta-estimators.
+        Ctrl-C ends `fit` with the last whole epoch on the target task, and a `ConvergenceWarning`.
+        In these cases `fit` raises `KeyboardInterrupt` instead, and the estimator stays unchanged:
+        before the first such epoch; during the comparison with the probe; in a second fit without
+        `warm_start`; inside a search or another meta-estimator.
 
         Parameters
         ----------
@@ -95,7 +89,9 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         y : array-like of shape (n,)
             Labels of both tasks.
         sample_weight : array-like of shape (n,), default=None
-            Weights of the rows, in both tasks. Rows of weight zero are dropped.
+            Weights of the rows, in both tasks, from 0; the largest from 1e-15 to 1e15. Each phase
+            divides them by their mean. A probe counts them as repetitions. Rows of weight zero are
+            dropped.
         X_val : array-like of shape (n_val, ...), default=None
             Validation images, as `X`, for `val_loss` and `val_accuracy` of each epoch, for early
             stopping, and to compare fine-tuned weights with a probe (see `head_init`). Each phase
@@ -118,12 +114,17 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         FileNotFoundError
             If the file of `weights` or of an image does not exist, or official weights cannot be
             downloaded.
+        PermissionError
+            If a file may not be read.
         TypeError
             If `X` is an iterator, or mixes paths with other items.
         ModuleNotFoundError
-            If images are files or have different sizes, and Pillow is not installed.
+            If TensorFlow is not installed, or Pillow for files and images of different sizes.
+        RuntimeError
+            In a process that was forked after TensorFlow started, or in the scope of a strategy of
+            `tf.distribute`.
         """
-        resumes = self.warm_start and hasattr(self, "classes_")
+        resumes = self.warm_start and self.__sklearn_is_fitted__()
         validation = X_val, y_val, sample_weight_val
         with self._fitting(X, y, sample_weight, validation, resumes=resumes) as fit:
             self._set_fitted_state(fit.run() if fit.fitted is None else fit.resume(fit.fitted))
@@ -144,8 +145,8 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Later calls ignore source rows. The optimizer keeps its state between calls, unlike with
         `warm_start`. Learning rates are constant unless `schedule` or `warmup` is given, as a
         parameter or in `recipe`. These, and averages of weights, then extend over `epochs` calls.
-        `epochs` calls with the same rows, and an int as `random_state`, give the weights of one
-        `fit` if its rates are constant and its output layer starts at random.
+        That many calls with the same rows, and an int as `random_state`, give the weights of one
+        `fit`, if its rates are constant and its output layer starts at random.
 
         Parameters
         ----------
@@ -168,12 +169,14 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         ------
         ValueError
             With ``early_stopping=True``, or if data and parameters do not match.
+        FileNotFoundError, PermissionError, TypeError, ModuleNotFoundError, RuntimeError
+            As for `fit`.
         """
         if self.early_stopping:
             raise ValueError(
                 "partial_fit trains one epoch and cannot stop early. Set early_stopping=False."
             )
-        resumes = hasattr(self, "classes_")
+        resumes = self.__sklearn_is_fitted__()
         if classes is not None:
             classes = check_labels(classes, "classes")
             if resumes and not np.array_equal(np.unique(classes), self.classes_):
@@ -191,58 +194,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         """Prepare a fit, whose state is to be set, and report its end."""
         # An error leaves what is known about `X` with the model: the earlier or the new one.
         with input_kept_on_failure(self):
-            fit = self._prepare_fit(*data, **how)
+            from .prepare_fit import prepare_fit
+
+            fit = prepare_fit(self, *data, **how)
             yield fit
         fit.progress.finish()
-
-    def _prepare_fit(
-        self,
-        X,
-        y,
-        sample_weight,
-        validation=(None, None, None),
-        *,
-        resumes: bool,
-        classes=None,
-        is_partial: bool = False,
-    ) -> "Fit":
-        """Validate the data, split its labels, and learn the shape and pixel range of images."""
-        from .fit import Fit
-
-        refuse_class_split_inside(self)
-        fitted_format = self._fitted.image_format if resumes else None
-        train, shape = check_training_data(self, X, y, sample_weight, fitted_format)
-        if not is_partial:
-            warn_about_regression(train.y)
-        split = self._split_labels(train.y, resumes, classes, is_partial)
-        used = split.target if resumes else split.used
-        train = train.of_classes(used).without_other_images()
-        if fitted_format is None:
-            image_format = ImageFormat.learn_for(self, train.rows, shape, is_partial)
-        else:
-            image_format = fitted_format
-            image_format.check_continued(self, train.rows, is_partial)
-        validation = check_validation_data(self, validation, image_format)
-        if validation is not None:
-            validation = validation.without_other_images()
-            split.check_validation_labels(validation.y)
-            with errors_name("X_val"):
-                image_format.check_values(validation.rows)
-        n_phases = 2 if split.pretrains and not resumes else 1
-        progress = FitProgress(self, n_phases, X, y, sample_weight)
-        fitted = self._fitted_state() if resumes else None
-        return Fit.prepare(
-            self, image_format, split, train, validation, progress, is_partial, fitted
-        )
-
-    def _split_labels(self, y, resumes, classes, is_partial) -> ClassSplit:
-        if resumes:
-            split = self._fitted.split
-            tasks = self.pretrain_classes, self.target_classes
-            return split.continued(y, *tasks, all_classes=not is_partial)
-        if is_partial:
-            return split_first_batch(y, classes, self.pretrain_classes, self.target_classes)
-        return split_classes(y, self.pretrain_classes, self.target_classes)
 
     @interrupts_deferred()
     def _set_fitted_state(self, state: FittedState) -> None:
@@ -317,7 +273,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         Raises
         ------
         ValueError
-            If the images have another shape.
+            If the images have another shape, or values that are not finite.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        FileNotFoundError, PermissionError, TypeError, ModuleNotFoundError, RuntimeError
+            As for `fit`.
         """
         check_is_fitted(self)
         rows, _ = check_rows(self, X, self._fitted.image_format)
@@ -336,6 +296,11 @@ class BaseTransferClassifier(CallbackSupportMixin, ClassifierMixin, FittedModelE
         -------
         ndarray of shape (n,)
             Labels from `classes_`.
+
+        Raises
+        ------
+        ValueError, sklearn.exceptions.NotFittedError, FileNotFoundError and others
+            As for `predict_proba`.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]

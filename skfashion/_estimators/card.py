@@ -51,12 +51,15 @@ def model_card(
 
     Raises
     ------
+    ImportError
+        If `X` is passed, and matplotlib is not installed.
     NotFittedError
         If the estimator is not fitted.
     TypeError
         If it contains no estimator of this library, or `X` is passed and it is not a classifier.
     ValueError
-        If one of `X` and `y` is missing, or they do not match the estimator.
+        If one of `X` and `y` is missing, they do not match the estimator, or `class_names` is a
+        sequence and labels are not integers.
 
     See Also
     --------

@@ -15,15 +15,27 @@ def check_same_network(fitted: Architecture, network: Network) -> None:
     ValueError
         If it has another backbone or other shapes.
     """
-    is_same = get_network(fitted).shapes == network.shapes
+    now = network.architecture
     # Weights after an average over pixels do not depend on the size of images.
-    is_same &= fitted.body_size == network.architecture.body_size
-    if not is_same or not _is_same_backbone(fitted.backbone, network):
-        raise ValueError(
-            "Training continues with the network of the first fit, but backbone, body_until, "
-            "input_size or hidden_units were changed since. Set warm_start=False, or fit a new "
-            "estimator."
-        )
+    if fitted.body_size != now.body_size:
+        change = f"input_size, from {fitted.body_size} to {now.body_size} pixels"
+    elif not _is_same_backbone(fitted.backbone, network):
+        before, after = _describe(fitted.backbone), _describe(now.backbone)
+        change = f"backbone or body_until, from {before} to {after}"
+        if before == after:
+            change = f"backbone {now.backbone.name!r} builds other layers"
+    elif get_network(fitted).shapes != network.shapes:
+        change = f"hidden_units, from {fitted.hidden_units} to {now.hidden_units}"
+    else:
+        return
+    raise ValueError(
+        "Training continues with the network of the first fit, but a parameter was changed: "
+        f"{change}. Set it back, or fit a new estimator."
+    )
+
+
+def _describe(backbone: Backbone) -> str:
+    return f"{backbone.name!r} up to {backbone.stages[-1]!r}"
 
 
 def _is_same_backbone(before: Backbone, network: Network) -> bool:

@@ -140,14 +140,15 @@ class FitSettings:
             or (params.head_init == "auto" and params.epochs == "auto" and can_probe)
         )
         judges = probes and params.epochs == "auto" and not params.early_stopping
+        probes_few_images = few_images and probes
         hidden_units = params.hidden_units
         if hidden_units == "auto":
-            hidden_units = 0 if few_images and probes else backbone.hidden_units
+            hidden_units = 0 if probes_few_images else backbone.hidden_units
             if params.freeze_until in HIDDEN_LAYERS:
                 hidden_units = backbone.hidden_units or HIDDEN_UNITS
         body_until = params.body_until
         if body_until == "auto":
-            is_linear = few_images and probes and not hidden_units
+            is_linear = probes_few_images and not hidden_units
             body_until = backbone.few_images_body_until if is_linear else None
         return cls(
             pretraining=PhaseLength.resolve(params.batch_size, params.pretrain_epochs, n_source),
@@ -161,6 +162,11 @@ class FitSettings:
             kept_weights=has_kept_weights(params, n_source > 0),
             n_target=n_target,
         )
+
+    @property
+    def probes_few_images(self) -> bool:
+        """Whether the backbone's defaults for few images apply."""
+        return self.few_images and self.probes
 
     def has_kept_weights(self, params, pretrains: bool) -> bool:
         """Return whether fine-tuning starts from pretrained weights, in further fits as well."""
@@ -193,6 +199,6 @@ class FitSettings:
         size, freeze_point = backbone.pretrained_size, backbone.few_images_freeze
         if self.few_images and params.input_size is None and size is not None:
             backbone = with_smallest_side(backbone, size)
-        if self.few_images and self.probes and freeze_point is not None:
+        if self.probes_few_images and freeze_point is not None:
             backbone = replace(backbone, default_freeze=freeze_point)
         return backbone

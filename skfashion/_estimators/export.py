@@ -43,9 +43,9 @@ def export_onnx(
         Path of the file, which ends in ``.onnx``. An interrupted write leaves the old file, or
         none.
     input_dtype : {"uint8", "float32"}, default=None
-        Type of the images: "uint8" for 0 (black) to 255 (white), "float32" for values in
-        `pixel_range_`. By default "uint8" if `pixel_range_` is 0 to 255, or 255 to 0, else
-        "float32".
+        Type of the images: "uint8" for 0 (black) to 255 (white), or 255 (black) to 0 (white) if
+        black is the larger value of `pixel_range_`; "float32" for values in `pixel_range_`. By
+        default "uint8" if `pixel_range_` is 0 to 255, or 255 to 0, else "float32".
     test_time_flips : bool, default=False
         Whether the probabilities are the mean of those of an image and of its mirror image, as for
         the recipe's option of this name. This takes twice the time.

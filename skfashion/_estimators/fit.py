@@ -158,24 +158,23 @@ class Fit:
 
     def run(self) -> FittedState:
         """Pretrain, if there is a source task, and fine-tune on the target task."""
-        pretrain_history: History = {}
-        if self.split.pretrains:
-            pretrained = self.pretrain()
-            pretrain_history, weights = pretrained.history, self.transfer(pretrained.weights)
-        else:
-            weights = self.initial_weights(self.network)
+        pretrained = self.pretrain()
+        weights = self.transfer(pretrained.weights)
         is_judged = self.settings.judges and self.n_epochs > 0
         if self.settings.probes:
-            weights = self.probe(weights, all_rows=self.settings.judges and not is_judged)
+            holds_out = is_judged or not self.settings.judges
+            weights = self.probe(weights, self.target_rows(holds_out))
         schedule = self.unfreeze_schedule()
-        result = self.fine_tune(PhaseResult(weights, {}), schedule, ({}, pretrain_history))
+        result = self.fine_tune(PhaseResult(weights, {}), schedule, ({}, pretrained.history))
         kept_probe = self.settings.probes and not result.history
         if is_judged and self.is_worse(result.weights, weights):
             # No row needs to be held out any more.
-            kept = weights if result.by_user else self.probe(weights, all_rows=True)
+            rows = self.target_rows(holds_out=False)
+            kept = weights if result.by_user else self.probe(weights, rows)
             result, kept_probe = replace(result, weights=kept), True
         reached = reached_point(schedule, result.n_epochs)
-        state = self._fitted_state(result, result.history, pretrain_history, reached)
+        histories = result.history, pretrained.history
+        state = self._fitted_state(self.network, self.split, result, *histories, reached)
         return replace(state, kept_probe=kept_probe)
 
     def resume(self, fitted: FittedState) -> FittedState:
@@ -186,9 +185,9 @@ class Fit:
         start = PhaseResult(self.network.cast(fitted.network.weights), {}, optimizer)
         schedule = self.unfreeze_schedule()
         result = self.fine_tune(start, schedule, (fitted.history, fitted.pretrain_history))
-        history = concatenate_histories(fitted.history, result.history)
+        histories = concatenate_histories(fitted.history, result.history), fitted.pretrain_history
         reached = reached_point(schedule, self.position.current + result.n_epochs)
-        state = self._fitted_state(result, history, fitted.pretrain_history, reached)
+        state = self._fitted_state(self.network, self.split, result, *histories, reached)
         return replace(state, kept_probe=fitted.kept_probe and not result.history)
 
     @property
@@ -217,40 +216,38 @@ class Fit:
         return draw_weights(network, self.whole_backbone, self.params.weights, self.streams)
 
     def pretrain(self) -> PhaseResult:
-        """Train the whole network on the source task, or restore the stored result."""
+        """Train the whole network on the source task, or restore the stored result.
+
+        Without a source task the result has the initial weights.
+        """
+        if not self.split.pretrains:
+            return PhaseResult(self.initial_weights(self.network), {})
         network = get_network(replace(self.network.architecture, n_classes=len(self.split.source)))
         length, backbone = self.settings.pretraining, self.network.architecture.backbone
         freeze_points = (None,) * max(1, length.epochs)
         config = pretraining_config(self.params, backbone, length.batch_size, freeze_points)
         phase = Phase("pretrain", network, config, self.streams, range(length.epochs))
-        task = replace(self.split, source=self.split.target, target=self.split.source)
         start = PhaseResult(self.initial_weights(network), {})
-        return self.train_phase(phase, task, start, self.store, ({}, {}))
+        return self.train_phase(phase, self.split.source_task, start, self.store, ({}, {}))
 
     def transfer(self, weights: Weights) -> Weights:
-        """Turn pretrained weights into the start of the target task."""
-        if self.params.output_layer == "keep":
+        """Turn the weights of `pretrain` into the start of the target task."""
+        if self.params.output_layer == "keep" or not self.split.pretrains:
             return weights
         new = self.network.initial_weights(self.streams, "new output layer", "output/")
         return {**weights, **new}
 
-    def probe(self, weights: Weights, all_rows: bool = False) -> Weights:
-        """Start the output layer from a linear probe on the target task.
+    def target_rows(self, holds_out: bool) -> LabelledData:
+        """Return the rows of the target task, without those that are held out if there are any."""
+        if holds_out:
+            return self._train_and_validation("fine-tune", self.split.target)[0]
+        return weight_task_rows(self.params, self.train, self.split.target)
 
-        Parameters
-        ----------
-        weights : dict of str to ndarray
-            All weights of the network.
-        all_rows : bool, default=False
-            Whether held-out rows are also used.
-        """
-        classes = self.split.target
-        if all_rows:
-            train = weight_task_rows(self.params, self.train, classes)
-        else:
-            train, _ = self._train_and_validation("fine-tune", classes)
-        point, seed = self.freeze_point, self.streams.integer("rows of the probe")
-        return probe_output_layer(self.network, point, weights, train, classes, self.store, seed)
+    def probe(self, weights: Weights, rows: LabelledData) -> Weights:
+        """Start the output layer from a linear probe on rows of the target task."""
+        seed, classes = self.streams.integer("rows of the probe"), self.split.target
+        point, store = self.freeze_point, self.store
+        return probe_output_layer(self.network, point, weights, rows, classes, store, seed)
 
     def is_worse(self, weights: Weights, start: Weights) -> bool:
         """Return whether fine-tuned weights are worse than those at the start, on held-out rows."""
@@ -326,9 +323,8 @@ class Fit:
             histories = concatenate_histories(earlier[0], history), earlier[1]
             if phase.name == "pretrain":
                 result, histories = PhaseResult(weights, {}), ({}, history)
-            state = self._fitted_state(result, *histories, freeze_point)
-            network = self._fitted_network(phase.network, freeze_point, weights, task)
-            return self.params._fitted_attributes(replace(state, network=network))
+            state = self._fitted_state(phase.network, task, result, *histories, freeze_point)
+            return self.params._fitted_attributes(state)
 
         n_epochs = len(phase.epochs)
         with self.progress.phase(phase.name, n_epochs, train.index, get_attributes) as hooks:
@@ -369,11 +365,17 @@ class Fit:
         return EncodedData(data.X, encode(classes, data.y), weights.astype(float_type))
 
     def _fitted_state(
-        self, result: PhaseResult, history, pretrain_history, freeze_point
+        self,
+        network: Network,
+        split: ClassSplit,
+        result: PhaseResult,
+        history,
+        pretrain_history,
+        freeze_point,
     ) -> FittedState:
-        n_frozen, n_trainable = self.network.count_parameters(freeze_point)
+        n_frozen, n_trainable = network.count_parameters(freeze_point)
         return FittedState(
-            network=self._fitted_network(self.network, freeze_point, result.weights, self.split),
+            network=self._fitted_network(network, freeze_point, result.weights, split),
             history=history,
             pretrain_history=pretrain_history,
             n_frozen_params=n_frozen,

@@ -24,11 +24,11 @@ class FittedFeatures:
     layer : str or list of str
         The layers whose outputs are returned.
     pooling : {"average", "max", "flatten"}
-        How it becomes a vector.
+        Conversion of each output to a vector.
     weights : dict of str to ndarray
-        The weights up to this layer, by path.
+        The weights that the outputs depend on, by path.
     n_features_out : int
-        Length of the vector.
+        Length of the vectors side by side.
     """
 
     image_format: ImageFormat

@@ -39,9 +39,6 @@ class FittedModelEstimator(BackboneEstimator):
             self._model = self._fitted.build_model()
         return self._model
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return "_fitted" in vars(self)
-
     def _copied_state(self) -> dict:
         state = super()._copied_state()
         return {name: None if name == "_model" else value for name, value in state.items()}

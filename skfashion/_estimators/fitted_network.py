@@ -1,7 +1,6 @@
 """A network as `fit` leaves it."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +12,10 @@ from .._data.row_subset import RowSubset
 from .._networks.architecture import Architecture, Weights
 from .._persistence.backbones import BodyState
 from .._persistence.saved_classes import saved
+from .._training.history import History
+from .._training.trainer_spec import OptimizerState
 from .defaults import FitSettings
 from .schedule_position import SchedulePosition
-
-if TYPE_CHECKING:  # these modules import TensorFlow
-    from .._training.history import History
-    from .._training.trainer_spec import OptimizerState
 
 # The axis of a batch of images from left to right.
 _HORIZONTAL = (2,)
@@ -100,11 +97,11 @@ class FittedState:
     """The state of a fit; `TransferClassifier` takes its fitted attributes from it."""
 
     network: FittedNetwork
-    history: "History"
-    pretrain_history: "History"
+    history: History
+    pretrain_history: History
     n_frozen_params: int
     n_trainable_params: int
-    optimizer_state: "OptimizerState | None"
+    optimizer_state: OptimizerState | None
     settings: FitSettings
     kept_probe: bool = False
     position: SchedulePosition | None = None

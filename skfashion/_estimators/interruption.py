@@ -18,7 +18,7 @@ _CALLERS = (
     "ray.",
     "skopt.",
 )
-# Those of scikit-learn that lead from the user to `fit`.
+# Modules of scikit-learn through which a user calls `fit`, so that it is not another call.
 _BETWEEN = ("sklearn.base", "sklearn.callback", "sklearn.pipeline", "sklearn.utils.")
 
 
@@ -38,7 +38,7 @@ def keeps_last_epoch(classifier: Any, is_partial: bool) -> bool:
         True for a first fit, and for a further fit with `warm_start`, that the user called: alone,
         or at the end of a pipeline. Otherwise `KeyboardInterrupt` is raised, and nothing changes.
     """
-    loses_a_fit = hasattr(classifier, "classes_") and not classifier.warm_start
+    loses_a_fit = classifier.__sklearn_is_fitted__() and not classifier.warm_start
     return not (is_partial or loses_a_fit or _is_inside_another_call(classifier))
 
 

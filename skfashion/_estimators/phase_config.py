@@ -58,7 +58,7 @@ def fine_tuning_recipe(
         If the backbone's recipe has `cutmix`, and features of augmented images are stored.
     """
     default = backbone.fine_tuning if kept_weights else backbone.from_scratch
-    if settings.few_images and settings.probes:
+    if settings.probes_few_images:
         default = combine_recipes(backbone.few_images, default)
     return resolve_recipe(params, default, "fine-tune", open_ended=is_partial)
 

@@ -1,6 +1,8 @@
 """Measures of each freeze point before any fine-tuning: linear probes and gradient ratios."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +12,6 @@ from .._backbones.freeze_points import list_freeze_points
 from .._data.class_split import encode
 from .._networks.loss_gradient import LossGradient
 from .._training.head_probe import LinearProbe
-from .probing import probe_output_layer
 from .stage_features import compute_stage_features
 from .task_rows import weight_task_rows
 
@@ -55,7 +56,7 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
     fit : Fit
         A fit that was prepared and not run, with the whole body frozen.
     cv : int, cross-validator or iterable
-        Folds of the target rows.
+        Folds: of the target rows, or an iterable of row numbers of `X`.
 
     Raises
     ------
@@ -63,14 +64,10 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
         If the folds do not suit the rows of the target task.
     """
     data = weight_task_rows(fit.params, fit.train, fit.split.target)
-    folds = check_cv(cv, data.y, classifier=True).split(np.zeros(len(data)), data.y)
     sample = data.sample(MOST_ROWS, fit.streams.integer("rows to compare freeze points on"))
     # Errors about folds come before the pretraining.
-    folds = [_positions(sample, data, fold) for fold in folds]
-    if fit.split.pretrains:
-        weights = fit.transfer(fit.pretrain().weights)
-    else:
-        weights = fit.initial_weights(fit.network)
+    folds = [_positions(sample, *fold) for fold in _list_folds(cv, data)]
+    weights = fit.transfer(fit.pretrain().weights)
     return [
         PointMeasures(
             freeze_until=point or 0,
@@ -88,9 +85,17 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
     ]
 
 
-def _positions(sample, data, fold) -> tuple[np.ndarray, ...]:
+def _list_folds(cv, data) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield the row numbers in `X` of the training and of the test rows of each fold."""
+    splitter = check_cv(cv, data.y, classifier=True)
+    has_rows_of_X = not (cv is None or isinstance(cv, Integral) or hasattr(cv, "split"))
+    for fold in splitter.split(np.zeros(len(data)), data.y):
+        yield fold if has_rows_of_X else tuple(data.index[rows] for rows in fold)
+
+
+def _positions(sample, *rows_of_fold) -> tuple[np.ndarray, ...]:
     """Return where the training and the test rows of a fold are in a sample of the data."""
-    train, test = (np.flatnonzero(np.isin(sample.index, data.index[rows])) for rows in fold)
+    train, test = (np.flatnonzero(np.isin(sample.index, rows)) for rows in rows_of_fold)
     if not len(train) or not len(test):
         raise ValueError(
             f"cv must leave rows to train on and to test in each fold, but at most {MOST_ROWS:,} "
@@ -131,11 +136,8 @@ def _score(features, targets, weights, classes, folds) -> np.ndarray:
 
 def _gradient_ratios(fit, weights, data) -> list[float]:
     """Return the ratio of norms of the weights that each point freezes after the one before."""
-    classes, seed = fit.split.target, fit.streams.integer("rows of the probe")
-    weights = probe_output_layer(
-        fit.network, fit.freeze_point, weights, data, classes, fit.store, seed
-    )
-    targets = encode(classes, data.y)
+    weights = fit.probe(weights, data)
+    targets = encode(fit.split.target, data.y)
     gradients = LossGradient(fit.network).compute(weights, data.X, targets, data.weight)
     ratios, before = [], set[str]()
     for point in list_freeze_points(fit.network.architecture.backbone):

@@ -2,20 +2,17 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from joblib import Memory
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from .._backbones.recipe import OPTIMIZERS, SCHEDULES, Recipe
+from .._backbones.recipe import Recipe
 from .._backbones.spec import Backbone
 from .backbone_estimator import BackboneEstimator
 from .base_classifier import BaseTransferClassifier
-
-_AUTO = StrOptions({"auto"})
+from .constraints import CLASSIFIER_CONSTRAINTS
 
 
 class TransferClassifier(BaseTransferClassifier):
@@ -33,8 +30,9 @@ class TransferClassifier(BaseTransferClassifier):
     weights : str or path-like, default=None
         Initial weights of the body: `None` for random weights, or the path of a file that
         `save_backbone_weights` wrote, or of another format (:ref:`weight-files`). "imagenet" is the
-        official release, which `fit` fetches once and checks by its hash (MobileNetV2's has none
-        for the first download). Only arrays are read from files, never code.
+        official release, which `fit` fetches once and checks by its hash. Keras publishes no hash
+        for MobileNetV2, so its first download is not checked. Only arrays are read from files,
+        never code.
     pretrain_classes : array-like of shape (n_source_classes,), default=None
         Labels of the source task. By default there is no pretraining.
     target_classes : array-like of shape (n_classes,), default=None
@@ -53,33 +51,35 @@ class TransferClassifier(BaseTransferClassifier):
     head_init : {"auto", "random", "probe"}, default="auto"
         Initial weights of the output layer: random, or a linear probe [5]_, which is the logistic
         regression on the inputs of the layer. With a probe, ``epochs="auto"`` and no early
-        stopping, fine-tuned weights are kept unless they are worse than the probe on held-out rows
-        or `X_val`. "auto" is "probe" with few images (:ref:`defaults`), ``epochs="auto"`` and
-        ``output_layer="new"``. `partial_fit` and further fits with `warm_start` use no probe.
+        stopping, fine-tuned weights are kept, unless their log loss on held-out rows, or on
+        `X_val`, is higher than that of the probe by more than one standard error. "auto" is "probe"
+        with few images (:ref:`defaults`), ``epochs="auto"`` and ``output_layer="new"``.
+        `partial_fit` and further fits with `warm_start` use no probe.
     output_layer : {"new", "keep"}, default="new"
         Output layer after pretraining. The hidden layer of the head is kept in both cases. "keep"
         follows the reference protocol, and needs the same number of classes in both tasks.
-    pretrain_epochs : int or "auto", default="auto"
+    pretrain_epochs : int >= 0 or "auto", default="auto"
         Passes over the source rows. "auto" is more passes for fewer rows (:ref:`defaults`).
-    epochs : int or "auto", default="auto"
+    epochs : int >= 0 or "auto", default="auto"
         Passes over the target rows. "auto" is more passes for fewer rows. After a probe, without
         early stopping, it is 0 if only the output layer trains or a class has under 10 rows. With
         a number, "auto" of `head_init` is "random".
-    batch_size : int or "auto", default="auto"
-        Rows in a training step. "auto" is a power of two that grows with the rows of a phase.
+    batch_size : int >= 1 or "auto", default="auto"
+        Rows in a training step. "auto" is a power of two from 16 to 128, which grows with the rows
+        of a phase.
     optimizer : str, default="adam"
         One of Keras' optimizers: "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw",
         "lion", "nadam", "rmsprop" or "sgd".
-    learning_rate : float, default=None
+    learning_rate : float > 0, default=None
         Learning rate of the head, on the target task. By default that of the backbone's recipe. For
         the small CNN this is the optimizer's default.
-    pretrain_learning_rate : float, default=None
+    pretrain_learning_rate : float > 0, default=None
         Learning rate of the head, on the source task. By default that of the backbone's recipe. A
         search over `learning_rate` does not change it, so its candidates share one pretraining.
-    body_learning_rate : float, default=None
+    body_learning_rate : float > 0, default=None
         Learning rate of the last body stage, on the target task. By default that of the backbone's
         recipe: the head's rate for the small CNN and for random weights, else a multiple of it.
-    layer_decay : float, default=None
+    layer_decay : float > 0, default=None
         Factor from the learning rate of each body stage to that of the stage before it, on the
         target task. By default that of the backbone's recipe, 1 for all built-in recipes.
     schedule : {"constant", "cosine", "linear"}, default=None
@@ -87,24 +87,25 @@ class TransferClassifier(BaseTransferClassifier):
         linearly. "linear" with `warmup` is the one-cycle policy [4]_. By default that of the
         backbone's recipe: "constant" for the small CNN, "linear" for the small ResNet from random
         weights, otherwise "cosine".
-    warmup : float, default=None
+    warmup : float in [0, 1), default=None
         Share of a phase in which learning rates first rise from zero. By default that of the
         backbone's recipe, 0 for the small CNN.
-    clip_norm : float, default=None
+    clip_norm : float > 0, default=None
         Largest norm of all gradients together, or ``numpy.inf``. By default that of the backbone's
         recipe: no bound for the small CNN and the small ResNet from random weights, else 1.
-    head_epochs : int, default=0
+    head_epochs : int >= 0, default=0
         Number of `epochs` that first train only the head, with the whole body frozen.
-    epochs_per_stage : int, default=0
+    epochs_per_stage : int >= 0, default=0
         Epochs between stages in gradual unfreezing [3]_. After `head_epochs` one body stage after
         the other is unfrozen, from the last stage down to `freeze_until`. 0 unfreezes all at once.
         The optimizer starts afresh whenever a stage is unfrozen.
-    hidden_units : int or "auto", default="auto"
-        Width of the head's hidden layer; 0 for none. "auto" is 0 if the head is a probe on few
-        images, otherwise the backbone's value: 0 for the small ResNet, 128 for the others.
-    dropout : float, default=0.5
+    hidden_units : int >= 0 or "auto", default="auto"
+        Width of the head's hidden layer; 0 for none. "auto" is the backbone's value: 0 for the
+        small ResNet, 128 for the others. It is 0 if the head is a probe on few images. If
+        `freeze_until` is "dense" or "dropout", it is the backbone's value, or 128 if that is 0.
+    dropout : float in [0, 1), default=0.5
         Dropout rate of the hidden layer.
-    feature_dropout : float, default=0.25
+    feature_dropout : float in [0, 1), default=0.25
         Dropout rate of the body's output, frozen or not.
     augmentation : str, list of str or dict, default=None
         Random changes of the training images: "flip", "rotate", "zoom", "shift", "crop", "erase". A
@@ -112,30 +113,36 @@ class TransferClassifier(BaseTransferClassifier):
         "vertical", "both"), 15 degrees (180), 0.1 of the image for zoom (0.9), shift (1) and crop
         (0.5), and a probability of 0.25 (1) for "erase". "shift" interpolates. "crop" shifts by
         whole pixels and reflects the image at its border.
-    augmentation_views : int, default=None
-        Number of augmented views of an image in a fit. Their features are stored, and each epoch
-        takes one of them at random (:ref:`augmentation-views`). By default, and in phases without
-        frozen layers, images are augmented differently in every epoch.
+    augmentation_views : int >= 1, default=None
+        Number of augmented views of an image in a fit, if there is `augmentation`. Their features
+        are stored, and each epoch takes one of them at random (:ref:`augmentation-views`). By
+        default, and in phases without frozen layers, images are augmented differently in every
+        epoch.
     early_stopping : bool, default=False
         Whether a phase stops when its validation loss has not improved for `n_iter_no_change`
-        epochs, and returns to the weights of its best epoch. By default all epochs run.
-    validation_fraction : float, default=0.1
+        epochs, and returns to the weights of its best epoch. With `head_epochs` or
+        `epochs_per_stage` only the epochs at the current freeze point end, and training continues
+        at the next one. By default all epochs run.
+    validation_fraction : float in (0, 1), default=0.1
         Stratified share of its rows that each phase holds out for early stopping, or to compare
-        fine-tuned weights with a probe, unless `fit` gets `X_val`. They are not augmented.
-    n_iter_no_change : int, default=5
+        fine-tuned weights with a probe, unless `X_val` has rows of its classes. They are not
+        augmented. To compare with a probe it holds out at most 1,000 rows, and at least as many as
+        there are classes.
+    n_iter_no_change : int >= 1, default=5
         Epochs without improvement before a phase stops.
-    tol : float, default=1e-4
+    tol : float >= 0, default=1e-4
         Smallest decrease of the validation loss that counts as an improvement.
     class_weight : dict or "balanced", default=None
         Weights of the classes of both tasks, also of validation images; by default 1. "balanced" is
-        computed for each phase, without `X_val`. `partial_fit` divides weights by the call's mean.
+        computed for each phase, without `X_val`. Values are from 0 to 1e15.
     warm_start : bool, default=False
         Whether a further `fit` trains `epochs` more from the fitted weights, with a new optimizer,
-        without pretraining, `head_epochs` and `epochs_per_stage`. `freeze_until` may change.
+        without pretraining, `head_epochs` and `epochs_per_stage`. The classes, the network and the
+        format of images must stay the same. `weights` is ignored. Other parameters may change.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, dropout, shuffles, augmentation and validation split. Pass an int
-        for bit-identical fits on the same machine. `None` takes fresh entropy from the operating
-        system. Global random state is neither read nor changed.
+        for bit-identical fits on the same machine with the same number of threads. `None` takes
+        fresh entropy from the operating system. Global random state is neither read nor changed.
     verbose : int, default=0
         Verbosity: 1 logs a line for each epoch, through the logger ``skfashion``.
     image_shape : tuple, default=None
@@ -153,10 +160,10 @@ class TransferClassifier(BaseTransferClassifier):
     reduced_decoding : bool, default=True
         Whether JPEG files are decoded in half, a quarter or an eighth of their size, if that is at
         least twice the target size.
-    input_size : int, default=None
-        Side of resized images in pixels. By default only images below the backbone's minimum are
-        enlarged; with few images, those below its `pretrained_size`. Files, images of
-        different sizes and larger Pillow images have the backbone's `default_size`.
+    input_size : int >= 1, default=None
+        Side of resized images in pixels, at least the backbone's `min_size`. By default only images
+        below that are enlarged; with few images, those below its `pretrained_size`. Files, images
+        of different sizes and larger Pillow images have the backbone's `default_size`.
     dtype : {"float32", "float64", "mixed_bfloat16"}, default="float32"
         Data type of the computation. Keras' global setting is neither read nor changed.
     recipe : Recipe, default=None
@@ -168,10 +175,11 @@ class TransferClassifier(BaseTransferClassifier):
         Cache folder for training that other fits can use, and for features of the frozen part by
         image. Clones, folds of a search, other processes, later sessions and prediction share it.
         Cached results are bit-identical to computed ones. Only arrays are read, never code.
-    memory_limit : int or str, default=None
-        Largest size of the cache folder, in bytes or as a str such as "20G"; by default half of the
-        space that is free without its files. The least recently used files are evicted first. A
-        given limit neither counts nor evicts files of `checkpoint`.
+    memory_limit : int >= 1 or str, default=None
+        Largest size of the cache folder, in bytes or as a str such as "20G", with powers of 1,024.
+        By default it is half of the sum of the disk's free space and the size of these files. The
+        least recently used files are evicted first. A given limit neither counts nor evicts files
+        of `checkpoint`.
     checkpoint : str or path-like, default=None
         Folder in which `fit` saves each phase after every epoch. The same fit, run again after an
         interruption, resumes from the last saved epoch, with bit-identical results
@@ -191,8 +199,9 @@ class TransferClassifier(BaseTransferClassifier):
         Shape of an image; for files and images of different sizes after they are resized.
     pixel_range_ : tuple of (black, white)
         The values for black and white: those of `pixel_range`, if given; 0 and 255 for uint8. For
-        other types 0 and 1, or 0 and 255, if all values are in this range, with a tolerance for
-        rounding and interpolation; otherwise their minimum and maximum.
+        other types they are 0 and 1 if all values are from 0 to 1, which floats may exceed by
+        rounding and interpolation; otherwise 0 and 255 if all values are in this range; otherwise
+        their minimum and maximum.
     model_ : keras.Model
         The fitted network as a separate Keras model, built on first access. It maps images of
         `image_shape_`, in the units of the `X` of `fit`, to probabilities. Changing it does not
@@ -201,7 +210,9 @@ class TransferClassifier(BaseTransferClassifier):
         Values for each epoch on the target task: "loss" and "accuracy" in training, "val_loss" and
         "val_accuracy" on validation rows, if any, and "seconds". "features" is the storage of the
         frozen part's features: "nothing frozen", "kept", "memory-mapped" or "recomputed". The first
-        epoch's seconds include the pass through the frozen part, if there is one.
+        epoch's seconds include the pass through the frozen part, if there is one. The dict is empty
+        if no epoch ran, as when a probe is kept without training. Values that an epoch of another
+        fit lacks are nan.
     pretrain_history_ : dict of str to list
         The same for the source task; empty without one.
     freeze_point_ : str or None
@@ -211,7 +222,8 @@ class TransferClassifier(BaseTransferClassifier):
     head_init_ : {"random", "probe"}
         Initial weights of the output layer in the first fit.
     kept_probe_ : bool
-        Whether the output layer is still the probe: fine-tuning was worse, or there was none.
+        Whether the output layer is still the probe: fine-tuning was worse (see `head_init`), or
+        there was none.
     batch_size_ : int
         Rows in a training step on the target task.
     hidden_units_ : int
@@ -236,8 +248,8 @@ class TransferClassifier(BaseTransferClassifier):
     its body. [1]_ split classes into two tasks to measure how transferable each layer is.
 
     `pretrain_classes` and `target_classes` are errors in `cross_val_predict`, and inside voting,
-    stacking, bagging, boosting, calibration, one-vs-rest, multi-output and self-training. Pass only
-    target rows there. To pretrain, do it once, and pass ``weights=path``.
+    stacking, bagging, boosting, calibration, threshold tuning, one-vs-rest, multi-output and
+    self-training. Pass only target rows there. To pretrain, do it once, and pass ``weights=path``.
 
     References
     ----------
@@ -269,42 +281,7 @@ class TransferClassifier(BaseTransferClassifier):
     True
     """
 
-    _parameter_constraints: dict = {
-        **BackboneEstimator._parameter_constraints,
-        "pretrain_classes": ["array-like", None],
-        "target_classes": ["array-like", None],
-        "freeze_until": [str, Integral, None],
-        "body_until": [str, Integral, None],
-        "head_init": [StrOptions({"auto", "random", "probe"})],
-        "output_layer": [StrOptions({"new", "keep"})],
-        "pretrain_epochs": [Interval(Integral, 0, None, closed="left"), _AUTO],
-        "epochs": [Interval(Integral, 0, None, closed="left"), _AUTO],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), _AUTO],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "pretrain_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "body_learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "layer_decay": [Interval(Real, 0, None, closed="neither"), None],
-        "schedule": [StrOptions(set(SCHEDULES)), None],
-        "warmup": [Interval(Real, 0, 1, closed="left"), None],
-        "clip_norm": [Interval(Real, 0, None, closed="neither"), Options(Real, {np.inf}), None],
-        "head_epochs": [Interval(Integral, 0, None, closed="left")],
-        "epochs_per_stage": [Interval(Integral, 0, None, closed="left")],
-        "hidden_units": [Interval(Integral, 0, None, closed="left"), _AUTO],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "feature_dropout": [Interval(Real, 0, 1, closed="left")],
-        "augmentation": [str, "array-like", dict, None],
-        "augmentation_views": [Interval(Integral, 1, None, closed="left"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "recipe": [Recipe, None],
-        "checkpoint": [str, os.PathLike, None],
-    }
+    _parameter_constraints = {**BackboneEstimator._parameter_constraints, **CLASSIFIER_CONSTRAINTS}
 
     def __init__(
         self,

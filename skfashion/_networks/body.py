@@ -98,7 +98,7 @@ class Body(StagedGraph):
     def cuts(self) -> list:
         """The tensors at which any network of this body is cut after its stages, in order.
 
-        The last stage is cut in the head.
+        The last stage has none: a network cuts after it, in the head.
         """
         tensors = (
             self.move_on(output_of(self.body, stage)) for stage in self.architecture.backbone.stages

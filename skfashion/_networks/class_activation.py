@@ -93,7 +93,8 @@ class ClassActivation:
         # Both outputs are from one pass through the whole graph, so other paths may bypass the
         # layer, as in a block of branches.
         outputs = [network.output_at(layer), network.model.outputs[0]]
-        self._model = keras.Model(network.model.inputs[0], outputs, name="class_activation")
+        with fresh_keras_state(self._architecture.dtype):
+            self._model = keras.Model(network.model.inputs[0], outputs, name="class_activation")
 
     def gradients(self, weights, images, classes):
         """Return the layer's output, and the gradients of a logit with respect to it.

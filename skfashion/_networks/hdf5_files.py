@@ -34,7 +34,7 @@ _MIN_SECONDS, _BYTES_PER_SECOND = 0.5, 50e6
 _SECONDS_OF_START, _SECONDS_PER_SECOND = 60, 10
 # Memory of a trial, beyond that of the file and of its largest array.
 _MAX_BYTES = 2**28
-# Windows cannot.
+# Whether the system can limit the processor time of a process. Windows cannot.
 _CAN_LIMIT = hasattr(signal, "setitimer")
 _STDIN = "-"
 _STARTED, _FAILED, _ENDED = "started", "failed", "ended"

@@ -21,6 +21,7 @@ from .weight_matching import (
     group_by_layer,
     in_order,
     list_layers,
+    parent_path,
     refuse_deeper_network,
 )
 
@@ -66,7 +67,7 @@ def pair_keras3(arrays: dict[str, Any], graph: Graph) -> LayerPairs:
     )
     layout = find_layout(graph)
     layers = list_layers(graph.body)
-    groups = [layout[specs[0].path].rpartition("/")[0] for specs in layers]
+    groups = [parent_path(layout[specs[0].path]) for specs in layers]
 
     def arrays_below(prefix):
         return [

@@ -82,7 +82,8 @@ class Network(StagedGraph):
             back = self.split_at(point)[1]
             output = back.outputs[0]._keras_history
             node = output.operation._inbound_nodes[output.node_index]
-            before = keras.Model(back.inputs[0], node.input_tensors[0], name="before_output")
+            with fresh_keras_state(self.architecture.dtype):
+                before = keras.Model(back.inputs[0], node.input_tensors[0], name="before_output")
             self._head_inputs[point] = FixedBatchFunction(before, self.architecture)
         return self._head_inputs[point]
 

@@ -30,7 +30,7 @@ def save(estimator: BaseEstimator, path: str | PathLike) -> None:
 
     The file holds parameters, labels, settings and histories as JSON, and weights as arrays, with a
     checksum over all of it. `load` returns an estimator whose predictions are bit-identical on the
-    same machine.
+    same machine with the same number of threads.
 
     Parameters
     ----------

@@ -11,15 +11,22 @@ from .._backbones.spec import Backbone
 from .._data.class_split import ClassSplit
 from .._data.lazy_images import ImageFormat
 from .._networks.architecture import Architecture, BodyArchitecture
+from .._training.trainer_spec import OptimizerState
 
 _Class = TypeVar("_Class", bound=type)
 
 _CLASSES: dict[str, type] = {
     cls.__name__: cls
-    for cls in (Architecture, Backbone, BodyArchitecture, ClassSplit, ImageFormat, Recipe)
+    for cls in (
+        Architecture,
+        Backbone,
+        BodyArchitecture,
+        ClassSplit,
+        ImageFormat,
+        OptimizerState,
+        Recipe,
+    )
 }
-# Names in annotations whose modules import TensorFlow.
-_ANNOTATIONS = {"History": dict[str, list], "OptimizerState": Any}
 
 # Values that searches set are numbers of NumPy.
 _NUMBERS: dict[Any, tuple[type, ...]] = {
@@ -41,10 +48,6 @@ def saved(cls: _Class) -> _Class:
 
 def find_class(name: str) -> type | None:
     """Return the class of a name in files, or `None`."""
-    if name == "OptimizerState":
-        from .._training.trainer_spec import OptimizerState  # imports TensorFlow
-
-        return OptimizerState
     return _CLASSES.get(name)
 
 
@@ -79,7 +82,7 @@ def make_dataclass(cls: type, values: dict[str, Any]) -> Any:
     ValueError
         If another field is missing, or a field is unknown or not of its type.
     """
-    hints = get_type_hints(cls, localns=_ANNOTATIONS)
+    hints = get_type_hints(cls)
     values = {name: value for name, value in values.items() if name not in _FORMER_FIELDS}
     required = {field.name for field in fields(cls) if field.default is MISSING}
     for name in values.keys() | required:

@@ -62,7 +62,7 @@ def _to_float(amount):
 def _check_amount(name, amount):
     default, largest = _AMOUNTS[name]
     if largest is None:
-        if amount not in _FLIP_AXES:
+        if not isinstance(amount, str) or amount not in _FLIP_AXES:
             raise ValueError(unknown_name_message(f"augmentation[{name!r}]", amount, _FLIP_AXES))
     elif (
         isinstance(amount, bool | np.bool_)
@@ -80,8 +80,7 @@ def _check_amount(name, amount):
 class Flips:
     """The flipped variants of an image: so few that features of each can be stored.
 
-    Variant 0 is the unchanged image. A stack of variants holds variant 0 of every row, then variant
-    1 of every row, and so on.
+    Variant 0 is the unchanged image.
 
     Parameters
     ----------
@@ -108,15 +107,19 @@ class Flips:
             images = tf.where(chosen[:, None, None, None], tf.reverse(images, [axis]), images)
         return images
 
-    @staticmethod
-    def stack_indices(rows, variants, n_rows):
-        """Return where variants of rows are in a stack of the variants of `n_rows` rows."""
-        return rows + variants * n_rows
 
-    @staticmethod
-    def unstack_indices(indices, n_rows):
-        """Return the rows and the variants of indices into a stack."""
-        return indices % n_rows, indices // n_rows
+def stack_indices(rows, variants, n_rows):
+    """Return where variants of rows are in a stack of the variants of `n_rows` rows.
+
+    Variants are flips or views. A stack holds variant 0 of every row, then variant 1 of every row,
+    and so on.
+    """
+    return rows + variants * n_rows
+
+
+def unstack_indices(indices, n_rows):
+    """Return the rows and the variants of indices into a stack."""
+    return indices % n_rows, indices // n_rows
 
 
 def split_off_flips(augmentation: Augmentation) -> tuple[Flips, Augmentation]:

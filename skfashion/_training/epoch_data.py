@@ -17,8 +17,8 @@ class EncodedData:
     Parameters
     ----------
     inputs : tf.Tensor or ArraySource
-        Images, or features of the frozen part. Features of flipped variants are stacked. A tensor
-        is on the device as a whole; anything else is copied there window by window.
+        Images, or features of the frozen part. Features of variants (flips or views) are stacked.
+        A tensor is on the device as a whole; anything else is copied there window by window.
     targets : ndarray of shape (n,)
         Encoded labels.
     weights : ndarray of shape (n,)
@@ -46,7 +46,7 @@ class EpochPlan(NamedTuple):
     order : ndarray of int
         The order of the rows.
     variants : ndarray of int
-        The flipped variant of each row, in that order.
+        The variant of each row, a flip or a view, in that order.
     batch_size : int
         Rows in a step.
     begin, end : float

@@ -10,7 +10,7 @@ from .._data.buffers import file_buffer, fits_on_disk, free_memory, memory_buffe
 from .._data.chunks import bytes_of_row
 from .._keras.tensorflow import tf
 from .._networks.frozen_part import FrozenPart
-from .augmentation import Flips
+from .augmentation import unstack_indices
 
 # Several processes may see the same free memory.
 MOST_OF_FREE_MEMORY = 0.3
@@ -149,7 +149,7 @@ class RecomputedFeatures:
         # A store has the features of a view under its hash, not under that of its pixels.
         are_views = isinstance(first, AugmentedImages)
         hashes = np.empty((len(indices), 2), first.hashes.dtype) if are_views else None
-        rows, variants = Flips.unstack_indices(indices, len(first))
+        rows, variants = unstack_indices(indices, len(first))
         for number, variant in enumerate(self._variants):
             chosen = variants == number
             images[chosen] = variant[rows[chosen]]

@@ -15,8 +15,8 @@ PRIOR_VARIANCE = 10.0
 MOST_ROWS = 10_000
 MOST_ROWS_TO_COMPARE = 1_000
 N_FOLDS = 3
-# Of the gradient. In double precision, rows that are repeated and rows that are weighted give the
-# same probe up to this.
+# Tolerance of the gradient. In double precision, repeated rows and weighted rows give the same
+# probe up to this.
 _TOLERANCES = {"float32": 1e-4, "float64": 1e-10}
 _TOLERANCE_TO_COMPARE = 1e-3
 # A feature whose standard deviation is at most this many roundings of its mean is constant.

@@ -10,7 +10,7 @@ class EpochHooks:
     """Hooks that a phase calls around each epoch; these do nothing."""
 
     def on_resume(self, n_epochs: int) -> None:
-        """Run before the first epoch if epochs were restored, and how many."""
+        """Run before the first epoch if `n_epochs` epochs were restored."""
 
     def on_epoch_begin(self) -> None:
         """Run before an epoch."""

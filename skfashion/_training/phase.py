@@ -97,7 +97,7 @@ class PhaseResult:
     early_stopping : EarlyStoppingState, default=None
         State of early stopping.
     n_epochs : int, default=0
-        Epochs of the phase that are over: trained, or left out by early stopping.
+        Epochs of the phase that are over: trained, or skipped by early stopping or a hook.
     interrupted : bool, default=False
         Whether a hook or the user ended the phase.
     by_user : bool, default=False
@@ -227,6 +227,8 @@ class Phase:
                 if save and result.n_epochs < len(self.epochs):
                     save(result)
         except KeyboardInterrupt:
+            if last is None:
+                raise
             return self._end_by_user(last)
         return result
 
@@ -290,10 +292,8 @@ class Phase:
         place = epoch, history, trainer, early_stopping
         return self._result(*place, takes_best=True, keeps_optimizer=False)
 
-    def _end_by_user(self, last: PhaseResult | None) -> PhaseResult:
+    def _end_by_user(self, last: PhaseResult) -> PhaseResult:
         """End the phase with its last whole epoch."""
-        if last is None:
-            raise
         self._check_kept(last)
         n_epochs = len(last.history["seconds"])
         kept = f"weights of epoch {n_epochs}"

@@ -23,7 +23,7 @@ from .._networks.architecture import DROPOUT_LAYERS, Weights
 from .._networks.batch_function import call_with_weights, weight_specs, weight_tensors
 from .._networks.graph import copy_variable, to_numpy
 from .._networks.network import get_network
-from .augmentation import Flips
+from .augmentation import stack_indices, unstack_indices
 from .augmentation_layers import build_augmentation_layers
 from .epoch_data import EncodedData, EpochNumbers, EpochPlan, WindowData, WindowOrder
 from .learning_rates import LearningRates
@@ -241,18 +241,18 @@ class Trainer:
     def _read(self, data: EncodedData, rows, variants):
         """Return a window's data on the device, and the indices of its rows in that."""
         if data.is_resident:
-            stacked = Flips.stack_indices(rows, variants, len(data))
+            stacked = stack_indices(rows, variants, len(data))
             return self._on_device(data.inputs, data.targets, data.weights), stacked
         indices = np.arange(len(rows))
         if self.spec.from_features:
-            inputs = data.inputs[Flips.stack_indices(rows, variants, len(data))]
+            inputs = data.inputs[stack_indices(rows, variants, len(data))]
         else:
             # Images are flipped in the graph.
-            inputs, indices = data.inputs[rows], Flips.stack_indices(indices, variants, len(rows))
+            inputs, indices = data.inputs[rows], stack_indices(indices, variants, len(rows))
         return self._on_device(inputs, data.targets[rows], data.weights[rows]), indices
 
     def _read_in_order(self, data: EncodedData, rows: slice) -> WindowData:
-        """Return a slice of the rows on the device; of flipped variants the first."""
+        """Return a slice of the rows on the device; of variants the first."""
         indices = rows if data.is_resident else np.arange(rows.start, rows.stop)
         return self._on_device(data.inputs[indices], data.targets[rows], data.weights[rows])
 
@@ -298,7 +298,7 @@ class Trainer:
 
     def _make_batch(self, data: WindowData, indices, n_rows, label_smoothing):
         """Return the inputs of a batch at the freeze point, and the function of its loss."""
-        rows, variants = Flips.unstack_indices(indices, n_rows)
+        rows, variants = unstack_indices(indices, n_rows)
         targets, weights = tf.gather(data.targets, rows), tf.gather(data.weights, rows)
         labels = None
         if self.spec.has_soft_labels:

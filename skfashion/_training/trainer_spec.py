@@ -79,7 +79,7 @@ class TrainerSpec:
 
     @property
     def has_soft_labels(self) -> bool:
-        """Whether labels are more than the number of a class."""
+        """Whether a label is a distribution over classes."""
         return self.smooths_labels or bool(self.mixing)
 
     @property

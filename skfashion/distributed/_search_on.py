@@ -97,14 +97,19 @@ def _check_timeout(timeout: float) -> None:
 
 def _client_or_latest(client: "Client | None") -> "Client":
     try:
-        from distributed import get_client
+        from distributed import Client, get_client
     except ImportError as error:
         raise ImportError(
             "search_on runs on a Dask cluster, but Dask is not installed: "
             'run `pip install "skfashion[dask]"`.'
         ) from error
-    if client is not None:
+    if isinstance(client, Client):
         return client
+    if client is not None:
+        raise TypeError(
+            f"client must be a client of Dask or None, got {client!r}. For the address of a "
+            "scheduler, pass Client(address) from dask.distributed."
+        )
     try:
         return get_client()
     except ValueError:

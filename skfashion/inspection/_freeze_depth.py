@@ -16,6 +16,7 @@ from ._depth_axis import DepthAxis
 from ._freeze_curves import make_curves
 from ._freeze_marks import find_marked_points, find_scratch_score
 from ._freeze_panels import (
+    check_panels,
     check_requirements,
     draw_cost,
     draw_lines,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from ._panels import AxesLike
 
-_SPREADS = ("errorbar", "fill_between")
 _REDUCTIONS = ("best", "mean")
 
 
@@ -258,7 +258,8 @@ class FreezeDepthDisplay:
             Freeze points. By default nothing, each stage up to `body_until`, and the whole body.
         cv : int, cross-validator or iterable, default=None
             Splitter, as in `GridSearchCV`. A number of folds (`None` for 5) gives stratified folds.
-            With a class split only the target rows are split, and all others are training rows.
+            With a class split and a number of folds, only the target rows are split, and all others
+            are training rows. Other splitters are used unchanged: wrap them in `ClassSplitCV`.
         scoring : str or callable, default=None
             Scorer, as in `GridSearchCV`. By default accuracy on the target task.
         n_jobs : int, default=None
@@ -289,6 +290,8 @@ class FreezeDepthDisplay:
             If matplotlib or pandas is not installed; the extra `plot` installs both.
         TypeError
             If there is no `TransferClassifier`.
+        ValueError
+            If `costs` or `std_display_style` are unknown.
 
         Examples
         --------
@@ -305,6 +308,7 @@ class FreezeDepthDisplay:
         """
         # Fits take minutes, so requirements of the display are checked first.
         check_requirements(f"{cls.__name__}.from_estimator")
+        check_panels(costs, std_display_style)
         search = make_freeze_search(estimator, freeze_until, cv, scoring, n_jobs).fit(X, y)
         return cls.from_search(
             search,
@@ -358,8 +362,7 @@ class FreezeDepthDisplay:
             If `costs` or `std_display_style` are unknown.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        if std_display_style is not None and std_display_style not in _SPREADS:
-            raise ValueError(unknown_name_message("std_display_style", std_display_style, _SPREADS))
+        check_panels(costs, std_display_style)
         costs = known_costs(costs, self.curves.values())
         curves = list(self.curves.values())
         places, marked = places_side_by_side(curves), find_marked_points(curves)

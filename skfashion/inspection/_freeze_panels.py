@@ -54,23 +54,32 @@ class Cost(NamedTuple):
     title: str
 
 
+SPREADS = ("errorbar", "fill_between")
 COSTS = {
     "seconds": Cost("mean_fit_time", "seconds per fit"),
     "parameters": Cost("n_trainable_params", "trainable parameters"),
 }
 
 
-def known_costs(costs: Sequence[str], curves: Iterable[pandas.DataFrame]) -> list[str]:
-    """Return the costs with at least one known value.
+def check_panels(costs: Sequence[str], std_display_style: str | None) -> None:
+    """Check the options that decide what is drawn.
 
     Raises
     ------
     ValueError
-        For an unknown name.
+        If one of them is unknown, or `costs` is a single name.
     """
+    if isinstance(costs, str):
+        raise ValueError(f"costs must be a sequence of names, got {costs!r}. Pass [{costs!r}].")
     for cost in costs:
         if cost not in COSTS:
             raise ValueError(unknown_name_message("costs", cost, COSTS))
+    if std_display_style is not None and std_display_style not in SPREADS:
+        raise ValueError(unknown_name_message("std_display_style", std_display_style, SPREADS))
+
+
+def known_costs(costs: Sequence[str], curves: Iterable[pandas.DataFrame]) -> list[str]:
+    """Return the costs with at least one known value."""
     frames = list(curves)
     return [
         cost for cost in costs if any(each[COSTS[cost].column].notna().any() for each in frames)

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import column_or_1d
 
 from .._data.class_names import ClassNames
 from .._data.image_list import check_lengths
 from .._data.labels import check_kind_of_labels
+from .._data.validation import check_labels
 from .._estimators.find_classifier import classifier_input, fitted_classifier
 from ._grad_cam import encode_target, grad_cam, images_of
 from ._image_panels import (
@@ -175,7 +175,7 @@ class GradCAMDisplay:
             If there is no `TransferClassifier`.
         ValueError
             If `layer` or `target` are invalid for `grad_cam`, `X` and `y` have different lengths,
-            or `n_images` is less than 1.
+            or `n_images` is no positive integer.
 
         Examples
         --------
@@ -184,8 +184,8 @@ class GradCAMDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_n_images(n_images)
         classifier = fitted_classifier(estimator)
-        n_rows = check_lengths(X, y)
-        y_true = None if y is None else column_or_1d(y)
+        y_true = None if y is None else check_labels(y)
+        n_rows = check_lengths(X, y=y_true)
         if y_true is not None:
             check_kind_of_labels(y_true, classifier._fitted.split.known)
         shown = np.arange(min(n_images, n_rows))

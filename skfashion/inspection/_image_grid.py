@@ -11,11 +11,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import column_or_1d
 
 from .._data.class_names import ClassNames
 from .._data.image_list import check_lengths
 from .._data.labels import check_kind_of_labels
+from .._data.validation import check_labels
 from .._estimators.find_classifier import changes_images, fitted_classifier
 from ._image_panels import (
     N_IMAGES,
@@ -28,6 +28,7 @@ from ._image_panels import (
     write_names,
 )
 from ._mistakes import (
+    check_confidence,
     flat_image_shape,
     mistakes_title,
     names_of_files,
@@ -173,7 +174,7 @@ class ImageGridDisplay:
         TypeError
             If there is no `TransferClassifier`.
         ValueError
-            If labels are of another type or of other tasks, or `n_images` is less than 1.
+            If labels are of another type or of other tasks, or `n_images` is no positive integer.
 
         Examples
         --------
@@ -189,8 +190,8 @@ class ImageGridDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         classifier = fitted_classifier(estimator)
-        labels = column_or_1d(y)
-        check_lengths(X, labels)
+        labels = check_labels(y)
+        check_lengths(X, y=labels)
         check_kind_of_labels(labels, classifier._fitted.split.known)
         rows = np.flatnonzero(classifier._fitted.split.scored_rows(labels))
         X = _safe_indexing(X, rows)
@@ -271,8 +272,7 @@ class ImageGridDisplay:
         Raises
         ------
         ValueError
-            If lengths or types of labels differ, `image_shape` does not match `X`, or `n_images` is
-            less than 1.
+            If lengths or types of labels differ, or another argument is invalid.
 
         Examples
         --------
@@ -309,8 +309,9 @@ class ImageGridDisplay:
     ) -> ImageGridDisplay:
         """Return the display of the most confident mistakes, not drawn yet."""
         check_n_images(n_images)
-        true, predicted, sure = (column_or_1d(each) for each in (y_true, y_pred, confidence))
-        check_lengths(X, true, predicted, sure)
+        true, predicted = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
+        sure = check_confidence(confidence)
+        check_lengths(X, y_true=true, y_pred=predicted, confidence=sure)
         unique_labels(true, predicted)  # raises for text and numbers
         shown, n_mistakes = select_mistakes(true, predicted, sure, n_images)
         return cls(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -49,8 +50,10 @@ _MAX_FILE_NAME_LENGTH = 20
 
 def check_n_images(n_images: int) -> None:
     """Check the maximum number of images of a display."""
-    if n_images < 1:
-        raise ValueError(f"n_images must be at least 1, got {n_images}.")
+    if not isinstance(n_images, Integral) or isinstance(n_images, bool) or n_images < 1:
+        raise ValueError(
+            f"n_images must be an integer of at least 1, got {n_images!r}. Pass len(X) for all."
+        )
 
 
 def to_grey_or_rgb(images: np.ndarray) -> np.ndarray:

@@ -7,17 +7,29 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from .._data.decoded_rows import DecodedRows
-from .._data.image_decoding import ImageDecoder, check_resizable
+from .._data.image_decoding import RESIZES, ImageDecoder, check_resizable
 from .._data.image_list import images_to_decode, is_file
 from .._data.image_shapes import as_rows, complete_shape
 from .._data.lazy_images import ImageFormat
 from .._data.pixel_range import WHITE, range_of_decoded
 from .._data.row_subset import RowSubset
+from .._messages import unknown_name_message
 from .._reporting.evaluation import count_left_out
 from ._image_panels import to_grey_or_rgb
 
 # Default shape of shown files.
 _SHAPE_OF_FILES = (224, 224, 3)
+
+
+def check_confidence(confidence: ArrayLike) -> np.ndarray:
+    """Return the probabilities of predicted labels, checked, of shape (n,)."""
+    confidence = np.asarray(confidence)
+    if confidence.ndim != 1:
+        raise ValueError(
+            "confidence must have one probability for each image, that of the predicted label, got "
+            f"an array of shape {confidence.shape}. Pass probabilities.max(axis=1)."
+        )
+    return confidence
 
 
 def select_mistakes(
@@ -69,8 +81,11 @@ def to_visible_images(
     Raises
     ------
     ValueError
-        If `image_shape` does not match `X`, or arrays of different sizes are not uint8.
+        If `image_shape` does not match `X`, `resize` is unknown, or arrays of different sizes are
+        not uint8.
     """
+    if resize not in RESIZES:
+        raise ValueError(unknown_name_message("resize", resize, RESIZES))
     if (images := images_to_decode(X)) is not None:
         shape = complete_shape(image_shape or _SHAPE_OF_FILES)
         image_format = ImageFormat(shape, pixel_range or (0.0, WHITE))

@@ -28,7 +28,7 @@ def freeze_points(
         A name of `list_backbones`, or a `Backbone`; or several.
     head : bool, default=False
         Whether to add "dense", which also freezes the head's hidden layer, so that only the
-        output layer is trained. It needs `hidden_units` above 0.
+        output layer is trained. It needs `hidden_units` above 0, or "auto".
     by_point : bool, default=False
         Whether to return a grid for each freeze point. A search then fits all candidates of one
         freeze point before those of the next, deeper one.

@@ -21,10 +21,11 @@ def rank_freeze_points(
 ) -> "pandas.DataFrame":
     """Measure each freeze point at the weights that fine-tuning would start from.
 
-    One pass over the images gives the features of all stages. At each stage a linear probe, a
-    logistic regression on the averaged features, is cross-validated. A second pass gives the inputs
-    of a probe as output layer. A third one, forward and backward with this probe, gives the ratio
-    of gradient to weights of each stage [1]_. No fit is made, except for pretraining if there are
+    The images pass through the network three times. The first pass gives the features of all
+    stages. At each stage a linear probe, a logistic regression on the averaged features, is
+    cross-validated. The second pass gives the inputs of the output layer, and a logistic regression
+    on them becomes the output layer. The third pass, forward and backward, gives the ratio of
+    gradient to weights of each stage [1]_. No fit is made, except for pretraining if there are
     `pretrain_classes`.
 
     Parameters
@@ -38,8 +39,9 @@ def rank_freeze_points(
     y : array-like of shape (n,)
         Labels of both tasks. Only rows of the target task are measured, 2,000 at most.
     cv : int, cross-validator or iterable, default=3
-        Folds of the target rows for the probes, as in `GridSearchCV`. Only the `cv` of a
-        `ClassSplitCV` is used: the estimator names the tasks.
+        Folds for the probes, as in `GridSearchCV`. A number or a splitter splits the target rows,
+        and an iterable has row numbers of `X`. Only the `cv` of a `ClassSplitCV` is used: the
+        estimator names the tasks.
 
     Returns
     -------
@@ -107,9 +109,10 @@ def rank_freeze_points(
         classifier.set_params(body_until=None)
     classifier._validate_params()
     from .._estimators.point_measures import measure_freeze_points
+    from .._estimators.prepare_fit import prepare_fit
 
     folds = cv.cv if isinstance(cv, ClassSplitCV) else cv
-    points = measure_freeze_points(classifier._prepare_fit(X, y, None, resumes=False), folds)
+    points = measure_freeze_points(prepare_fit(classifier, X, y, None, resumes=False), folds)
     return pandas.DataFrame(
         {
             "freeze_until": pandas.Series([each.freeze_until for each in points], dtype=object),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.validation import check_is_fitted
 
 from .._cache.memory import memory_report, open_store
@@ -67,6 +68,8 @@ def search_frame(
     ------
     ImportError
         If pandas is not installed; the extra `plot` installs it.
+    TypeError
+        If `search` is no search.
     sklearn.exceptions.NotFittedError
         If the search is not fitted.
 
@@ -108,6 +111,11 @@ def describe_search(search: Any, X: Any, y: Any) -> "pandas.DataFrame":
         As for `search_frame`.
     """
     pandas = import_pandas("search_frame")
+    if not isinstance(search, BaseSearchCV) and not hasattr(search, "cv_results_"):
+        raise TypeError(
+            "search must be a fitted GridSearchCV, RandomizedSearchCV or halving search, got "
+            f"{type(search).__name__}. Fit a search over it."
+        )
     check_is_fitted(search, "cv_results_")
     results, data = search.cv_results_, SearchData.after_fit(search, X, y)
     candidates = [Candidate(search, params) for params in results["params"]]

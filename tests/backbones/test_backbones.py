@@ -92,10 +92,16 @@ def test_flat_rows_are_the_images_whatever_the_backbone_takes(make, lt5):
         ({"few_images_body_until": "stem"}, r"must be 'auto' or None, got 'stem'\. Name a stage"),
         ({"few_images_freeze": "steam"}, r"few_images_freeze='steam' .* \['stem', 'features'\]"),
         ({"pretrained_size": 7}, "pretrained_size=7 is smaller than min_size=8, .* or None"),
+        ({"stages": "stem"}, r"stages must be a sequence .* got 'stem'\. Write stages=\('stem',\)"),
+        ({"build": None}, "build must be a function .* got None. Pass"),
+        ({"min_size": "8"}, "min_size must be an integer of at least 1, got '8'. Give"),
+        ({"channels": 0}, "channels must be an integer of at least 1, got 0. Give .* or None"),
+        ({"hidden_units": None}, "hidden_units must be an integer of at least 0, got None. Give"),
+        ({"fine_tuning": {}}, r"fine_tuning must be a Recipe, got {}\. Pass Recipe"),
     ],
 )
 def test_backbone_is_checked(change, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         Backbone(**{"name": "b", "build": residual, "stages": ["stem"], "min_size": 8, **change})
     assert Backbone("b", build=residual, stages=["stem"], min_size=8).stages == ("stem",)
 
@@ -281,7 +287,7 @@ def test_what_cannot_be_pickled_does_not_stand_in_the_way(make, registered):
 
 
 def test_register_refuses(registered):
-    with pytest.raises(TypeError, match="backbone must be a Backbone, got str"):
+    with pytest.raises(TypeError, match=r"backbone must be a Backbone, got str\. Make one"):
         register_backbone("vgg16")
     register_backbone(RESIDUAL)
     other = replace(RESIDUAL, build=_backbones.get_backbone("small_cnn").build, stages=("conv1",))
@@ -303,6 +309,26 @@ def test_a_function_that_is_defined_anew_takes_its_place(registered):
     anew = replace(RESIDUAL, build=again)
     register_backbone(anew)
     assert _backbones.get_backbone("residual") is anew
+
+
+def test_lambdas_and_local_functions_differ_by_code_and_by_values_from_outside(registered):
+    def scaled(factor):
+        return Backbone("scaled", build=lambda x: x * factor, stages=("stem",), min_size=8)
+
+    register_backbone(scaled(2))
+    again = scaled(2)
+    register_backbone(again)
+    assert _backbones.get_backbone("scaled") is again
+    shifted = replace(again, build=lambda x: x + 2)
+    for other in (scaled(3), shifted):
+        with pytest.raises(ValueError, match="Another backbone 'scaled' is registered"):
+            register_backbone(other)
+
+
+def test_a_stage_that_build_does_not_add_is_named_with_a_body_that_ends_there(make, lt5):
+    missing = replace(RESIDUAL, stages=("absent", *RESIDUAL.stages), name="missing")
+    with pytest.raises(ValueError, match=r"has the stage 'absent' in stages, .* Correct stages"):
+        make(backbone=missing, body_until="absent").fit(*lt5)
 
 
 def test_representation_leaves_defaults_out():

@@ -54,10 +54,18 @@ def test_pretraining_and_fine_tuning(images, dtype, freeze_until, tmp_path):
     assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
 
 
+def test_pretrained_weights_are_frozen_up_to_the_first_block(images, tmp_path):
+    X, y = images
+    make(epochs=0).fit(X, y).save_backbone_weights(tmp_path / "body.safetensors")
+    clf = make(weights=tmp_path / "body.safetensors", epochs=0, head_init="probe").fit(X, y)
+    assert (clf.freeze_point_, clf.body_until_) == ("block1", "block3")
+    assert (clf.hidden_units_, clf.head_init_) == (0, "probe")
+
+
 @pytest.mark.slow
-def test_few_images_start_from_a_probe(images, tmp_path):
+def test_few_images_train_after_a_probe(images, tmp_path):
     X, y = images
     make().fit(X, y).save_backbone_weights(tmp_path / "body.safetensors")
     clf = make(weights=tmp_path / "body.safetensors", epochs=2, head_init="probe").fit(X, y)
-    assert (clf.hidden_units_, clf.head_init_) == (0, "probe")
-    assert (clf.freeze_point_, clf.body_until_) == ("block1", "block3")
+    assert clf.head_init_ == "probe"
+    assert clf.n_iter_ == 2

@@ -242,7 +242,7 @@ def test_errors_name_validation_data(make):
             {"y": np.array(["2026-01-01", "NaT"] * 3, "M8[D]")},
             r"y has no label in row 1: np\.datetime64\('NaT'",
         ),
-        ({"y": LABELS[1:]}, r"the same length, got 6 and 5 rows\. Pass one label for each image"),
+        ({"y": LABELS[1:]}, r"the same length, got 6 and 5 rows\. Pass one value of y for each"),
         ({"X": None}, "^X: "),
         ({"sample_weight": [1e308] * 6}, "largest sample_weight"),
         ({"sample_weight": [0] * 6}, "sample_weight: .* non-zero"),

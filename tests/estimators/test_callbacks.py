@@ -97,6 +97,26 @@ def test_the_estimator_of_an_epoch_can_be_saved_and_shown(make, fashion, tmp_pat
         assert saved.hidden_units_ == clf.hidden_units_
 
 
+def test_the_estimator_of_an_epoch_describes_the_network_of_its_phase(make, fashion):
+    seen = []
+
+    class Describe(FitCallback):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+            if fitted_estimator is not None:
+                n_params = fitted_estimator.n_frozen_params_ + fitted_estimator.n_trainable_params_
+                tasks = (
+                    fitted_estimator.source_classes_.tolist(),
+                    fitted_estimator.classes_.tolist(),
+                )
+                seen.append((*tasks, n_params == fitted_estimator.model_.count_params()))
+
+    source = [3, 4, 5, 6, 7, 8, 9]
+    clf = make(pretrain_classes=source, pretrain_epochs=1, epochs=1, freeze_until=None)
+    clf.set_callbacks(Describe()).fit(*fashion)
+    assert seen[0] == ([], source, True)
+    assert seen[-1] == (source, [0, 1, 2], True)
+
+
 def test_callbacks_change_no_bit(make, fashion):
     watched = make(pretrain_classes=GTE5).set_callbacks(ScoringMonitor(scoring="accuracy"))
     watched.fit(*fashion)

@@ -274,6 +274,20 @@ def test_from_estimator_tries_all_freeze_points(make, fashion):
         FreezeDepthDisplay.from_estimator(SVC(), *fashion)
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"costs": ["bytes"]}, "costs='bytes' is not one of"),
+        ({"costs": "seconds"}, r"must be a sequence of names, got 'seconds'\. Pass \['seconds'\]"),
+        ({"std_display_style": "bars"}, "std_display_style='bars' is not one of"),
+    ],
+)
+def test_unknown_options_are_an_error_before_any_fit(make, fashion, option, message):
+    # The fits would fail.
+    with pytest.raises(ValueError, match=message):
+        FreezeDepthDisplay.from_estimator(make(epochs=-1), *fashion, **option)
+
+
 def test_number_of_folds_splits_the_target_rows(make, fashion):
     clf = make(pretrain_classes=GTE5, epochs=1)
     display = FreezeDepthDisplay.from_estimator(clf, *fashion, freeze_until=[0], cv=2)

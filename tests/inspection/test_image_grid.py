@@ -121,12 +121,24 @@ def test_labels_of_another_type_are_no_mistakes(fitted, fashion_test):
 
 def test_what_a_grid_cannot_show(fitted, fashion_test):
     X, y = fashion_test
-    with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):
-        ImageGridDisplay.from_estimator(fitted, X, y, n_images=0)
+    for number in (0, 2.5, None, True):
+        with pytest.raises(ValueError, match=f"n_images must be an integer .* got {number}. Pass"):
+            ImageGridDisplay.from_estimator(fitted, X, y, n_images=number)
     with pytest.raises(ValueError, match="No row of y has a label of the target task"):
         ImageGridDisplay.from_estimator(fitted, X[y > 4], y[y > 4])
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        ImageGridDisplay.from_predictions(X, y, y[:3], np.ones(len(y)))
+    n, surely = len(y), np.ones(len(y))
+    with pytest.raises(ValueError, match=f"X and y must .* same length, got {n} and 3 rows. Pass"):
+        ImageGridDisplay.from_estimator(fitted, X, y[:3])
+    with pytest.raises(ValueError, match=f"X and y_pred must .* got {n} and 3 rows. Pass one"):
+        ImageGridDisplay.from_predictions(X, y, y[:3], surely)
+    with pytest.raises(
+        ValueError, match=r"confidence must .* shape \(.*, 5\)\. Pass .*max\(axis=1"
+    ):
+        ImageGridDisplay.from_predictions(X, y, y, fitted.predict_proba(X))
+    with pytest.raises(ValueError, match=r"y_pred must be a 1d array .* y_pred.argmax\(axis=1\)"):
+        ImageGridDisplay.from_predictions(X, y, fitted.predict_proba(X), surely)
+    with pytest.raises(ValueError, match="resize='fit' is not one of"):
+        ImageGridDisplay.from_predictions(X, y, y, surely, resize="fit")
     with pytest.raises(ValueError, match=r"class_names must be a dict.* label 'b'"):
         ImageGridDisplay.from_predictions(
             X[:2], ["a", "b"], ["b", "a"], [1, 1], class_names=["cat", "dog"]

@@ -167,6 +167,13 @@ def test_class_split_folds_split_the_target_rows(make, fashion):
     assert_array_equal(split["mean_probe_score"], plain["mean_probe_score"])
 
 
+def test_an_iterable_of_folds_has_row_numbers_of_all_images(make, fashion):
+    clf, cv = make(pretrain_classes=GTE5), ClassSplitCV(3, pretrain_classes=GTE5)
+    plain = rank_freeze_points(clf, *fashion, cv=cv)
+    listed = rank_freeze_points(clf, *fashion, cv=list(cv.split(*fashion)))
+    assert_array_equal(listed["mean_probe_score"], plain["mean_probe_score"])
+
+
 def test_errors_about_folds_come_before_the_pretraining(make, fashion, tmp_path):
     clf = make(pretrain_classes=GTE5, memory=tmp_path)
     with pytest.raises(ValueError, match="n_splits=30 cannot be greater"):

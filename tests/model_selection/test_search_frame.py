@@ -375,6 +375,8 @@ def test_errors(make, monkeypatch):
     search = GridSearchCV(make(), {"epochs": [1]})
     with pytest.raises(NotFittedError):
         search_frame(search)
+    with pytest.raises(TypeError, match=r"must be a fitted GridSearchCV.* got TransferClassifier"):
+        search_frame(make())
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         search_frame(search)

@@ -309,6 +309,12 @@ def test_no_client_is_an_error(monkeypatch):
         pass
 
 
+def test_an_address_is_no_client():
+    message = r"got 'tcp://localhost:8786'.* pass Client\(address\)"
+    with pytest.raises(TypeError, match=message), search_on("tcp://localhost:8786"):
+        pass
+
+
 def test_without_dask_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ImportError, match=r'pip install "skfashion\[dask\]"'), search_on():
