@@ -6,16 +6,16 @@ from numbers import Integral
 from .spec import Backbone
 
 
-def has_kept_weights(params, pretrains: bool) -> bool:
+def starts_pretrained(params, pretrains: bool) -> bool:
     """Return whether fine-tuning starts from pretrained weights."""
     return params.weights is not None or pretrains
 
 
-def choose_freeze_until(params, backbone: Backbone, kept_weights: bool) -> str | int | None:
+def choose_freeze_until(params, backbone: Backbone, is_pretrained: bool) -> str | int | None:
     """Return `freeze_until`; "auto" is the backbone's default, or `None` for random weights."""
     if params.freeze_until != "auto":
         return params.freeze_until
-    return backbone.default_freeze if kept_weights else None
+    return backbone.default_freeze if is_pretrained else None
 
 
 def list_freeze_points(backbone: Backbone) -> list[str | None]:

@@ -195,11 +195,11 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Backbo
             store = open_memory(self)
             pooled_features = get_pooled_features(*spec)
             if store is not None:
-                pooled_features.graph.check_recognised()
+                pooled_features.body.check_recognised()
             if self.weights is None:
-                weights = pooled_features.graph.initial_weights(RandomStreams(self.random_state))
+                weights = pooled_features.body.initial_weights(RandomStreams(self.random_state))
             else:
-                weights = load_body_weights(self.weights, pooled_features.graph)
+                weights = load_body_weights(self.weights, pooled_features.body)
             kept = {path: weights[path] for path in pooled_features.paths}
             state = FittedFeatures(image_format, *spec, kept, pooled_features.n_features)
             sharing = None if store is None else FeatureSharing.of(store, weights)

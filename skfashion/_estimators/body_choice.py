@@ -111,9 +111,9 @@ def compute_head_inputs(
     images : LazyImages of shape (n, h, w, c)
         The images.
     """
-    of_head = architecture.backbone.pooling
-    normalizes = of_head == "normalized_average"
-    pooling = "average" if normalizes else of_head
+    head_pooling = architecture.backbone.pooling
+    normalizes = head_pooling == "normalized_average"
+    pooling = "average" if normalizes else head_pooling
     features = compute_stage_features(architecture, stages, pooling, weights, images, store)
     return dict(zip(stages, map(_normalize, features) if normalizes else features, strict=True))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import ceil
 
-from .._backbones.freeze_points import has_kept_weights
+from .._backbones.freeze_points import starts_pretrained
 from .._backbones.registry import get_backbone
 from .._backbones.spec import HIDDEN_UNITS, Backbone, with_smallest_side
 from .._persistence.saved_classes import saved
@@ -159,7 +159,7 @@ class FitSettings:
             fine_tunes=not judges or smallest_class >= FEWEST_ROWS_TO_JUDGE,
             hidden_units=hidden_units,
             body_until=body_until,
-            kept_weights=has_kept_weights(params, n_source > 0),
+            kept_weights=starts_pretrained(params, n_source > 0),
             n_target=n_target,
         )
 
@@ -168,10 +168,10 @@ class FitSettings:
         """Whether the backbone's defaults for few images apply."""
         return self.few_images and self.probes
 
-    def has_kept_weights(self, params, pretrains: bool) -> bool:
+    def starts_pretrained(self, params, pretrains: bool) -> bool:
         """Return whether fine-tuning starts from pretrained weights, in further fits as well."""
         if self.kept_weights is None:
-            return has_kept_weights(params, pretrains)
+            return starts_pretrained(params, pretrains)
         return self.kept_weights
 
     def continue_with(self, params) -> "FitSettings":

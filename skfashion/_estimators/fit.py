@@ -129,12 +129,12 @@ class Fit:
         settings = start_settings(
             estimator, image_format, split, train, validation, streams, store, is_partial, fitted
         )
-        kept_weights = settings.has_kept_weights(estimator, split.pretrains)
+        is_pretrained = settings.starts_pretrained(estimator, split.pretrains)
         whole_backbone, network, freeze_point = build_network(
-            estimator, settings, image_format, split, kept_weights, fitted
+            estimator, settings, image_format, split, is_pretrained, fitted
         )
         backbone = network.architecture.backbone
-        first = None if split.pretrains and fitted is None else freeze_point
+        first_point = None if split.pretrains and fitted is None else freeze_point
         return cls(
             params=estimator,
             settings=settings,
@@ -145,10 +145,10 @@ class Fit:
             whole_backbone=whole_backbone,
             network=network,
             freeze_point=freeze_point,
-            recipe=fine_tuning_recipe(estimator, backbone, settings, kept_weights, is_partial),
+            recipe=fine_tuning_recipe(estimator, backbone, settings, is_pretrained, is_partial),
             streams=streams,
             store=store,
-            checkpoint=open_checkpoint(estimator, network, first, is_partial),
+            checkpoint=open_checkpoint(estimator, network, first_point, is_partial),
             progress=progress,
             is_partial=is_partial,
             fitted=fitted,

@@ -18,7 +18,7 @@ def build_network(
     settings: FitSettings,
     image_format: ImageFormat,
     split: ClassSplit,
-    kept_weights: bool,
+    is_pretrained: bool,
     fitted: FittedState | None,
 ) -> tuple[Backbone, Network, str | None]:
     """Return the backbone with the stages after the body's end, the network and its freeze point.
@@ -33,7 +33,7 @@ def build_network(
         How rows become images.
     split : ClassSplit
         The labels of both tasks.
-    kept_weights : bool
+    is_pretrained : bool
         Whether fine-tuning starts from pretrained weights.
     fitted : FittedState or None
         The state that the fit continues from; `None` for a first fit.
@@ -45,7 +45,7 @@ def build_network(
     """
     whole_backbone = settings.whole_backbone(params)
     backbone = end_body_at(whole_backbone, settings.body_until)
-    freeze_until = choose_freeze_until(params, backbone, kept_weights)
+    freeze_until = choose_freeze_until(params, backbone, is_pretrained)
     check_freezes_body(backbone, whole_backbone, freeze_until)
     architecture = Architecture.from_params(
         params, backbone, image_format.image_shape, settings.hidden_units, len(split.target)

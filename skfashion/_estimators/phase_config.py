@@ -37,7 +37,7 @@ def pretraining_config(params, backbone: Backbone, batch_size: int, freeze_point
 
 
 def fine_tuning_recipe(
-    params, backbone: Backbone, settings: FitSettings, kept_weights: bool, is_partial: bool
+    params, backbone: Backbone, settings: FitSettings, is_pretrained: bool, is_partial: bool
 ) -> Recipe:
     """Return the options of training on the target task.
 
@@ -47,7 +47,7 @@ def fine_tuning_recipe(
         As for `pretraining_config`.
     settings : FitSettings
         The settings of the fit.
-    kept_weights : bool
+    is_pretrained : bool
         Whether training starts from pretrained weights.
     is_partial : bool
         Whether this is for a call of `partial_fit`, so that the number of epochs is unknown.
@@ -57,7 +57,7 @@ def fine_tuning_recipe(
     ValueError
         If the backbone's recipe has `cutmix`, and features of augmented images are stored.
     """
-    default = backbone.fine_tuning if kept_weights else backbone.from_scratch
+    default = backbone.fine_tuning if is_pretrained else backbone.from_scratch
     if settings.probes_few_images:
         default = combine_recipes(backbone.few_images, default)
     return resolve_recipe(params, default, "fine-tune", open_ended=is_partial)

@@ -71,7 +71,7 @@ def measure_freeze_points(fit: "Fit", cv: Any) -> list[PointMeasures]:
     return [
         PointMeasures(
             freeze_until=point or 0,
-            depth=fit.network.depth_of(point),
+            depth=fit.network.count_frozen_stages(point),
             n_frozen_params=fit.network.count_parameters(point)[0],
             probe_scores=scores,
             gradient_ratio=ratio,

@@ -36,7 +36,7 @@ def compute_stage_features(
         Where features are shared.
     """
     pooled_features = get_pooled_features(architecture, layers, pooling)
-    weights = {path: weights[path] for path in pooled_features.graph.shapes}
+    weights = {path: weights[path] for path in pooled_features.body.shapes}
     if store is None:
         features = pooled_features.features(weights, images)
     else:

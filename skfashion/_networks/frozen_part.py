@@ -187,8 +187,8 @@ class FrozenPart:
 
         def compute(rows, adds):
             missing = rows
-            for depth in range(len(tables) - 1, 0, -1):
-                missing = self._resume_from(depth, tables[depth - 1], hashes, missing, features)
+            for n_done in range(len(tables) - 1, 0, -1):
+                missing = self._resume_from(n_done, tables[n_done - 1], hashes, missing, features)
             for chunk in self.chunks(len(missing), bytes_of_row(images)):
                 part = missing[chunk]
                 run_batches(self._stages, self._weights, images[part], features, part)
@@ -209,9 +209,9 @@ class FrozenPart:
         store.log_usage(rows_found=len(images) - n_computed, rows_computed=n_computed)
         return features
 
-    def _resume_from(self, depth, table, hashes, missing, features):
-        """Compute the rows that the table after `depth` stages has; return those it lacks."""
-        remaining_stages = self._stages[depth:]
+    def _resume_from(self, n_done, table, hashes, missing, features):
+        """Compute the rows that the table after `n_done` stages has; return those it lacks."""
+        remaining_stages = self._stages[n_done:]
 
         def take(rows, outputs):
             if remaining_stages:

@@ -271,7 +271,7 @@ class Graph:
                 "keep. Build it with random ones, and give the file to the estimator: weights=PATH."
             )
 
-    def output_at(self, layer: str, parameter: str = "layer", of_head: Sequence[str] = ()):
+    def output_at(self, layer: str, parameter: str = "layer", head_layers: Sequence[str] = ()):
         """Return the output tensor of a layer, or of the whole body for "features".
 
         Parameters
@@ -280,7 +280,7 @@ class Graph:
             Name of a layer, or "features".
         parameter : str, default="layer"
             Name of the parameter, for the error.
-        of_head : sequence of str, default=()
+        head_layers : sequence of str, default=()
             Layers of the head that the error lists.
 
         Raises
@@ -293,8 +293,8 @@ class Graph:
         names = [each.name for each in self.model.layers]
         if layer not in names:
             backbone = self.architecture.backbone
-            usual = [*backbone.stages, "features", *of_head]
-            head = " and of the head" if of_head else ""
+            usual = [*backbone.stages, "features", *head_layers]
+            head = " and of the head" if head_layers else ""
             raise ValueError(
                 unknown_name_message(parameter, layer, usual, also=names)
                 + f" These are the stages of backbone {backbone.name!r}{head}; "
@@ -359,13 +359,13 @@ class Graph:
         return {variable.path: tuple(variable.shape) for variable in self.model.weights}
 
     def initial_weights(
-        self, seeds: RandomStreams, stream: str = "weights", prefix: str = ""
+        self, streams: RandomStreams, stream: str = "weights", prefix: str = ""
     ) -> Weights:
         """Draw weights by their initialisers, each from a random stream named after its path.
 
         Parameters
         ----------
-        seeds : RandomStreams
+        streams : RandomStreams
             The random streams of a fit.
         stream : str, default="weights"
             First part of the streams' names.
@@ -378,7 +378,7 @@ class Graph:
             Weights by path.
         """
         return {
-            variable.path: self._draw(variable, seeds.integer(stream, variable.path))
+            variable.path: self._draw(variable, streams.integer(stream, variable.path))
             for variable in self.model.weights
             if variable.path.startswith(prefix)
         }

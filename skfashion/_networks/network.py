@@ -129,7 +129,7 @@ class Network(StagedGraph):
         after = [stage for stage in stages[:-1] if self.operation_index(stage) > index]
         return ["features", *after[::-1]]
 
-    def depth_of(self, point: str | None) -> int:
+    def count_frozen_stages(self, point: str | None) -> int:
         """Return how many of the body's stages and of the head's layers a freeze point freezes.
 
         Layers of the head without weights do not count.
@@ -215,8 +215,8 @@ class Network(StagedGraph):
             If there is no such layer, other paths bypass it, or nothing is left to train.
         """
         if point is not None and point not in self._cuts:
-            of_head = ["dense"] if self.architecture.hidden_units else []
-            tensor = self.output_at(point, "freeze_until", of_head)
+            head_layers = ["dense"] if self.architecture.hidden_units else []
+            tensor = self.output_at(point, "freeze_until", head_layers)
             if tensor is self.model.outputs[0]:
                 raise ValueError(
                     f"freeze_until={point!r} leaves nothing to train: freeze up to a layer "

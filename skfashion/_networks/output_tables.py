@@ -124,8 +124,8 @@ class OutputTables:
     def _readers_of_head_input(self, output):
         """Yield a reader of the features of networks that are frozen up to the whole body."""
         body, head_input = self._body, self._body.head_input
-        of_head, before = body.architecture.backbone.pooling, [body.images, *body.cuts][-1]
-        if head_input is body.end or of_head not in (output.pooling, "flatten"):
+        head_pooling, before = body.architecture.backbone.pooling, [body.images, *body.cuts][-1]
+        if head_input is body.end or head_pooling not in (output.pooling, "flatten"):
             return
         # A network computes the body's output by one function from its last cut. Two functions with
         # the last stage between them are bit-identical only if nothing is rounded after the stage.
@@ -133,7 +133,9 @@ class OutputTables:
         if last is not before and not _rounds_nothing(body.model_between(last, body.end)):
             return
         rows = self._table(self._key_after(before, head_input), head_input.shape[1:])
-        yield rows.read if of_head == output.pooling else partial(self._read_maps, output, rows)
+        yield (
+            rows.read if head_pooling == output.pooling else partial(self._read_maps, output, rows)
+        )
 
 
 def _rounds_nothing(model):

@@ -49,7 +49,7 @@ class PooledFeatures:
 
     Parameters
     ----------
-    graph : Body
+    body : Body
         The body. All extractors of one architecture share it.
     layers : sequence of str
         Names of layers, or "features" for the whole body.
@@ -62,12 +62,12 @@ class PooledFeatures:
         If there is no such layer, its output cannot be pooled in this way, or two layers are one.
     """
 
-    def __init__(self, graph: Body, layers: Sequence[str], pooling: str):
-        self.graph = graph
-        backbone, names = graph.architecture.backbone.name, dict[Output, str]()
+    def __init__(self, body: Body, layers: Sequence[str], pooling: str):
+        self.body = body
+        backbone, names = body.architecture.backbone.name, dict[Output, str]()
         for layer in layers:
-            tensor = graph.output_at(layer)
-            output = graph.output(tensor, pooling)
+            tensor = body.output_at(layer)
+            output = body.output(tensor, pooling)
             if output is None:
                 raise ValueError(
                     f"layer={layer!r} has an output of shape {tensor.shape} in backbone "
@@ -100,18 +100,18 @@ class PooledFeatures:
     @cached_property
     def _models(self):
         """The models on the paths to all layers."""
-        paths = [self.graph.path_to(output.tensor) for output in self._outputs]
-        models = (self.graph.model_between(*pair) for path in paths for pair in pairwise(path))
+        paths = [self.body.path_to(output.tensor) for output in self._outputs]
+        models = (self.body.model_between(*pair) for path in paths for pair in pairwise(path))
         return [*dict.fromkeys(models)]
 
     @cached_property
     def _pass(self):
-        return PooledPass(self.graph, self.graph.images, self._outputs)
+        return PooledPass(self.body, self.body.images, self._outputs)
 
     @cached_property
     def is_worth_a_file(self) -> bool:
         """Whether features are read from a file faster than they are computed."""
-        row_bytes = count_bytes((self.n_features,), self.graph.architecture.float_type)
+        row_bytes = count_bytes((self.n_features,), self.body.architecture.float_type)
         return count_operations(self._models) / row_bytes > OPERATIONS_PER_BYTE_OF_FILE
 
     def features(self, weights: Weights, images) -> np.ndarray:
@@ -136,4 +136,4 @@ class PooledFeatures:
         """
         if not self.is_worth_a_file:
             return self.features(weights, images)
-        return find_or_compute(self.graph, self._outputs, weights, hashes, images, store)
+        return find_or_compute(self.body, self._outputs, weights, hashes, images, store)

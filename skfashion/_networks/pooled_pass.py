@@ -11,6 +11,12 @@ from .batch_function import FixedBatchFunction
 from .body import Body, Output
 
 
+def slices_of(outputs: Sequence[Output]) -> list[slice]:
+    """Return the place of each output in the vector that has all of them side by side."""
+    ends = np.cumsum([output.width for output in outputs]).tolist()
+    return [slice(end - output.width, end) for end, output in zip(ends, outputs, strict=True)]
+
+
 class PooledPass:
     """The function from a tensor of a body to vectors of layers after it, for `run_batches`.
 
@@ -30,13 +36,7 @@ class PooledPass:
         self._steps: list[tuple[FixedBatchFunction, int]] = []
         self._index = {begin: 0}
         self._results = [self._add(body, output) for output in outputs]
-        # The place of each output in the vector.
-        ends = np.cumsum([output.width for output in outputs])
-        self.slices = [
-            slice(int(end) - output.width, int(end))
-            for end, output in zip(ends, outputs, strict=True)
-        ]
-        self.output_shape: tuple[int, ...] = (int(ends[-1]),)
+        self.output_shape: tuple[int, ...] = (slices_of(outputs)[-1].stop,)
 
     def _add(self, body, output):
         """Add the steps to an output that are not there yet; return the index of its value."""

@@ -15,7 +15,7 @@ from .architecture import Weights
 from .batch_function import run_batches
 from .body import Body, Output
 from .output_tables import OutputTable, OutputTables
-from .pooled_pass import PooledPass
+from .pooled_pass import PooledPass, slices_of
 
 
 def find_or_compute(
@@ -98,7 +98,7 @@ class _Request:
     ):
         self._body, self._outputs, self._weights = body, outputs, weights
         self._tables, self._images, self.hashes = tables, images, hashes
-        self._slices = PooledPass(body, body.images, outputs).slices
+        self._slices = slices_of(outputs)
         width, float_type = self._slices[-1].stop, body.architecture.float_type
         self.features = np.empty((len(images), width), float_type)
         self._is_known = np.zeros((len(images), len(outputs)), bool)
@@ -153,7 +153,7 @@ class _Request:
         outputs = [*dict.fromkeys([*kept, *needed])]
         forward = PooledPass(self._body, begin, outputs)
         vectors = run_batches([forward], self._weights, inputs)
-        slices = dict(zip(outputs, forward.slices, strict=True))
+        slices = dict(zip(outputs, slices_of(outputs), strict=True))
         for number, output in zip(numbers, needed, strict=True):
             self._set(rows, number, vectors[:, slices[output]])
         for table, of_table in to_fill:

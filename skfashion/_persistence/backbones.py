@@ -170,7 +170,7 @@ class BodyState:
 
         extractor = get_pooled_features(self.architecture, self.layer, self.pooling)
         for path in extractor.paths:
-            if path not in self.weights or self.weights[path].shape != extractor.graph.shapes[path]:
+            if path not in self.weights or self.weights[path].shape != extractor.body.shapes[path]:
                 raise ValueError(f"the file has no weights {path!r} of its shape")
         float_type = self.architecture.float_type
         n_pixels = prod(self.image_format.image_shape)

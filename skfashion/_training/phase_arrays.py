@@ -90,8 +90,8 @@ def to_result(arrays: dict[str, np.ndarray], phase: Phase, start: Weights) -> Ph
     n_epochs = int(arrays[_EPOCHS])
     optimizer_state = early_stopping = None
     if values := _with_prefix(arrays, _OPTIMIZER):
-        fits = phase.optimizer_key(phase.epochs[n_epochs - 1])
-        optimizer_state = OptimizerState(fits, [values[str(n)] for n in range(len(values))])
+        key = phase.optimizer_key(phase.epochs[n_epochs - 1])
+        optimizer_state = OptimizerState(key, [values[str(n)] for n in range(len(values))])
     if _BEST_LOSS in arrays:
         early_stopping = EarlyStoppingState(
             best_loss=float(arrays[_BEST_LOSS]),

@@ -200,7 +200,7 @@ class Trainer:
             *(tf.constant(factor, tf.float32) for factor in factors),
         )
         count, totals, lengths = len(plan.order), np.zeros(3), self._training_windows
-        windows = self._cut(data, lengths, count, plan.batch_size)
+        windows = self._windows(data, lengths, count, plan.batch_size)
         read = (
             (rows, *self._read(data, plan.order[rows], plan.variants[rows])) for rows in windows
         )
@@ -218,7 +218,7 @@ class Trainer:
         """Return the mean "val_loss" and "val_accuracy", in inference mode."""
         totals, lengths = np.zeros(3), self._evaluation_windows
         batch_size = self.spec.architecture.prediction_batch
-        windows = self._cut(data, lengths, len(data), batch_size)
+        windows = self._windows(data, lengths, len(data), batch_size)
         read = ((rows, self._read_in_order(data, rows)) for rows in windows)
         with closing(read_ahead(read, data.inputs)) as ahead:
             for rows, window_data in ahead:
@@ -228,7 +228,7 @@ class Trainer:
         loss, accuracy = to_means(totals)
         return {"val_loss": loss, "val_accuracy": accuracy}
 
-    def _cut(self, data: EncodedData, lengths: WindowLengths, count, batch_size):
+    def _windows(self, data: EncodedData, lengths: WindowLengths, count, batch_size):
         """Return slices over rows: windows of whole batches, of bounded time and size."""
         most_rows = count
         if not data.is_resident:
@@ -236,7 +236,7 @@ class Trainer:
             most_rows = chunks.WINDOW_BYTES // row_bytes
         # Features are computed in batches of another size, which windows should fill.
         n_batches = ceil(getattr(data.inputs, "batch_size", 1) / batch_size)
-        return lengths.cut(count, n_batches * batch_size, most_rows)
+        return lengths.windows(count, n_batches * batch_size, most_rows)
 
     def _read(self, data: EncodedData, rows, variants):
         """Return a window's data on the device, and the indices of its rows in that."""

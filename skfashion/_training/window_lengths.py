@@ -13,13 +13,13 @@ _MOST_GROWTH = 8
 class WindowLengths:
     """Cuts rows into windows that take about `SECONDS` each, by how long earlier windows took.
 
-    Weights do not depend on the cuts, because each window is one of whole batches.
+    Weights do not depend on the windows, because each has whole batches.
     """
 
     def __init__(self):
         self._n_rows = 0
 
-    def cut(self, n_rows: int, batch_size: int, most_rows: int) -> Iterator[slice]:
+    def windows(self, n_rows: int, batch_size: int, most_rows: int) -> Iterator[slice]:
         """Yield slices over rows, in order.
 
         Parameters

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._backbones.freeze_points import has_kept_weights
+from .._backbones.freeze_points import starts_pretrained
 from ..model_selection._candidates import Candidate
 
 if TYPE_CHECKING:
@@ -86,4 +86,4 @@ def _is_from_scratch(search: Any, row: int) -> bool:
     classifier = Candidate(search, search.cv_results_["params"][row]).classifier
     if classifier is None:
         return False
-    return not has_kept_weights(classifier, classifier.pretrain_classes is not None)
+    return not starts_pretrained(classifier, classifier.pretrain_classes is not None)

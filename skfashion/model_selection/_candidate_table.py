@@ -126,7 +126,7 @@ def _describe_freeze(classifier: TransferClassifier, data: SearchData) -> dict[s
     description = {
         "freeze_point": point,
         "cut": network.name_of_cut(point),
-        "depth": network.depth_of(point),
+        "depth": network.count_frozen_stages(point),
         "position": network.operation_index(point) - first,
     }
     is_known = data.image_shape_for(classifier) and data.split_for(classifier)

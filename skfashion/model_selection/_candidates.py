@@ -243,5 +243,5 @@ def depends_on_rows(settings: Sequence[FitSettings]) -> bool:
 def resolve_freeze_until(classifier: TransferClassifier, settings: FitSettings) -> str | int | None:
     """Return `freeze_until` of a classifier, with "auto" resolved by the settings of its fit."""
     backbone = _end_body(settings.whole_backbone(classifier), settings.body_until)
-    kept_weights = settings.has_kept_weights(classifier, classifier.pretrain_classes is not None)
-    return choose_freeze_until(classifier, backbone, kept_weights)
+    is_pretrained = settings.starts_pretrained(classifier, classifier.pretrain_classes is not None)
+    return choose_freeze_until(classifier, backbone, is_pretrained)

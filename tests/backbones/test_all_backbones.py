@@ -107,7 +107,7 @@ def test_every_stage_is_a_cut(network):
 
 def test_every_point_is_another_cut_from_nothing_to_the_whole_body(network):
     points = freeze_points(network.architecture.backbone.name, head=True)
-    depths = [network.depth_of(network.resolve_freeze_point(point)) for point in points]
+    depths = [network.count_frozen_stages(network.resolve_freeze_point(point)) for point in points]
     assert depths == list(range(len(points)))
     assert network.resolve_freeze_point(points[0]) is None
     fronts = [network.split_at(network.resolve_freeze_point(point))[0] for point in points[1:]]

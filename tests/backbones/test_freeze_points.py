@@ -6,9 +6,9 @@ from skfashion import list_backbones
 from skfashion._backbones.freeze_points import (
     choose_freeze_until,
     describe_numbers,
-    has_kept_weights,
     resolve_freeze_point,
     resolve_layer,
+    starts_pretrained,
 )
 from skfashion._backbones.registry import get_backbone
 
@@ -79,7 +79,7 @@ def test_all_counts_of_all_backbones_are_stages_in_order(name):
 )
 def test_auto_freezes_pretrained_weights_only(weights, pretrains, point):
     params = SimpleNamespace(weights=weights, freeze_until="auto")
-    kept_weights = has_kept_weights(params, pretrains)
-    assert choose_freeze_until(params, VGG16, kept_weights) == point
+    is_pretrained = starts_pretrained(params, pretrains)
+    assert choose_freeze_until(params, VGG16, is_pretrained) == point
     params.freeze_until = 2
     assert choose_freeze_until(params, VGG16, pretrains) == 2

@@ -95,6 +95,7 @@ def test_object_arrays(make):
             r"at most 1, got True\. Give None for the default, 0\.1",
         ),
         ({"augmentation": {"flip": "sideways"}}, "'sideways' is not one of"),
+        ({"augmentation": {"flip": ["both"]}}, r"\['both'\] is not one of"),
         ({"augmentation": [["flip"], "zoom"]}, r"augmentation=\"\['flip'\]\" is not one of"),
         ({"class_weight": {0: 1, 9: 1}}, r"class_weight names labels that y lacks: \[9\]"),
         ({"pretrain_classes": [[0, 1]]}, r"pretrain_classes must be a flat list of labels"),

@@ -141,7 +141,7 @@ def config(make, **options):
     clf = make(recipe=Recipe(**options))
     settings = FitSettings.resolve(clf, 0, 100, 10, is_partial=False)
     backbone = get_backbone("small_cnn")
-    recipe = fine_tuning_recipe(clf, backbone, settings, kept_weights=False, is_partial=False)
+    recipe = fine_tuning_recipe(clf, backbone, settings, is_pretrained=False, is_partial=False)
     return fine_tuning_config(clf, recipe, settings, (None,))
 
 
@@ -154,7 +154,7 @@ def test_the_recipe_for_few_images_is_for_training_from_a_probe(head_init, n_row
     backbone = replace(RESIDUAL, few_images=Recipe(head_factor=0.125))
     clf = TransferClassifier(backbone, weights="body.weights.h5", head_init=head_init)
     settings = FitSettings.resolve(clf, 0, n_rows, n_rows, is_partial=False)
-    kept = settings.has_kept_weights(clf, pretrains=False)
+    kept = settings.starts_pretrained(clf, pretrains=False)
     recipe = fine_tuning_recipe(clf, backbone, settings, kept, is_partial=False)
     assert recipe.head_factor == (0.125 if is_used else 1.0)
 

@@ -70,7 +70,7 @@ def test_frozen_and_trainable_parameters(network, point, frozen):
 
 @pytest.mark.parametrize(("point", "depth"), [*zip(POINTS, [0, 1, 2, 2, 3], strict=True)])
 def test_depth_counts_stages_and_layers_of_the_head(network, point, depth):
-    assert network.depth_of(point) == depth
+    assert network.count_frozen_stages(point) == depth
 
 
 def test_depth_from_the_head(network):
@@ -105,7 +105,7 @@ def bare(images):
 
 def test_a_stage_right_after_the_images_is_not_frozen_with_nothing():
     network = build(Backbone("bare", build=bare, stages=("conv",), min_size=8))
-    assert network.depth_of(None) == 0
+    assert network.count_frozen_stages(None) == 0
     assert network.unfreeze_points(None) == ["features"]
 
 

@@ -9,7 +9,7 @@ from skfashion._training.window_lengths import SECONDS, WindowLengths
 
 
 def lengths_of(windows, n_rows, batch_size=10, most_rows=10**9):
-    cuts = [*windows.cut(n_rows, batch_size, most_rows)]
+    cuts = [*windows.windows(n_rows, batch_size, most_rows)]
     assert np.concatenate([np.arange(n_rows)[cut] for cut in cuts]).tolist() == [*range(n_rows)]
     return [cut.stop - cut.start for cut in cuts]
 
@@ -17,7 +17,7 @@ def lengths_of(windows, n_rows, batch_size=10, most_rows=10**9):
 def train_epoch(windows, n_rows, rows_per_second):
     """Adapt to windows of an epoch as a trainer does; return the longest one in seconds."""
     longest = 0
-    for cut in windows.cut(n_rows, 10, 10**9):
+    for cut in windows.windows(n_rows, 10, 10**9):
         n_window = cut.stop - cut.start
         longest = max(longest, n_window / rows_per_second)
         windows.adapt(n_window, n_window / rows_per_second)
