@@ -2,6 +2,7 @@
 
 import pickle
 from contextlib import suppress
+from types import CellType, FunctionType
 
 import cloudpickle
 
@@ -95,10 +96,10 @@ def _definition(build):
     names = getattr(build, "__module__", None), getattr(build, "__qualname__", None)
     if not all(names):
         return build
-    if "<" not in build.__qualname__:
+    if "<" not in build.__qualname__ or not isinstance(build, FunctionType):
         return names
     code, cells = build.__code__, build.__closure__ or ()
-    values = [repr(cell.cell_contents) for cell in cells]
+    values = [repr(cell.cell_contents) for cell in cells if cell != CellType()]
     return *names, code.co_code, code.co_consts, code.co_names, values
 
 
