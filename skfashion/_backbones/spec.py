@@ -26,9 +26,12 @@ HIDDEN_UNITS = 128
 DEFAULT_SIZE = 64
 # Fields of a backbone with sizes that its smallest side bounds.
 _DEFAULT_SIZES = ("pretrained_size", "default_size")
-# Fields of a backbone that hold integers, and the least of each.
-_NUMBERS = {"min_size": 1, "hidden_units": 0, "channels": 1, **dict.fromkeys(_DEFAULT_SIZES, 1)}
-_OPTIONAL_NUMBERS = ("channels", *_DEFAULT_SIZES)
+# Fields of a backbone that hold integers: the least of each, and another value to give.
+_NUMBERS = {
+    "min_size": (1, ""),
+    "hidden_units": (0, ", or 0 for no hidden layer"),
+    **dict.fromkeys(("channels", *_DEFAULT_SIZES), (1, ", or None")),
+}
 _SAYS_NOTHING = Recipe()
 WEIGHT_FORMATS = ".weights.h5, .h5, .keras or .safetensors"
 
@@ -242,14 +245,14 @@ class Backbone:
                 f"stages must be a sequence of names, got {self.stages!r}. Write "
                 f"stages=({self.stages!r},)."
             )
-        for name, least in _NUMBERS.items():
+        for name, (least, alternative) in _NUMBERS.items():
             value = getattr(self, name)
-            if value is None and name in _OPTIONAL_NUMBERS:
+            if value is None and "None" in alternative:
                 continue
             if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise ValueError(
                     f"{name} must be an integer of at least {least}, got {value!r}. Give such a "
-                    f"number{', or None' if name in _OPTIONAL_NUMBERS else ''}."
+                    f"number{alternative}."
                 )
 
     @property

@@ -66,8 +66,8 @@ def _hold_out(params, data: LabelledData, n_rows: int, seed: int):
     except ValueError as error:
         raise ValueError(
             f"early_stopping cannot hold out validation_fraction={params.validation_fraction} of "
-            f"{len(data)} rows with {len(np.unique(data.y))} classes: {error} Raise "
-            "validation_fraction, pass X_val and y_val, or set early_stopping=False."
+            f"{len(data)} rows with {len(np.unique(data.y))} classes: {str(error).rstrip('.')}. "
+            "Change validation_fraction, pass X_val and y_val, or set early_stopping=False."
         ) from error
 
 

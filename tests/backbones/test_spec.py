@@ -72,7 +72,9 @@ def test_so_is_a_layer_inside_a_layer(lt5):
 
 
 def test_a_hidden_layer_has_a_width():
-    with pytest.raises(ValueError, match=r"hidden_units=-1 is negative\. Give .* 0 for no hidden"):
+    with pytest.raises(
+        ValueError, match=r"hidden_units must be .* 0, got -1\. Give .* 0 for no hidden"
+    ):
         backbone(lambda images: images, hidden_units=-1)
 
 

@@ -79,7 +79,8 @@ def test_a_share_of_rows_is_held_out_as_scikit_learn_does(n_rows, fraction):
 @pytest.mark.parametrize("fraction", [0.01, 0.97])
 def test_too_few_rows_to_hold_out_from(fraction):
     message = rf"early_stopping cannot hold out validation_fraction={fraction} of 100 rows with 5 "
-    with pytest.raises(ValueError, match=message + "classes: .* Pass X_val and y_val"):
+    message += r"classes: .* = 5\. Change validation_fraction, pass X_val and y_val"
+    with pytest.raises(ValueError, match=message):
         split_to_stop_early(None, ROWS, fraction=fraction)
 
 

@@ -116,9 +116,9 @@ def test_images_of_another_number_or_shape(seer, squares):
             show(seer, X[:0])
         with pytest.raises(ValueError, match=r"fitted on images of shape \(16, 16, 3\)"):
             show(seer, X[:, :8])
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match="X and y must have the same length, got 60 and 3 rows"):
         GradCAMDisplay.from_estimator(seer, X, y[:3])
-    with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_images must be an integer of at least 1, got 0"):
         GradCAMDisplay.from_estimator(seer, X, n_images=0)
 
 
