@@ -92,13 +92,14 @@ def test_files_of_a_card_keep_their_modes(tmp_path):
 
 
 def test_a_folder_that_others_remove_while_it_is_empty(tmp_path):
-    folder, is_over = tmp_path / "folder", Event()
+    folder, is_over, removed = tmp_path / "folder", Event(), []
 
     def remove():
         # Without a pause this thread would always run between the two calls of the other one.
         while not is_over.wait(1e-4):
             with suppress(OSError):
                 folder.rmdir()
+                removed.append(folder)
 
     thread = Thread(target=remove)
     thread.start()
@@ -112,3 +113,4 @@ def test_a_folder_that_others_remove_while_it_is_empty(tmp_path):
     finally:
         is_over.set()
         thread.join()
+    assert removed

@@ -304,10 +304,11 @@ def test_cleared_while_in_use(make, fashion, tmp_path):
         [sys.executable, "-c", CLEAR, str(tmp_path)], stdout=subprocess.PIPE
     ) as process:
         try:
-            process.stdout.readline()
+            assert process.stdout.readline() == b"ready\n"
             for _ in range(5):
                 clf = make(**TRANSFER, memory=tmp_path).fit(*fashion)
                 assert_array_equal(clf.predict_proba(fashion[0]), plain)
+            assert process.poll() is None
         finally:
             process.kill()
 

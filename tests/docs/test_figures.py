@@ -30,9 +30,6 @@ NOT_KEPT = {
     ("backbones.rst", "Accuracy on other domains"): "other_domains",
     ("class_split.rst", "Published figures"): "reference_protocol",
     ("defaults.rst", "Accuracy with few images"): "few_labels",
-    ("defaults.rst", "Cost of the defaults"): "default_cost",
-    ("distributed.rst", "Cost of a cluster"): "cluster_search",
-    ("images.rst", "Images larger than memory"): "large_inputs",
     ("photographs.rst", "Beside other libraries"): "image_files",
     ("speed.rst", "Memory of a search"): "memory_growth",
 }

@@ -290,6 +290,8 @@ def test_only_images_of_the_tasks_need_space(paths, monkeypatch):
     X, y = np.array(paths)[is_used], LABELS[is_used]
     clone(clf).fit(X, y, X_val=paths, y_val=LABELS % 4, sample_weight_val=is_used)
     assert not files
+    clone(clf).fit(paths, LABELS)
+    assert files  # all images need more space
     monkeypatch.undo()
     clf.fit(X, y)
     for other in (of_classes, of_weights):

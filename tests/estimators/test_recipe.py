@@ -77,8 +77,9 @@ def test_a_fitted_classifier_pickles_with_it(make, lt5):
 
 def test_notebooks_show_it(make, lt5):
     clf = make(recipe=Recipe(weight_decay=0.125))
-    for estimator in (clf, clf.fit(*lt5), clf.recipe, Recipe()):
+    for estimator in (clf, clf.recipe, Recipe()):
         assert "weight_decay" in estimator._repr_html_()
+    assert "weight_decay" in clf.fit(*lt5)._repr_html_()
     assert "Recipe(weight_decay=0.125)" in repr(clf)
     assert "0.125" in clf._repr_html_()
 

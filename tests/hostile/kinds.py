@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import json
 import os
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from skfashion._cache.row_table import RowTable
 from skfashion._cache.store import Store
 from skfashion.datasets._idx import IdxFile
 from tests.hostile import mutations
+from tests.programs import peak_bytes
 
 MAX_SECONDS = 2.0
 MAX_BYTES = 500e6
@@ -197,12 +197,6 @@ def outcome(kind, path, expected):
 
 def used_seconds():
     return sum(os.times()[:4])
-
-
-def peak_bytes():
-    """Return the most memory that this process took; getrusage counts its parent's, too."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
 
 def listing(folder):

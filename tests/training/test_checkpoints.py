@@ -327,7 +327,9 @@ def test_what_is_frozen_is_not_stored_again(make, fashion, tmp_path):
 def test_damaged_runs_count_as_missing(make, fashion, tmp_path, assert_same):
     make(epochs=1, memory=tmp_path).fit(*fashion)
     make(epochs=2, memory=tmp_path).fit(*fashion)
-    for path in tmp_path.rglob("entries/*.entry"):
+    paths = [*tmp_path.rglob("entries/*.entry")]
+    assert len(paths) == 2
+    for path in paths:
         path.write_bytes(path.read_bytes()[:1000])
     clf = make(epochs=3, memory=tmp_path).fit(*fashion)
     assert_same(clf, make(epochs=3).fit(*fashion))

@@ -5,6 +5,7 @@ import pytest
 
 from skfashion import Backbone, TransferClassifier
 from skfashion._training import phase
+from skfashion._training.trainer import Trainer
 
 DIVERGED = "Training diverged: the loss is .* Lower them"
 
@@ -51,9 +52,18 @@ def test_in_partial_fit_a_fitted_estimator_stays_as_it_was(lt5):
 
 def test_large_weights_that_predict_well_are_no_divergence(lt5, monkeypatch):
     """The pass over the rows decides, and leaves the fit as it is."""
+    evaluated, evaluate = [], Trainer.evaluate
+
+    def note_and_evaluate(self, data):
+        evaluated.append(len(data))
+        return evaluate(self, data)
+
+    monkeypatch.setattr(Trainer, "evaluate", note_and_evaluate)
     expected = fit(lt5, epochs=2).predict_proba(lt5[0])
+    assert evaluated == []
     monkeypatch.setattr(phase, "LARGE_WEIGHT", 0.0)
     np.testing.assert_array_equal(fit(lt5, epochs=2).predict_proba(lt5[0]), expected)
+    assert evaluated == [len(lt5[0])]
 
 
 def test_weights_of_two_types_are_compared(lt5):

@@ -67,10 +67,18 @@ def test_cuts_change_no_bit(make, lt5, monkeypatch):
         "schedule": "cosine",
         "batch_size": 8,
     }
-    fits = []
+    fits, n_windows, adapt = [], [], WindowLengths.adapt
+
+    def count_and_adapt(self, n_rows, seconds):
+        n_windows[-1] += 1
+        adapt(self, n_rows, seconds)
+
+    monkeypatch.setattr(WindowLengths, "adapt", count_and_adapt)
     for seconds in (0.0, 100.0):
         monkeypatch.setattr(window_lengths, "SECONDS", seconds)
+        n_windows.append(0)
         fits.append(make(**params).fit(*lt5))
+    assert n_windows[0] > n_windows[1]
     one, other = fits
     assert_array_equal(one.predict_proba(lt5[0]), other.predict_proba(lt5[0]))
     assert one.history_["val_loss"] == other.history_["val_loss"]

@@ -91,7 +91,8 @@ def interrupt_fits(make, data):
         assert describe_process() == before, f"after {seconds} of {longest_fit} s"
         delays.append(delay)
     seconds = min(0.2, longest_fit)
-    _, delay, _ = interrupt_after(seconds, lambda: [expected.predict(data[0]) for _ in range(50)])
+    how, delay, _ = interrupt_after(seconds, lambda: [expected.predict(data[0]) for _ in range(50)])
+    assert how == "raised" or not delay, how
     delays.append(delay)
     assert describe_process() == before
     again = make(0).fit(*data)

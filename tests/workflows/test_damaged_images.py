@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 PROGRAM = r"""
-import io, resource, struct, sys, warnings, zlib
+import io, struct, sys, warnings, zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.datasets import load_sample_image
 from skfashion._data.decoded_rows import DecodedRows
 from skfashion._data.image_decoding import ImageDecoder
 from skfashion._data.image_files import check_image_headers
+from tests.programs import peak_bytes
 
 warnings.simplefilter("ignore")  # Pillow's, of damaged metadata and of bombs
 folder, rng = Path(sys.argv[1]), np.random.default_rng(0)
@@ -66,7 +69,7 @@ for number in range(500 - len(files)):
 
 decoder = ImageDecoder((64, 64, 3), "crop")
 DecodedRows([photo], decoder)[:]
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_bytes()
 faults = {}
 for name, content in files:
     path = folder / name
@@ -78,20 +81,21 @@ for name, content in files:
         assert name in str(error), error
         assert "of 1 images cannot be read" in str(error), error
         faults[name] = str(error)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+after = peak_bytes()
 for name, _ in files:
     kind, *sizes = name.split()
     if kind == "bomb" and int(sizes[0]) * int(sizes[1]) > Image.MAX_IMAGE_PIXELS:
         assert "Pillow's limit" in faults[name], faults[name]
     # The content tells the format, not the ending.
     assert not (kind.startswith("swapped.") and name in faults), faults[name]
-print(len(files), len(files) - len(faults), (after - before) // 1024)
+print(len(files), len(files) - len(faults), (after - before) // 2**20)
 """
 
 
 def test_damaged_files_raise_documented_errors_that_name_them(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path)],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=120,

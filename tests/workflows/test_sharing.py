@@ -128,6 +128,7 @@ def test_memory_does_not_grow_with_fits():
 
 def test_idle_trainers_keep_no_weights_of_a_fit(make, lt5):
     make(freeze_until="conv1", augmentation="flip", epochs=1).fit(*lt5)
+    assert _lending._idle
     assert all(
         not (t._frozen_weights or t._start_weights)
         for trainers in _lending._idle.values()
