@@ -1,10 +1,7 @@
 """Backbones of a user's own: everything works for them as for the small CNN."""
 
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from threading import Lock
 
 import keras
@@ -21,6 +18,7 @@ from skfashion import (
 )
 from skfashion._backbones import registry as _backbones
 from tests.class_split import GTE5
+from tests.programs import run_program
 from tests.residual import RESIDUAL, residual
 
 POINTS = [0, "stem", "norm", "late_norm", "features", 1, 2, -1, "dense"]
@@ -267,16 +265,16 @@ def test_workers_know_the_last_of_a_name(registered, monkeypatch):
 def test_a_pickle_loads_where_what_is_registered_is_not_known(tmp_path):
     program = """
 import sys, pickle
-sys.path.insert(0, {folder!r})
+folder, path = sys.argv[1:]
+sys.path.insert(0, folder)
 import elsewhere
 from skfashion import Backbone, TransferClassifier, register_backbone
 register_backbone(Backbone("theirs", elsewhere.build, stages=("conv",), min_size=8))
-pickle.dump(TransferClassifier(epochs=3), open({path!r}, "wb"))
+pickle.dump(TransferClassifier(epochs=3), open(path, "wb"))
 """
     (tmp_path / "elsewhere.py").write_text("def build(images):\n    return images\n")
     path = tmp_path / "clf.pickle"
-    program = program.format(folder=str(tmp_path), path=str(path))
-    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)
+    run_program(program, tmp_path, path)
     assert pickle.loads(path.read_bytes()).epochs == 3
 
 

@@ -30,7 +30,7 @@ def test_a_stage_that_tensorflow_can_name_fits_and_predicts(lt5, name):
 
 
 @pytest.mark.parametrize("estimator", [TransferClassifier, BackboneFeatures])
-def test_so_is_a_layer_that_is_no_stage(lt5, estimator):
+def test_a_layer_that_is_no_stage_needs_a_valid_name_too(lt5, estimator):
     def build(images):
         return layers.Conv2D(2, 3, name="conv")(layers.Conv2D(2, 3, name="größe 1")(images))
 
@@ -62,7 +62,7 @@ class Block(keras.layers.Layer):
         return self.conv.compute_output_shape(shape)
 
 
-def test_so_is_a_layer_inside_a_layer(lt5):
+def test_a_layer_inside_a_layer_needs_a_valid_name_too(lt5):
     def build(inner):
         return lambda images: Block(inner, name="conv")(images)
 

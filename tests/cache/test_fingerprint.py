@@ -3,8 +3,6 @@
 import os
 import platform
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from skfashion._cache.fingerprint import environment_fingerprint, process_finger
 from skfashion._cache.source_code import PACKAGE, RunningCode, hash_code, stat_modules
 from skfashion._keras.start_environment import read_environment
 from skfashion._keras.tensorflow import tf
+from tests.programs import run_program
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
@@ -143,8 +142,7 @@ def test_hidden_files_of_editors_are_no_modules(tmp_path):
 
 def test_the_state_of_modules_is_read_when_the_library_is_imported():
     program = "import sys, skfashion; print('skfashion._cache.source_code' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "True\n"
+    assert run_program(program).stdout == "True\n"
 
 
 def switch_determinism(is_on):

@@ -110,11 +110,8 @@ def test_workers_with_other_rows_work_at_the_same_time(tmp_path):
     halves = np.split(np.arange(N_ROWS), 2)
     # Workers that compute one after the other break the barrier, which is an error.
     barrier = threading.Barrier(2, timeout=60)
-    begin = time.monotonic()
     counts, _ = run_in_threads(tmp_path, halves, seconds=0.1, barrier=barrier)
     assert counts == [N_ROWS // 2] * 2
-    # One after the other would take 1.6 s.
-    assert time.monotonic() - begin < 1.4
 
 
 def test_rows_larger_than_the_limit_of_a_chunk_are_computed_in_order(tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 import math
 import random
 import re
-import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import tensorflow as tf
 from skfashion._cache import user_code
 from skfashion._cache.user_code import hash_user_code
 from skfashion._training import losses
+from tests.programs import run_program
 
 
 def make_leaky(slope):
@@ -357,10 +357,7 @@ def test_a_copy_in_another_process_has_the_same_hash():
         pickled = cloudpickle.dumps(values)
     finally:
         cloudpickle.unregister_pickle_by_value(module)
-    run = subprocess.run(
-        [sys.executable, "-c", HASH], input=pickled, capture_output=True, check=False
-    )
-    assert run.returncode == 0, run.stderr.decode()
+    run = run_program(HASH, stdin=pickled)
     assert run.stdout.decode().split()[-len(values) :] == [*map(hash_user_code, values)]
 
 

@@ -2,15 +2,12 @@
 
 import csv
 import io
-import os
-import subprocess
-import sys
-import textwrap
 
 from numpy.testing import assert_allclose
 
 import skfashion
 from tests.command_line.conftest import FIT, PLAIN, write_photos
+from tests.programs import run_program
 
 ALL_COMMANDS = """
     import os, runpy, sys
@@ -32,17 +29,9 @@ def test_fit_predict_and_evaluate_print_what_they_should_and_nothing_else(tmp_pa
         ["predict", "model.skf", f"photos/{PLAIN}"],
         ["evaluate", "model.skf", "photos", "--report", "report.html"],
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(ALL_COMMANDS).format(commands=commands)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_program(ALL_COMMANDS.format(commands=commands), folder=tmp_path)
     # No start-up messages of TensorFlow, and no warnings.
     assert done.stderr == "---\n" * 3
-    assert done.returncode == 0
     _, fitted, predicted, evaluated = done.stdout.split("---\n")
     assert "TransferClassifier - fit" in fitted
     assert fitted.splitlines()[-2].startswith("Accuracy on 5 held-out images: ")

@@ -1,9 +1,6 @@
 """Methods called before `fit` raise at once, and `dir` lists what there is."""
 
 import pickle
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
@@ -11,6 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skfashion import BackboneFeatures, TransferClassifier
+from tests.programs import run_program
 
 PROGRAM = """
 import sys
@@ -37,10 +35,7 @@ print([name for name in ("tensorflow", "keras") if name in sys.modules])
 
 
 def test_not_fitted_is_said_before_tensorflow_is_imported():
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines() == [
+    assert run_program(PROGRAM).stdout.splitlines() == [
         "predict True",
         "predict_proba True",
         "score True",

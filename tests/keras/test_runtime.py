@@ -1,9 +1,6 @@
 """Where TensorFlow cannot compute: forked processes, and scopes of tf.distribute strategies."""
 
 import multiprocessing
-import subprocess
-import sys
-import textwrap
 
 import pytest
 import tensorflow as tf
@@ -54,7 +51,7 @@ if __name__ == "__main__":
     "fork" not in multiprocessing.get_all_start_methods(), reason="the system cannot fork"
 )
 def test_a_forked_process_is_told_what_to_use_instead(tmp_path):
-    lines = run_program(textwrap.dedent(FORKED), tmp_path).splitlines()
+    lines = run_program(FORKED, folder=tmp_path).stdout.splitlines()
     assert len(lines) == 8
     for line in lines:
         name, _, message = line.partition(": ")
@@ -101,14 +98,7 @@ for estimator in (TransferClassifier(), BackboneFeatures()):
 
 
 def test_without_tensorflow_the_message_suits_both_estimators():
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", WITHOUT_TENSORFLOW],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-    )
-    lines = done.stdout.splitlines()
+    lines = run_program(WITHOUT_TENSORFLOW, options=["-W", "ignore"]).stdout.splitlines()
     assert len(lines) == 2
     for line in lines:
         assert line.startswith("skfashion computes with TensorFlow, which is not installed")

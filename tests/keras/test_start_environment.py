@@ -1,14 +1,12 @@
 """The environment that TensorFlow has read, whatever changes later."""
 
 import os
-import subprocess
-import sys
-import textwrap
 
 import pytest
 
 from skfashion._keras.start_environment import read_environment
 from skfashion._keras.tensorflow import START_ENVIRONMENTS
+from tests.programs import run_program
 
 PROGRAM = """
 import os
@@ -58,9 +56,7 @@ def test_usable_cores_count():
     [("", ["TF_AFTER_FIRST", "TF_AFTER_SKFASHION"]), ("import tensorflow", ["TF_AFTER_FIRST"])],
 )
 def test_what_changes_after_the_start_does_not_count(first_import, seen):
-    program = textwrap.dedent(PROGRAM.format(first_import=first_import))
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = run_program(PROGRAM.format(first_import=first_import))
     names, n_cores = done.stdout.splitlines()
     assert names == str(seen)
     assert int(n_cores) == START_ENVIRONMENTS[0].n_usable_cores

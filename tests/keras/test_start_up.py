@@ -46,4 +46,4 @@ print(tf.ones(3).numpy().sum())
 
 
 def test_tensorflow_is_imported_without_a_folder_for_temporary_files(tmp_path):
-    assert run_program(WITHOUT_FOLDER, tmp_path) == "3.0\n"
+    assert run_program(WITHOUT_FOLDER, folder=tmp_path).stdout == "3.0\n"

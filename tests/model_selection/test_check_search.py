@@ -1,9 +1,5 @@
 """Candidates that cannot be are found before anything trains, and all that can be pass."""
 
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
 import pytest
 from scipy.stats import loguniform, randint, uniform
@@ -24,6 +20,7 @@ from sklearn.svm import SVC
 from skfashion import BackboneFeatures, Recipe, TransferClassifier
 from skfashion.model_selection import ClassSplitCV, check_search, freeze_points
 from tests.class_split import GTE5, LT5
+from tests.programs import run_program
 
 BACKBONES = ["small_cnn", "vgg16", "mobilenet_v2"]
 MIXED = {"backbone": ["small_cnn", "vgg16"], "freeze_until": [0, "conv1", "features"]}
@@ -263,9 +260,7 @@ def test_stages_are_checked_without_tensorflow():
     check_search(search, y=[0, 1] * 4)
     print("tensorflow" in sys.modules)
     """
-    command = [sys.executable, "-c", textwrap.dedent(program)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    assert run_program(program).stdout == "False\n"
 
 
 def test_steps_of_each_candidate_decide_whether_shapes_are_known():

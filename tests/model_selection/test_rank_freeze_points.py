@@ -1,9 +1,5 @@
 """Freeze points before a search: probes and gradients, against scikit-learn and Keras."""
 
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -21,6 +17,7 @@ from skfashion._training.head_probe import PRIOR_VARIANCE
 from skfashion.model_selection import ClassSplitCV, freeze_points, rank_freeze_points
 from skfashion.model_selection._rank_freeze_points import recommend_points
 from tests.class_split import GTE5
+from tests.programs import run_program
 from tests.residual import RESIDUAL
 
 FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
@@ -192,6 +189,5 @@ def test_callbacks_are_not_started():
         clf = TransferClassifier().set_callbacks(ProgressBar())
         print(len(rank_freeze_points(clf, X, y, cv=2)), len(clf._skl_callbacks))
     """
-    command = [sys.executable, "-c", textwrap.dedent(program)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    run = run_program(program, timeout=120)
     assert (run.stderr, run.stdout) == ("", "3 1\n")

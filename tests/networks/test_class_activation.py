@@ -172,7 +172,7 @@ def test_every_backbone_has_finite_maps(name):
     assert maps.any()
 
 
-def test_a_layer_is_traced_once():
+def test_names_of_one_layer_share_a_function():
     spec = describe(RESIDUAL)
     assert get_class_activation(spec, "norm") is get_class_activation(spec, 2)
     assert get_class_activation(spec, None) is get_class_activation(spec, "late_norm")

@@ -1,8 +1,5 @@
 """`model_`: called, saved, exported and predicted alike; its trainable parameters."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import onnxruntime
@@ -17,6 +14,7 @@ from skfashion._networks.batch_function import run_batches
 from skfashion._networks.fitted_model import build_fitted_model
 from skfashion._networks.network import get_network
 from skfashion._random_streams import RandomStreams
+from tests.programs import run_program
 
 # Keras 3.15 saves with NumPy 2.4's deprecation warnings.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -74,7 +72,7 @@ def test_a_resized_backbone_is_called_saved_and_exported_as_it_predicts(name, tm
 
 
 @pytest.mark.parametrize("size", [None, 16], ids=["as they are", "resized"])
-def test_so_is_a_backbone_with_random_layers(size, tmp_path):
+def test_a_model_with_random_layers_predicts_the_same_everywhere(size, tmp_path):
     check_model(*build(FLIPPING, size), tmp_path)
 
 
@@ -123,9 +121,7 @@ def test_keras_files_are_loaded_without_this_library(tmp_path):
         model, images, expected = build(backbone, backbone.min_size + 1)
         model.save(tmp_path / f"{backbone.name}.keras")
         np.savez(tmp_path / f"{backbone.name}.npz", images=images, expected=expected)
-    printed = subprocess.run(
-        [sys.executable, "-c", LOAD], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
+    printed = run_program(LOAD, folder=tmp_path).stdout
     errors = dict(line.split() for line in printed.splitlines())
     assert errors.keys() == {*list_backbones(), "flipping"}
     assert max(map(float, errors.values())) < 1e-5

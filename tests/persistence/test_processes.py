@@ -5,9 +5,6 @@ One process loads all files, because the import of TensorFlow takes seconds.
 
 import pickle
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 from threading import Lock
 
 import cloudpickle
@@ -23,9 +20,8 @@ from sklearn.preprocessing import StandardScaler
 import skfashion
 from skfashion import Backbone, BackboneFeatures, TransferClassifier, list_backbones
 from skfashion.datasets import load_fashion_sample
+from tests.programs import run_program
 from tests.residual import RESIDUAL
-
-ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import pickle, sys
@@ -78,13 +74,7 @@ def write(estimator, path):
 def outputs_there(folder, X):
     """Return what a fresh process predicts with the files of a folder, by their names."""
     np.save(folder / "X.npy", X)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, folder],
-        capture_output=True,
-        cwd=ROOT,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
+    run_program(PROGRAM, folder, options=["-W", "error"])
     with np.load(folder / "outputs.npz") as outputs:
         return dict(outputs)
 

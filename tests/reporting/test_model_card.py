@@ -1,7 +1,5 @@
 """The model card: what the page says, and that what it says is so."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import skfashion
 from skfashion import BackboneFeatures, Recipe, TransferClassifier, model_card
 from skfashion._reporting.facts import format_parameter
+from tests.programs import run_program
 from tests.reporting.conftest import HOSTILE
 from tests.reporting.pages import Page
 from tests.residual import RESIDUAL
@@ -365,8 +364,7 @@ def code_of(card):
 def test_the_code_runs_in_another_process(fitted, tmp_path):
     fitted.save(tmp_path / "clothes.skf")
     code = code_of(fitted.card(file=tmp_path / "clothes.skf"))
-    run = [sys.executable, "-c", code]
-    printed = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    printed = run_program(code, folder=tmp_path).stdout
     black = np.zeros((1, 14, 14), np.uint8)
     assert printed.strip() == str(fitted.predict(black))
 

@@ -57,7 +57,7 @@ def test_averages_stay_and_scales_train(make, lt5, weights_of):
 
 
 @pytest.mark.slow
-def test_so_it_is_in_a_backbone_that_ships(make, lt5, weights_of):
+def test_inference_mode_keeps_the_averages_of_a_built_in_backbone(make, lt5, weights_of):
     X, y = lt5
     params = {"backbone": "mobilenet_v2", "freeze_until": -1, "batch_size": 30}
     found = changes(make, (X[:30], y[:30]), weights_of, "inference", **params)

@@ -81,7 +81,7 @@ def test_features_computed_once_give_the_bits_of_training_through(
     assert once.history_["loss"] == through.history_["loss"]
 
 
-def test_so_they_are_in_a_backbone_whose_graph_is_rewritten(make, fashion, monkeypatch):
+def test_a_rewritten_graph_trains_alike_on_kept_and_recomputed_features(make, fashion, monkeypatch):
     params = {"backbone": "efficientnet_b0", "freeze_until": "block6d_add", "batch_size": 50}
     kept = make(pretrain_classes=GTE5, pretrain_epochs=0, epochs=1, **params).fit(*fashion)
     assert kept.history_["features"] == ["kept"]

@@ -3,9 +3,6 @@
 import logging
 import pickle
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +13,8 @@ from skfashion import Recipe, memory_report
 from skfashion._cache.checked_arrays import read_arrays
 from skfashion.model_selection import check_search
 from tests.class_split import GTE5
+from tests.programs import run_program
 from tests.residual import RESIDUAL
-
-ROOT = Path(__file__).parents[2]
 
 
 class Killed(Exception):
@@ -157,10 +153,7 @@ clf.set_callbacks(Kill()).fit(X, y)
 
 def test_a_process_that_is_killed(make, small, tmp_path, assert_same):
     clf = make(**EVERYTHING, checkpoint=tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], input=pickle.dumps((clf, *small)), cwd=ROOT, check=False
-    )
-    assert done.returncode == -signal.SIGKILL
+    run_program(PROGRAM, stdin=pickle.dumps((clf, *small)), returncode=-signal.SIGKILL)
     clf, n_trained = fit_and_count(clf, small)
     assert n_trained == 2
     assert_same(clf, make(**EVERYTHING).fit(*small), small[0])

@@ -1,10 +1,7 @@
 """Hundreds of damaged files: each is decoded or refused by name, in bounded time and memory."""
 
-import subprocess
-import sys
-from pathlib import Path
+from tests.programs import run_program
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = r"""
 import io, struct, sys, warnings, zlib
 from pathlib import Path
@@ -93,15 +90,7 @@ print(len(files), len(files) - len(faults), (after - before) // 2**20)
 
 
 def test_damaged_files_raise_documented_errors_that_name_them(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_program(PROGRAM, tmp_path, timeout=120)
     n_files, n_decoded, megabytes = map(int, done.stdout.split())
     assert n_files == 500
     assert 50 <= n_decoded <= 400

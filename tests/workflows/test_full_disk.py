@@ -4,11 +4,9 @@ import gc
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import warnings
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +15,8 @@ from numpy.testing import assert_array_equal
 from skfashion import TransferClassifier
 from skfashion.datasets import load_fashion_sample
 from tests.class_split import GTE5
+from tests.programs import run_program
 
-ROOT = Path(__file__).parent.parent.parent
 SIZE = 2**20
 SUFFIXES = ".weights.h5", ".safetensors"
 PARAMS = {"pretrain_classes": GTE5, "pretrain_epochs": 1, "epochs": 2, "random_state": 0}
@@ -129,11 +127,4 @@ use_full_disk(Path(disk), body, map(int, rooms))
 def test_a_disk_that_fills_up_at_any_point_ends_no_process(body_path, tmp_path):
     rooms = [0, 4096, 40_960, *np.random.default_rng(0).integers(0, 700_000, 20)]
     with small_disk(tmp_path / "disk") as disk:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", PROGRAM, disk, body_path, *map(str, rooms)],
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            cwd=ROOT,
-        )
-    assert done.returncode == 0, done.stderr
+        run_program(PROGRAM, disk, body_path, *rooms, options=["-W", "error"], timeout=1200)

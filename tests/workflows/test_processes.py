@@ -6,10 +6,7 @@ seconds. joblib keeps its two workers from one test to the next.
 
 import os
 import pickle
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -24,10 +21,8 @@ from skfashion._backbones import registry as _backbones
 from skfashion.datasets import load_fashion_sample
 from skfashion.model_selection import ClassSplitCV
 from tests.class_split import GTE5, first_of_each, halve
+from tests.programs import run_program
 from tests.residual import RESIDUAL
-
-ROOT = Path(__file__).parents[2]
-
 
 # -- A fresh process ----------------------------------------------------------------------------
 
@@ -61,14 +56,7 @@ def here_and_there(make, fashion):
         early_stopping=True,
         batch_size=32,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        input=pickle.dumps((fitted, unfitted, X, y)),
-        capture_output=True,
-        cwd=ROOT,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
+    done = run_program(PROGRAM, stdin=pickle.dumps((fitted, unfitted, X, y)))
     assert done.stderr.startswith(b"fitted")  # nothing before it
     here = {**fitted, "fitted there": unfitted.fit(X, y)}
     return {name: clf.predict_proba(X) for name, clf in here.items()}, pickle.loads(done.stdout)

@@ -1,9 +1,6 @@
 """What a process shares between estimators is never a weight."""
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +10,7 @@ from sklearn.callback import FitCallback
 from skfashion._networks import network as _network
 from skfashion._training import trainer_pool as _lending
 from tests.class_split import GTE5
-
-ROOT = Path(__file__).parents[2]
+from tests.programs import run_program
 
 
 def test_estimators_of_one_architecture_never_alias(make, fashion):
@@ -121,9 +117,7 @@ print((psutil.Process().memory_info().rss - before) / n_fits)
 
 def test_memory_does_not_grow_with_fits():
     """A new process has no remains of other tests, which may grow meanwhile."""
-    command = [sys.executable, "-c", FITS]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-    assert float(done.stdout) < 1e6
+    assert float(run_program(FITS).stdout) < 1e6
 
 
 def test_idle_trainers_keep_no_weights_of_a_fit(make, lt5):
