@@ -298,12 +298,16 @@ def test_a_later_holder_of_a_file_is_waited_for(store, monkeypatch):
 
 
 @pytest.mark.usefixtures("python_handles_signals")
-def test_ctrl_c_ends_a_wait_before_the_holder_does(store):
+def test_ctrl_c_ends_a_wait_before_the_holder_does(store, caplog):
+    caplog.set_level(logging.INFO, "skfashion")
     with held_by_another_thread(store, PHASE, "a"):
         timer = threading.Timer(0.2, _thread.interrupt_main)
         timer.start()
         with pytest.raises(KeyboardInterrupt), store.lease(PHASE, "a"):
             pass
+        # It was Ctrl-C that ended the wait, not the silence of the holder.
+        (message,) = caplog.messages
+        assert message.startswith("waiting for another process")
         assert not is_free(store, PHASE, "a")
         timer.join()
     assert is_free(store, PHASE, "a")
